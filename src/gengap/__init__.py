@@ -1,0 +1,49 @@
+"""gengap: what a model loses where it has not been.
+
+    import gengap as gg
+    gg.measure(estimator, X, y, environment=where)
+
+The names below are the public surface; everything else may move.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gengap.environments.core import Environments
+    from gengap.environments.readers import read
+    from gengap.environments.suites import load_suite, suites
+    from gengap.errors import SuspiciousInput, UsageError
+    from gengap.records.store import Store
+    from gengap.result import Result
+    from gengap.study import Study, measure
+
+# Loaded on first use: torch takes seconds to import, and "gengap --help" needs none of it.
+_HOMES = {
+    "Environments": "gengap.environments.core",
+    "Result": "gengap.result",
+    "Store": "gengap.records.store",
+    "Study": "gengap.study",
+    "SuspiciousInput": "gengap.errors",
+    "UsageError": "gengap.errors",
+    "load_suite": "gengap.environments.suites",
+    "measure": "gengap.study",
+    "read": "gengap.environments.readers",
+    "suites": "gengap.environments.suites",
+}
+__all__ = [
+    "Environments", "Result", "Store", "Study", "SuspiciousInput", "UsageError",
+    "load_suite", "measure", "read", "suites",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'gengap' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

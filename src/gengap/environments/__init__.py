@@ -1,0 +1,13 @@
+"""Examples with environment labels: the data model and the readers of users' files."""
+
+from gengap.environments.core import Environments
+from gengap.environments.readers import read, read_idx, read_image_folder, read_npz, read_table
+
+__all__ = [
+    "Environments",
+    "read",
+    "read_idx",
+    "read_image_folder",
+    "read_npz",
+    "read_table",
+]

@@ -1,0 +1,289 @@
+"""Checks for data that is legal but suspicious; each finding is a sentence for the report.
+
+A study can be run on such data, but its numbers may not mean what they seem to: copies of a row
+in two environments make an unseen environment partly seen, and a feature that gives the target
+away makes every gap small.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Hashable, Iterator
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import coo_array
+from scipy.stats import rankdata
+from sklearn.tree import DecisionTreeClassifier
+
+from gengap.environments.core import Environments, suspect
+from gengap.errors import UsageError, listing
+
+SMALLEST = 10  # examples an environment needs to be split into train, validation and test parts
+SAMPLE = 10_000  # rows on which single features are tried
+MOST_FEATURES = 1_000  # wider tables are not searched for give-aways
+CERTAIN = 0.99  # single-feature accuracy or |correlation| above which a feature is suspicious
+
+
+def check(environments: Environments) -> list[str]:
+    """Return one sentence per suspicion, each also warned as ``SuspiciousInput``.
+
+    Looked for: environments with fewer than ten examples, environments with a single class,
+    classes that only one environment has, identical rows in several environments, and single
+    features that give the target or the environment away. Sentences already among the
+    environments' ``notes`` are not repeated.
+    """
+    found = [
+        *_small(environments),
+        *_targets(environments),
+        *_copies(environments),
+        *giveaways(environments),
+    ]
+    sentences = [sentence for sentence in found if sentence not in environments.notes]
+    suspect(sentences)
+    return sentences
+
+
+def drop_small(environments: Environments, at_least: int = SMALLEST) -> Environments:
+    """Leave out environments with fewer than ``at_least`` examples, with a note and a warning.
+
+    Classes that only such environments had disappear with them.
+
+    Raises:
+        UsageError: fewer than two environments remain, or their target is constant.
+    """
+    sizes = environments.sizes
+    small = np.flatnonzero(sizes < at_least)
+    if len(small) == 0:
+        return environments
+    shown = listing(f"{environments.names[k]} ({sizes[k]})" for k in small)
+    if len(sizes) - len(small) < 2:
+        raise UsageError(
+            f"Only {len(sizes) - len(small)} of {len(sizes)} environments of {environments.name} "
+            f"have {at_least} examples or more (too small: {shown}); give more examples, or choose "
+            "a coarser environment column."
+        )
+    kept = environments.select(np.flatnonzero(~np.isin(environments.environment, small)))
+    if kept.classes:
+        present, codes = np.unique(kept.y, return_inverse=True)
+        kept = replace(
+            kept, y=codes.astype(np.int64), classes=tuple(kept.classes[k] for k in present)
+        )
+    if len(np.unique(kept.y)) < 2:
+        raise UsageError(
+            f"Without the environments of fewer than {at_least} examples ({shown}), the target is "
+            "constant; give more examples, or choose a coarser environment column."
+        )
+    sentence = (
+        f"Left out {len(small)} of {len(sizes)} environments with fewer than {at_least} examples: "
+        f"{shown}."
+    )
+    suspect([sentence])
+    return replace(kept, notes=(*environments.notes, sentence))
+
+
+def giveaways(environments: Environments, seed: int = 0) -> list[str]:
+    """Name single features of a table that give the target or the environment away.
+
+    Tried on at most 10,000 rows drawn with ``seed`` (2,000 beyond 100 columns). For classes: one
+    feature alone (a small decision tree, or the most frequent class of each category), fitted on
+    half of the rows, is right on more than 99% of the other half, and wrong at most a fifth as
+    often as the most frequent class. For values: Pearson's or Spearman's correlation beyond 0.99,
+    where a category stands for its mean. Images, signals and tables of over 1,000 columns are not
+    searched.
+    """
+    X = environments.X
+    if X.ndim > 2 or X.shape[1] > MOST_FEATURES:
+        return []
+    most = SAMPLE if X.shape[1] <= 100 else SAMPLE // 5
+    rows = np.random.default_rng(seed).permutation(len(environments))[:most]
+    target = environments.y[rows]
+    sentences = []
+    for label, column, categorical in _features(X):
+        values = column[rows] if categorical else column[rows].astype(np.float64)
+        gives = _gives_class if environments.classes else _gives_value
+        reason = gives(values, target, categorical)
+        if reason:
+            sentences.append(
+                f"{label} gives the target away ({reason}); drop it if it is only known once the "
+                "target is."
+            )
+        if _is_environment(column, values, environments, rows):
+            sentences.append(
+                f"{label} is one-to-one with the environment, so it says nothing in a new one; "
+                "drop it unless it is meant."
+            )
+    return sentences
+
+
+def _features(X: np.ndarray | pd.DataFrame) -> Iterator[tuple[str, np.ndarray, bool]]:
+    """Yield each column's label, its ``(n,)`` numbers or category codes, and which of the two.
+
+    A missing category has code -1.
+    """
+    if isinstance(X, np.ndarray):
+        for k in range(X.shape[1]):
+            yield f"Column {k} (from 0)", X[:, k], False
+        return
+    for name in X.columns:
+        column = X[name]
+        if isinstance(column.dtype, pd.CategoricalDtype):
+            yield f"Column {name!r}", column.cat.codes.to_numpy(dtype=np.int64), True
+        else:
+            yield f"Column {name!r}", column.to_numpy(dtype=np.float64, na_value=np.nan), False
+
+
+def _gives_class(values: np.ndarray, target: np.ndarray, categorical: bool) -> str:
+    """Say how well one feature ``(n,)`` alone tells the class ``(n,)``; empty when not well."""
+    codes = pd.factorize(values)[0] + 1  # missing is 0, a value of its own
+    distinct, classes = len(np.unique(codes)), len(np.unique(target))
+    if distinct < 2 or len(target) < SMALLEST:
+        return ""
+    if distinct == classes == _pairs(codes, target):
+        return "it is one-to-one with it"
+    if len(target) < 5 * SMALLEST:
+        return ""
+    half = len(target) // 2
+    if categorical:
+        seen = np.zeros((codes.max() + 1, target.max() + 1), dtype=np.int64)
+        np.add.at(seen, (codes[:half], target[:half]), 1)
+        accuracy = float((seen.argmax(axis=1)[codes[half:]] == target[half:]).mean())
+    else:
+        # Missing numbers lie below all others, so one threshold tells them apart.
+        inputs = np.nan_to_num(values, nan=np.nanmin(values) - 1)[:, None]
+        tree = DecisionTreeClassifier(max_leaf_nodes=max(16, 2 * classes), random_state=0)
+        accuracy = float(tree.fit(inputs[:half], target[:half]).score(inputs[half:], target[half:]))
+    base = float(np.bincount(target[half:]).max() / (len(target) - half))
+    if accuracy > CERTAIN and 5 * (1 - accuracy) <= 1 - base:
+        return (
+            f"alone it is right in {accuracy:.1%} of cases, the most frequent class in {base:.1%}"
+        )
+    return ""
+
+
+def _gives_value(values: np.ndarray, target: np.ndarray, categorical: bool) -> str:
+    """Say how well one feature ``(n,)`` correlates with the target; empty when not well."""
+    x, y = values, target
+    if categorical:
+        half = len(target) // 2
+        means = pd.Series(target[:half]).groupby(values[:half]).mean()
+        x, y = pd.Series(values[half:]).map(means).to_numpy(dtype=np.float64), target[half:]
+    present = np.isfinite(x)
+    x, y = x[present], y[present]
+    if len(x) < SMALLEST or np.ptp(x) == 0 or np.ptp(y) == 0:
+        return ""
+    for kind, a, b in (("", x, y), ("rank ", rankdata(x), rankdata(y))):
+        correlation = float(np.corrcoef(a, b)[0, 1])
+        if abs(correlation) > CERTAIN:
+            return f"its {kind}correlation with it is {correlation:.4f}"
+    return ""
+
+
+def _is_environment(
+    column: np.ndarray, sampled: np.ndarray, environments: Environments, rows: np.ndarray
+) -> bool:
+    """Whether each value ``(n,)`` belongs to one environment and each environment to one value."""
+    for values, where in (
+        (sampled, environments.environment[rows]),
+        (column, environments.environment),
+    ):
+        codes = pd.factorize(values)[0]
+        pairs = _pairs(codes, where)
+        if not len(np.unique(codes)) == len(np.unique(where)) == pairs:
+            return False
+    return True
+
+
+def _pairs(codes: np.ndarray, others: np.ndarray) -> int:
+    """Number of distinct pairs of two code columns ``(n,)``; -1 is a code as well."""
+    together = (codes.astype(np.int64) + 1) * (int(others.max()) + 1) + others
+    return len(pd.unique(together))
+
+
+def _small(environments: Environments) -> list[str]:
+    small = np.flatnonzero(environments.sizes < SMALLEST)
+    if len(small) == 0:
+        return []
+    shown = listing(f"{environments.names[k]} ({environments.sizes[k]})" for k in small)
+    return [f"{len(small)} environments have fewer than {SMALLEST} examples: {shown}."]
+
+
+def _targets(environments: Environments) -> list[str]:
+    """Environments without variation in the target, and classes of one environment."""
+    names, classes = environments.names, environments.classes
+    if not classes:
+        groups = pd.Series(environments.y).groupby(environments.environment)
+        flat = np.flatnonzero((groups.max() == groups.min()).to_numpy())
+        shown = listing(names[k] for k in flat)
+        return [f"The target is constant within environments {shown}."] if len(flat) else []
+    counts = np.zeros((len(names), len(classes)), dtype=np.int64)
+    np.add.at(counts, (environments.environment, environments.y), 1)
+    sentences = []
+    single = np.flatnonzero((counts > 0).sum(axis=1) == 1)
+    if len(single):
+        shown = listing(f"{names[k]} (only {classes[counts[k].argmax()]})" for k in single)
+        sentences.append(f"Environments with a single class: {shown}.")
+    lonely = np.flatnonzero((counts > 0).sum(axis=0) == 1)
+    if len(lonely):
+        shown = listing(f"{classes[c]} (only in {names[counts[:, c].argmax()]})" for c in lonely)
+        sentences.append(
+            f"Classes that only one environment has: {shown}; where it is unseen, no model can "
+            "know them."
+        )
+    return sentences
+
+
+def _copies(environments: Environments) -> list[str]:
+    """Count rows, features and target alike, that another environment holds as well."""
+    rows = pd.factorize(_row_hashes(environments))[0].astype(np.int64)
+    where = environments.environment
+    pairs, counts = np.unique(rows * len(environments.names) + where, return_counts=True)
+    row, place = np.divmod(pairs, len(environments.names))
+    shared = np.bincount(row)[row] > 1
+    # Where rows repeat within environments as a rule (few discrete columns), copies are no news.
+    if not shared.any() or len(pairs) < 0.5 * len(where):
+        return []
+    total = int(counts[shared].sum())
+    a, b, most = _closest_pair(row[shared], place[shared], len(environments.names))
+    return [
+        f"{total:,} of {len(where):,} rows are identical, target included, to a row of another "
+        f"environment, most often {environments.names[a]} and {environments.names[b]} ({most:,} "
+        "distinct rows in common); such an environment is not unseen. Remove the copies unless "
+        "they are real."
+    ]
+
+
+def _closest_pair(row: np.ndarray, place: np.ndarray, names: int) -> tuple[int, int, int]:
+    """Return the two environments with most distinct rows in common, and how many."""
+    _, row = np.unique(row, return_inverse=True)
+    shared_by = np.bincount(row)[row]
+    # A row in k environments makes k * k pairs: prefer rows that few environments share.
+    use = shared_by <= max(100, int(shared_by.min()))
+    ones = np.ones(int(use.sum()), dtype=np.int64)
+    held = coo_array((ones, (row[use], place[use])), shape=(row.max() + 1, names)).tocsr()
+    common = (held.T @ held).tocoo()
+    apart = common.coords[0] < common.coords[1]
+    best = int(np.argmax(common.data[apart]))
+    first, second = (int(axis[apart][best]) for axis in common.coords)
+    return first, second, int(common.data[apart][best])
+
+
+def _row_hashes(environments: Environments) -> np.ndarray:
+    """64-bit hash of each example and its target, ``(n,)`` uint64."""
+    X = environments.X
+    if isinstance(X, pd.DataFrame):
+        keyed: pd.DataFrame = X.assign(**{_free_name(X): environments.y})
+        return pd.util.hash_pandas_object(keyed, index=False).to_numpy()
+    hashes = (
+        hashlib.blake2b(x.tobytes() + t.tobytes(), digest_size=8).digest()
+        for x, t in zip(X, environments.y, strict=True)
+    )
+    return np.frombuffer(b"".join(hashes), dtype=np.uint64)
+
+
+def _free_name(X: pd.DataFrame) -> str:
+    name, taken = "target", set[Hashable](X.columns)
+    while name in taken:
+        name += "_"
+    return name

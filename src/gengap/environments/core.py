@@ -1,0 +1,422 @@
+"""``Environments``: examples, targets, and where each example came from.
+
+One table of columns. An environment is a value of a column, never a copy or a folder, so the
+same examples can be regrouped by another column (writer, year, device) without moving data.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from gengap.errors import SuspiciousInput, UsageError, listing, suggest
+
+Task = Literal["classification", "regression"]
+
+
+# Compared by identity: arrays have no single truth value; ``fingerprint`` compares contents.
+@dataclass(frozen=True, eq=False)
+class Environments:
+    """Examples from several environments.
+
+    Attributes:
+        X: ``(n, ...)`` array of numbers (tables ``(n, d)``, signals ``(n, c, length)``, images
+            ``(n, c, h, w)``) or a DataFrame of ``n`` rows with numeric and categorical columns.
+        y: ``(n,)`` class codes ``0..C-1`` (int64) or target values (float64).
+        environment: ``(n,)`` environment codes, positions in ``names``.
+        names: environment names, in a stable order (numeric names ascending, others sorted).
+        classes: the class labels behind the codes; empty for regression.
+        factors: a DataFrame of ``n`` rows with further columns to regroup or split by.
+        name: what to call this problem in reports.
+        notes: sentences about what was done to the data on reading, shown in the report.
+    """
+
+    X: np.ndarray | pd.DataFrame
+    y: np.ndarray
+    environment: np.ndarray
+    names: tuple[str, ...]
+    classes: tuple[str, ...] = ()
+    factors: pd.DataFrame = field(default_factory=pd.DataFrame)
+    name: str = "data"
+    notes: tuple[str, ...] = ()
+
+    @property
+    def task(self) -> Task:
+        """``"classification"`` or ``"regression"``."""
+        return "classification" if self.classes else "regression"
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    @property
+    def sizes(self) -> np.ndarray:
+        """Number of examples per environment, ``(len(names),)``."""
+        return np.bincount(self.environment, minlength=len(self.names))
+
+    @classmethod
+    def from_arrays(
+        cls,
+        X: Any,
+        y: Any,
+        environment: Any,
+        *,
+        factors: Mapping[str, Any] | pd.DataFrame | None = None,
+        task: Task | None = None,
+        name: str = "data",
+        notes: Sequence[str] = (),
+    ) -> Environments:
+        """Build from arrays, tensors, lists or a DataFrame ``X``; nothing is modified.
+
+        Args:
+            X: ``(n, ...)`` numbers, or a DataFrame of numeric, categorical and text columns
+                (text becomes categorical).
+            y: ``(n,)`` targets.
+            environment: ``(n,)`` environment labels of any type.
+            factors: further columns of length ``n``.
+            task: told apart from ``y`` when not given (see :func:`guess_task`).
+            name: what to call this problem in reports.
+            notes: sentences to show in the report.
+
+        Raises:
+            UsageError: lengths differ, features are infinite or no numbers, targets or
+                environments are missing, the target is constant, or there are fewer than two
+                environments. Missing features (NaN) are allowed.
+        """
+        return assemble(
+            X, y, environment, factors=factors, task=task, name=name, notes=tuple(notes)
+        )
+
+    @classmethod
+    def from_frame(
+        cls,
+        frame: pd.DataFrame,
+        target: str,
+        environment: str,
+        *,
+        factors: Sequence[str] = (),
+        task: Task | None = None,
+        drop: Sequence[str] = (),
+        name: str = "data",
+    ) -> Environments:
+        """Build from a DataFrame with a target column and a column that says where a row came from.
+
+        Identifiers, free text, constant and empty columns are left out, each with a sentence in
+        ``notes``; the environment column itself is never a feature. Raises
+        :class:`~gengap.errors.UsageError` on unusable input (see ``gengap.environments.columns``).
+        """
+        from gengap.environments.columns import environments_from_frame
+
+        return environments_from_frame(
+            frame, target, environment, factors=factors, task=task, drop=drop, name=name
+        )
+
+    def regroup(self, column: str) -> Environments:
+        """Return the same examples with environments taken from a factor column."""
+        if column not in self.factors.columns:
+            raise UsageError(
+                f"There is no factor column {column!r} to regroup by"
+                f"{suggest(column, self.factors.columns)} "
+                f"(there are: {listing(self.factors.columns) or 'none'})."
+            )
+        codes, names = _codes(self.factors[column].to_numpy(), f"Column {column!r}")
+        if len(names) < 2:
+            raise UsageError(f"Column {column!r} has only one value; regrouping needs two or more.")
+        return replace(self, environment=codes, names=names)
+
+    def select(self, rows: np.ndarray) -> Environments:
+        """Return the examples at ``rows`` (indices or mask); environments left empty disappear."""
+        X = self.X
+        kept, codes = np.unique(self.environment[rows], return_inverse=True)
+        has_factors = len(self.factors.columns) > 0
+        return replace(
+            self,
+            X=X.iloc[rows].reset_index(drop=True) if isinstance(X, pd.DataFrame) else X[rows],
+            y=self.y[rows],
+            environment=codes.astype(np.int64),
+            names=tuple(self.names[k] for k in kept),
+            factors=self.factors.iloc[rows].reset_index(drop=True) if has_factors else self.factors,
+        )
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over features, targets, environments and classes; equal for equal data."""
+        digest = hashlib.sha256()
+        if isinstance(self.X, pd.DataFrame):
+            digest.update(repr([(str(c), str(t)) for c, t in self.X.dtypes.items()]).encode())
+            digest.update(pd.util.hash_pandas_object(self.X, index=False).to_numpy().tobytes())
+        else:
+            digest.update(f"{self.X.shape}{self.X.dtype}".encode())
+            digest.update(np.ascontiguousarray(self.X).tobytes())
+        digest.update(np.ascontiguousarray(self.y).tobytes())
+        digest.update(np.ascontiguousarray(self.environment).tobytes())
+        digest.update(repr((self.names, self.classes)).encode())
+        return digest.hexdigest()
+
+    def __repr__(self) -> str:
+        kind = f"{len(self.classes)} classes" if self.classes else "regression"
+        shape = "x".join(str(s) for s in self.X.shape[1:])
+        return (
+            f"Environments({self.name!r}: {len(self)} examples of {shape} features, {kind}, "
+            f"{len(self.names)} environments)"
+        )
+
+
+def assemble(
+    X: Any,
+    y: Any,
+    environment: Any,
+    *,
+    factors: Mapping[str, Any] | pd.DataFrame | None,
+    task: Task | None,
+    name: str,
+    notes: tuple[str, ...],
+    target_label: str = "y",
+    environment_label: str = "environment",
+) -> Environments:
+    """Check and code the parts of :meth:`Environments.from_arrays`, whose arguments these are.
+
+    ``target_label`` and ``environment_label`` are what error messages call the two columns.
+    """
+    if task not in (None, "classification", "regression"):
+        raise UsageError(f"The task must be 'classification' or 'regression'; got {task!r}.")
+    features = _as_frame(X) if isinstance(X, pd.DataFrame) else _as_array(X)
+    target = _as_column(y, target_label, len(features))
+    where = _as_column(environment, environment_label, len(features))
+    if len(features) == 0:
+        raise UsageError("The data has no rows; give at least two environments of examples.")
+    codes, names = _codes(where, environment_label)
+    if len(names) < 2:
+        raise UsageError(
+            f"There is only one environment ({names[0]!r} in {environment_label}); the cost of "
+            "unseen environments needs at least two. Choose another column that says where each "
+            "row came from."
+        )
+    values, classes = _code_target(target, task, target_label)
+    if len(np.unique(values)) < 2:
+        raise UsageError(
+            f"The target is constant ({target_label} is {_label(target[0])!r} in every row), so "
+            "there is nothing to learn; choose another target."
+        )
+    table = _as_factors(factors, len(features))
+    return Environments(features, values, codes, names, classes, table, name, notes)
+
+
+def guess_task(target: np.ndarray) -> Task:
+    """Tell classes from values: text, booleans and few repeated whole numbers are classes.
+
+    Whole numbers count as classes when there are at most 20 distinct ones and each appears
+    five times on average, any two distinct numbers always do; everything else numeric is
+    regression.
+    """
+    if target.dtype.kind not in "iuf":
+        numbers = pd.to_numeric(pd.Series(target), errors="coerce")
+        if target.dtype.kind == "b" or numbers.dtype == bool or numbers.isna().any():
+            return "classification"
+        target = numbers.to_numpy(dtype=np.float64)
+    distinct = np.unique(target[~np.isnan(target.astype(float))])
+    whole = bool(np.all(distinct == np.round(distinct)))
+    few = len(distinct) == 2 or (whole and len(distinct) <= 20 and len(target) >= 5 * len(distinct))
+    return "classification" if few else "regression"
+
+
+def suspect(sentences: Iterable[str]) -> None:
+    """Warn of suspicious input, pointing at the first caller outside this package."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back and str(frame.f_globals.get("__name__")).split(".")[0] == "gengap":
+        frame, level = frame.f_back, level + 1
+    for sentence in sentences:
+        warnings.warn(sentence, SuspiciousInput, stacklevel=level)
+
+
+def refuse_missing(column: Any, label: str) -> None:
+    """Raise :class:`UsageError` counting the missing entries of a column that must have none."""
+    missing = np.asarray(pd.isna(column))
+    if missing.any():
+        raise UsageError(
+            f"{label} has missing values in {int(missing.sum()):,} of {len(missing):,} rows (the "
+            f"first is row {int(np.argmax(missing))}, counted from 0); drop those rows or label "
+            "them first (text such as 'NA' in a file counts as missing)."
+        )
+
+
+def refuse_infinite(values: np.ndarray, label: str) -> None:
+    """Raise :class:`UsageError` naming the first infinite entry of a float column ``(n,)``."""
+    infinite = np.isinf(values)
+    if infinite.any():
+        row = int(np.argmax(infinite))
+        raise UsageError(
+            f"{label} has an infinite value ({values[row]}) in row {row}, counted from 0; replace "
+            "infinite values with NaN (missing) or drop those rows."
+        )
+
+
+def _code_target(
+    target: np.ndarray, task: Task | None, label: str
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return class codes and labels, or values and no labels."""
+    if target.dtype.kind in "Mmc":
+        raise UsageError(
+            f"{label} holds dates, durations or complex numbers; turn them into numbers "
+            "(e.g. days since a start) or classes."
+        )
+    refuse_missing(target, label)
+    if (task or guess_task(target)) == "classification":
+        return _codes(target, label)
+    return _numeric_target(target, label), ()
+
+
+def _codes(column: np.ndarray, label: str) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Code a column: numeric names in numeric order, all others in the order of their text.
+
+    Values written the same (1, 1.0 and "1") get the same code.
+    """
+    refuse_missing(column, label)
+    try:
+        positions, distinct = pd.factorize(pd.Series(column))
+    except TypeError:
+        raise UsageError(
+            f"{label} holds lists or other objects; give one number or text per row."
+        ) from None
+    # As NumPy scalars, floats of 32 bits are written with their own digits: 0.1.
+    values = distinct.to_numpy() if distinct.dtype.kind == "f" else distinct
+    labels = [_label(value) for value in values]
+    names = sorted(set(labels))
+    # Text stays the tie-break: sorting is stable, so "1" and "01" keep their order.
+    if all(_is_number(name) for name in names):
+        names.sort(key=float)
+    code = {name: k for k, name in enumerate(names)}
+    return np.array([code[text] for text in labels], dtype=np.int64)[positions], tuple(names)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return bool(np.isfinite(float(text)))
+    except ValueError:
+        return False
+
+
+def _label(value: Any) -> str:
+    """Write 3.0 as "3": a column of whole numbers with one missing value is read as floats."""
+    if isinstance(value, float | np.floating) and float(value).is_integer():
+        return str(int(value))
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def _numeric_target(target: np.ndarray, label: str) -> np.ndarray:
+    values = pd.to_numeric(pd.Series(target), errors="coerce").to_numpy(dtype=np.float64)
+    bad = ~np.isfinite(values)
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise UsageError(
+            f"{label} is not a finite number in row {row}, counted from 0 "
+            f"({_label(target[row])!r}); drop or repair such rows, or ask for --task "
+            "classification."
+        )
+    return values
+
+
+def _as_array(X: Any) -> np.ndarray:
+    if hasattr(X, "toarray"):
+        raise UsageError("X is a sparse matrix; give X.toarray().")
+    try:
+        array = np.asarray(_numpy(X))
+        if array.dtype.kind not in "fiub":
+            raise ValueError(array.dtype)
+    except (ValueError, TypeError, RuntimeError):
+        raise UsageError(
+            "X must be numbers, equally many per example; for text or mixed columns give a pandas "
+            "DataFrame."
+        ) from None
+    if array.ndim < 2:
+        raise UsageError(f"X must have one row per example, shape (n, ...); got {array.shape}.")
+    if 0 in array.shape[1:]:
+        raise UsageError(f"X has no features (shape {array.shape}); give at least one.")
+    if array.dtype.kind == "f" and np.isinf(array).any():
+        row, *rest = (int(k) for k in np.argwhere(np.isinf(array))[0])
+        raise UsageError(
+            f"X has an infinite value in row {row}, position {listing(rest)}, counted from 0; "
+            "replace infinite values with NaN (missing) or drop those rows."
+        )
+    return array
+
+
+def _as_frame(frame: pd.DataFrame) -> pd.DataFrame:
+    """Check a frame of features and return it with text as categories and rows numbered from 0."""
+    if not frame.columns.is_unique:
+        twice = frame.columns[frame.columns.duplicated()].unique()
+        raise UsageError(f"X has several columns called {listing(twice)}; rename them.")
+    if len(frame.columns) == 0:
+        raise UsageError("X has no columns; give at least one feature.")
+    changed: dict[Any, pd.Series] = {}
+    for column, dtype in frame.dtypes.items():
+        numeric = pd.api.types.is_numeric_dtype(dtype)
+        text = dtype.kind == "O" or pd.api.types.is_string_dtype(dtype)
+        if (numeric and dtype.kind != "c") or isinstance(dtype, pd.CategoricalDtype):
+            if dtype.kind == "f":
+                values = frame[column].to_numpy(dtype=dtype.type, na_value=np.nan)
+                refuse_infinite(values, f"Column {column!r}")
+            continue
+        try:
+            if not text:
+                raise TypeError(dtype)
+            changed[column] = frame[column].astype("category")
+        except TypeError:
+            raise UsageError(
+                f"Column {column!r} of X holds {dtype} values; turn them into numbers, categories "
+                "or text, or leave the column out."
+            ) from None
+    return (
+        frame.assign(**changed).reset_index(drop=True) if changed else frame.reset_index(drop=True)
+    )
+
+
+def _as_column(values: Any, label: str, rows: int) -> np.ndarray:
+    """Return ``(rows,)`` entries; a single column ``(rows, 1)`` is accepted."""
+    try:
+        column = np.asarray(_numpy(values))
+    except (ValueError, TypeError, RuntimeError):
+        raise UsageError(f"{label} must be one column of numbers or text.") from None
+    if column.ndim == 2 and column.shape[1] == 1:
+        column = column[:, 0]
+    if column.ndim != 1:
+        raise UsageError(f"{label} must be one column, shape (n,); got {column.shape}.")
+    if len(column) != rows:
+        raise UsageError(
+            f"{label} has {len(column)} entries but X has {rows} rows; give one entry per row."
+        )
+    return column
+
+
+def _as_factors(factors: Mapping[str, Any] | pd.DataFrame | None, rows: int) -> pd.DataFrame:
+    """Collect factor columns by position: the index of a Series must not realign its rows."""
+    if factors is None:
+        return pd.DataFrame()
+    columns = {}
+    for column, values in factors.items():
+        held = (
+            values.array if isinstance(values, pd.Series) else _as_column(values, str(column), rows)
+        )
+        if len(held) != rows:
+            raise UsageError(f"Factor {column!r} has {len(held)} entries but X has {rows} rows.")
+        columns[column] = held
+    return pd.DataFrame(columns)
+
+
+def _numpy(values: Any) -> Any:
+    """Return tensors and masked arrays as arrays, everything else as it is."""
+    if isinstance(values, np.ma.MaskedArray):
+        return np.ma.filled(values.astype(np.float64), np.nan)
+    if not hasattr(values, "detach"):
+        return values
+    tensor = values.detach().cpu()
+    try:
+        return tensor.numpy()
+    except TypeError:  # NumPy has no bfloat16
+        return tensor.float().numpy()

@@ -1,0 +1,31 @@
+"""The two ways gengap talks about a user's input: an error that stops, a warning that counts."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class UsageError(Exception):
+    """Input that cannot be used.
+
+    The message is one sentence that names the culprit (column, file, value) and says what to do.
+    The command line prints it and exits with code 2.
+    """
+
+
+class SuspiciousInput(UserWarning):
+    """Input that is legal but suspicious; the sentence also appears in the report."""
+
+
+def suggest(wrong: str, known: Iterable[object]) -> str:
+    """Return ``"; did you mean 'x'?"`` for the known name nearest to ``wrong``, or an empty string."""
+    near = difflib.get_close_matches(wrong, [str(name) for name in known], n=1, cutoff=0.5)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def listing(names: Iterable[object], most: int = 12) -> str:
+    """Join names for a sentence, cutting a long list and saying how many are left out."""
+    shown = [str(name) for name in names]
+    rest = len(shown) - most
+    return ", ".join(shown[:most]) + (f" and {rest} more" if rest > 0 else "")
