@@ -1,0 +1,231 @@
+"""Splits: which rows are trained on and which are unseen.
+
+Every splitter is a frozen dataclass that follows scikit-learn's protocol,
+``split(X, y, groups)`` yielding ``(train_index, test_index)``, so that ``cross_val_score`` and its
+relatives take it as ``cv``. There ``groups`` holds, one row per example, the environment labels
+(leave-out splitters), the factor (:class:`Extrapolate`, :class:`ForwardInTime`,
+:class:`FlipCorrelation`) or a DataFrame or two-column array (:class:`HoldOutCombinations`).
+On :class:`~gengap.environments.core.Environments`, ``iterate`` finds the columns itself and gives
+each split a name. The same splitter and data always give the same rows in the same order.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gengap.environments.factor_splits import (
+    Extrapolate,
+    FlipCorrelation,
+    ForwardInTime,
+    HoldOutCombinations,
+)
+from gengap.environments.splitter import NamedSplit, Splitter, Table, make_split
+from gengap.errors import UsageError, listing, suggest
+
+__all__ = [
+    "SPLIT_FORMS",
+    "Auto",
+    "Extrapolate",
+    "FlipCorrelation",
+    "ForwardInTime",
+    "HoldOut",
+    "HoldOutCombinations",
+    "LeaveOneEnvironmentOut",
+    "LeaveSeveralEnvironmentsOut",
+    "NamedSplit",
+    "Splitter",
+    "parse_splits",
+]
+
+AUTO_LIMIT = 20
+AUTO_FOLDS = 10
+
+
+@dataclass(frozen=True)
+class LeaveOneEnvironmentOut(Splitter):
+    """As many splits as environments; each environment is unseen once."""
+
+    def _splits(self, table: Table) -> list[NamedSplit]:
+        return [
+            make_split(name, table.codes == k, f"environment {name!r}")
+            for k, name in enumerate(table.names)
+        ]
+
+
+@dataclass(frozen=True)
+class LeaveSeveralEnvironmentsOut(Splitter):
+    """Several environments unseen at a time, every environment equally often.
+
+    Attributes:
+        count: environments unseen per split. None divides the environments among ``folds``
+            splits whose sizes differ by at most one; each environment is then unseen once.
+        folds: number of splits. None takes the fewest that leave every environment out equally
+            often: K / gcd(K, count) for K environments.
+        seed: decides which environments are unseen together.
+    """
+
+    count: int | None = 2
+    folds: int | None = None
+    seed: int = 0
+
+    def _splits(self, table: Table) -> list[NamedSplit]:
+        groups = self._groups(len(table.names))
+        return [
+            make_split(
+                " + ".join(table.names[k] for k in group)
+                if len(group) <= 3
+                else f"fold {fold + 1} of {len(groups)}",
+                np.isin(table.codes, group),
+                f"{len(group)} of {len(table.names)} environments",
+            )
+            for fold, group in enumerate(groups)
+        ]
+
+    def _groups(self, total: int) -> list[np.ndarray]:
+        """Divide ``total`` environments into the groups left out."""
+        rng = np.random.default_rng(self.seed)
+        if self.count is None:
+            if self.folds is None or not 2 <= self.folds <= total:
+                raise UsageError(
+                    f"{total} environments cannot be divided into {self.folds} folds; "
+                    f"choose between 2 and {total}."
+                )
+            return [np.sort(part) for part in np.array_split(rng.permutation(total), self.folds)]
+        if not 1 <= self.count < total:
+            raise UsageError(
+                f"Cannot leave {self.count} of {total} environments out; choose between 1 and "
+                f"{total - 1}."
+            )
+        period = total // math.gcd(total, self.count)
+        folds = period if self.folds is None else self.folds
+        if folds < 1 or folds % period:
+            raise UsageError(
+                f"{folds} folds of {self.count} cannot leave {total} environments out equally "
+                f"often; use {period} folds or a multiple of it."
+            )
+        # Going round a circle of the environments visits each equally often in `period` steps.
+        circles = [rng.permutation(total) for _ in range(folds // period)]
+        steps = np.arange(period)[:, None] * self.count + np.arange(self.count)
+        return [np.sort(circle[step % total]) for circle in circles for step in steps]
+
+
+@dataclass(frozen=True)
+class HoldOut(Splitter):
+    """One split, in which the environments named are unseen together."""
+
+    names: tuple[str, ...]
+
+    def _splits(self, table: Table) -> list[NamedSplit]:
+        for name in self.names:
+            if name not in table.names:
+                raise UsageError(
+                    f"There is no environment {name!r} to hold out{suggest(name, table.names)} "
+                    f"(there are: {listing(table.names)})."
+                )
+        positions = [table.names.index(name) for name in self.names]
+        culprit = f"environments {listing(self.names)}"
+        return [make_split(" + ".join(self.names), np.isin(table.codes, positions), culprit)]
+
+
+@dataclass(frozen=True)
+class Auto(Splitter):
+    """Leave one environment out; beyond 20 environments, ten folds that leave each out once."""
+
+    def _splits(self, table: Table) -> list[NamedSplit]:
+        many = len(table.names) > AUTO_LIMIT
+        chosen = LeaveSeveralEnvironmentsOut(None, AUTO_FOLDS) if many else LeaveOneEnvironmentOut()
+        return chosen._splits(table)
+
+
+def _numbered(tail: str, text: str, read: Callable[[str], Any]) -> tuple[str, Any]:
+    """Take ``@number`` off the end of a form's argument; None when there is none."""
+    name, at, number = tail.rpartition("@")
+    if not at:
+        return tail, None
+    try:
+        return name, read(number)
+    except ValueError:
+        raise UsageError(
+            f"{number!r} in the split {text!r} is no {'whole ' if read is int else ''}number."
+        ) from None
+
+
+def _extrapolate(tail: str, text: str) -> Splitter:
+    factor, above, threshold = tail.partition(">")
+    if above:
+        return Extrapolate(factor or None, threshold=threshold)
+    factor, fraction = _numbered(tail, text, float)
+    return Extrapolate(factor or None, 0.7 if fraction is None else fraction)
+
+
+def _combinations(tail: str, text: str) -> Splitter:
+    names, folds = _numbered(tail, text, int)
+    factors = [name.strip() for name in names.split(",")]
+    if len(factors) != 2:
+        raise UsageError(
+            f"The split {text!r} must name two factors, for example combinations:shear,noise."
+        )
+    return HoldOutCombinations(factors[0], factors[1], folds)
+
+
+def _flip(tail: str, text: str) -> Splitter:
+    attribute, agreement = _numbered(tail, text, float)
+    return FlipCorrelation(attribute, 0.9 if agreement is None else agreement)
+
+
+_WITHOUT_ARGUMENT: dict[str, Splitter] = {
+    "auto": Auto(),
+    "leave-one-out": LeaveOneEnvironmentOut(),
+    "extrapolate": Extrapolate(),
+}
+_WITH_ARGUMENT: dict[str, Callable[[str, str], Splitter]] = {
+    "hold-out": lambda tail, text: HoldOut(tuple(name.strip() for name in tail.split(","))),
+    "extrapolate": _extrapolate,
+    "forward": lambda tail, text: ForwardInTime(*_numbered(tail, text, int)),
+    "combinations": _combinations,
+    "flip": _flip,
+    "folds": lambda tail, text: LeaveSeveralEnvironmentsOut(
+        None, _numbered("@" + tail, text, int)[1]
+    ),
+}
+SPLIT_FORMS = (
+    "auto",
+    "leave-one-out",
+    "leave-2-out",
+    "folds:10",
+    "hold-out:ENVIRONMENT,...",
+    "extrapolate",
+    "extrapolate:FACTOR@0.7",
+    "extrapolate:FACTOR>THRESHOLD",
+    "forward:FACTOR@5",
+    "combinations:FACTOR,FACTOR",
+    "flip:ATTRIBUTE@0.9",
+)
+
+
+def parse_splits(text: str) -> Splitter:
+    """Read a splitter as written on the command line; :data:`SPLIT_FORMS` lists the forms.
+
+    ``@`` introduces a number: the share trained on, the windows, the folds or the agreement. All
+    but ``folds`` may leave it out.
+
+    Raises:
+        UsageError: the form is unknown or its number cannot be read.
+    """
+    several = re.fullmatch(r"leave-(\d+)-out", text.strip())
+    if several:
+        return LeaveSeveralEnvironmentsOut(int(several[1]))
+    head, colon, tail = text.strip().partition(":")
+    if not colon and head in _WITHOUT_ARGUMENT:
+        return _WITHOUT_ARGUMENT[head]
+    if tail and head in _WITH_ARGUMENT:
+        return _WITH_ARGUMENT[head](tail, text)
+    known = {form.partition(":")[0]: form for form in SPLIT_FORMS}
+    near = suggest(head, known)
+    raise UsageError(f"There is no split {text!r}{near} (the forms are: {', '.join(SPLIT_FORMS)}).")

@@ -1,0 +1,148 @@
+"""Built-in problems, each a function of a size and a seed that returns ``Environments``.
+
+None needs a network: the data come with scikit-learn, are generated, or lie in a Debian package.
+``load_suite("digits-writers")`` loads one by name, ``suites()`` lists them.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar, get_origin, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
+
+from gengap.environments.core import Environments
+from gengap.environments.suites.truth import Truth
+from gengap.errors import UsageError, listing, suggest
+
+F = TypeVar("F", bound=Callable[..., Environments])
+
+
+@dataclass(frozen=True)
+class SuiteInfo:
+    """What the catalogue knows about a suite.
+
+    Attributes:
+        name: what the user types.
+        summary: one line that says what the environments are and what is predicted.
+        source: where the data or the construction come from.
+        arguments: options and their defaults; ``n`` is the number of examples per environment.
+        default_splits: how it is split unless told otherwise (see ``splits.parse_splits``).
+        needs: what must be on the machine beyond the package; empty for nothing.
+        load: the function that returns the environments.
+        truth: for suites with closed forms, ``truth(environment, **options)`` with the same
+            options as ``load``; None for real data.
+    """
+
+    name: str
+    summary: str
+    source: str
+    arguments: Mapping[str, Any]
+    default_splits: str
+    needs: str
+    load: Callable[..., Environments]
+    truth: Callable[..., Truth] | None = None
+
+
+_SUITES: dict[str, SuiteInfo] = {}
+
+
+def suite(
+    name: str,
+    *,
+    summary: str,
+    source: str,
+    default_splits: str = "leave-one-out",
+    needs: str = "",
+    truth: Callable[..., Truth] | None = None,
+) -> Callable[[F], F]:
+    """Decorator that enters a loading function into the catalogue."""
+
+    def enter(load: F) -> F:
+        if name in _SUITES:
+            raise ValueError(f"two suites are called {name!r}")
+        parameters = inspect.signature(load).parameters.values()
+        arguments = {parameter.name: parameter.default for parameter in parameters}
+        _SUITES[name] = SuiteInfo(
+            name, summary, source, arguments, default_splits, needs, load, truth
+        )
+        return load
+
+    return enter
+
+
+def suites() -> dict[str, SuiteInfo]:
+    """All suites by name, the default study's first."""
+    for module in pkgutil.iter_modules(__path__):
+        importlib.import_module(f"{__name__}.{module.name}")
+    return dict(sorted(_SUITES.items(), key=lambda item: (item[0] != "digits-writers", item[0])))
+
+
+def suite_info(name: str) -> SuiteInfo:
+    """Look a suite up; an unknown name raises :class:`UsageError` with the nearest known one."""
+    known = suites()
+    if name not in known:
+        raise UsageError(
+            f"There is no suite {name!r}{suggest(name, known)} (there are: {listing(known, 30)})."
+        )
+    return known[name]
+
+
+def load_suite(text: str, seed: int = 0, **options: Any) -> Environments:
+    """Load a suite by name.
+
+    Args:
+        text: the name, or the name with options as on the command line:
+            ``"fashion:path=/data,n=500"``; several values of one option are separated by slashes,
+            ``"digits-rotated:angles=0/30/60"``.
+        seed: decides everything random about the data.
+        options: further options, which override those in ``text``.
+
+    Raises:
+        UsageError: there is no such suite or option, or an option's value cannot be used.
+    """
+    name, given = parse_suite(text)
+    info = suite_info(name)
+    chosen: dict[str, Any] = {"seed": seed, **given, **options}
+    hints = get_type_hints(info.load)
+    for option, value in chosen.items():
+        if option not in info.arguments:
+            raise UsageError(
+                f"The suite {name!r} has no option {option!r}{suggest(option, info.arguments)} "
+                f"(it has: {listing(info.arguments)})."
+            )
+        chosen[option] = _convert(name, option, value, hints[option])
+    return info.load(**chosen)
+
+
+def parse_suite(text: str) -> tuple[str, dict[str, str]]:
+    """Divide ``"name:option=value,option=value"`` into the name and its options, still text."""
+    name, _, rest = text.strip().partition(":")
+    options: dict[str, str] = {}
+    # A comma divides options only where another option follows, so that paths may hold commas.
+    for part in re.split(r",(?=\w+=)", rest) if rest else []:
+        option, equals, value = part.partition("=")
+        if not equals:
+            raise UsageError(
+                f"The option {part!r} of the suite {name!r} has no value; write {part}=VALUE."
+            )
+        options[option] = value
+    return name, options
+
+
+def _convert(suite_name: str, option: str, value: Any, kind: Any) -> Any:
+    """Turn an option's value, perhaps text, into the kind its function asks for."""
+    if isinstance(value, str) and get_origin(kind) is tuple:
+        value = value.split("/")
+    try:
+        return TypeAdapter(kind).validate_python(value)
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"].lower()
+        raise UsageError(
+            f"The option {option} of the suite {suite_name!r} cannot be {value!r}: {reason}."
+        ) from None

@@ -1,0 +1,94 @@
+"""The estimand where it is known: expected losses of a learner that has seen unlimited examples.
+
+With unlimited examples a learner that minimises a risk reaches the minimiser over the mixture of
+its training environments, all weighted equally. Then each quantity of the estimand is a number:
+
+- ``in_distribution``: loss of the learner of the other environments, averaged over them;
+- ``unseen``: loss in environment e of the learner of the other environments;
+- ``reference``: loss in environment e of the learner of all environments, e included. Its
+  training set has as many examples, which no longer matters when they are unlimited; what does
+  matter is that e makes up one part in K of the mixture.
+
+At finite training sizes both learners are noisier, and their losses larger by terms of the order
+(number of parameters) / (number of examples) that nearly cancel in ``cost_of_unseen``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+
+from gengap.errors import UsageError, listing, suggest
+
+Learner = TypeVar("Learner")
+
+
+@dataclass(frozen=True)
+class Truth:
+    """Expected losses (squared error or error rate) for one unseen environment."""
+
+    in_distribution: float
+    unseen: float
+    reference: float
+
+    @property
+    def gap(self) -> float:
+        """How much worse off outside than inside: ``unseen - in_distribution``."""
+        return self.unseen - self.in_distribution
+
+    @property
+    def difficulty(self) -> float:
+        """How much harder the environment is in itself: ``reference - in_distribution``."""
+        return self.reference - self.in_distribution
+
+    @property
+    def cost_of_unseen(self) -> float:
+        """What not having seen the environment costs: ``unseen - reference``."""
+        return self.unseen - self.reference
+
+
+def estimand(
+    environments: int,
+    unseen: int,
+    learn: Callable[[list[int]], Learner],
+    risk: Callable[[Learner, int], float],
+) -> Truth:
+    """Put the estimand together from a population learner and its exact risk.
+
+    Args:
+        environments: how many there are.
+        unseen: position of the unseen one.
+        learn: from positions of training environments to what is learnt from their mixture.
+        risk: exact loss of what was learnt in the environment at a position.
+    """
+    others = [k for k in range(environments) if k != unseen]
+    without, with_all = learn(others), learn(list(range(environments)))
+    inside = float(np.mean([risk(without, k) for k in others]))
+    return Truth(inside, risk(without, unseen), risk(with_all, unseen))
+
+
+def number_name(value: float) -> str:
+    """Name an environment after a number, as ``Environments`` does: 3.0 is "3"."""
+    return str(int(value)) if float(value).is_integer() else str(float(value))
+
+
+def position(environment: str | float, names: Sequence[str]) -> int:
+    """Find an environment by its name, or by its number where environments are called by one."""
+    name = environment if isinstance(environment, str) else number_name(environment)
+    if name not in names:
+        raise UsageError(
+            f"There is no environment {name!r}{suggest(name, names)} (there are: {listing(names)})."
+        )
+    return list(names).index(name)
+
+
+def distinct(values: Sequence[float], option: str) -> None:
+    """Refuse a list of environment parameters that is too short or repeats one."""
+    if len(values) < 2 or len(set(values)) < len(values):
+        raise UsageError(
+            f"{option} must hold two or more different numbers, one per environment; got "
+            f"{listing(values)}."
+        )
