@@ -1,0 +1,262 @@
+"""How a database is opened and used, and its errors put in sentences.
+
+SQLite and PostgreSQL run the same statements. What differs is kept here: SQLite is asked for a
+write-ahead log, so that readers and one writer do not wait for each other and a killed process
+leaves the file whole; its transactions are begun explicitly, because a transaction that starts by
+reading and then writes cannot wait for another writer.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    Connection,
+    Engine,
+    StaticPool,
+    create_engine,
+    event,
+    inspect,
+    make_url,
+    select,
+    text,
+)
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from gengap.errors import UsageError
+from gengap.records.tables import SCHEMA, metadata, schema_table
+
+# Seconds a writer waits for another before it gives up.
+PATIENCE = 60
+# Any constant will do, as long as every gengap process takes the same advisory lock.
+_LOCK = 0x67656E676170
+_MAGIC = b"SQLite format 3\0"
+
+
+def parse(address: str | Path) -> URL:
+    """Turn a path or a URL into a URL of SQLite or PostgreSQL.
+
+    Raises:
+        UsageError: for a URL that cannot be read or names another database. A URL that cannot be
+            read is not repeated in the sentence, because it may hold a password.
+    """
+    if isinstance(address, Path) or "://" not in address:
+        if not str(address).strip():
+            raise UsageError("The store's address is empty; give a path such as results.db.")
+        return URL.create("sqlite", database=str(Path(address).expanduser()))
+    try:
+        url = make_url(address)
+    except (ArgumentError, ValueError):
+        raise UsageError(
+            "The store's URL cannot be read; write it like sqlite:///results.db or "
+            "postgresql+psycopg://user:password@host:5432/database."
+        ) from None
+    if "@" in (url.host or ""):
+        raise UsageError(
+            "The store's URL has more than one '@'; write an '@' inside the password as %40."
+        )
+    kind = url.drivername.partition("+")[0]
+    if kind == "sqlite":
+        return url.set(drivername="sqlite")
+    if kind in ("postgresql", "postgres"):
+        return url.set(drivername="postgresql+psycopg")
+    raise UsageError(
+        f"gengap keeps records in SQLite or PostgreSQL, not {kind!r}; give a path, "
+        "sqlite:///results.db or postgresql+psycopg://user:password@host/database."
+    )
+
+
+def show(url: URL) -> str:
+    """Write an address for people: a path, or a URL without password and parameters."""
+    if url.drivername == "sqlite":
+        return url.database or "sqlite://"
+    return url.set(query={}).render_as_string(hide_password=True)
+
+
+def connect(url: URL, create: bool) -> Engine:
+    """Make an engine for a URL; a file is checked as far as it can be without opening it.
+
+    Raises:
+        UsageError: for a missing folder, a missing file if ``create`` is false, a missing driver.
+    """
+    if url.drivername == "sqlite":
+        _check_path(url, create)
+        arguments: dict[str, Any] = {
+            "connect_args": {"timeout": PATIENCE, "check_same_thread": False}
+        }
+        if url.database in (None, "", ":memory:"):
+            arguments["poolclass"] = StaticPool
+        engine = create_engine(url, hide_parameters=True, **arguments)
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    try:
+        return create_engine(
+            url, hide_parameters=True, pool_pre_ping=True, connect_args={"connect_timeout": 10}
+        )
+    except ImportError:
+        raise UsageError(
+            f"Store {show(url)} needs the driver psycopg, which is not installed; "
+            'run pip install "gengap[postgresql]".'
+        ) from None
+
+
+def _check_path(url: URL, create: bool) -> None:
+    if url.database in (None, "", ":memory:") or "uri" in url.query:
+        return
+    path = Path(str(url.database))
+    if path.is_dir():
+        raise UsageError(
+            f"Store {path} is a folder; name a file in it, such as {path / 'results.db'}."
+        )
+    if not path.parent.is_dir():
+        raise UsageError(
+            f"Store {path} cannot be opened: the folder {path.parent} does not exist; create it."
+        )
+    if not create and not path.exists():
+        raise UsageError(f"There is no store at {path}; give the path of the file a study wrote.")
+    if path.exists() and not (path.is_file() and _starts_as_sqlite(path)):
+        raise UsageError(f"{path} is not a SQLite file; give the path of a store or of a new file.")
+
+
+def _starts_as_sqlite(path: Path) -> bool:
+    """Look at a file's first bytes, because SQLite overwrites very short files without a word."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(len(_MAGIC))
+    except OSError:
+        return True  # SQLite will say why it cannot be read.
+    return start in (b"", _MAGIC)
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA foreign_keys=ON")
+    # One flush per commit is little beside a training, and keeps finished runs after a power cut.
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    write = connection.get_execution_options().get("gengap_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+@contextmanager
+def transaction(engine: Engine, write: bool = False) -> Iterator[Connection]:
+    """Run a block in one transaction: all of it happens, or nothing.
+
+    Raises:
+        UsageError: for whatever the database refuses, in one sentence.
+    """
+    try:
+        with engine.connect() as connection:
+            connection = connection.execution_options(gengap_write=write)
+            with connection.begin():
+                yield connection
+    except DBAPIError as error:
+        raise UsageError(_sentence(show(engine.url), str(error.orig))) from error
+
+
+def prepare(engine: Engine, create: bool) -> None:
+    """Create the tables if there are none, and check that they are a store of this schema.
+
+    Two processes may do so at once. Another program's database is left as it is.
+
+    Raises:
+        UsageError: for a file that is no store, and for a store of another schema.
+    """
+    name = show(engine.url)
+    with transaction(engine, write=True) as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
+        tables = inspect(connection).get_table_names()
+        if schema_table.name in tables:
+            found = connection.scalars(select(schema_table.c.version)).all()
+            _check_version(name, list(found))
+        elif not create:
+            raise UsageError(f"There is no gengap store in {name}; give the one a study wrote to.")
+        elif tables and engine.dialect.name == "sqlite":
+            raise UsageError(
+                f"{name} is a SQLite database of another program, not a gengap store; "
+                "give the path of a store or of a new file."
+            )
+        else:
+            metadata.create_all(connection)
+            connection.execute(schema_table.insert().values(version=SCHEMA))
+    if engine.dialect.name == "sqlite":
+        _use_write_ahead_log(engine)
+
+
+def _check_version(name: str, found: list[int]) -> None:
+    if found == [SCHEMA]:
+        return
+    if found and max(found) > SCHEMA:
+        raise UsageError(
+            f"Store {name} was written by a newer gengap (schema {max(found)}, this one knows "
+            f"{SCHEMA}); run pip install --upgrade gengap."
+        )
+    raise UsageError(f"{name} is not a gengap store of schema {SCHEMA}; start a new store.")
+
+
+def _use_write_ahead_log(engine: Engine) -> None:
+    """Switch to the write-ahead log; the file remembers it.
+
+    Of two processes that switch at the same moment SQLite refuses one without waiting, because
+    each holds what the other needs; so that one tries again.
+    """
+    end = time.monotonic() + PATIENCE
+    raw = engine.raw_connection()
+    try:
+        while True:
+            try:
+                raw.cursor().execute("PRAGMA journal_mode=WAL")
+                return
+            except engine.dialect.loaded_dbapi.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > end:
+                    raise UsageError(_sentence(show(engine.url), str(error))) from error
+                time.sleep(0.02)
+    finally:
+        raw.close()
+
+
+# What drivers say (lower case), and what to tell the user.
+_REMEDIES = (
+    ("disk is full", "the disk is full; free some space and run it again, finished runs are kept"),
+    ("no space left", "the disk is full; free some space and run it again, finished runs are kept"),
+    ("readonly", "it is read-only; make it writable, or copy it to where you may write"),
+    ("unable to open", "it cannot be opened; check that you may write the file and its folder"),
+    ("not a database", "it is damaged; restore a copy, or start a new store"),
+    ("malformed", "it is damaged; restore a copy, or start a new store"),
+    (
+        "locked",
+        f"another process has held it for {PATIENCE} seconds; try again when that has ended",
+    ),
+    ("disk i/o error", "the disk failed to read or write; check its space and health"),
+    ("authentication failed", "the server refused the user or password; check both in the URL"),
+    ("no password supplied", "the server wants a password; write it in the URL or in PGPASSWORD"),
+    ("permission denied", "the user lacks the right to it; ask for it with GRANT"),
+    ("does not exist", "{said}; create it (createdb, createuser), or correct the URL"),
+    ("closed the connection", "the server broke off; run it again, finished runs are kept"),
+    ("terminating connection", "the server broke off; run it again, finished runs are kept"),
+    ("refused", "no server answers there; start it, or correct host and port"),
+    ("no such file", "no server answers there; start it, or correct host and port"),
+    ("timeout", "the server does not answer in time; check host, port and network"),
+    ("resolve", "the host's name is unknown; correct it in the URL"),
+    ("translate host", "the host's name is unknown; correct it in the URL"),
+)
+
+
+def _sentence(name: str, said: str) -> str:
+    said = " ".join(said.split()).rstrip(".")
+    said = said if len(said) <= 300 else said[:300] + "..."
+    for fragment, remedy in _REMEDIES:
+        if fragment in said.lower():
+            return f"Store {name} cannot be used: {remedy.format(said=said)}."
+    return f"Store {name} cannot be used: the database says {said!r}; check its address and state."

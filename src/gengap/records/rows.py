@@ -1,0 +1,146 @@
+"""From runs and outcomes to rows of the store's tables, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from gengap.errors import UsageError
+from gengap.records.codec import narrow_floats, narrow_integers, pack, unpack
+from gengap.records.run import FinishedRun, Outcome, Part, Run, plain
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """A run as the store has it, with what it cost.
+
+    Lists stand where the hyperparameters and settings had tuples; the key is the same.
+
+    Attributes:
+        run: the run.
+        seconds: its share of its fleet's wall-clock time.
+        passes: forward-backward passes over one batch.
+        examples: training examples drawn.
+        versions: the packages it was made with.
+        created: when it was stored, in UTC.
+    """
+
+    run: Run
+    seconds: float
+    passes: float
+    examples: int
+    versions: Mapping[str, str]
+    created: datetime
+
+
+def narrow_target(target: np.ndarray) -> np.ndarray:
+    """Narrow class codes; values stay exact, there is only one such vector for a seed."""
+    return target if target.dtype.kind == "f" else narrow_integers(target)
+
+
+def run_row(done: FinishedRun) -> dict[str, Any]:
+    """Return a run's row, but for its number."""
+    run = done.run
+    return {
+        "key": run.key,
+        "problem": run.problem,
+        "method": run.method,
+        "hyperparameters": plain(run.hyperparameters, "hyperparameters"),
+        "model": run.model,
+        "role": run.role,
+        "split": run.split,
+        "train_environments": list(run.train_environments),
+        "unseen_environments": list(run.unseen_environments),
+        "left_out": run.left_out,
+        # SQLite would store a numpy scalar as bytes.
+        "seed": int(run.seed),
+        "trial": int(run.trial),
+        "settings": plain(run.settings, "settings"),
+        "seconds": float(done.seconds),
+        "passes": float(done.passes),
+        "examples": int(done.examples),
+        "versions": plain(done.versions, "versions"),
+        "created": datetime.now(UTC).replace(tzinfo=None),
+    }
+
+
+def stored_run(row: Any) -> StoredRun:
+    """Read a run's row."""
+    run = Run(
+        problem=row.problem,
+        method=row.method,
+        hyperparameters=row.hyperparameters,
+        model=row.model,
+        role=row.role,
+        split=row.split,
+        train_environments=tuple(row.train_environments),
+        unseen_environments=tuple(row.unseen_environments),
+        seed=row.seed,
+        left_out=row.left_out,
+        trial=row.trial,
+        settings=row.settings,
+    )
+    return StoredRun(
+        run=run,
+        seconds=row.seconds,
+        passes=row.passes,
+        examples=row.examples,
+        versions=row.versions,
+        created=row.created.replace(tzinfo=UTC),
+    )
+
+
+def outcome_rows(done: FinishedRun) -> list[dict[str, Any]]:
+    """Return the rows of a run's outcomes, but for the run's number.
+
+    Raises:
+        UsageError: unless there is one vector of one length for each step of a part.
+    """
+    seen: set[tuple[str, int]] = set()
+    sizes: dict[str, int] = {}
+    rows = []
+    for outcome in done.outcomes:
+        row = _outcome_row(done.run, outcome)
+        size = len(outcome.predicted)
+        place = (row["part"], row["step"])
+        if place in seen or sizes.setdefault(outcome.part, size) != size:
+            raise UsageError(
+                f"A run of {done.run.method!r} has two {outcome.part} outcomes at step "
+                f"{outcome.step}, or outcomes of different lengths; give one per checkpoint."
+            )
+        seen.add(place)
+        rows.append(row)
+    return rows
+
+
+def _outcome_row(run: Run, outcome: Outcome) -> dict[str, Any]:
+    predicted = np.asarray(outcome.predicted)
+    chance = outcome.true_probability
+    if predicted.ndim != 1 or (chance is not None and chance.shape != predicted.shape):
+        raise UsageError(
+            f"A run of {run.method!r} has predictions of shape {predicted.shape} at step "
+            f"{outcome.step}; give one prediction, and at most one probability, per example."
+        )
+    narrow = narrow_floats if predicted.dtype.kind == "f" else narrow_integers
+    return {
+        "part": outcome.part,
+        "step": int(outcome.step),
+        "predicted": pack(narrow(predicted)),
+        "true_probability": None if chance is None else pack(chance.astype(np.float16)),
+    }
+
+
+def read_outcome(row: Any, part: Part) -> Outcome:
+    """Read an outcome's row."""
+    predicted = unpack(row.predicted)
+    return Outcome(
+        step=row.step,
+        part=part,
+        # Narrow unsigned codes would wrap around in a subtraction.
+        predicted=predicted if predicted.dtype.kind == "f" else predicted.astype(np.int32),
+        true_probability=None if row.true_probability is None else unpack(row.true_probability),
+    )

@@ -1,0 +1,157 @@
+"""What crosses the waist between training and statistics: runs and their outcomes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+
+from gengap.errors import UsageError
+
+Role = Literal["unseen", "reference", "inner"]
+Part = Literal["validation", "test"]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training, described by everything that determines its result.
+
+    Attributes:
+        problem: fingerprint of the data and its environments.
+        method: registry name, e.g. ``"irm"`` or ``"sklearn:Ridge"``.
+        hyperparameters: every hyperparameter of the method, JSON values only.
+        model: the architecture in words, e.g. ``"mlp(128,128)"``; empty for scikit-learn methods.
+        role: ``"unseen"`` trains on some environments and is scored on others it never saw;
+            ``"reference"`` trains on as many examples drawn from all of them; ``"inner"`` is an
+            ``unseen`` run with one training environment left out, for model selection.
+        split: the split's name, unique within a study.
+        train_environments: names of the environments trained on.
+        unseen_environments: names of the environments that the split holds out.
+        left_out: for ``inner`` runs the training environment left out, else empty.
+        seed: decides the train, validation and test parts, initial weights and batches.
+        trial: 0 for the default hyperparameters, 1, 2, ... for random draws.
+        settings: what else decides the result: steps, batch size, checkpoints, training size.
+    """
+
+    problem: str
+    method: str
+    hyperparameters: Mapping[str, Any]
+    model: str
+    role: Role
+    split: str
+    train_environments: tuple[str, ...]
+    unseen_environments: tuple[str, ...]
+    seed: int
+    left_out: str = ""
+    trial: int = 0
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def key(self) -> str:
+        """SHA-256 of everything that determines the run; the trial's number does not.
+
+        Raises:
+            UsageError: if a hyperparameter or setting is not a JSON value.
+        """
+        names = [entry.name for entry in fields(self) if entry.name != "trial"]
+        content = {name: plain(getattr(self, name), name) for name in names}
+        text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Predictions of a run at one checkpoint on one part, in the order of its example set.
+
+    Attributes:
+        step: training steps taken.
+        part: ``"validation"`` or ``"test"``; covers every environment of the problem.
+        predicted: ``(n,)`` class codes (integers) or predicted values (float32).
+        true_probability: ``(n,)`` float16 probability given to the true class; None for
+            regression and for classifiers without probabilities.
+    """
+
+    step: int
+    part: Part
+    predicted: np.ndarray
+    true_probability: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A run with its outcomes and what it cost.
+
+    ``passes`` counts forward-backward passes over one batch; ``examples`` the training examples
+    drawn; ``seconds`` the run's share of its fleet's wall-clock time.
+    """
+
+    run: Run
+    outcomes: tuple[Outcome, ...]
+    seconds: float
+    passes: float
+    examples: int
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ExampleSet:
+    """The examples of one part under one seed, ordered by environment, then by position.
+
+    Attributes:
+        example: ``(n,)`` int32 row numbers in the problem's data.
+        environment: ``(n,)`` int16 environment codes.
+        target: ``(n,)`` true class codes or values.
+    """
+
+    example: np.ndarray
+    environment: np.ndarray
+    target: np.ndarray
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What the records must know of the data to be read without it."""
+
+    fingerprint: str
+    name: str
+    task: Literal["classification", "regression"]
+    environments: tuple[str, ...]
+    classes: tuple[str, ...]
+    examples: int
+    target_variance: float
+
+
+def plain(value: Any, name: str) -> Any:
+    """Return a value as JSON would give it back: mappings as dicts, sequences as lists.
+
+    Numpy scalars and arrays become Python numbers and lists, so that equal runs have equal keys.
+
+    Args:
+        value: what to convert.
+        name: where the value stands, for the error's sentence.
+
+    Raises:
+        UsageError: for a number that is not finite and for anything JSON cannot hold.
+    """
+    if isinstance(value, np.generic | np.ndarray):
+        value = value.tolist()
+    if isinstance(value, Mapping):
+        return {str(key): plain(inner, f"{name}.{key}") for key, inner in value.items()}
+    if isinstance(value, tuple | list):
+        return [plain(inner, f"{name}[{place}]") for place, inner in enumerate(value)]
+    if isinstance(value, float) and not math.isfinite(value):
+        raise UsageError(
+            f"{name} of a run is {value}; give a finite number, or None for 'no limit'."
+        )
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise UsageError(
+        f"{name} of a run is of type {type(value).__name__}, which a record cannot hold; "
+        "give numbers, text, None, or lists and mappings of them."
+    )

@@ -1,0 +1,195 @@
+"""Processes that share a store, and processes that are killed while they write to it."""
+
+from __future__ import annotations
+
+import itertools
+import multiprocessing
+import os
+import random
+import signal
+import sqlite3
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from record_builders import PROBLEM, STEPS, example_set, finished, predictions, run
+from sqlalchemy import text
+from sqlalchemy.engine import make_url
+
+from gengap.records import Store
+from gengap.records.rows import run_row
+from gengap.records.tables import run_table
+
+if TYPE_CHECKING:
+    from conftest import Server
+
+WRITERS, SHARED, OWN = 3, 40, 20
+
+
+def write_shared_and_own(url: str, number: int, barrier: object) -> None:
+    """Open the store at the same moment as the others; write runs of all writers and own ones."""
+    barrier.wait(60)  # type: ignore[attr-defined]
+    with Store(url) as store:
+        store.add_problem(PROBLEM)
+        store.add_examples(PROBLEM.fingerprint, 0, "test", example_set())
+        mine = [finished(seed) for seed in range(SHARED)]
+        mine += [finished(1000 * (number + 1) + seed) for seed in range(OWN)]
+        random.Random(number).shuffle(mine)
+        for start in range(0, len(mine), 4):
+            store.add(mine[start : start + 4])
+            store.record_looks("study", "oracle", "irm", start)
+
+
+def assert_complete(store: Store, seeds: list[int]) -> None:
+    """Every run has all its outcomes, each equal to what was written."""
+    keys = [run(seed).key for seed in seeds]
+    assert store.finished(keys) == set(keys)
+    for part in ("validation", "test"):
+        outcomes = store.outcomes(keys, part)
+        assert len(outcomes) == len(keys) * len(STEPS)
+        for seed, key in zip(seeds, keys, strict=True):
+            for step in STEPS:
+                codes, chances = predictions(seed, part, step)
+                np.testing.assert_array_equal(outcomes[key, step].predicted, codes)
+                np.testing.assert_array_equal(outcomes[key, step].true_probability, chances)
+
+
+def test_processes_share_a_store(url: str) -> None:
+    spawn = multiprocessing.get_context("spawn")
+    barrier = spawn.Barrier(WRITERS)
+    writers = [
+        spawn.Process(target=write_shared_and_own, args=(url, number, barrier))
+        for number in range(WRITERS)
+    ]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join(60)
+    assert [writer.exitcode for writer in writers] == [0] * WRITERS
+    own = [1000 * (number + 1) + seed for number in range(WRITERS) for seed in range(OWN)]
+    with Store(url) as store:
+        assert sorted(s.run.seed for s in store.runs()) == [*range(SHARED), *own]
+        assert_complete(store, [*range(SHARED), *own])
+        assert store.looks("study") == {("oracle", "irm"): SHARED + OWN - 4}
+
+
+def open_at_once(url: str, barrier: object) -> None:
+    barrier.wait(60)  # type: ignore[attr-defined]
+    Store(url).close()
+
+
+def test_many_processes_create_a_store_at_once(url: str) -> None:
+    fork = multiprocessing.get_context("fork")
+    barrier = fork.Barrier(8)
+    children = [fork.Process(target=open_at_once, args=(url, barrier)) for _ in range(8)]
+    for child in children:
+        child.start()
+    for child in children:
+        child.join(60)
+    assert [child.exitcode for child in children] == [0] * 8
+
+
+def test_opening_waits_for_a_reader_to_switch_to_the_write_ahead_log(tmp_path: Path) -> None:
+    path = tmp_path / "results.db"
+    Store(path).close()
+    reader = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    assert reader.execute("PRAGMA journal_mode=DELETE").fetchone() == ("delete",)
+    reader.execute("BEGIN")
+    reader.execute("SELECT version FROM gengap_schema").fetchall()
+    timer = threading.Timer(0.2, reader.rollback)
+    timer.start()
+    Store(path).close()
+    timer.join()
+    reader.close()
+    later = sqlite3.connect(path)
+    assert later.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    later.close()
+
+
+def test_writers_of_the_same_runs_in_opposite_order_do_not_deadlock(postgresql: Server) -> None:
+    """A third writer holds the middle run until both wait: for it, or for each other."""
+    runs = sorted((finished(seed) for seed in range(9)), key=lambda done: done.run.key)
+    waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    with Store(postgresql.new_schema("opposite")) as store, ThreadPoolExecutor(2) as pool:
+        store.add_problem(PROBLEM)
+        third = store._engine.connect()
+        third.execute(run_table.insert(), run_row(runs[4]))
+        both = [pool.submit(store.add, runs), pool.submit(store.add, runs[::-1])]
+        end = time.monotonic() + 20
+        while third.scalar(waiting) < 2 and time.monotonic() < end:
+            time.sleep(0.01)
+        assert third.scalar(waiting) == 2
+        third.rollback()
+        third.close()
+        for future in both:
+            future.result()
+        assert_complete(store, list(range(9)))
+
+
+def work_after_fork(store: Store, seed: int, answers: object) -> None:
+    store.add([finished(seed)])
+    with store._transaction() as connection:
+        answers.put(connection.scalar(text("SELECT pg_backend_pid()")))  # type: ignore[attr-defined]
+
+
+def test_a_forked_process_uses_its_own_connections(postgresql: Server) -> None:
+    fork = multiprocessing.get_context("fork")
+    answers = fork.Queue()
+    with Store(postgresql.new_schema("forked")) as store:
+        store.add_problem(PROBLEM)
+        work_after_fork(store, 1, answers)
+        children = [
+            fork.Process(target=work_after_fork, args=(store, seed, answers), daemon=True)
+            for seed in (2, 3)
+        ]
+        for child in children:
+            child.start()
+        for child in children:
+            child.join(20)
+            assert child.exitcode == 0
+        assert len({answers.get(timeout=5) for _ in range(3)}) == 3
+        work_after_fork(store, 4, answers)
+        assert_complete(store, [1, 2, 3, 4])
+
+
+def write_forever(url: str, first: int) -> None:
+    with Store(url) as store:
+        for start in itertools.count(first, 3):
+            store.add([finished(seed) for seed in range(start, start + 3)])
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="the system has no SIGKILL")
+def test_killed_writers_leave_whole_runs(url: str) -> None:
+    moments = random.Random(0)
+    fork = multiprocessing.get_context("fork")
+    with Store(url) as store:
+        store.add_problem(PROBLEM)
+    counts = [0]
+    for life in range(10):
+        writer = fork.Process(target=write_forever, args=(url, 10_000 * life))
+        writer.start()
+        with Store(url) as store:
+            end = time.monotonic() + 30
+            while len(store.runs()) == counts[-1] and time.monotonic() < end:
+                time.sleep(0.002)
+        time.sleep(moments.uniform(0, 0.03))
+        assert writer.pid is not None
+        os.kill(writer.pid, signal.SIGKILL)
+        writer.join()
+        assert writer.exitcode == -signal.SIGKILL
+        if url.startswith("sqlite"):
+            with sqlite3.connect(str(make_url(url).database)) as connection:
+                assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+                assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+            connection.close()
+        with Store(url) as store:
+            seeds = [stored.run.seed for stored in store.runs()]
+            counts.append(len(seeds))
+            assert counts[-1] > counts[-2]
+            # Batches of three are stored whole or not at all.
+            assert len(seeds) % 3 == 0
+            assert_complete(store, seeds)
