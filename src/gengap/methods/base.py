@@ -1,0 +1,204 @@
+"""What every training-time method is: hyperparameters, and a loss or an update.
+
+A method is a frozen dataclass. Its fields are the hyperparameters, declared with
+:func:`hyperparameter`; the command line, the search and the docs read them. Inside a fleet the
+same dataclass holds a vector per field, one entry per run, so ``loss`` is written once, with a
+leading axis of runs ``R``, and works for one run or a hundred.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from gengap.errors import UsageError, listing, suggest
+from gengap.fleet.networks import Network, Parameters
+from gengap.fleet.optimizer import AdamW
+
+
+def hyperparameter(
+    default: float,
+    low: float,
+    high: float,
+    *,
+    log: bool = False,
+    limit: float = math.inf,
+    help: str = "",
+) -> Any:
+    """Declare a dataclass field with its default and the range that random search draws from.
+
+    ``log`` draws uniformly in the logarithm. Integer defaults give integer draws. ``limit`` is the
+    largest value that means anything (the smallest is 0), e.g. 1 for a share.
+    """
+    metadata = {"low": low, "high": high, "log": log, "limit": limit, "help": help}
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a method may know of the problem before training.
+
+    Attributes:
+        task: ``"classification"`` or ``"regression"``.
+        outputs: number of logits: classes, or 1.
+        environments: number of training environments, ``K``.
+        slots: environments per batch, ``E <= K``.
+        features: width of the network's features.
+        steps: length of the training.
+    """
+
+    task: str
+    outputs: int
+    environments: int
+    slots: int
+    features: int
+    steps: int
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One step's examples of all runs.
+
+    Attributes:
+        x: ``(R, E, B, *shape)`` inputs: ``E`` environments, ``B`` examples each.
+        y: ``(R, E, B)`` class codes (int64) or standardised targets (float32).
+        environment: ``(R, E)`` which of the run's ``K`` training environments fills each slot.
+        class_share: ``(R, K, C)`` share of each class in each training environment; for
+            regression ``(R, K, 0)``.
+        step: steps taken before this one.
+        context: the problem.
+        generators: one NumPy generator per run for whatever the method draws.
+    """
+
+    x: Tensor
+    y: Tensor
+    environment: Tensor
+    class_share: Tensor
+    step: int
+    context: Context
+    generators: Sequence[np.random.Generator]
+
+    def losses(self, logits: Tensor, y: Tensor | None = None) -> Tensor:
+        """Cross-entropy or squared error per example; ``logits (..., C)`` gives ``(...)``."""
+        y = self.y if y is None else y
+        if self.context.task == "regression":
+            return (logits.squeeze(-1) - y).square()
+        flat = F.cross_entropy(
+            logits.reshape(-1, logits.shape[-1]), y.reshape(-1), reduction="none"
+        )
+        return flat.view(y.shape)
+
+    def risks(self, logits: Tensor) -> Tensor:
+        """Mean loss per run and environment, ``(R, E)``."""
+        return self.losses(logits).mean(-1)
+
+
+@dataclass(frozen=True)
+class Method:
+    """Base of all methods: plain gradient descent on :meth:`loss` with AdamW.
+
+    Subclasses give ``loss``; those that are an update rather than a loss override ``gradients``
+    or ``update``. All tensors of ``state`` are theirs to use and start from ``initial_state``.
+    """
+
+    learning_rate: float = hyperparameter(1e-3, 1e-4, 1e-2, log=True, help="step size of AdamW")
+    weight_decay: float = hyperparameter(1e-4, 1e-6, 1e-2, log=True, help="decoupled weight decay")
+
+    def extra_parameters(self, context: Context, generator: torch.Generator) -> Parameters:
+        """Trainable parameters of one run beyond the network's, e.g. a discriminator's."""
+        return {}
+
+    def initial_state(self, context: Context, parameters: Parameters) -> dict[str, Tensor]:
+        """Tensors carried from step to step, stacked over runs; ``parameters`` are stacked too."""
+        return {}
+
+    def loss(self, network: Network, batch: Batch, state: dict[str, Tensor]) -> Tensor:
+        """Return the loss of each run, ``(R,)``."""
+        raise NotImplementedError
+
+    def gradients(self, network: Network, batch: Batch, state: dict[str, Tensor]) -> Parameters:
+        """Gradient of the loss for every parameter; runs do not interact, so one sum serves all."""
+        return gradients(self.loss(network, batch, state).sum(), network.parameters)
+
+    def update(
+        self, network: Network, optimizer: AdamW, batch: Batch, state: dict[str, Tensor]
+    ) -> None:
+        """Take one training step, in place."""
+        optimizer.step(self.gradients(network, batch, state))
+
+    def prediction_parameters(self, network: Network, state: dict[str, Tensor]) -> Parameters:
+        """The parameters to predict with; averaging methods return an average."""
+        return network.parameters
+
+    @classmethod
+    def fields(cls) -> dict[str, dataclasses.Field[Any]]:
+        """Hyperparameters by name."""
+        return {f.name: f for f in dataclasses.fields(cls)}
+
+    @classmethod
+    def make(cls, **values: Any) -> Self:
+        """Build with checked hyperparameters; unknown names and non-numbers are usage errors."""
+        known = cls.fields()
+        for name, value in values.items():
+            if name not in known:
+                raise UsageError(
+                    f"{cls.__name__} has no hyperparameter {name!r}{suggest(name, known)} "
+                    f"(it has: {listing(known)})."
+                )
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not number or not np.isfinite(value) or value < 0:
+                raise UsageError(
+                    f"The hyperparameter {name} must be a number of at least 0, not {value!r}."
+                )
+            limit = known[name].metadata["limit"]
+            if value > limit:
+                raise UsageError(
+                    f"The hyperparameter {name} must be a number of at most {limit:g}, "
+                    f"not {value!r}."
+                )
+        return cls(**values)
+
+    @classmethod
+    def draw(cls, generator: np.random.Generator, **fixed: float) -> Self:
+        """Draw all hyperparameters at random from their ranges, except the fixed ones."""
+        drawn: dict[str, float] = {}
+        for name, declared in cls.fields().items():
+            low, high = declared.metadata["low"], declared.metadata["high"]
+            if declared.metadata["log"]:
+                value = float(np.exp(generator.uniform(np.log(low), np.log(high))))
+            else:
+                value = float(generator.uniform(low, high))
+            drawn[name] = round(value) if isinstance(declared.default, int) else value
+        return cls(**{**drawn, **fixed})
+
+
+def gradients(scalar: Tensor, parameters: Parameters) -> Parameters:
+    """Gradient of a scalar for named parameters, zero where it does not depend on them."""
+    values = torch.autograd.grad(scalar, list(parameters.values()), allow_unused=True)
+    return {
+        name: torch.zeros_like(p) if g is None else g
+        for (name, p), g in zip(parameters.items(), values, strict=True)
+    }
+
+
+def along_runs(values: Any, other: Tensor) -> Tensor:
+    """View a hyperparameter ``(R,)`` so that it broadcasts against ``other (R, ...)``."""
+    return torch.as_tensor(values, device=other.device).view(-1, *(1,) * (other.dim() - 1))
+
+
+def stack(methods: Sequence[Method], device: torch.device | str = "cpu") -> Method:
+    """Join the methods of several runs into one whose fields are vectors ``(R,)``."""
+    kind = type(methods[0])
+    values = {
+        name: torch.tensor([float(getattr(m, name)) for m in methods], device=device)
+        for name in kind.fields()
+    }
+    return kind(**values)  # type: ignore[arg-type]
