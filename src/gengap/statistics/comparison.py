@@ -1,0 +1,164 @@
+"""A method against plain training, paired by environment, seed and example.
+
+With at least three environments the environment is the unit: Student's t on the ``K`` mean
+differences, ``K - 1`` degrees of freedom, which speaks for environments like these. With fewer it
+is the example and the seed, as in :func:`gengap.statistics.gap.mean_interval` but with the more
+cautious degrees of freedom of :mod:`gengap.statistics.variance`; that speaks for these environments
+only. The same holds where all environments' means agree to the last digit, as happens with few test
+examples: no spread is then no evidence of certainty.
+
+*Several methods.* Holm's step-down procedure controls the chance of any false verdict at ``alpha``:
+order the ``m`` p-values, reject ``p_(j)`` while ``p_(j) <= alpha / (m - j + 1)``, and stop at the
+first that fails. Each interval is drawn at the level at which its method was judged,
+``1 - alpha / (m - j + 1)`` for a rejected one and that of the stopping step for all others, which
+have larger p-values. So an interval excludes 0 exactly when Holm's test rejects.
+
+Source: S. Holm, A simple sequentially rejective multiple test procedure, Scandinavian Journal of
+Statistics 6 (1979), 65-70.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from gengap.errors import UsageError
+from gengap.statistics.cells import Cells, summarise
+from gengap.statistics.intervals import Interval, check_level, p_value, student
+from gengap.statistics.variance import TEST_POWERS, mean_variance, note
+
+Unit = Literal["environment", "example and seed"]
+Verdict = Literal["better than plain training", "no clear difference", "worse than plain training"]
+
+
+class Differences(NamedTuple):
+    """A long table: a method's unseen score minus that of plain training on the same example.
+
+    Attributes:
+        difference: ``(n,)`` differences.
+        environment: ``(n,)`` int environment codes.
+        seed: ``(n,)`` int seeds.
+        example: ``(n,)`` int row ids; within a seed each example appears at most once.
+    """
+
+    difference: ArrayLike
+    environment: ArrayLike
+    seed: ArrayLike
+    example: ArrayLike
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How a method compares with plain training.
+
+    Attributes:
+        difference: the mean over environments, with limits widened for the number of methods.
+        p_value: two-sided, of this method alone; NaN where it cannot be had.
+        adjusted_p: Holm's; below ``alpha`` exactly when ``difference`` excludes 0.
+        unit: what varies in the interval.
+        verdict: read off the interval alone.
+    """
+
+    difference: Interval
+    p_value: float
+    adjusted_p: float
+    unit: Unit
+    verdict: Verdict
+
+
+def holm(p_values: ArrayLike) -> np.ndarray:
+    """Holm's adjusted p-values, ``(m,)``; NaN entries stay NaN and do not count as tests.
+
+    Raises:
+        UsageError: a p-value outside 0 to 1.
+    """
+    p = np.asarray(p_values, dtype=np.float64)
+    if p.ndim != 1 or np.any((p < 0) | (p > 1)):
+        raise UsageError("p-values must be a list of numbers between 0 and 1.")
+    adjusted = np.full(len(p), math.nan)
+    order = _tested(p)
+    steps = len(order) - np.arange(len(order))
+    adjusted[order] = np.minimum(np.maximum.accumulate(p[order] * steps), 1.0)
+    return adjusted
+
+
+def compare(
+    differences_by_method: Mapping[str, Differences],
+    level: float = 0.95,
+    *,
+    higher_is_better: bool = True,
+) -> dict[str, Comparison]:
+    """Compare methods with plain training, corrected for their number.
+
+    Args:
+        differences_by_method: per method its long table; a plain tuple of four columns will do.
+        level: 1 minus the chance of any false verdict.
+        higher_is_better: whether the differences are of scores; False for losses.
+
+    Raises:
+        UsageError: unusable columns, see :func:`gengap.statistics.cells.summarise`.
+    """
+    check_level(level)
+    tests = {name: _test(summarise(*table)) for name, table in differences_by_method.items()}
+    p = np.array([test.p for test in tests.values()])
+    levels = _step_levels(p, 1 - level)
+    comparisons = {}
+    for (name, test), adjusted, own in zip(tests.items(), holm(p), levels, strict=True):
+        interval = student(test.estimate, test.variance, test.degrees, own, test.note)
+        comparisons[name] = Comparison(
+            difference=interval,
+            p_value=test.p,
+            adjusted_p=float(adjusted),
+            unit=test.unit,
+            verdict=_verdict(interval, higher_is_better),
+        )
+    return comparisons
+
+
+class _Test(NamedTuple):
+    estimate: float
+    variance: float
+    degrees: float
+    p: float
+    unit: Unit
+    note: str
+
+
+def _test(cells: Cells) -> _Test:
+    K = len(cells.means)
+    estimate = float(cells.means.mean())
+    spread = float(cells.means.var(ddof=1)) if K >= 3 else 0.0
+    if spread > 1e-24 * float(np.abs(cells.means).max()) ** 2:
+        p = p_value(estimate, spread / K, K - 1)
+        return _Test(estimate, spread / K, K - 1, p, "environment", "")
+    variance, degrees = mean_variance(cells, TEST_POWERS)
+    p = p_value(estimate, variance, degrees)
+    return _Test(estimate, variance, degrees, p, "example and seed", note(cells, variance))
+
+
+def _tested(p: np.ndarray) -> np.ndarray:
+    """Positions of the p-values that are numbers, smallest p first, ties in their given order."""
+    return np.argsort(p, kind="stable")[: int(np.sum(~np.isnan(p)))]
+
+
+def _step_levels(p: np.ndarray, alpha: float) -> list[float]:
+    """Confidence level of each method's interval: that of the step at which it was judged."""
+    order = _tested(p)
+    steps = alpha / (len(order) - np.arange(len(order)))
+    rejected = np.logical_and.accumulate(p[order] < steps)
+    stop = min(int(rejected.sum()), max(len(order) - 1, 0))
+    levels = np.full(len(p), 1 - alpha)
+    levels[order] = 1 - steps[np.minimum(np.arange(len(order)), stop)]
+    return [float(value) for value in levels]
+
+
+def _verdict(interval: Interval, higher_is_better: bool) -> Verdict:
+    if not interval.excludes(0.0):
+        return "no clear difference"
+    better = (interval.low > 0) == higher_is_better
+    return "better than plain training" if better else "worse than plain training"

@@ -1,0 +1,110 @@
+"""``Interval``: an estimate with its confidence or prediction interval, and Student's t behind it.
+
+Student's interval ``estimate +- t * sqrt(variance)`` needs the degrees of freedom of the variance.
+Where the variance is a sum of independent mean squares, ``V = sum_j V_j`` with ``f_j`` degrees of
+freedom each, matching the first two moments of a chi-square gives the effective number
+
+    f = V^2 / sum_j (V_j^2 / f_j).
+
+Source: F. E. Satterthwaite, An approximate distribution of estimates of variance components,
+Biometrics Bulletin 2 (1946), 110-114.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import special
+
+from gengap.errors import UsageError
+
+
+@dataclass(frozen=True, repr=False)
+class Interval:
+    """An estimate with limits, in the unit of the score.
+
+    Attributes:
+        estimate: the estimate.
+        low: lower limit; NaN when it cannot be had, with the reason in ``note``.
+        high: upper limit; NaN together with ``low``.
+        level: the share of studies in which such an interval holds the truth, in (0, 1).
+        note: what a reader must know about this interval, a sentence or empty.
+    """
+
+    estimate: float
+    low: float
+    high: float
+    level: float = 0.95
+    note: str = ""
+
+    @property
+    def half_width(self) -> float:
+        """Half the distance between the limits."""
+        return (self.high - self.low) / 2
+
+    @property
+    def defined(self) -> bool:
+        """Whether the interval has limits."""
+        return not math.isnan(self.low)
+
+    def excludes(self, value: float = 0.0) -> bool:
+        """Whether ``value`` lies strictly outside; False for an interval without limits."""
+        return self.low > value or self.high < value
+
+    def __repr__(self) -> str:
+        limits = f"{self.low:.4g} to {self.high:.4g}, {100 * self.level:g}%"
+        note = f", note={self.note!r}" if self.note else ""
+        return f"Interval({self.estimate:.4g}, {limits}{note})"
+
+
+def satterthwaite(parts: np.ndarray, degrees: np.ndarray) -> float:
+    """Effective degrees of freedom of ``sum(parts)``; infinite when every part is 0.
+
+    Args:
+        parts: ``(k,)`` independent variances, each at least 0.
+        degrees: ``(k,)`` degrees of freedom; a part of 0 may have 0 of them.
+    """
+    used = parts > 0
+    if not used.any():
+        return math.inf
+    shares = parts[used] / parts[used].sum()
+    with np.errstate(divide="ignore"):
+        return float(1 / np.sum(shares**2 / degrees[used]))
+
+
+def quantile(level: float, degrees: float) -> float:
+    """The ``t`` for a two-sided interval at ``level``; ``degrees`` may be infinite."""
+    upper = (1 + level) / 2
+    return float(special.ndtri(upper) if degrees == math.inf else special.stdtrit(degrees, upper))
+
+
+def student(
+    estimate: float, variance: float, degrees: float, level: float = 0.95, note: str = ""
+) -> Interval:
+    """Student's interval ``estimate +- t * sqrt(variance)``.
+
+    A variance of NaN gives NaN limits; a variance of 0 gives limits equal to the estimate.
+    """
+    half = quantile(level, degrees) * math.sqrt(variance) if variance > 0 else 0.0
+    if math.isnan(variance):
+        half = math.nan
+    return Interval(float(estimate), float(estimate - half), float(estimate + half), level, note)
+
+
+def p_value(estimate: float, variance: float, degrees: float) -> float:
+    """Two-sided p-value of Student's test of 0, NaN for a variance of NaN.
+
+    With a variance of 0 it is 1 for an estimate of 0 and else 0.
+    """
+    if variance == 0:
+        return 1.0 if estimate == 0 else 0.0
+    t = -abs(estimate) / math.sqrt(variance)
+    return float(2 * (special.ndtr(t) if degrees == math.inf else special.stdtr(degrees, t)))
+
+
+def check_level(level: float) -> None:
+    """Raise :class:`~gengap.errors.UsageError` unless ``level`` lies strictly between 0 and 1."""
+    if not 0 < level < 1:
+        raise UsageError(f"level is {level}; give a share between 0 and 1, e.g. 0.95.")

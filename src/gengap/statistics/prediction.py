@@ -1,0 +1,88 @@
+"""What a new environment will cost: a prediction interval for its *true* cost.
+
+Environments are the unit. Let ``s^2`` be the sample variance of the ``K`` measured costs, ``m`` the
+mean variance of their measurement, and ``V`` with ``f`` degrees of freedom the variance of their
+mean as fixed environments. If true costs scatter with variance ``tau^2``, then
+
+    E s^2 = tau^2 + m,        Var(new true cost - mean) = tau^2 (1 + 1/K) + V.
+
+Student's interval ``t_{K-1} s sqrt(1 + 1/K)`` predicts a new *measured* cost, and is several times
+too wide for the true one where measurement noise dominates. Plugging in ``tau^2 = max(s^2 - m, 0)``
+with ``t_{K-2}``, as Higgins, Thompson & Spiegelhalter do for meta-analyses (Journal of the Royal
+Statistical Society A 172 (2009), 137-159), treats ``tau`` as known: at ``K = 14`` it covers as
+little as 85% for ``tau^2`` of about ``m / 2``.
+
+So carry the uncertainty of ``s^2`` along. As ``(K-1) s^2 / (tau^2 + m)`` is chi-square with ``K-1``
+degrees of freedom, and ``f V / Var(mean)`` approximately with ``f``, the fiducial (generalised
+pivotal) variance of the prediction is
+
+    D = (1 + 1/K) max(s^2 (K-1) / X - 0.9 m, 0) + V f / Y,     X ~ chi2(K-1), Y ~ chi2(f),
+
+and the half-width is the quantile ``q`` with ``P(|Z| sqrt(D) <= q) = level``. It is Student's
+interval when ``m = V = 0`` and :func:`~gengap.statistics.gap.mean_interval` when ``tau`` is
+certainly 0. Generalised pivots: S. Weerahandi, Journal of the American Statistical Association 88
+(1993), 899-905. A tenth of ``m`` is left in because the pivot alone dips to 93% where ``tau^2`` is
+near ``m``. So drawn, with normal costs and known ``m`` and ``V``, a 95% interval for ``K`` of 3 to
+30 covers at least 94.5%, at most 97.7% once ``tau^2`` exceeds ``m / 2``, and up to 99.7% as ``tau``
+goes to 0: where measurement noise dominates, the interval is conservative.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import optimize, special
+
+from gengap.statistics.intervals import Interval, quantile
+
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(40)
+_NODES, _WEIGHTS = (_NODES + 1) / 2, _WEIGHTS / 2
+_DEDUCTED = 0.9
+
+
+def prediction_interval(
+    means: np.ndarray,
+    measurement: float,
+    mean_variance: float,
+    degrees: float,
+    level: float = 0.95,
+    note: str = "",
+) -> Interval:
+    """Interval of the true mean of a new environment.
+
+    Args:
+        means: ``(K,)`` measured means of at least 2 environments.
+        measurement: mean variance of ``means`` about the true values, the module's ``m``.
+        mean_variance: variance of the mean of ``means`` as fixed environments, ``V``.
+        degrees: degrees of freedom of ``mean_variance``; may be infinite.
+        level: the share of new environments inside.
+        note: passed on.
+    """
+    K = len(means)
+    estimate = float(means.mean())
+    spread = float(means.var(ddof=1)) * _inverse_chi_square(K - 1)
+    between = (1 + 1 / K) * np.maximum(spread - _DEDUCTED * measurement, 0.0)
+    variances = between[:, None] + mean_variance * _inverse_chi_square(degrees)
+    half = _normal_mixture_quantile(level, variances, np.outer(_WEIGHTS, _WEIGHTS))
+    return Interval(estimate, estimate - half, estimate + half, level, note)
+
+
+def _inverse_chi_square(degrees: float) -> np.ndarray:
+    """``degrees / chi2`` at the nodes of the quadrature over its probabilities."""
+    if degrees > 1e6:
+        return np.ones_like(_NODES)
+    return degrees / special.chdtri(degrees, _NODES)
+
+
+def _normal_mixture_quantile(level: float, variances: np.ndarray, weights: np.ndarray) -> float:
+    """The ``q`` with ``P(|Z| <= q) = level`` for a mixture of centred normals; 0 if all are 0."""
+    deviations = np.sqrt(variances)
+    largest = float(deviations.max())
+    if largest == 0:
+        return 0.0
+    # Deviations are scaled to at most 1 and kept off 0, where |Z| <= q holds with certainty.
+    scaled = np.maximum(deviations / largest, 1e-12)
+
+    def excess(q: float) -> float:
+        return float(np.sum(weights * special.erf(q / scaled / np.sqrt(2)))) - level
+
+    return largest * float(optimize.brentq(excess, 0.0, 1.01 * quantile(level, np.inf)))

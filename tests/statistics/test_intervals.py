@@ -1,0 +1,69 @@
+"""Student's interval, Satterthwaite's degrees of freedom, and the text of an interval."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from gengap.errors import UsageError
+from gengap.statistics import Interval, mean_interval
+from gengap.statistics.intervals import p_value, satterthwaite, student
+
+
+def test_student_is_scipys_interval():
+    values = np.array([0.1, -0.2, 0.4, 0.05, 0.3])
+    ours = student(values.mean(), values.var(ddof=1) / 5, 4, level=0.9)
+    theirs = stats.ttest_1samp(values, 0.0)
+    assert (ours.low, ours.high) == pytest.approx(tuple(theirs.confidence_interval(0.9)))
+    assert p_value(values.mean(), values.var(ddof=1) / 5, 4) == pytest.approx(theirs.pvalue)
+
+
+def test_satterthwaite_by_hand():
+    # (1 + 3)^2 / (1 / 4 + 9 / 9) = 16 / 1.25
+    assert satterthwaite(np.array([1.0, 3.0]), np.array([4.0, 9.0])) == pytest.approx(12.8)
+
+
+def test_satterthwaite_of_equal_parts_adds_their_degrees():
+    assert satterthwaite(np.full(6, 0.2), np.full(6, 25.0)) == pytest.approx(150)
+
+
+def test_satterthwaite_ignores_parts_of_zero():
+    assert satterthwaite(np.array([0.0, 2.0]), np.array([0.0, 7.0])) == pytest.approx(7)
+    assert satterthwaite(np.zeros(2), np.zeros(2)) == math.inf
+
+
+def test_infinite_degrees_are_normal():
+    interval = student(0.0, 1.0, math.inf)
+    assert interval.high == pytest.approx(stats.norm.ppf(0.975))
+
+
+def test_zero_variance_has_no_width_and_unknown_variance_no_limits():
+    assert student(0.1, 0.0, math.inf).half_width == 0
+    unknown = student(0.1, math.nan, 0)
+    assert unknown.estimate == 0.1
+    assert not unknown.defined
+    assert not unknown.excludes(0)
+    assert p_value(0.0, 0.0, 3) == 1
+    assert p_value(0.1, 0.0, 3) == 0
+    assert math.isnan(p_value(0.1, math.nan, 3))
+
+
+def test_excludes_is_strict():
+    assert not Interval(1.0, 0.0, 2.0).excludes(0)
+    assert Interval(1.0, 0.1, 2.0).excludes(0)
+    assert Interval(-1.0, -2.0, -0.1).excludes(0)
+
+
+def test_repr_is_readable():
+    text = repr(Interval(0.02134, 0.00412, 0.03856, 0.95))
+    assert text == "Interval(0.02134, 0.00412 to 0.03856, 95%)"
+    assert repr(Interval(0, 0, 1, 0.9, "why")) == "Interval(0, 0 to 1, 90%, note='why')"
+
+
+@pytest.mark.parametrize("level", [0.0, 1.0, 95])
+def test_a_level_that_is_no_share_is_refused(level: float):
+    with pytest.raises(UsageError, match="level"):
+        mean_interval([0.1, 0.2], [0, 0], [0, 0], [0, 1], level=level)
