@@ -1,0 +1,59 @@
+"""Text that users wrote (names, notes, commands), made safe to print anywhere."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Any
+
+FIRST_STRONG_ISOLATE, POP_ISOLATE = "\u2068", "\u2069"
+
+# Explicit embeddings and overrides would reorder the text after the name.
+_STEERING = re.compile("[\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]")
+# Underscores inside words are left alone: they mean nothing there and names are full of them.
+_MARKDOWN = re.compile(r"([\\`*\[\]|~$]|(?<![^\W_])_|_(?![^\W_]))")
+# What starts a heading, a list, a rule or an underline when it opens a line.
+_MARKDOWN_BLOCK = re.compile(r"^(\d*)([#+=.)-])(?=[\s#=-]|$)")
+
+
+def clean(value: Any) -> str:
+    """Return one line without control characters, text-direction controls or lone surrogates."""
+    if value is None:
+        return ""
+    text = _STEERING.sub("", str(value))
+    text = "".join(_printable(character) for character in text)
+    return " ".join(text.split())
+
+
+def shorten(text: str, most: int = 48) -> str:
+    """Cut the middle out of a text longer than ``most`` characters: names differ at their ends."""
+    if len(text) <= most:
+        return text
+    tail = most // 3
+    return f"{text[: most - tail - 1].rstrip()}…{text[-tail:].lstrip()}"
+
+
+def isolate(text: str) -> str:
+    """Wrap right-to-left text so that it does not reorder the sentence around it."""
+    right_to_left = any(unicodedata.bidirectional(letter) in ("R", "AL", "AN") for letter in text)
+    return f"{FIRST_STRONG_ISOLATE}{text}{POP_ISOLATE}" if right_to_left else text
+
+
+def escape_markdown(text: str) -> str:
+    """Escape what Markdown or HTML would interpret, so that any renderer shows ``text`` itself."""
+    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return _MARKDOWN_BLOCK.sub(r"\1\\\2", _MARKDOWN.sub(r"\\\1", text))
+
+
+def code_span(text: str) -> str:
+    """Return ``text`` as a Markdown code span, with a fence longer than any run of backticks."""
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    fence = "`" * (longest + 1)
+    return f"{fence} {text} {fence}" if longest else f"`{text}`"
+
+
+def _printable(character: str) -> str:
+    category = unicodedata.category(character)
+    if category == "Cs":
+        return "\N{REPLACEMENT CHARACTER}"
+    return " " if category == "Cc" else character

@@ -1,0 +1,162 @@
+"""The answer in one sentence, against sentences written by hand."""
+
+import copy
+
+import pytest
+from summary_builders import environment_row, method_row, small_summary, stored_sample
+
+from gengap.errors import UsageError
+from gengap.report import headline
+
+
+def test_a_cost_that_was_shown():
+    assert headline(small_summary()) == (
+        "At a new environment, expect plain training (erm) to lose about 2.1 points of accuracy "
+        "(95% interval 1.2 to 3.0 on these 3 environments; between -1.5 and 5.6 for a single new "
+        "one)."
+    )
+
+
+def test_the_word_for_an_environment_can_be_the_users():
+    assert headline(small_summary(environment_word="writer")).startswith("At a new writer, expect")
+
+
+def test_a_cost_that_was_not_shown_says_how_large_it_could_be():
+    row = method_row("coral", cost_of_unseen=0.003, cost_low=-0.004, cost_high=0.0101)
+    rows = [environment_row(f"writer {k}", "coral") for k in range(14)]
+    summary = small_summary([row], rows, headline_method="coral")
+    assert headline(summary) == (
+        "No cost of unseen environments was shown for coral: the estimate is 0.3 points of "
+        "accuracy, with a 95% interval of -0.4 to 1.0 on these 14 environments, so the cost could "
+        "still be as large as 1.0 points (between -1.5 and 5.6 for a single new one)."
+    )
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0, 0.03), (-0.03, 0.0)])
+def test_an_interval_that_touches_zero_shows_nothing(low, high):
+    summary = small_summary([method_row(cost_low=low, cost_high=high)])
+    assert headline(summary).startswith("No cost of unseen environments was shown")
+
+
+def test_a_gain_is_worded_as_one_and_its_intervals_are_turned_round():
+    row = method_row(
+        cost_of_unseen=-0.008,
+        cost_low=-0.012,
+        cost_high=-0.004,
+        new_environment_low=-0.03,
+        new_environment_high=0.014,
+    )
+    assert headline(small_summary([row])) == (
+        "At a new environment, expect plain training (erm) to gain about 0.8 points of accuracy "
+        "(95% interval 0.4 to 1.2 on these 3 environments; between -1.4 and 3.0 for a single new "
+        "one)."
+    )
+
+
+def test_a_loss_rises():
+    row = method_row(
+        "ridge",
+        cost_of_unseen=0.21,
+        cost_low=0.12,
+        cost_high=0.3,
+        new_environment_low=-0.15,
+        new_environment_high=0.56,
+    )
+    rows = [
+        environment_row(f"writer {k}", "ridge", cost_of_unseen=0.2, cost_low=0.1, cost_high=0.3)
+        for k in range(4)
+    ]
+    summary = small_summary(
+        [row],
+        rows,
+        metric="squared_error",
+        higher_is_better=False,
+        metric_is_fraction=False,
+        headline_method="ridge",
+    )
+    assert headline(summary) == (
+        "At a new environment, expect the squared error of ridge to rise by about 0.21 "
+        "(95% interval 0.12 to 0.30 on these 4 environments; between -0.15 and 0.56 for a single "
+        "new one)."
+    )
+
+
+def test_one_environment_says_nothing_about_a_new_one():
+    row = method_row(new_environment_low=None, new_environment_high=None)
+    assert headline(small_summary([row], [environment_row("writer 3")])) == (
+        "At the one unseen environment measured (writer 3), plain training (erm) lost about 2.1 "
+        "points of accuracy (95% interval 1.2 to 3.0); one environment cannot say what a new one "
+        "would cost."
+    )
+
+
+def test_one_environment_without_a_cost_shown():
+    row = method_row(cost_low=-0.001, cost_high=0.043)
+    assert headline(small_summary([row], [environment_row("writer 3")])) == (
+        "At the one unseen environment measured (writer 3), no cost was shown for plain training "
+        "(erm): the estimate is 2.1 points of accuracy, with a 95% interval of -0.1 to 4.3, so the "
+        "cost could still be as large as 4.3 points; one environment cannot say what a new one "
+        "would cost."
+    )
+
+
+def test_no_interval():
+    row = method_row(cost_low=None, cost_high=None)
+    assert headline(small_summary([row])) == (
+        "At the unseen environments measured, plain training (erm) lost about 2.1 points of "
+        "accuracy; no interval could be given, so this is only a rough guide to what comes next."
+    )
+
+
+def test_no_interval_for_a_new_environment():
+    row = method_row(new_environment_low=None, new_environment_high=float("nan"))
+    assert headline(small_summary([row])).endswith(
+        "(95% interval 1.2 to 3.0 on these 3 environments; none could be given for a single new "
+        "one)."
+    )
+
+
+def test_no_cost_measured():
+    row = method_row(cost_of_unseen=None)
+    assert headline(small_summary([row])) == (
+        "The cost of unseen environments was not measured for plain training (erm); its accuracy "
+        "was 91.2% where unseen and 95.3% in distribution."
+    )
+
+
+def test_no_method_at_all():
+    assert headline(small_summary([], [])) == "No method was measured, so there is no answer."
+
+
+def test_an_unknown_headline_method_falls_back_to_plain_training():
+    methods = [method_row("coral"), method_row("ERM")]
+    assert "plain training (ERM)" in headline(small_summary(methods, headline_method="irm"))
+
+
+def test_the_stored_sample():
+    # Of its 14 writers; 0.0270, 0.0211, 0.0329, -0.0168 and 0.0708 in points.
+    assert headline(stored_sample()) == (
+        "At a new environment, expect plain training (erm) to lose about 2.7 points of accuracy "
+        "(95% interval 2.1 to 3.3 on these 14 environments; between -1.7 and 7.1 for a single new "
+        "one)."
+    )
+
+
+def test_the_summary_is_not_modified():
+    summary = stored_sample()
+    before = copy.deepcopy(summary)
+    headline(summary)
+    assert summary == before
+
+
+@pytest.mark.parametrize(
+    ("part", "value"), [("study", None), ("methods", {}), ("environments", "x"), ("rules", None)]
+)
+def test_what_is_no_summary_is_named(part, value):
+    with pytest.raises(UsageError, match=f"'{part}'"):
+        headline({**small_summary(), part: value})
+
+
+def test_a_row_that_is_no_object_is_named():
+    with pytest.raises(UsageError, match=r"row of 'methods' .* is list"):
+        headline({**small_summary(), "methods": [[1, 2]]})

@@ -1,0 +1,43 @@
+"""The table in the terminal."""
+
+import pytest
+from rich.console import Console
+from summary_builders import ODD_NAMES, method_row, small_summary, stored_sample
+
+from gengap.report import console_table
+
+
+def printed(summary, width=80):
+    console = Console(width=width, color_system=None, force_terminal=False)
+    with console.capture() as capture:
+        console.print(console_table(summary))
+    return capture.get()
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_it_fits_and_shows_every_method(width):
+    text = printed(stored_sample(), width)
+    assert max(len(line) for line in text.splitlines()) <= width
+    for start in ("erm", "coral", "irm", "sklearn:Logis"):
+        assert any(line.strip().startswith(start) for line in text.splitlines())
+
+
+def test_the_row_of_a_method():
+    rival = method_row(
+        "coral", difference_from_erm=0.008, verdict="better than plain training", score_unseen=0.92
+    )
+    lines = printed(small_summary([method_row(), rival]), 100).splitlines()
+    [row] = [line.split() for line in lines if "coral" in line]
+    assert " ".join(row) == "coral 95.3 92.0 2.1 (1.2 to 3.0) -1.5 to 5.6 +0.8 better"
+    [plain] = [line.split() for line in lines if line.strip().startswith("erm")]
+    assert plain[-1] == "itself"
+
+
+def test_names_are_not_read_as_markup():
+    text = printed(small_summary([method_row(name) for name in ODD_NAMES]))
+    assert "[red]markup[/red]" in text
+    assert max(len(line) for line in text.splitlines()) <= 80
+
+
+def test_plain_text_needs_no_unicode_minus():
+    assert "−" not in printed(stored_sample())

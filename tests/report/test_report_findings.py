@@ -1,0 +1,137 @@
+"""The sentences after the answer, with numbers worked by hand."""
+
+from summary_builders import environment_row, method_row, rule_row, small_summary
+
+from gengap.report.findings import findings, peeking
+from gengap.report.numerals import numerals_for
+from gengap.report.summary import read
+
+
+def said(summary):
+    checked = read(summary)
+    return findings(checked, numerals_for(checked))
+
+
+def peeked(summary):
+    checked = read(summary)
+    return peeking(checked, numerals_for(checked))
+
+
+def test_gap_and_worst_place():
+    rows = [
+        environment_row("writer 1"),
+        environment_row("writer 2", cost_of_unseen=0.061, cost_low=0.02, cost_high=0.102),
+        environment_row("writer 3", cost_of_unseen=None),
+        *(environment_row(f"writer {k}") for k in range(4, 9)),
+    ]
+    assert said(small_summary(environments=rows)) == [
+        "The gap between seen and unseen environments is 4.1 points: 2.0 of difficulty, which a "
+        "model that has seen them pays too, and 2.1 from not having seen them.",
+        "The cost is largest at writer 2: 6.1 points (2.0 to 10.2); the worst accuracy where "
+        "unseen is 80.1%, in the same place.",
+    ]
+
+
+def test_the_lowest_score_can_be_somewhere_else():
+    rows = [environment_row("writer 1", cost_of_unseen=0.07), environment_row("writer 2")]
+    assert (
+        "The cost is largest at writer 1: 7.0 points (1.0 to 3.0); the worst accuracy where unseen "
+        "is 80.1%, at writer 2."
+    ) in said(small_summary(environments=rows))
+
+
+def test_better_and_worse_methods_with_their_differences():
+    methods = [
+        method_row(),
+        method_row(
+            "coral",
+            difference_from_erm=0.008,
+            difference_low=0.002,
+            difference_high=0.014,
+            verdict="better than plain training",
+        ),
+        method_row("irm", difference_from_erm=-0.02, verdict="worse than plain training"),
+        method_row("vrex", difference_from_erm=0.001, verdict="no clear difference"),
+    ]
+    assert (
+        "Better than plain training: coral (+0.8 points, +0.2 to +1.4). Worse: irm (-2.0 points)."
+    ) in said(small_summary(methods))
+
+
+def test_none_better():
+    rivals = [
+        method_row(name, difference_from_erm=0.001, verdict="no clear difference")
+        for name in ("coral", "irm")
+    ]
+    assert "None of the 2 other methods was shown to beat plain training." in said(
+        small_summary([method_row(), *rivals])
+    )
+    assert "coral was not shown to be better than plain training." in said(
+        small_summary([method_row(), rivals[0]])
+    )
+
+
+def test_no_better_than_a_constant():
+    sentence = (
+        "Where unseen, plain training (erm) is no better than a constant prediction "
+        "(91.2% against 92.0%)."
+    )
+    assert sentence in said(small_summary(chance=0.92))
+    assert sentence not in said(small_summary(chance=0.91))
+
+
+def test_few_environments_are_pointed_out():
+    few = [text for text in said(small_summary()) if text.startswith("With only 3 environments")]
+    many = small_summary(environments=[environment_row(f"writer {k}") for k in range(6)])
+    none = small_summary([method_row(new_environment_low=None)])
+    assert len(few) == 1
+    assert "3 environments are too few to say what a single new one would cost." in said(none)
+    assert not [text for text in said(many) if text.startswith("With only")]
+
+
+def test_the_first_warning_is_quoted_and_the_rest_counted():
+    summary = small_summary(
+        warnings=["Two rows are equal.", "x", "y"],
+        skipped=[{"method": "dann", "reason": "needs unlabelled examples"}],
+    )
+    assert said(summary)[-1] == (
+        "Warning: Two rows are equal. 2 more warnings and one skipped method are listed at the end "
+        "of this report."
+    )
+
+
+def test_what_depends_on_peeking():
+    rules = [
+        rule_row("validation", 0.912),
+        rule_row("oracle", 0.917),
+        rule_row("validation", 0.916, "coral"),
+        rule_row("oracle", 0.928, "coral"),
+        rule_row("last-step", 0.95, "coral"),
+    ]
+    assert peeked(small_summary(rules=rules)) == (
+        "The best result with peeking is 92.8%, by coral under the rule oracle; under this study's "
+        "rule coral reaches 91.6%, so 1.2 points depend on peeking. Against plain training under "
+        "this study's rule, that is +1.6 points with peeking and +0.4 points without."
+    )
+
+
+def test_peeking_at_a_loss_looks_for_the_smallest():
+    rules = [
+        rule_row("validation", 2.0),
+        rule_row("oracle", 1.75),
+        rule_row("validation", 2.5, "coral"),
+        rule_row("oracle", 1.9, "coral"),
+    ]
+    text = peeked(
+        small_summary(rules=rules, metric="mae", higher_is_better=False, metric_is_fraction=False)
+    )
+    assert text.startswith("The best result with peeking is 1.750, by plain training (erm)")
+    assert "so 0.250 depend on peeking" in text
+
+
+def test_peeking_without_profit_and_without_a_rule_that_peeks():
+    honest = rule_row("validation", 0.912)
+    assert peeked(small_summary(rules=[honest, rule_row("oracle", 0.9)])) == (
+        "Rules that peek would have gained nothing here."
+    )
+    assert peeked(small_summary(rules=[honest, rule_row("last-step", 0.9)])) == ""
