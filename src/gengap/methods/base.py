@@ -49,7 +49,7 @@ class Context:
     Attributes:
         task: ``"classification"`` or ``"regression"``.
         outputs: number of logits: classes, or 1.
-        environments: number of training environments, ``K``.
+        environments: environments of the problem, ``K``; a run may train on fewer.
         slots: environments per batch, ``E <= K``.
         features: width of the network's features.
         steps: length of the training.
@@ -70,9 +70,10 @@ class Batch:
     Attributes:
         x: ``(R, E, B, *shape)`` inputs: ``E`` environments, ``B`` examples each.
         y: ``(R, E, B)`` class codes (int64) or standardised targets (float32).
-        environment: ``(R, E)`` which of the run's ``K`` training environments fills each slot.
-        class_share: ``(R, K, C)`` share of each class in each training environment; for
-            regression ``(R, K, 0)``.
+        environment: ``(R, E)`` which of the run's training environments fills each slot, a number
+            below ``K``.
+        class_share: ``(R, K, C)`` share of each class in each training environment, zeros beyond
+            them; for regression ``(R, K, 0)``.
         step: steps taken before this one.
         context: the problem.
         generators: one NumPy generator per run for whatever the method draws.

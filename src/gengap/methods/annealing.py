@@ -1,0 +1,48 @@
+"""Penalties that join late in training, each run at its own step.
+
+A penalty that is on from the first step can keep the network from learning anything at all, so
+IRM, V-REx and Fishr train plainly for a share ``a`` of the ``T`` steps and switch the penalty on
+at step ``round(a T)``, the run's *onset*. A large penalty ``λ`` would also scale up the step, so
+the sum may be divided by ``max(λ, 1)``. The optimizer's moments, which belong to the old loss,
+are forgotten at the onset by the runs that reach it, and by no other.
+
+The published settings train plainly for some 200 to 1500 steps. In trainings of a few hundred
+steps that is about half of them, the default here; a tenth leaves a network that has hardly left
+its initial weights, and a strong penalty keeps it there.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gengap.fleet.optimizer import AdamW
+from gengap.methods.base import Batch
+
+
+def onset(share: Any, batch: Batch) -> Tensor:
+    """First step with the penalty, ``(R,)``, given the share of the training before it."""
+    return torch.round(torch.as_tensor(share, device=batch.x.device) * batch.context.steps)
+
+
+def annealed(penalty: Any, share: Any, batch: Batch) -> Tensor:
+    """The penalty's weight at this step, ``(R,)``: zero before the onset."""
+    weight = torch.as_tensor(penalty, device=batch.x.device)
+    return torch.where(batch.step >= onset(share, batch), weight, torch.zeros_like(weight))
+
+
+def rescaled(risk: Tensor, weight: Tensor, penalty: Tensor) -> Tensor:
+    """``(risk + weight penalty) / max(weight, 1)``, all ``(R,)``."""
+    return (risk + weight * penalty) / weight.clamp(min=1)
+
+
+def restart_at_onset(optimizer: AdamW, penalty: Any, share: Any, batch: Batch) -> None:
+    """Reset the optimizer of the runs whose penalty starts at this step.
+
+    A run with penalty 0 keeps its moments and stays plain training to the last digit.
+    """
+    starts = (batch.step == onset(share, batch)) & (torch.as_tensor(penalty) > 0)
+    if batch.step > 0 and bool(starts.any()):
+        optimizer.reset(starts)

@@ -1,0 +1,85 @@
+"""Correlation alignment (CORAL): features with the same mean and covariance in all environments.
+
+With ``μ_e`` the mean and ``C_e`` the covariance of the features of environment ``e``,
+
+    min_θ  1/E Σ_e R_e  +  λ · mean over pairs (i, j) of  |μ_i - μ_j|²/d + |C_i - C_j|²/d².
+
+No loop over pairs is needed: for any vectors ``a_1 .. a_E`` with mean ``ā``,
+
+    Σ_{i<j} |a_i - a_j|² = E Σ_i |a_i - ā|²,
+
+so the mean over the ``E (E-1) / 2`` pairs is twice the sample variance over environments. Nor are
+covariances needed where features outnumber examples: their inner products follow from those of
+the centred features, ``<C_i, C_j> = |Z_i Z_j'|² / (B-1)²``. Sun and Saenko match the covariances of
+one source and one target; means and all pairs of training environments are DomainBed's form
+(Gulrajani and Lopez-Paz 2021, arXiv:2007.01434).
+
+Helps when environments change the inputs (illumination, device, site) and not what the target
+means. Hurts when the share of each class differs between environments, since equal features then
+force wrong predictions. A linear model's features are its inputs, which no training can align.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from gengap.fleet.networks import Network
+from gengap.methods.base import Batch, Method, hyperparameter
+from gengap.methods.mmd import mean_over_pairs
+from gengap.registry import Paper, register
+
+
+@register(
+    "coral",
+    summary="aligns the mean and covariance of the features between environments",
+    paper=Paper(
+        "Deep CORAL: correlation alignment for deep domain adaptation",
+        "Sun, Saenko",
+        2016,
+        "https://arxiv.org/abs/1607.01719",
+    ),
+    needs=("environment labels", "two or more training environments", "hidden features"),
+    minimum_environments=2,
+)
+@dataclass(frozen=True)
+class CORAL(Method):
+    """Alignment of the first two moments; with ``penalty`` 0 it is plain training."""
+
+    penalty: float = hyperparameter(1.0, 1e-1, 1e1, log=True, help="weight of the differences")
+
+    def loss(self, network: Network, batch: Batch, state: dict[str, Tensor]) -> Tensor:
+        """Mean risk and the penalised differences of moments."""
+        features, logits = network(batch.x)
+        return batch.risks(logits).mean(1) + self.penalty * moment_differences(features)
+
+
+def moment_differences(features: Tensor) -> Tensor:
+    """Differences of mean and covariance, averaged over pairs: ``(R, E, B, d)`` to ``(R,)``."""
+    slots, size, width = features.shape[1:]
+    means = features.mean(2)
+    centred = features - means[:, :, None]
+    compare = by_examples if slots * size**2 < width**2 else by_covariances
+    return pair_differences(means) + compare(centred)
+
+
+def by_covariances(centred: Tensor) -> Tensor:
+    """Covariances' differences from ``R E d²`` numbers."""
+    freedom = max(centred.shape[2] - 1, 1)
+    return pair_differences(centred.transpose(-1, -2) @ centred / freedom)
+
+
+def by_examples(centred: Tensor) -> Tensor:
+    """The same from ``R (E B)²`` numbers, the products of all examples."""
+    runs, slots, size, width = centred.shape
+    points = centred.flatten(1, 2)
+    squares = (points @ points.transpose(1, 2)).square()
+    products = squares.view(runs, slots, size, slots, size).sum((2, 4))
+    return mean_over_pairs(products) / (max(size - 1, 1) * width) ** 2
+
+
+def pair_differences(values: Tensor) -> Tensor:
+    """Mean square of pairs' differences over pairs and entries, ``(R, E, ...)`` to ``(R,)``."""
+    squares = (values - values.mean(1, keepdim=True)).square().flatten(2).mean(2)
+    return squares.sum(1) * (2 / max(values.shape[1] - 1, 1))
