@@ -19,7 +19,7 @@ class SuspiciousInput(UserWarning):
 
 
 def suggest(wrong: str, known: Iterable[object]) -> str:
-    """Return ``"; did you mean 'x'?"`` for the known name nearest to ``wrong``, or an empty string."""
+    """Return ``"; did you mean 'x'?"`` for the nearest known name, or an empty string."""
     near = difflib.get_close_matches(wrong, [str(name) for name in known], n=1, cutoff=0.5)
     return f"; did you mean {near[0]!r}?" if near else ""
 

@@ -79,7 +79,8 @@ def environments_from_frame(
         frame: ``n`` rows; not modified.
         target: the column to predict.
         environment: the column that says where a row came from; never a feature.
-        factors: columns to regroup or split by; kept as they are and never features.
+        factors: columns to regroup or split by; kept as they are and never features. The
+            environment column is always one, so that years or ages can be split by their order.
         task: told apart from the target when not given.
         drop: columns to leave out.
         name: what to call this problem in reports.
@@ -120,7 +121,7 @@ def environments_from_frame(
         pd.DataFrame(features, copy=False),
         y,
         where,
-        factors=frame[list(dict.fromkeys(factors))],
+        factors=frame[list(dict.fromkeys([*factors, environment]))],
         task=task,
         name=name,
         notes=tuple(frame.attrs.get("gengap_notes", ())),
@@ -150,11 +151,12 @@ def check_names(
     """Raise :class:`UsageError` unless the options name existing columns in compatible roles."""
     _refuse_repeated(columns)
     options = (("target", [target]), ("environment", [environment]), ("factor", factors))
-    for role, names in (*options, ("column to drop", drop)):
+    purposes = ((f"for the {role}", names) for role, names in options)
+    for purpose, names in (*purposes, ("to drop", drop)):
         for column in names:
             if column not in columns:
                 raise UsageError(
-                    f"There is no column {column!r} for the {role}"
+                    f"There is no column {column!r} {purpose}"
                     f"{suggest(str(column), columns)} (there are: {listing(columns, 40)})."
                 )
     if target == environment:

@@ -194,9 +194,9 @@ def assemble(
     codes, names = _codes(where, environment_label)
     if len(names) < 2:
         raise UsageError(
-            f"There is only one environment ({names[0]!r} in {environment_label}); the cost of "
-            "unseen environments needs at least two. Choose another column that says where each "
-            "row came from."
+            f"There is only one environment ({environment_label} is {names[0]!r} in every row), "
+            "but the cost of unseen environments needs at least two; choose another column that "
+            "says where each row came from."
         )
     values, classes = _code_target(target, task, target_label)
     if len(np.unique(values)) < 2:

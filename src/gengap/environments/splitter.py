@@ -73,16 +73,18 @@ class Table:
         return cls(None if y is None else np.asarray(y).ravel(), codes, names, factors, labels)
 
     def factor(self, name: str | None, position: int = 0) -> np.ndarray:
-        """Return the named factor, or the environment labels when there is no name."""
+        """Return the named factor; no name, or ``environment``, gives the environment labels."""
         if name is None or self.factors is None:
             return self.labels
         if name in self.factors.columns:
             return self.factors[name].to_numpy()
         if isinstance(self.factors.columns, pd.RangeIndex) and position < self.factors.shape[1]:
             return self.factors.iloc[:, position].to_numpy()
+        if name == "environment":
+            return self.labels
         raise UsageError(
-            f"There is no factor column {name!r} to split by{suggest(name, self.factors.columns)} "
-            f"(there are: {listing(self.factors.columns) or 'none'})."
+            f"There is no factor {name!r} to split by{suggest(name, self.factors.columns)} (there "
+            f"are: {listing(self.factors.columns) or 'none'}; --factors makes columns factors)."
         )
 
 

@@ -1,8 +1,10 @@
-"""How many runs train together: as many as the memory bound allows."""
+"""How many runs train together: as many as memory and cache allow."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import TypeVar
 
 import torch
@@ -12,16 +14,36 @@ from gengap.fleet.tasks import Data
 
 T = TypeVar("T")
 
-# Beyond this many runs a batched product gains nothing, while less would be lost to an interrupt.
+# Beyond this many runs a batched product gains nothing, while more would be lost to an interrupt.
 MOST_RUNS = 64
+# Activations of a step that stay in a core's cache; larger fleets spend their time on memory.
+CACHE_BYTES = 8 << 20
 # Parameters, gradients, two moments, and the temporaries of the optimizer and of the methods.
 COPIES = 12
 
 
-def bytes_per_run(
+@dataclass(frozen=True)
+class Footprint:
+    """What one run adds to a fleet, in bytes.
+
+    Attributes:
+        total: memory in all.
+        activations: what the forward pass keeps for the backward pass.
+    """
+
+    total: int
+    activations: int
+
+    def runs_at_once(self, memory: int) -> int:
+        """Runs that fit the memory bound (bytes) and the cache, at least one."""
+        by_cache = max(2, CACHE_BYTES // max(self.activations, 1))
+        return max(1, min(MOST_RUNS, by_cache, memory // max(self.total, 1)))
+
+
+def footprint(
     data: Data, architecture: Architecture, *, steps: int, batch: int, slots: int, passes: float
-) -> int:
-    """Estimate the memory one run adds to a fleet, in bytes.
+) -> Footprint:
+    """Estimate the memory one run adds to a fleet.
 
     Counts parameters with their copies, the activations that the backward pass keeps (measured
     on two examples), the inputs, the drawn row numbers, and a Gram matrix over the batch, which
@@ -43,18 +65,16 @@ def bytes_per_run(
     with torch.autograd.graph.saved_tensors_hooks(count, lambda t: t):
         architecture.forward(stacked, probe)
     examples = slots * batch
-    per_example = 3 * int(probe[0, 0].numel()) + kept // 2 * (2 + passes)
-    floats = COPIES * weights + examples * per_example + 3 * examples**2
-    return int(4 * floats + 4 * steps * slots * (batch + 2))
+    activations = 4 * examples * (kept // 2)
+    inputs = 4 * examples * 3 * int(probe[0, 0].numel())
+    gram = 4 * 3 * examples**2
+    rows = 4 * steps * slots * (batch + 2)
+    total = 4 * COPIES * weights + inputs + int(activations * (2 + passes)) + gram + rows
+    return Footprint(total, activations)
 
 
 def chunks(items: Sequence[T], size: int) -> list[Sequence[T]]:
     """Cut into consecutive pieces of nearly equal size, none longer than ``size``."""
     count = -(-len(items) // max(size, 1))
     bounds = [round(k * len(items) / count) for k in range(count + 1)] if count else []
-    return [items[a:b] for a, b in zip(bounds, bounds[1:], strict=False)]
-
-
-def runs_at_once(memory: int, per_run: int) -> int:
-    """Runs that fit the memory bound (bytes), at least one."""
-    return max(1, min(MOST_RUNS, memory // max(per_run, 1)))
+    return [items[a:b] for a, b in pairwise(bounds)]

@@ -11,8 +11,10 @@ from __future__ import annotations
 import hashlib
 import inspect
 import math
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, NamedTuple, Protocol
 
 import torch
@@ -22,9 +24,11 @@ from gengap.errors import UsageError
 
 Parameters = dict[str, Tensor]
 
+_GLOBAL_GENERATOR = threading.Lock()
+
 
 class Output(NamedTuple):
-    """What a network says: ``features (R, ..., f)``, the input of its last layer, and ``logits (R, ..., c)``."""
+    """``features (R, ..., f)``, the input of the last layer, and ``logits (R, ..., c)``."""
 
     features: Tensor
     logits: Tensor
@@ -37,10 +41,14 @@ class Architecture(Protocol):
     """
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What the records call it; another name for whatever computes something else."""
+        ...
 
     @property
-    def vectorises(self) -> bool: ...
+    def vectorises(self) -> bool:
+        """Whether runs may share one program; known once ``initialise`` was called."""
+        ...
 
     def initialise(self, shape: Sequence[int], outputs: int, seed: int) -> Parameters:
         """Return one run's initial parameters, which depend on nothing but the arguments."""
@@ -80,7 +88,7 @@ class MLP:
         generator = torch.Generator().manual_seed(seed)
         sizes = [math.prod(shape), *self.widths, outputs]
         parameters: Parameters = {}
-        for layer, (inputs, units) in enumerate(zip(sizes, sizes[1:], strict=False)):
+        for layer, (inputs, units) in enumerate(pairwise(sizes)):
             bound = 1 / math.sqrt(max(inputs, 1))
             for name, size in ((f"weight{layer}", (inputs, units)), (f"bias{layer}", (1, units))):
                 uniform = torch.rand(size, generator=generator)
@@ -171,8 +179,9 @@ class Module:
 
     def _make(self, shape: Sequence[int], outputs: int, seed: int) -> nn.Module:
         takes_arguments = len(inspect.signature(self.factory).parameters) >= 2
-        # Modules draw their initial weights from torch's global generator, which is put back.
-        with torch.random.fork_rng(devices=[]):
+        # Modules draw their initial weights from torch's global generator, which threads share; it
+        # is put back afterwards.
+        with _GLOBAL_GENERATOR, torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             module = self.factory(tuple(shape), outputs) if takes_arguments else self.factory()
         if not isinstance(module, nn.Module):
@@ -216,7 +225,7 @@ def small_cnn(shape: Sequence[int], outputs: int) -> nn.Module:
 
 
 def architecture(model: str | Callable[..., nn.Module] | Architecture) -> Architecture:
-    """Turn ``"linear"``, ``"mlp"``, ``"mlp(64,64)"``, ``"cnn"`` or a factory into an architecture."""
+    """Make an architecture of ``"linear"``, ``"mlp(64,64)"``, ``"cnn"`` or a factory."""
     if not isinstance(model, str):
         return Module(model) if not hasattr(model, "initialise") else model  # type: ignore[return-value]
     text = model.replace(" ", "").lower()

@@ -77,7 +77,7 @@ def versions() -> dict[str, str]:
 
 
 def draw_batches(task: Task, steps: int, slots: int, batch: int) -> tuple[np.ndarray, np.ndarray]:
-    """Draw the rows of every step: ``(steps, slots, batch)`` int32, and ``(steps, slots)`` int32 environments.
+    """Draw every step's rows ``(steps, slots, batch)`` and environments ``(steps, slots)``, int32.
 
     Each environment's rows are walked through in shuffled order, anew each time they run out.
     With fewer slots than environments, each step uses a random choice of them, so that a

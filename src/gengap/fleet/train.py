@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from gengap.environments.preparation import CLIP
+from gengap.fleet.memory import keep_freed_memory
 from gengap.fleet.networks import Architecture, Network, Parameters
 from gengap.fleet.optimizer import AdamW
 from gengap.fleet.tasks import Data, Task, draw_batches, finished
@@ -56,6 +57,7 @@ def train_fleet(
             by it, so that a run is the same whichever others it trains beside.
         progress: called with the share of the chunk that is done, between 0 and 1.
     """
+    keep_freed_memory()
     start = time.perf_counter()
     wanted = len(tasks)
     architecture.initialise(data.shape, data.outputs, seed=0)  # its layers decide on the next line
