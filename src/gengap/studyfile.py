@@ -49,6 +49,11 @@ class StudyFile(BaseModel):
     store: str | None = None
     out: str = "gengap-out"
 
+    @property
+    def folder(self) -> Path:
+        """The output folder."""
+        return Path(self.out).expanduser()
+
     def text(self) -> str:
         """The file's text; keys that were not set are left out."""
         values = {
@@ -89,8 +94,8 @@ def read_study_file(path: Path) -> dict[str, Any]:
         )
     values = {str(key): value for key, value in values.items()}
     data = values.get("data")
-    if isinstance(data, str) and not Path(data).is_absolute():
-        values["data"] = str(path.parent / data)
+    if isinstance(data, str):
+        values["data"] = str(path.parent / Path(data).expanduser())
     return values
 
 
@@ -150,7 +155,7 @@ def load_environments(file: StudyFile) -> Environments:
 
 def build_study(file: StudyFile, environments: Environments, command: str = "") -> Study:
     """Make the study that a study file describes."""
-    store = file.store or f"sqlite:///{Path(file.out) / 'records.db'}"
+    store = file.store or file.folder / "records.db"
     return Study(
         environments,
         methods=default_methods(environments) if file.methods is None else file.methods,

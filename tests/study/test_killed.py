@@ -1,4 +1,4 @@
-"""A study killed at a random moment goes on from there, and its records equal an undisturbed run's."""
+"""A killed study goes on from where it was, and its records equal an undisturbed one's."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gengap.errors import UsageError, suggest
+from gengap.errors import UsageError, listing, suggest
 from gengap.fleet.tasks import Data, Task, finished
 from gengap.records.run import FinishedRun, Outcome
 from gengap.seeds import derive
@@ -23,23 +23,36 @@ def estimator_named(name: str, task: str, **parameters: Any) -> Any:
     known = dict(all_estimators(type_filter=["classifier", "regressor"]))
     if name not in known:
         raise UsageError(
-            f"scikit-learn has no classifier or regressor {name!r}{suggest(name, known)}."
+            f"scikit-learn has no classifier or regressor {name!r}{suggest(name, known)}; "
+            "write the name of its class, e.g. sklearn:RandomForestClassifier."
         )
     try:
         estimator = known[name](**parameters)
-    except TypeError as error:
-        raise UsageError(f"sklearn:{name} cannot be built: {error}.") from None
+    except TypeError:
+        accepted = known[name]().get_params()
+        wrong = next((p for p in parameters if p not in accepted), "")
+        raise UsageError(
+            f"sklearn:{name} has no parameter {wrong!r}{suggest(wrong, accepted)} "
+            f"(it has: {listing(accepted)})."
+        ) from None
     fits = is_classifier(estimator) if task == "classification" else is_regressor(estimator)
     if not fits:
         kind = "classifier" if is_classifier(estimator) else "regressor"
-        other = (
-            name.replace("Classifier", "Regressor")
-            if kind == "classifier"
-            else (name.replace("Regressor", "Classifier"))
+        twin = _twin(name, kind, set(known))
+        raise UsageError(
+            f"sklearn:{name} is a {kind}, but the target is a {task}; use e.g. sklearn:{twin}."
         )
-        hint = f"; use sklearn:{other}" if other != name and other in known else ""
-        raise UsageError(f"sklearn:{name} is a {kind}, but the target is a {task}{hint}.")
     return estimator
+
+
+def _twin(name: str, kind: str, known: set[str]) -> str:
+    """The estimator of the other kind that corresponds to one, or the usual baseline."""
+    endings = [("Classifier", "Regressor"), ("SVC", "SVR")]
+    for ending, other in endings if kind == "classifier" else [(b, a) for a, b in endings]:
+        twin = name.removesuffix(ending) + other
+        if name.endswith(ending) and twin in known:
+            return twin
+    return "Ridge" if kind == "classifier" else "LogisticRegression"
 
 
 def takes_raw_input(estimator: Any, X: np.ndarray | pd.DataFrame) -> bool:

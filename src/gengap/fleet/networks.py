@@ -203,7 +203,7 @@ def small_cnn(shape: Sequence[int], outputs: int) -> nn.Module:
     if len(shape) not in (2, 3):
         raise UsageError(
             f"The CNN needs images (c, h, w) or signals (c, length); one example here has shape "
-            f"{tuple(shape)}. Use --model mlp."
+            f"{tuple(shape)}; use --model mlp."
         )
     plane = len(shape) == 3
     conv: Any = nn.Conv2d if plane else nn.Conv1d

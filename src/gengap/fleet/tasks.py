@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import version
 
 import numpy as np
 
@@ -69,10 +71,9 @@ def finished(
     return FinishedRun(task.run, tuple(outcomes), seconds, passes, examples, versions())
 
 
+@cache
 def versions() -> dict[str, str]:
     """Versions of what computes the numbers."""
-    from importlib.metadata import version
-
     return {name: version(name) for name in ("gengap", "numpy", "scikit-learn", "torch")}
 
 

@@ -27,7 +27,6 @@ from torch import Tensor
 
 from gengap.fleet.networks import Network
 from gengap.methods.base import Batch, Method, hyperparameter
-from gengap.methods.mmd import mean_over_pairs
 from gengap.registry import Paper, register
 
 
@@ -57,10 +56,10 @@ class CORAL(Method):
 
 def moment_differences(features: Tensor) -> Tensor:
     """Differences of mean and covariance, averaged over pairs: ``(R, E, B, d)`` to ``(R,)``."""
-    slots, size, width = features.shape[1:]
+    size, width = features.shape[2:]
     means = features.mean(2)
     centred = features - means[:, :, None]
-    compare = by_examples if slots * size**2 < width**2 else by_covariances
+    compare = by_examples if size < width else by_covariances
     return pair_differences(means) + compare(centred)
 
 
@@ -71,12 +70,17 @@ def by_covariances(centred: Tensor) -> Tensor:
 
 
 def by_examples(centred: Tensor) -> Tensor:
-    """The same from ``R (E B)²`` numbers, the products of all examples."""
-    runs, slots, size, width = centred.shape
+    """The same from products of examples, cheaper where a batch has fewer of them than features.
+
+    With ``C_e`` the covariances, the squared differences of all ordered pairs sum to
+    ``2 E Σ_e |C_e|² - 2 |Σ_e C_e|²``, and ``|XᵀX|² = |XXᵀ|²``.
+    """
+    _, slots, size, width = centred.shape
     points = centred.flatten(1, 2)
-    squares = (points @ points.transpose(1, 2)).square()
-    products = squares.view(runs, slots, size, slots, size).sum((2, 4))
-    return mean_over_pairs(products) / (max(size - 1, 1) * width) ** 2
+    own = (centred @ centred.transpose(-1, -2)).square().sum((1, 2, 3))
+    total = (points.transpose(1, 2) @ points).square().sum((1, 2))
+    pairs = max(slots * (slots - 1), 1)
+    return 2 * (slots * own - total) / (pairs * (max(size - 1, 1) * width) ** 2)
 
 
 def pair_differences(values: Tensor) -> Tensor:

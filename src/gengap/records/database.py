@@ -232,8 +232,11 @@ _REMEDIES = (
     ("no space left", "the disk is full; free some space and run it again, finished runs are kept"),
     ("readonly", "it is read-only; make it writable, or copy it to where you may write"),
     ("unable to open", "it cannot be opened; check that you may write the file and its folder"),
-    ("not a database", "it is damaged; restore a copy, or start a new store"),
-    ("malformed", "it is damaged; restore a copy, or start a new store"),
+    (
+        "not a database",
+        "it is damaged; restore a copy, or start a new store (gengap run --fresh does)",
+    ),
+    ("malformed", "it is damaged; restore a copy, or start a new store (gengap run --fresh does)"),
     (
         "locked",
         f"another process has held it for {PATIENCE} seconds; try again when that has ended",

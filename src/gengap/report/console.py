@@ -13,6 +13,9 @@ from gengap.report.numerals import Numerals, numerals_for
 from gengap.report.summary import Row, Summary, is_plain_training, read
 from gengap.report.text import shorten
 
+LINE = 80  # columns of the narrowest terminal that shows the table whole
+NARROWEST_NAME = 10
+
 
 def console_table(summary: Mapping[str, Any]) -> Table:
     """Return the methods as a rich table that fits in 80 columns.
@@ -27,20 +30,24 @@ def console_table(summary: Mapping[str, Any]) -> Table:
     number = numerals_for(checked)
     table = Table(
         box=box.SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
-        pad_edge=False,
+        padding=0,
+        show_edge=False,
         caption=_caption(checked, number),
         caption_justify="left",
     )
     rows = [_cells(row, number) for row in checked.methods]
-    # Rich would share the loss of width; it is better taken by names and verdicts than by numbers.
-    cost, new = (max((len(row[column]) for row in rows), default=0) for column in (3, 4))
-    table.add_column("method", min_width=8, max_width=24, overflow="fold")
-    table.add_column("seen", justify="right", no_wrap=True)
-    table.add_column("unseen", justify="right", no_wrap=True)
-    table.add_column("cost of unseen", justify="right", min_width=min(cost, 22))
-    table.add_column("one new one", justify="right", min_width=min(new, 14))
-    table.add_column("against plain", min_width=10, overflow="fold")
+    # Rich would share a loss of width among the columns and then cut the last; the name gives way.
+    columns = ("method", "seen", "unseen", "cost of unseen", "one new one", "against plain")
+    most = (LINE, 12, 12, 22, 14, 16)
+    widths = [
+        min(limit, max([len(title), *(len(row[k]) for row in rows)]))
+        for k, (title, limit) in enumerate(zip(columns, most, strict=True))
+    ]
+    left = LINE - sum(widths[1:]) - len(columns)  # a space between columns
+    widths[0] = max(NARROWEST_NAME, min(widths[0], left))
+    for title, width in zip(columns, widths, strict=True):
+        justify: Any = "left" if title in (columns[0], columns[-1]) else "right"
+        table.add_column(title, justify=justify, width=width, overflow="fold")
     for row in rows:
         table.add_row(*(Text(text) for text in row))
     return table

@@ -94,6 +94,8 @@ def choose(rule: Rule, candidates: Sequence[Candidate]) -> Candidate | None:
     """
     if not rule.criterion:
         return max((c for c in candidates if c.trial == 0), key=lambda c: c.step, default=None)
+    if len(candidates) == 1:
+        return candidates[0]
     values = np.array([getattr(c, rule.criterion) for c in candidates], dtype=float)
     if not len(values) or np.isnan(values).any():
         return None
@@ -102,5 +104,5 @@ def choose(rule: Rule, candidates: Sequence[Candidate]) -> Candidate | None:
 
 
 def looks(rule: Rule, candidates: Sequence[Candidate]) -> int:
-    """How often the rule looked at the unseen environment: once per candidate, if it peeks."""
-    return len(candidates) if rule.peeks else 0
+    """How often the rule looked at the unseen environment: once per candidate to choose from."""
+    return len(candidates) if rule.peeks and len(candidates) > 1 else 0
