@@ -274,6 +274,7 @@ class Result:
             "runs": len(stored),
             "chance": self._chance(),
             "command": study.command,
+            "environment_word": study.environments.kind,
             "headline_method": study.entries[0].name,
         }
 

@@ -132,7 +132,7 @@ def environments_from_frame(
     said += _look_alike(environments.classes, target)
     said += giveaways(environments)
     suspect(said)
-    return replace(environments, notes=(*environments.notes, *said))
+    return replace(environments, notes=(*environments.notes, *said), kind=str(environment))
 
 
 def recognise(frame: pd.DataFrame) -> dict[Hashable, Kind]:

@@ -36,6 +36,7 @@ class Environments:
         factors: a DataFrame of ``n`` rows with further columns to regroup or split by.
         name: what to call this problem in reports.
         notes: sentences about what was done to the data on reading, shown in the report.
+        kind: what one environment is called, e.g. ``"hospital"``.
     """
 
     X: np.ndarray | pd.DataFrame
@@ -46,6 +47,7 @@ class Environments:
     factors: pd.DataFrame = field(default_factory=pd.DataFrame)
     name: str = "data"
     notes: tuple[str, ...] = ()
+    kind: str = "environment"
 
     @property
     def task(self) -> Task:
@@ -128,7 +130,7 @@ class Environments:
         codes, names = _codes(self.factors[column].to_numpy(), f"Column {column!r}")
         if len(names) < 2:
             raise UsageError(f"Column {column!r} has only one value; regrouping needs two or more.")
-        return replace(self, environment=codes, names=names)
+        return replace(self, environment=codes, names=names, kind=column)
 
     def select(self, rows: np.ndarray) -> Environments:
         """Return the examples at ``rows`` (indices or mask); environments left empty disappear."""

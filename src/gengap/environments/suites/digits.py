@@ -58,7 +58,7 @@ def digits_writers(n: int | None = None, seed: int = 0) -> Environments:
         task="classification",
         name="digits-writers",
     )
-    return thin(environments, n, seed)
+    return thin(replace(environments, kind="writer"), n, seed)
 
 
 @suite(
