@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 from rich.markup import escape
+from rich.table import Table
 from typer.core import TyperGroup
 
 from gengap.errors import SuspiciousInput, UsageError
@@ -257,23 +258,38 @@ def methods(
     as_json: Annotated[bool, typer.Option("--json", help="Print the registry as JSON.")] = False,
 ) -> None:
     """List the training methods, what they need, what they cost and where they come from."""
-    from rich.table import Table
-
+    from gengap.methods.base import Method
     from gengap.registry import methods as registered
 
     if as_json:
         typer.echo(json.dumps([_method_record(info) for info in registered().values()], indent=2))
         return
-    table = Table(box=None, pad_edge=False)
-    for title in ("method", "what it does", "for", "needs", "cost", "paper"):
-        table.add_column(title, justify="right" if title == "cost" else "left")
+    rows, common = [], Method.fields()
     for info in registered().values():
-        tasks = "both" if len(info.tasks) == 2 else info.tasks[0]
-        paper = f"{info.paper.authors} {info.paper.year}"
-        cost = f"{info.passes:g}x"
-        table.add_row(info.name, info.summary, tasks, ", ".join(info.needs) or "-", cost, paper)
-    Console().print(table)
-    Console().print("\nsklearn:NAME is any scikit-learn estimator. Cost: passes per step.")
+        own = [name for name in info.method.fields() if name not in common]
+        details = [
+            f"needs {', '.join(info.needs)}" if info.needs else "",
+            f"{info.tasks[0]} only" if len(info.tasks) == 1 else "",
+            f"{info.passes:g} passes a step" if info.passes != 1 else "",
+            f"set {', '.join(own)}" if own else "",
+            f"{info.paper.short}, {info.paper.link}",
+        ]
+        rows.append((info.name, info.summary, details))
+    _print_catalogue(rows)
+    Console().print("\nsklearn:NAME is any scikit-learn classifier or regressor.")
+
+
+def _print_catalogue(rows: list[tuple[str, str, list[str]]]) -> None:
+    """Print names with a line on each and its details, dimmed, below."""
+    width = max(len(name) for name, _, _ in rows)
+    console = Console()
+    for name, summary, details in rows:
+        grid = Table.grid(padding=(0, 2, 0, 0))
+        grid.add_column(width=width, style="bold", no_wrap=True)
+        grid.add_column()
+        grid.add_row(escape(name), escape(summary))
+        grid.add_row("", f"[dim]{escape('; '.join(filter(None, details)))}[/]")
+        console.print(grid)
 
 
 def _method_record(info: Any) -> dict[str, Any]:
@@ -303,8 +319,6 @@ def suites(
     as_json: Annotated[bool, typer.Option("--json", help="Print the catalogue as JSON.")] = False,
 ) -> None:
     """List the built-in suites."""
-    from rich.table import Table
-
     from gengap.environments.suites import suites as catalogue
 
     if as_json:
@@ -315,12 +329,12 @@ def suites(
         ]  # fmt: skip
         typer.echo(json.dumps(rows, indent=2))
         return
-    table = Table(box=None, pad_edge=False)
-    for title in ("suite", "what it is", "splits", "source"):
-        table.add_column(title)
-    for s in catalogue().values():
-        table.add_row(s.name, s.summary, s.default_splits, s.source)
-    Console().print(table)
+    _print_catalogue(
+        [
+            (s.name, s.summary, [f"splits {s.default_splits}", s.needs, s.source])
+            for s in catalogue().values()
+        ]
+    )
 
 
 @app.callback(invoke_without_command=True)
