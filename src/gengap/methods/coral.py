@@ -22,7 +22,9 @@ force wrong predictions. A linear model's features are its inputs, which no trai
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+import torch
 from torch import Tensor
 
 from gengap.fleet.networks import Network
@@ -77,10 +79,30 @@ def by_examples(centred: Tensor) -> Tensor:
     """
     _, slots, size, width = centred.shape
     points = centred.flatten(1, 2)
-    own = (centred @ centred.transpose(-1, -2)).square().sum((1, 2, 3))
-    total = (points.transpose(1, 2) @ points).square().sum((1, 2))
+    own = squared_products(centred).sum(1)
+    total = squared_products(points.transpose(1, 2))
     pairs = max(slots * (slots - 1), 1)
     return 2 * (slots * own - total) / (pairs * (max(size - 1, 1) * width) ** 2)
+
+
+def squared_products(values: Tensor) -> Tensor:
+    """``|XXᵀ|²`` of the last two axes, ``(..., n, d)`` to ``(...)``."""
+    return _SquaredProducts.apply(values)
+
+
+class _SquaredProducts(torch.autograd.Function):
+    """``|XXᵀ|²`` with its gradient ``4 XXᵀX``, which takes one product where autograd takes two."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor) -> Tensor:
+        products = values @ values.transpose(-1, -2)
+        ctx.save_for_backward(values, products)
+        return products.square().sum((-2, -1))
+
+    @staticmethod
+    def backward(ctx: Any, slope: Tensor) -> Tensor:
+        values, products = ctx.saved_tensors
+        return (products @ values) * (4 * slope[..., None, None])
 
 
 def pair_differences(values: Tensor) -> Tensor:
