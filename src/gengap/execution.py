@@ -2,7 +2,8 @@
 
 Chunks are cut from the whole plan, not from what is left of it, and a chunk is recorded in one
 transaction. After an interruption a chunk is therefore there entirely or done again entirely,
-and the records equal those of an undisturbed study.
+and the records equal those of an undisturbed study. Where seeds or trials were added, a chunk
+holds runs of an earlier study; only the others train.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from gengap.resolve import Entry
     from gengap.study import Progress, Study
 
+# Every process of a pool makes its own training and test inputs; together not more than this.
+PROCESSES_BYTES = 256 << 20
 Planned = tuple[Run, "Cell"]
 Report = Callable[[float, str], None]
 
@@ -55,9 +58,23 @@ def execute(study: Study, store: Store, progress: Callable[[Progress], None]) ->
         else:
             _networks(study, store, entry, runs, tell)
         before += len(runs)
+    _leave_out_diverged(study, store)
     if not study.entries:
         raise UsageError(f"No method is left to run: {' '.join(study.skipped.values())}")
     progress(Progress(total, total, "done"))
+
+
+def _leave_out_diverged(study: Study, store: Store) -> None:
+    from gengap.scores import Scores
+    from gengap.selection.rules import rule_named
+
+    for entry in list(study.entries):
+        if Scores(study, store, entry.name).diverged(rule_named(study.selection)):
+            study.skip(
+                entry,
+                f"{entry.name} diverged: some of its predictions are no finite numbers; lower its "
+                "learning rate.",
+            )
 
 
 def _networks(
@@ -107,16 +124,17 @@ def _fleets(
     Threads work on different fleets rather than on one product: they never wait for each other,
     and the numbers do not depend on how many there are.
     """
-    shares = dict.fromkeys(range(len(pieces)), 0.0)
-    doing = f"{entry.name}: {max(map(len, pieces), default=0)} runs together"
+    planned = [run for piece in pieces for run, _ in piece]
+    missing = _missing(store, planned)
+    left = [[(run, cell) for run, cell in piece if run.key in missing] for piece in pieces]
+    left = [piece for piece in left if piece]
+    shares = [0.0] * len(left)
+    doing = f"{entry.name}: {max(map(len, left), default=0)} runs together"
+    stop = threading.Event()
 
     def show() -> None:
-        tell(sum(len(p) * share for p, share in zip(pieces, shares.values(), strict=True)), doing)
-
-    missing = _missing(store, [run for piece in pieces for run, _ in piece])
-    waiting = {k for k, piece in enumerate(pieces) if any(run.key in missing for run, _ in piece)}
-    shares.update({k: 1.0 for k in shares if k not in waiting})
-    stop = threading.Event()
+        trained = sum(len(p) * share for p, share in zip(left, shares, strict=True))
+        tell(len(planned) - len(missing) + trained, doing)
 
     def work(k: int) -> tuple[int, list[FinishedRun]]:
         def share(done: float) -> None:
@@ -124,12 +142,12 @@ def _fleets(
             if stop.is_set():
                 raise _Stopped
 
-        tasks = [study.task(run, cell) for run, cell in pieces[k]]
+        tasks = [study.task(run, cell) for run, cell in left[k]]
         with torch_threads(1 if workers(study) > 1 else study.threads or cores()):
-            return k, train(study, entry, tasks, pieces[k][0][1].slots, share)
+            return k, train(study, entry, tasks, left[k][0][1].slots, share)
 
     with ThreadPoolExecutor(workers(study)) as pool:
-        running = {pool.submit(work, k) for k in sorted(waiting)}
+        running = {pool.submit(work, k) for k in range(len(left))}
         try:
             while running:
                 show()
@@ -249,7 +267,7 @@ def _pooled(
     done += len(runs) - len(missing)
     tell(done, name)
     waiting = [(run, cell) for run, cell in runs if run.key in missing]
-    jobs = min(study.jobs or cores(), max(len(waiting), 1))
+    jobs = min(study.jobs or processes(study.data), max(len(waiting), 1))
     pool = Parallel(n_jobs=jobs, return_as="generator_unordered", max_nbytes="1M")
     tasks = (delayed(call)(study.task(run, cell), study.data) for run, cell in waiting)
     if not waiting:
@@ -280,6 +298,11 @@ def device(wanted: str) -> str:
     if wanted != "cpu" and int(wanted[5:] or 0) >= torch.cuda.device_count():
         raise UsageError(f"There is no device {wanted!r} on this machine; use --device cpu.")
     return wanted
+
+
+def processes(data: Data) -> int:
+    """Processes for data of this size: one per core, but fewer when each would copy much of it."""
+    return max(1, min(cores(), PROCESSES_BYTES // max(data.matrix.nbytes, 1)))
 
 
 def cores() -> int:

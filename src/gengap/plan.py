@@ -8,6 +8,7 @@ training environment out.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -39,6 +40,8 @@ class Cell:
         fraction: share of each environment's training part to use.
         slots: environments per batch.
         unseen: names of the environments held out.
+        train: names of the environments trained on.
+        held_out: ``(n,)`` mask of the rows it is scored on as unseen, empty for a reference.
     """
 
     role: Role
@@ -48,6 +51,7 @@ class Cell:
     slots: int
     unseen: tuple[str, ...]
     train: tuple[str, ...]
+    held_out: np.ndarray
 
 
 @dataclass
@@ -62,9 +66,9 @@ class Layout:
     @cached_property
     def unseen(self) -> list[Cell]:
         """One cell per split."""
+        n = len(self.environments)
         return [
-            self._cell("unseen", s.name, mask(s.train, len(self.environments)), s.unseen)
-            for s in self.splits
+            self._cell("unseen", s.name, mask(s.train, n), mask(s.unseen, n)) for s in self.splits
         ]
 
     @cached_property
@@ -84,10 +88,12 @@ class Layout:
                     break
             else:
                 groups.append((union, len(split.train), slots, [split]))
+        nothing = np.zeros(len(self.environments), bool)
         for number, (union, _, slots, members) in enumerate(groups):
             fraction = float(np.mean([len(s.train) for s in members]) / union.sum())
             name = "reference" if len(groups) == 1 else f"reference {number + 1}"
-            cell = Cell("reference", name, union, fraction, slots, (), self._names(union))
+            own = self._names(union)
+            cell = Cell("reference", name, union, fraction, slots, (), own, nothing)
             found.update({s.name: cell for s in members})
         return found
 
@@ -96,20 +102,22 @@ class Layout:
         """For each split, the cell that leaves out each of its training environments."""
         if not self.inner:
             return {}
-        shared: dict[tuple[str, ...], Cell] = {}
+        shared: dict[str, Cell] = {}
         cells: dict[str, dict[str, Cell]] = {}
         codes = self.environments.environment
         for cell in self.unseen:
             own: dict[str, Cell] = {}
+            everything = bool((cell.rows | cell.held_out).all()) and not self.divides(cell.rows)
             for name in cell.train if len(cell.train) > 1 else ():
-                rows = cell.rows & (codes != self.environments.names.index(name))
-                # Leaving out a then b is leaving out b then a: one run serves both.
-                without = tuple(sorted({name, *cell.unseen}))
-                key = (*without, *self._names(rows))
-                if key not in shared:
-                    title = "without " + " and ".join(without)
-                    shared[key] = self._cell("inner", title, rows, None, without)
-                own[name] = shared[key]
+                mine = codes == self.environments.names.index(name)
+                held_out, title = cell.rows & mine, f"{cell.name} without {name}"
+                if everything:
+                    # Leaving out a then b is leaving out b then a: one run serves both.
+                    held_out = held_out | cell.held_out
+                    title = "without " + " and ".join(sorted({name, *cell.unseen}))
+                if title not in shared:
+                    shared[title] = self._cell("inner", title, cell.rows & ~mine, held_out)
+                own[name] = shared[title]
             cells[cell.name] = own
         return cells
 
@@ -126,6 +134,19 @@ class Layout:
             e = self.environments
             self._parts[seed] = parts(e.environment, e.y, len(e.classes), seed)
         return self._parts[seed]
+
+    def training_overlap(self, seeds: Sequence[int]) -> float:
+        """Share of the training rows that two seeds have in common, on average over their pairs.
+
+        0 for a single seed.
+        """
+        train = np.array([self.parts(seed) == TRAIN for seed in seeds], dtype=np.float64)
+        if len(train) < 2:
+            return 0.0
+        shared = train @ train.T
+        sizes = np.sqrt(np.outer(np.diag(shared), np.diag(shared)))
+        pairs = ~np.eye(len(train), dtype=bool)
+        return float(np.mean((shared / sizes)[pairs]))
 
     def training_rows(self, cell: Cell, seed: int) -> tuple[np.ndarray, ...]:
         """Row numbers per training environment."""
@@ -149,20 +170,19 @@ class Layout:
         e = self.environments
         return ExampleSet(rows.astype(np.int32), e.environment[rows].astype(np.int16), e.y[rows])
 
-    def _cell(
-        self,
-        role: Role,
-        name: str,
-        rows: np.ndarray,
-        unseen_rows: np.ndarray | None,
-        unseen: tuple[str, ...] = (),
-    ) -> Cell:
+    def divides(self, rows: np.ndarray) -> bool:
+        """Whether a mask of rows takes some but not all of an environment."""
+        taken = np.bincount(
+            self.environments.environment[rows], minlength=len(self.environments.names)
+        )
+        return bool(((taken > 0) & (taken < self.environments.sizes)).any())
+
+    def _cell(self, role: Role, name: str, rows: np.ndarray, held_out: np.ndarray) -> Cell:
         train = self._names(rows)
-        if unseen_rows is not None:
-            unseen = self._names(mask(unseen_rows, len(self.environments)))
         if not train:
             raise UsageError(f"The split {name!r} leaves no environment to train on.")
-        return Cell(role, name, rows, 1.0, min(len(train), MOST_SLOTS), unseen, train)
+        slots = min(len(train), MOST_SLOTS)
+        return Cell(role, name, rows, 1.0, slots, self._names(held_out), train, held_out)
 
     def _names(self, rows: np.ndarray) -> tuple[str, ...]:
         return tuple(
@@ -188,6 +208,10 @@ def runs_of(
 ) -> Iterator[tuple[Run, Cell]]:
     """List a method's runs in a fixed order: cells, then seeds, then trials."""
     for cell in layout.cells():
+        own: dict[str, Any] = {"fraction": round(cell.fraction, 6), "slots": cell.slots}
+        if layout.divides(cell.rows):
+            # Names of environments do not tell which of their rows a split trains on.
+            own["rows"] = hashlib.sha256(np.packbits(cell.rows).tobytes()).hexdigest()[:16]
         for seed in seeds:
             for trial, hyperparameters in enumerate(trials):
                 yield (
@@ -202,11 +226,7 @@ def runs_of(
                         unseen_environments=cell.unseen,
                         seed=seed,
                         trial=trial,
-                        settings={
-                            **settings,
-                            "fraction": round(cell.fraction, 6),
-                            "slots": cell.slots,
-                        },
+                        settings={**settings, **own},
                     ),
                     cell,
                 )

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import FunctionType
 from typing import Any
+
+import joblib
+import numpy as np
 
 from gengap.errors import UsageError
 from gengap.fleet.estimators import estimator_named
@@ -49,6 +56,7 @@ def resolve(
     skipped: dict[str, str] = {}
     for item in wanted:
         if _is_estimator(item):
+            _check_estimator(item, task)
             entries.append(_estimator_entry(type(item).__name__, item))
             continue
         name, given = _name_and_values(item)
@@ -75,12 +83,40 @@ def _is_estimator(item: Any) -> bool:
     return not isinstance(item, str | Mapping | Method) and hasattr(item, "fit")
 
 
+def _check_estimator(item: Any, task: str) -> None:
+    """Refuse a class, and an estimator that says it is for the other kind of target."""
+    if isinstance(item, type):
+        raise UsageError(f"{item.__name__} is a class; give an object: {item.__name__}().")
+    other = "regressor" if task == "classification" else "classifier"
+    if estimator_kind(item) == other:
+        raise UsageError(f"{type(item).__name__} is a {other}, but the target is a {task}.")
+
+
+def estimator_kind(item: Any) -> str | None:
+    """Say ``"classifier"``, ``"regressor"`` or, of an object that does not tell, None."""
+    from sklearn.base import is_classifier, is_regressor
+
+    try:
+        return "classifier" if is_classifier(item) else "regressor" if is_regressor(item) else None
+    except AttributeError:  # not every object with fit and predict has scikit-learn's tags
+        return None
+
+
 def _name_and_values(item: Any) -> tuple[str, dict[str, Any]]:
     if isinstance(item, Method):
-        name = next(n for n, info in methods().items() if info.method is type(item))
+        name = next((n for n, info in methods().items() if info.method is type(item)), "")
+        if not name:
+            raise UsageError(
+                f"{type(item).__name__} is not registered; decorate it with "
+                "gengap.registry.register."
+            )
         return name, {f: getattr(item, f) for f in item.fields()}
     if isinstance(item, Mapping) and len(item) == 1:
         name, values = next(iter(item.items()))
+        if not isinstance(values, Mapping | None):
+            raise UsageError(
+                f"The hyperparameters of {name} are {values!r}; give a mapping of names to values."
+            )
         return str(name), dict(values or {})
     if not isinstance(item, str):
         raise UsageError(
@@ -117,14 +153,31 @@ def _method_entry(name: str, method: type[Method], given: Mapping[str, Any], tri
 
 def _estimator_entry(name: str, estimator: Any) -> Entry:
     parameters = (
-        {
-            key: value if isinstance(value, int | float | str | bool | None) else repr(value)
-            for key, value in sorted(estimator.get_params().items())
-        }
+        {key: _described(value) for key, value in sorted(estimator.get_params().items())}
         if hasattr(estimator, "get_params")
-        else {"estimator": repr(estimator)}
+        else {"estimator": _described(estimator)}
     )
     return Entry(name, (parameters,), estimator=estimator)
+
+
+def _described(value: Any) -> Any:
+    """Return a parameter as a JSON value that is equal in every process, and differs if it does."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return repr(value)
+    if isinstance(value, int | float | str | bool | None):
+        return value
+    if isinstance(value, np.ndarray | np.random.Generator | np.random.RandomState):
+        return f"{type(value).__name__}:{joblib.hash(value)}"
+    if isinstance(value, FunctionType):
+        code = value.__code__
+        body = _without_address(repr((code.co_code, code.co_consts, code.co_names)))
+        digest = hashlib.sha256(body.encode()).hexdigest()[:12]
+        return f"{value.__module__}.{value.__qualname__}:{digest}"
+    return _without_address(repr(value))
+
+
+def _without_address(text: str) -> str:
+    return re.sub(r" at 0x[0-9A-Fa-f]+", "", text)
 
 
 def _distinct(entries: list[Entry]) -> list[Entry]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gengap.metrics import Metric
-from gengap.plan import Cell, Layout, mask
-from gengap.records.run import ExampleSet, Problem, Run
+from gengap.plan import Cell, Layout
+from gengap.records.run import ExampleSet, Outcome, Problem, Run
 from gengap.records.store import Store
 from gengap.selection.rules import RULES, Candidate, Rule, choose, looks
 
@@ -75,82 +75,96 @@ class Scores:
         return found
 
     @cached_property
-    def validation(self) -> dict[str, dict[int, np.ndarray]]:
-        """Mean validation score per run key, step and environment, oriented so larger is better."""
-        sign = 1.0 if self.metric.higher_is_better else -1.0
-        found: dict[str, dict[int, np.ndarray]] = {}
+    def validation(self) -> dict[str, dict[int, tuple[np.ndarray, np.ndarray]]]:
+        """Mean validation scores per environment ``(K,)``, by run key and step; larger is better.
+
+        The first on the rows that the run may train on, the second on those held out: a split
+        along a factor has both in one environment. NaN where there is no such row; a run whose
+        training diverged scores minus infinity.
+        """
+        found: dict[str, dict[int, tuple[np.ndarray, np.ndarray]]] = {}
         for seed in self.study.seed_list:
             examples = self.layout.example_set(seed, "validation")
-            keys = [r.key for r, _ in self.study.plan[self.method] if r.seed == seed]
-            for (key, step), outcome in self.store.outcomes(keys, "validation").items():
-                values = self.metric.per_example(outcome, examples, self.problem)
-                found.setdefault(key, {})[step] = sign * self._environment_means(values, examples)
+            cells = {r.key: cell for r, cell in self.study.plan[self.method] if r.seed == seed}
+            for (key, step), outcome in self.store.outcomes(cells, "validation").items():
+                found.setdefault(key, {})[step] = (
+                    self._oriented_means(outcome, examples, cells[key].rows),
+                    self._oriented_means(outcome, examples, cells[key].held_out),
+                )
         return found
 
     def candidates(self, cell: Cell, seed: int) -> list[Candidate]:
         """Every trial at every checkpoint of a cell under a seed."""
-        names = list(self.study.environments.names)
-        own = [names.index(n) for n in cell.train]
-        unseen = [names.index(n) for n in cell.unseen] if cell.role == "unseen" else []
         return [
             Candidate(
                 key=run.key,
                 trial=run.trial,
                 step=step,
-                validation=float(means[own].mean()),
+                validation=_mean_where_defined(inside),
                 left_out=self._left_out(cell, seed, run.trial, step),
-                unseen=float(means[unseen].mean()) if unseen else float("nan"),
+                unseen=_mean_where_defined(outside),
             )
             for run in self.by_cell[cell.role, cell.name, seed]
-            for step, means in sorted(self.validation[run.key].items())
+            for step, (inside, outside) in sorted(self.validation[run.key].items())
         ]
 
     def choices(self, rule: Rule) -> tuple[dict[tuple[str, int], tuple[Candidate, Candidate]], int]:
         """Apply a rule: (unseen, reference) per split and seed, and how often it looked.
 
-        Empty when the rule lacks the records it needs. The reference, which has no unseen
-        environment, is selected by validation unless the rule selects nothing.
+        Empty when the rule lacks the records it needs or keeps a run that diverged. The reference,
+        which has no unseen environment, is selected by validation unless the rule selects nothing.
         """
         found: dict[tuple[str, int], tuple[Candidate, Candidate]] = {}
         count = 0
+        for place, candidates, kept, beside in self._kept(rule):
+            if kept is None or beside is None or kept.diverged or beside.diverged:
+                return {}, 0
+            count += looks(rule, candidates)
+            found[place] = (kept, beside)
+        return found, count
+
+    def diverged(self, rule: Rule) -> bool:
+        """Whether the rule has nothing better to keep than a run that diverged."""
+        return any(
+            c is not None and c.diverged
+            for *_, kept, beside in self._kept(rule)
+            for c in (kept, beside)
+        )
+
+    def _kept(
+        self, rule: Rule
+    ) -> Iterator[tuple[tuple[str, int], list[Candidate], Candidate | None, Candidate | None]]:
         for_reference = RULES["validation"] if rule.criterion else rule
         for cell in self.layout.unseen:
             reference = self.layout.references[cell.name]
             for seed in self.study.seed_list:
                 candidates = self.candidates(cell, seed)
-                count += looks(rule, candidates)
-                kept = choose(rule, candidates)
                 beside = choose(for_reference, self.candidates(reference, seed))
-                if kept is None or beside is None:
-                    return {}, 0
-                found[cell.name, seed] = (kept, beside)
-        return found, count
+                yield (cell.name, seed), candidates, choose(rule, candidates), beside
 
     def paired(self, choices: Mapping[tuple[str, int], tuple[Candidate, Candidate]]) -> Paired:
         """Score the selected runs on the same test examples of the unseen environments."""
         pieces: list[tuple[np.ndarray, ...]] = []
         inside: dict[tuple[int, int], float] = {}
         times_unseen: Counter[int] = Counter()
-        for cell, split in zip(self.layout.unseen, self.layout.splits, strict=True):
-            codes = np.unique(self.study.environments.environment[split.unseen])
-            held_out = mask(split.unseen, len(self.study.environments))
+        for cell in self.layout.unseen:
+            codes = np.unique(self.study.environments.environment[cell.held_out])
             for position, seed in enumerate(self.study.seed_list):
                 kept, beside = choices[cell.name, seed]
                 examples = self.layout.example_set(seed, "test")
-                unseen = self._test(kept, examples)
-                rows = held_out[examples.example]
+                outcome = self._test(kept)
+                inside_rows, rows = (m[examples.example] for m in (cell.rows, cell.held_out))
                 environment = examples.environment[rows].astype(np.int64)
                 # An environment unseen in several splits has one replicate per split and seed.
                 replicate = np.zeros(len(self.study.environments.names), np.int64)
-                trained = cell.rows[examples.example]
-                score = float(np.nanmean(self._environment_means(unseen, examples, trained)))
+                score = _mean_where_defined(self._means(outcome, examples, inside_rows))
                 for code in map(int, codes):
                     replicate[code] = position + len(self.study.seed_list) * times_unseen[code]
                     inside[code, int(replicate[code])] = score
                 pieces.append(
                     (
-                        unseen[rows],
-                        self._test(beside, examples)[rows],
+                        self._values(outcome, examples, rows),
+                        self._values(self._test(beside), examples, rows),
                         environment,
                         replicate[environment],
                         examples.example[rows].astype(np.int64),
@@ -160,11 +174,9 @@ class Scores:
         joined = [np.concatenate(column) for column in zip(*pieces, strict=True)]
         return Paired(joined[0], joined[1], joined[2], joined[3], joined[4], inside)
 
-    def _test(self, candidate: Candidate, examples: ExampleSet) -> np.ndarray:
-        outcome = self.store.outcomes([candidate.key], "test", [candidate.step])
-        return self.metric.per_example(
-            outcome[candidate.key, candidate.step], examples, self.problem
-        )
+    def _test(self, candidate: Candidate) -> Outcome:
+        outcomes = self.store.outcomes([candidate.key], "test", [candidate.step])
+        return outcomes[candidate.key, candidate.step]
 
     def _left_out(self, cell: Cell, seed: int, trial: int, step: int) -> float:
         own = self.layout.inner_cells.get(cell.name)
@@ -175,16 +187,42 @@ class Scores:
         for name, inner in own.items():
             runs = self.by_cell["inner", inner.name, seed]
             run = next(r for r in runs if r.trial == trial)
-            values.append(self.validation[run.key][step][names.index(name)])
-        return float(np.mean(values))
+            values.append(self.validation[run.key][step][1][names.index(name)])
+        return _mean_where_defined(np.array(values))
 
-    def _environment_means(
-        self, values: np.ndarray, examples: ExampleSet, rows: np.ndarray | None = None
-    ) -> np.ndarray:
-        """Mean per environment ``(K,)``, NaN where there is no example."""
+    def _values(self, outcome: Outcome, examples: ExampleSet, rows: np.ndarray) -> np.ndarray:
+        """Metric per example on some rows ``(n,)`` alone, as if there were no others."""
+        true = outcome.true_probability
+        return self.metric.per_example(
+            Outcome(
+                outcome.step,
+                outcome.part,
+                outcome.predicted[rows],
+                None if true is None else true[rows],
+            ),
+            ExampleSet(examples.example[rows], examples.environment[rows], examples.target[rows]),
+            self.problem,
+        )
+
+    def _means(self, outcome: Outcome, examples: ExampleSet, rows: np.ndarray) -> np.ndarray:
+        """Mean per environment ``(K,)`` of the rows, NaN where there is none."""
         count = len(self.study.environments.names)
-        codes = examples.environment if rows is None else examples.environment[rows]
-        kept = values if rows is None else values[rows]
+        codes = examples.environment[rows]
         sizes = np.bincount(codes, minlength=count)
-        sums = np.bincount(codes, weights=kept, minlength=count)
+        sums = np.bincount(codes, weights=self._values(outcome, examples, rows), minlength=count)
         return np.where(sizes > 0, sums / np.maximum(sizes, 1), np.nan)
+
+    def _oriented_means(
+        self, outcome: Outcome, examples: ExampleSet, rows: np.ndarray
+    ) -> np.ndarray:
+        sign = 1.0 if self.metric.higher_is_better else -1.0
+        rows = rows[examples.example]
+        means = sign * self._means(outcome, examples, rows)
+        present = np.bincount(examples.environment[rows], minlength=len(means)) > 0
+        return np.where(present & np.isnan(means), -np.inf, means)
+
+
+def _mean_where_defined(values: np.ndarray) -> float:
+    """Mean of what is not NaN, or NaN when nothing is left."""
+    defined = values[~np.isnan(values)]
+    return float(defined.mean()) if len(defined) else float("nan")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -25,7 +25,7 @@ from gengap.plan import Cell, Layout, runs_of
 from gengap.records.database import parse
 from gengap.records.run import Problem, Run
 from gengap.records.store import Store
-from gengap.resolve import Entry, resolve
+from gengap.resolve import Entry, estimator_kind, resolve
 from gengap.selection.rules import rule_named
 
 if TYPE_CHECKING:
@@ -324,10 +324,12 @@ def measure(
         >>> result.gaps.cost_of_unseen.mean() > 0
         True
     """
-    from sklearn.base import is_classifier
-
+    tasks: dict[str | None, Literal["classification", "regression"]] = {
+        "classifier": "classification",
+        "regressor": "regression",
+    }
     environments = Environments.from_arrays(
-        X, y, environment, task="classification" if is_classifier(estimator) else "regression"
+        X, y, environment, task=tasks.get(estimator_kind(estimator))
     )
     study = Study(
         environments,

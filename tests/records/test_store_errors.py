@@ -19,7 +19,7 @@ from gengap.records import Store
 from gengap.records import database as database_module
 
 if TYPE_CHECKING:
-    from conftest import Server
+    from postgresql_server import Server
 
 
 def refusal(address: str | Path, **options: bool) -> str:

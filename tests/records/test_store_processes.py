@@ -25,7 +25,7 @@ from gengap.records.rows import run_row
 from gengap.records.tables import run_table
 
 if TYPE_CHECKING:
-    from conftest import Server
+    from postgresql_server import Server
 
 WRITERS, SHARED, OWN = 3, 40, 20
 

@@ -40,7 +40,7 @@ def estimator_named(name: str, task: str, **parameters: Any) -> Any:
         kind = "classifier" if is_classifier(estimator) else "regressor"
         twin = _twin(name, kind, set(known))
         raise UsageError(
-            f"sklearn:{name} is a {kind}, but the target is a {task}; use e.g. sklearn:{twin}."
+            f"sklearn:{name} is a {kind}, but the target is a {task}; use sklearn:{twin}."
         )
     return estimator
 

@@ -82,14 +82,16 @@ def draw_batches(task: Task, steps: int, slots: int, batch: int) -> tuple[np.nda
 
     Each environment's rows are walked through in shuffled order, anew each time they run out.
     With fewer slots than environments, each step uses a random choice of them, so that a
-    reference run with one more environment sees exactly as many examples.
+    reference run with one more environment sees exactly as many examples. An environment whose
+    few rows are all scored under a seed leaves fewer than slots; then some fill two.
     """
     count = len(task.train)
     draw = generator(task.run.seed, "batches", task.run.split, task.run.left_out)
     if slots == count:
         environment = np.tile(np.arange(count, dtype=np.int32), (steps, 1))
     else:
-        environment = draw.random((steps, count)).argsort(1)[:, :slots].astype(np.int32)
+        order = draw.random((steps, count)).argsort(1).astype(np.int32)
+        environment = order[:, np.arange(slots) % count]
     rows = np.empty((steps, slots, batch), np.int32)
     for k, own in enumerate(task.train):
         mine = environment == k

@@ -30,7 +30,8 @@ class Candidate:
         key: the run's key.
         trial: 0 for the default hyperparameters.
         step: training steps taken.
-        validation: mean validation score over the training environments, larger is better.
+        validation: mean validation score over the training environments, larger is better;
+            minus infinity when the training diverged.
         left_out: mean score on training environments left out of training, NaN if not trained.
         unseen: mean validation score on the unseen environments, NaN for a reference.
     """
@@ -41,6 +42,11 @@ class Candidate:
     validation: float
     left_out: float = float("nan")
     unseen: float = float("nan")
+
+    @property
+    def diverged(self) -> bool:
+        """Whether the training ended in predictions that are no finite numbers."""
+        return self.validation == -np.inf
 
 
 @dataclass(frozen=True)
