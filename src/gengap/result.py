@@ -149,10 +149,31 @@ class Result:
         }
         return compare(differences)
 
+    @cached_property
+    def _training(self) -> dict[str, dict[str, Any]]:
+        return {name: self._training_noise(name) for name in self._paired}
+
+    @cached_property
+    def _overlap(self) -> float:
+        return self.study.layout.training_overlap(self.study.seed_list)
+
+    def _training_noise(self, name: str) -> dict[str, Any]:
+        """What shows the intervals of a cost how much other training sets would change it."""
+        choices, _ = self._scores[name].choices(self.rule)
+        v = self._scores[name].paired(choices, "validation")
+        return {
+            "overlap": self._overlap,
+            "validation": Differences(
+                self._sign * (v.reference - v.unseen), v.environment, v.seed, v.example
+            ),
+            "largest": 1.0 if self.study.metric_used.name == "accuracy" else math.inf,
+        }
+
     def _environment_rows(self, name: str) -> list[Row]:
         p = self._paired[name]
+        difference = self._sign * (p.reference - p.unseen)
         intervals = environment_intervals(
-            self._sign * (p.reference - p.unseen), p.environment, p.seed, p.example
+            difference, p.environment, p.seed, p.example, **self._training[name]
         )
         rows = []
         for code, interval in intervals.items():
@@ -175,6 +196,7 @@ class Result:
                     "cost_high": interval.high,
                     "runs": 2 * len(np.unique(p.seed[own])),
                     "examples": len(np.unique(p.example[own])),
+                    "differing_examples": len(np.unique(p.example[own & (difference != 0)])),
                 }
             )
         return rows
@@ -182,8 +204,10 @@ class Result:
     def _method_row(self, name: str, rows: list[Row], comparison: Comparison | None) -> Row:
         p = self._paired[name]
         difference = self._sign * (p.reference - p.unseen)
-        fixed = mean_interval(difference, p.environment, p.seed, p.example)
-        new = new_environment_interval(difference, p.environment, p.seed, p.example)
+        columns = difference, p.environment, p.seed, p.example
+        noise = self._training[name]
+        fixed = mean_interval(*columns, **noise)
+        new = new_environment_interval(*columns, **noise)
         worst = min(rows, key=lambda row: self._sign * row["unseen"])
         keys = [run.key for run, _ in self.study.plan[name]]
         return {
@@ -227,11 +251,24 @@ class Result:
                 }
                 if choices:
                     p = scores.paired(choices)
-                    interval = mean_interval(p.unseen, p.environment, p.seed, p.example)
+                    v = scores.paired(choices, "validation")
+                    interval = mean_interval(
+                        p.unseen,
+                        p.environment,
+                        p.seed,
+                        p.example,
+                        overlap=self._overlap,
+                        validation=Differences(v.unseen, v.environment, v.seed, v.example),
+                    )
                     row["score_unseen"] = _mean_of_environments(p)
                     row["score_low"], row["score_high"] = interval.low, interval.high
                 else:
-                    row["note"] = "not measured: needs the extra runs of --inner"
+                    diverged = scores.diverged(rule)
+                    row["note"] = (
+                        "not measured: the run it keeps diverged"
+                        if diverged
+                        else "not measured: needs the extra runs of --inner"
+                    )
                 rows.append(row)
         return rows
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -12,12 +12,15 @@ import numpy as np
 
 from gengap.metrics import Metric
 from gengap.plan import Cell, Layout
-from gengap.records.run import ExampleSet, Outcome, Problem, Run
+from gengap.records.run import ExampleSet, Outcome, Part, Problem, Run
 from gengap.records.store import Store
 from gengap.selection.rules import RULES, Candidate, Rule, choose, looks
 
 if TYPE_CHECKING:
     from gengap.study import Study
+
+# What a rule keeps for each split and seed: the candidates of the unseen run and the reference.
+Choices = dict[tuple[str, int], tuple[Candidate, Candidate]]
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,7 @@ class Scores:
     study: Study
     store: Store
     method: str
+    _choices: dict[str, tuple[Choices, int]] = field(default_factory=dict)
 
     @property
     def layout(self) -> Layout:
@@ -108,13 +112,18 @@ class Scores:
             for step, (inside, outside) in sorted(self.validation[run.key].items())
         ]
 
-    def choices(self, rule: Rule) -> tuple[dict[tuple[str, int], tuple[Candidate, Candidate]], int]:
+    def choices(self, rule: Rule) -> tuple[Choices, int]:
         """Apply a rule: (unseen, reference) per split and seed, and how often it looked.
 
         Empty when the rule lacks the records it needs or keeps a run that diverged. The reference,
         which has no unseen environment, is selected by validation unless the rule selects nothing.
         """
-        found: dict[tuple[str, int], tuple[Candidate, Candidate]] = {}
+        if rule.name not in self._choices:
+            self._choices[rule.name] = self._apply(rule)
+        return self._choices[rule.name]
+
+    def _apply(self, rule: Rule) -> tuple[Choices, int]:
+        found: Choices = {}
         count = 0
         for place, candidates, kept, beside in self._kept(rule):
             if kept is None or beside is None or kept.diverged or beside.diverged:
@@ -142,8 +151,12 @@ class Scores:
                 beside = choose(for_reference, self.candidates(reference, seed))
                 yield (cell.name, seed), candidates, choose(rule, candidates), beside
 
-    def paired(self, choices: Mapping[tuple[str, int], tuple[Candidate, Candidate]]) -> Paired:
-        """Score the selected runs on the same test examples of the unseen environments."""
+    def paired(self, choices: Choices, part: Part = "test") -> Paired:
+        """Score the selected runs on the same examples of the unseen environments.
+
+        On validation parts a seed scores what another tests on, so that the same examples are
+        scored by runs with other training sets.
+        """
         pieces: list[tuple[np.ndarray, ...]] = []
         inside: dict[tuple[int, int], float] = {}
         times_unseen: Counter[int] = Counter()
@@ -151,8 +164,8 @@ class Scores:
             codes = np.unique(self.study.environments.environment[cell.held_out])
             for position, seed in enumerate(self.study.seed_list):
                 kept, beside = choices[cell.name, seed]
-                examples = self.layout.example_set(seed, "test")
-                outcome = self._test(kept)
+                examples = self.layout.example_set(seed, part)
+                outcome = self._outcome(kept, part)
                 inside_rows, rows = (m[examples.example] for m in (cell.rows, cell.held_out))
                 environment = examples.environment[rows].astype(np.int64)
                 # An environment unseen in several splits has one replicate per split and seed.
@@ -164,7 +177,7 @@ class Scores:
                 pieces.append(
                     (
                         self._values(outcome, examples, rows),
-                        self._values(self._test(beside), examples, rows),
+                        self._values(self._outcome(beside, part), examples, rows),
                         environment,
                         replicate[environment],
                         examples.example[rows].astype(np.int64),
@@ -174,8 +187,8 @@ class Scores:
         joined = [np.concatenate(column) for column in zip(*pieces, strict=True)]
         return Paired(joined[0], joined[1], joined[2], joined[3], joined[4], inside)
 
-    def _test(self, candidate: Candidate) -> Outcome:
-        outcomes = self.store.outcomes([candidate.key], "test", [candidate.step])
+    def _outcome(self, candidate: Candidate, part: Part) -> Outcome:
+        outcomes = self.store.outcomes([candidate.key], part, [candidate.step])
         return outcomes[candidate.key, candidate.step]
 
     def _left_out(self, cell: Cell, seed: int, trial: int, step: int) -> float:

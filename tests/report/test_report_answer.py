@@ -160,3 +160,28 @@ def test_what_is_no_summary_is_named(part, value):
 def test_a_row_that_is_no_object_is_named():
     with pytest.raises(UsageError, match=r"row of 'methods' .* is list"):
         headline({**small_summary(), "methods": [[1, 2]]})
+
+
+def test_no_example_answered_differently_is_no_certainty():
+    row = method_row(cost_of_unseen=0.0, cost_low=-0.002, cost_high=0.002)
+    rows = [environment_row(f"writer {k}", differing_examples=0, examples=500) for k in range(3)]
+    assert headline(small_summary([row], rows)) == (
+        "No cost of unseen environments was shown for plain training (erm): no test example was "
+        "answered differently; with 1,500 examples a cost up to 0.2 points of accuracy cannot be "
+        "excluded."
+    )
+
+
+def test_no_example_scored_differently_without_a_bound_gives_no_interval():
+    row = method_row(cost_of_unseen=0.0, cost_low=0.0, cost_high=0.0)
+    rows = [environment_row("writer 3", differing_examples=0)]
+    assert headline(small_summary([row], rows)) == (
+        "No cost of unseen environments was shown for plain training (erm): no test example was "
+        "answered differently, which leaves nothing to draw an interval from."
+    )
+
+
+def test_differences_that_cancel_are_not_called_none():
+    row = method_row(cost_of_unseen=0.0, cost_low=-0.01, cost_high=0.01)
+    rows = [environment_row("a", differing_examples=2), environment_row("b", differing_examples=0)]
+    assert "the estimate is 0.0 points" in headline(small_summary([row], rows))

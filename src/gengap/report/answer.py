@@ -47,6 +47,8 @@ def answer(summary: Summary, number: Numerals) -> str:
         return _not_measured(summary, number, row)
     if low is None or high is None:
         return _without_interval(summary, number, row)
+    if _alike(summary, row):
+        return _nothing_differs(summary, number, row)
     shown = low > 0 or high < 0
     if measured_environments(summary, row) == 1:
         return _one_environment(summary, number, row, shown)
@@ -69,6 +71,28 @@ def _not_shown(summary: Summary, number: Numerals, row: Row) -> str:
         f"No cost of unseen environments was shown for {method_name(row)}: "
         f"{_undecided(summary, number, row, f' {_these(summary, row)}')}"
         f"{f' ({single})' if single else ''}."
+    )
+
+
+def _alike(summary: Summary, row: Row) -> bool:
+    """Whether it is known that no test example scored differently under the two runs."""
+    rows = summary.environments_of(row["method"])
+    return bool(rows) and all(own.get("differing_examples") == 0 for own in rows)
+
+
+def _nothing_differs(summary: Summary, number: Numerals, row: Row) -> str:
+    examples = [own["examples"] for own in summary.environments_of(row["method"])]
+    if not row["cost_high"]:
+        bound = "which leaves nothing to draw an interval from"
+    else:
+        tested = "" if None in examples else f"with {int(sum(examples)):,} examples "
+        bound = (
+            f"{tested}a cost up to {amount(summary, number, row['cost_high'])} cannot be excluded"
+        )
+    joint = "; " if row["cost_high"] else ", "
+    return (
+        f"No cost of unseen environments was shown for {method_name(row)}: no test example was "
+        f"answered differently{joint}{bound}."
     )
 
 

@@ -94,7 +94,7 @@ def summarise(
         UsageError: empty or unequal columns, values that are not finite, an example that
             appears twice under one seed or in two environments.
     """
-    values, columns = _columns(difference, environment, seed, example)
+    values, columns = read_columns(difference, environment, seed, example)
     (environments, e), (seeds, s), (_, i) = (
         np.unique(column, return_inverse=True) for column in columns
     )
@@ -132,9 +132,14 @@ def summarise(
     )
 
 
-def _columns(
+def read_columns(
     difference: ArrayLike, environment: ArrayLike, seed: ArrayLike, example: ArrayLike
 ) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Check the four columns of a long table: ``(n,)`` float64 values, and the int columns.
+
+    Raises:
+        UsageError: empty or unequal columns, values that are not finite.
+    """
     values = np.asarray(difference, dtype=np.float64)
     columns = [np.asarray(column) for column in (environment, seed, example)]
     if values.ndim != 1 or values.size == 0:

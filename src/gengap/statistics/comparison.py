@@ -5,7 +5,8 @@ differences, ``K - 1`` degrees of freedom, which speaks for environments like th
 is the example and the seed, as in :func:`gengap.statistics.gap.mean_interval` but with the more
 cautious degrees of freedom of :mod:`gengap.statistics.variance`; that speaks for these environments
 only. The same holds where all environments' means agree to the last digit, as happens with few test
-examples: no spread is then no evidence of certainty.
+examples: no spread is then no evidence of certainty. Either way the training pool counts as given:
+what :mod:`gengap.statistics.training` adds to the intervals of a cost is not part of a comparison.
 
 *Several methods.* Holm's step-down procedure controls the chance of any false verdict at ``alpha``:
 order the ``m`` p-values, reject ``p_(j)`` while ``p_(j) <= alpha / (m - j + 1)``, and stop at the

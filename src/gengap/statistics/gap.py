@@ -1,9 +1,20 @@
 """Intervals of the cost of unseen environments: each of these, their mean, a new one.
 
-Two questions, two answers. *These* environments are fixed: their intervals hold example noise and
-training noise (:mod:`gengap.statistics.variance`). *A new environment from the same source* differs
-from them as they differ from each other: its interval is a prediction interval with environments
-as the unit (:mod:`gengap.statistics.prediction`), and is the wider.
+Two questions, two answers. *These* environments are fixed: their intervals hold what fresh test
+examples and fresh training sets of the same size, drawn from these same environments, would change
+(:mod:`gengap.statistics.training`). *A new environment from the same source* differs from them as
+they differ from each other: its interval is a prediction interval with environments as the unit
+(:mod:`gengap.statistics.prediction`), and is the wider.
+
+The truth in question is the expected cost at the training size of the study, for the environments
+at hand. Another size, other environments, or choices made before the study are not covered.
+
+*No differences at all.* Where runs that scored every example alike leave no spread to estimate
+from, and one example can change the mean by at most ``largest`` over the number of examples, there
+is the rule of three: were the share of examples that differ ``p``, none among ``n`` would have
+chance ``(1 - p)^n``, which is below 5% from ``p = 1 - 0.05^(1/n)``, about ``3 / n``
+(J. A. Hanley & A. Lippman-Hand, If nothing goes wrong, is everything all right?, Journal of the
+American Medical Association 249 (1983), 1743-1745).
 """
 
 from __future__ import annotations
@@ -13,18 +24,27 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gengap.statistics.cells import borrow, steady, summarise
-from gengap.statistics.intervals import Interval, check_level, student
+from gengap.statistics.cells import Cells, borrow, steady, summarise
+from gengap.statistics.comparison import Differences
+from gengap.statistics.intervals import Interval, check_level, quantile, student
 from gengap.statistics.prediction import prediction_interval
+from gengap.statistics.training import (
+    Effects,
+    environment_half_widths,
+    mean_half_width,
+    run_effects,
+)
 from gengap.statistics.variance import (
     add_training,
     mean_variance,
     measurement_variance,
     note,
     pooled_between_seeds,
+    training_share,
 )
 
 FEW_ENVIRONMENTS = "Fewer than 3 environments: what a new one costs cannot be predicted."
+ALIKE = "No test example was scored differently; the limits are those of the rule of three."
 
 
 def environment_intervals(
@@ -33,6 +53,10 @@ def environment_intervals(
     seed: ArrayLike,
     example: ArrayLike,
     level: float = 0.95,
+    *,
+    overlap: float = 0.0,
+    validation: Differences | None = None,
+    largest: float = math.inf,
 ) -> dict[int, Interval]:
     """The mean difference in each of these environments, as fixed environments.
 
@@ -43,27 +67,34 @@ def environment_intervals(
         seed: ``(n,)`` int seeds.
         example: ``(n,)`` int row ids; within a seed each example appears at most once.
         level: the confidence level.
+        overlap: share of training examples that two seeds have in common, on average over pairs;
+            0 for seeds whose training sets are independent.
+        validation: the differences of the same runs on their validation parts, with the same codes.
+            They show training noise where seeds test on what other seeds train on. Without them it
+            is taken from the spread of test scores over seeds, which hides it in that case.
+        largest: the most by which one example's scores can differ, 1 for accuracy; infinite where
+            there is no such bound. Used where no example differs.
 
     Returns:
         An interval per environment code, ascending. Variances of environments with few
         disagreements are raised towards the others' (:func:`gengap.statistics.cells.steady`).
 
     Raises:
-        UsageError: unusable columns, see :func:`gengap.statistics.cells.summarise`.
+        UsageError: unusable columns, see :func:`gengap.statistics.cells.summarise`, or overlap.
     """
     check_level(level)
-    cells = summarise(difference, environment, seed, example)
-    steadied = steady(borrow(cells))
-    between = pooled_between_seeds(borrow(cells))
-    share = np.sum(cells.shares**2, axis=1)
-    intervals = {}
-    for k, code in enumerate(cells.environments.tolist()):
-        example, degrees = float(steadied.example[k]), float(steadied.example_degrees[k])
-        variance, degrees = add_training(example, degrees, float(share[k]), between)
-        intervals[int(code)] = student(
-            cells.means[k], variance, degrees, level, note(cells, variance)
-        )
-    return intervals
+    table = difference, environment, seed, example
+    cells = summarise(*table)
+    if _alike(difference, largest):
+        halves = _rule_of_three(cells, largest, level)
+    elif (runs := _runs(table, validation, cells)) is not None:
+        halves = environment_half_widths(steady(borrow(cells)), runs, overlap, level)
+    else:
+        return _from_test_scores(cells, level, overlap)
+    return {
+        int(code): _around(cells, float(cells.means[k]), float(halves[k]), level)
+        for k, code in enumerate(cells.environments)
+    }
 
 
 def mean_interval(
@@ -72,6 +103,10 @@ def mean_interval(
     seed: ArrayLike,
     example: ArrayLike,
     level: float = 0.95,
+    *,
+    overlap: float = 0.0,
+    validation: Differences | None = None,
+    largest: float = math.inf,
 ) -> Interval:
     """The mean over these fixed environments, each weighing equally however many examples it has.
 
@@ -79,9 +114,18 @@ def mean_interval(
     example noise only, which its note says.
     """
     check_level(level)
-    cells = summarise(difference, environment, seed, example)
-    variance, degrees = mean_variance(cells)
-    return student(float(cells.means.mean()), variance, degrees, level, note(cells, variance))
+    table = difference, environment, seed, example
+    cells = summarise(*table)
+    estimate = float(cells.means.mean())
+    if _alike(difference, largest):
+        # The largest mean compatible with no difference has all of it where examples are fewest.
+        half = float(_rule_of_three(cells, largest, level).max()) / len(cells.means)
+    elif (runs := _runs(table, validation, cells)) is not None:
+        half = mean_half_width(borrow(cells), runs, overlap, level)
+    else:
+        variance, degrees = mean_variance(cells, overlap=overlap)
+        return student(estimate, variance, degrees, level, note(cells, variance))
+    return _around(cells, estimate, half, level)
 
 
 def new_environment_interval(
@@ -90,21 +134,75 @@ def new_environment_interval(
     seed: ArrayLike,
     example: ArrayLike,
     level: float = 0.95,
+    *,
+    overlap: float = 0.0,
+    validation: Differences | None = None,
+    largest: float = math.inf,
 ) -> Interval:
     """Prediction interval of the true mean difference in a new environment from the same source.
 
     Arguments and errors as in :func:`environment_intervals`. Limits are NaN, with the reason in
-    the note, for fewer than 3 environments. See :mod:`gengap.statistics.prediction`.
+    the note, for fewer than 3 environments. See :mod:`gengap.statistics.prediction`; the variance
+    of the mean of these environments is that of :func:`mean_interval`.
     """
-    check_level(level)
-    cells = summarise(difference, environment, seed, example)
-    variance, degrees = mean_variance(cells)
-    estimate = float(cells.means.mean())
+    table = difference, environment, seed, example
+    fixed = mean_interval(*table, level, overlap=overlap, validation=validation, largest=largest)
+    cells = summarise(*table)
     if len(cells.means) < 3:
-        return Interval(estimate, math.nan, math.nan, level, FEW_ENVIRONMENTS)
+        return Interval(fixed.estimate, math.nan, math.nan, level, FEW_ENVIRONMENTS)
+    if _alike(difference, largest):
+        half = float(_rule_of_three(cells, largest, level).max())
+        return _around(cells, fixed.estimate, half, level)
+    variance, degrees = mean_variance(cells)
     remark = note(cells, variance + float(np.ptp(cells.means)))
     if math.isnan(variance):
-        return Interval(estimate, math.nan, math.nan, level, remark)
+        return Interval(fixed.estimate, math.nan, math.nan, level, remark)
+    if _runs(table, validation, cells) is not None or overlap:
+        # As a normal variance with the same limits.
+        variance, degrees = (fixed.half_width / quantile(level, math.inf)) ** 2, math.inf
     return prediction_interval(
         cells.means, measurement_variance(cells), variance, degrees, level, remark
     )
+
+
+def _from_test_scores(cells: Cells, level: float, overlap: float) -> dict[int, Interval]:
+    """Intervals whose training noise is the spread of the test scores over seeds."""
+    steadied = steady(borrow(cells))
+    between = pooled_between_seeds(borrow(cells))
+    squares = np.sum(cells.shares**2, axis=1)
+    intervals = {}
+    for k, code in enumerate(cells.environments.tolist()):
+        example, degrees = float(steadied.example[k]), float(steadied.example_degrees[k])
+        share = training_share(float(squares[k]), overlap)
+        variance, degrees = add_training(example, degrees, share, between)
+        intervals[int(code)] = student(
+            cells.means[k], variance, degrees, level, note(cells, variance)
+        )
+    return intervals
+
+
+def _runs(
+    table: tuple[ArrayLike, ArrayLike, ArrayLike, ArrayLike],
+    validation: Differences | None,
+    cells: Cells,
+) -> Effects | None:
+    """The runs' effects, or None where they or the examples' noise cannot be had."""
+    if validation is None or not cells.example_degrees.any() or not cells.repeated.any():
+        return None
+    runs = run_effects(table, validation, cells.environments)
+    return runs if runs.known.any() else None
+
+
+def _alike(difference: ArrayLike, largest: float) -> bool:
+    return math.isfinite(largest) and not np.any(difference)
+
+
+def _rule_of_three(cells: Cells, largest: float, level: float) -> np.ndarray:
+    """Half-widths ``(K,)`` where no example differs."""
+    return largest * (1 - (1 - level) ** (1 / cells.distinct))
+
+
+def _around(cells: Cells, estimate: float, half: float, level: float) -> Interval:
+    alike = half > 0 and not cells.means.any() and not cells.example.any()
+    remark = " ".join(filter(None, [ALIKE * alike, note(cells, half)]))
+    return Interval(estimate, estimate - half, estimate + half, level, remark)

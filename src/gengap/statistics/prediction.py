@@ -30,12 +30,10 @@ goes to 0: where measurement noise dominates, the interval is conservative.
 from __future__ import annotations
 
 import numpy as np
-from scipy import optimize, special
 
-from gengap.statistics.intervals import Interval, quantile
+from gengap.statistics.intervals import Interval
+from gengap.statistics.quadrature import inverse_chi_square, normal_mixture_quantile
 
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(40)
-_NODES, _WEIGHTS = (_NODES + 1) / 2, _WEIGHTS / 2
 _DEDUCTED = 0.9
 
 
@@ -59,30 +57,8 @@ def prediction_interval(
     """
     K = len(means)
     estimate = float(means.mean())
-    spread = float(means.var(ddof=1)) * _inverse_chi_square(K - 1)
+    spread = float(means.var(ddof=1)) * inverse_chi_square(K - 1)
     between = (1 + 1 / K) * np.maximum(spread - _DEDUCTED * measurement, 0.0)
-    variances = between[:, None] + mean_variance * _inverse_chi_square(degrees)
-    half = _normal_mixture_quantile(level, variances, np.outer(_WEIGHTS, _WEIGHTS))
+    variances = between[:, None] + mean_variance * inverse_chi_square(degrees)
+    half = normal_mixture_quantile(level, np.sqrt(variances))
     return Interval(estimate, estimate - half, estimate + half, level, note)
-
-
-def _inverse_chi_square(degrees: float) -> np.ndarray:
-    """``degrees / chi2`` at the nodes of the quadrature over its probabilities."""
-    if degrees > 1e6:
-        return np.ones_like(_NODES)
-    return degrees / special.chdtri(degrees, _NODES)
-
-
-def _normal_mixture_quantile(level: float, variances: np.ndarray, weights: np.ndarray) -> float:
-    """The ``q`` with ``P(|Z| <= q) = level`` for a mixture of centred normals; 0 if all are 0."""
-    deviations = np.sqrt(variances)
-    largest = float(deviations.max())
-    if largest == 0:
-        return 0.0
-    # Deviations are scaled to at most 1 and kept off 0, where |Z| <= q holds with certainty.
-    scaled = np.maximum(deviations / largest, 1e-12)
-
-    def excess(q: float) -> float:
-        return float(np.sum(weights * special.erf(q / scaled / np.sqrt(2)))) - level
-
-    return largest * float(optimize.brentq(excess, 0.0, 1.01 * quantile(level, np.inf)))

@@ -27,13 +27,13 @@ training noise is twice the example noise. Here
 the second ratio not above 1, so that Satterthwaite's formula for ``k M`` holds once ``M`` reaches
 ``g`` and ``f`` grows as ``M`` falls below it. With normal data and known ``g`` the coverage of a
 95% interval, integrated over the distribution of ``M``, then lies between 93.8% and 97.7% for every
-ratio of training to example noise and every X
+ratio of training to example noise.
 
-*What training noise means.* Seeds redraw test parts, training subsets, initial weights and batches
-from one data set. Their training sets overlap, and how strongly that ties the runs together cannot
-be told from the runs (C. Nadeau & Y. Bengio, Inference for the generalization error, Machine
-Learning 52 (2003), 239-281). These intervals therefore hold given the training pool at hand;
-another data set of the same size would differ by more. Sources for the rest: Satterthwaite (1946),
+*What this training noise is.* That of seeds whose training sets are independent, or of one pool
+taken as given. Seeds that draw from one pool share training examples, and test on what others train
+on; what that does to the spread between them, and what another pool would change, is the subject of
+:mod:`gengap.statistics.training`, which replaces the excess above wherever the runs scored their
+validation parts too. Sources for the rest: Satterthwaite (1946),
 see :mod:`gengap.statistics.intervals`; the prediction interval is in
 :mod:`gengap.statistics.prediction`.
 """
@@ -45,6 +45,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gengap.errors import UsageError
 from gengap.statistics.cells import Cells, borrow
 from gengap.statistics.intervals import satterthwaite
 
@@ -72,20 +73,40 @@ class Between(NamedTuple):
 
 
 def mean_variance(
-    cells: Cells, powers: tuple[float, float] = INTERVAL_POWERS
+    cells: Cells, powers: tuple[float, float] = INTERVAL_POWERS, overlap: float = 0.0
 ) -> tuple[float, float]:
     """Variance of the mean of these fixed environments and its degrees of freedom.
 
     NaN and 0 when it is unknown: one seed and one example in every environment. ``powers`` are
-    :data:`INTERVAL_POWERS` or :data:`TEST_POWERS`.
+    :data:`INTERVAL_POWERS` or :data:`TEST_POWERS`, ``overlap`` as in :func:`training_share`.
     """
     cells = borrow(cells)
     weights = _equal_weights(cells)
     parts = cells.example * weights**2
     known = bool(cells.example_degrees.any())
     degrees = satterthwaite(parts, cells.example_degrees) if known else 0.0
-    share = float(np.sum((weights @ cells.shares) ** 2))
+    share = training_share(float(np.sum((weights @ cells.shares) ** 2)), overlap)
     return add_training(float(parts.sum()), degrees, share, between_seeds(cells, weights), powers)
+
+
+def training_share(share: float, overlap: float) -> float:
+    """Weight ``k`` of an excess between seeds whose training sets overlap.
+
+    See :mod:`gengap.statistics.training`: ``share + c / (1 - c)``.
+
+    Args:
+        share: sum of squared weights of the seeds, ``1/S`` when they weigh alike.
+        overlap: share of training examples that two seeds have in common, ``c``.
+
+    Raises:
+        UsageError: an overlap outside [0, 1).
+    """
+    if not 0 <= overlap < 1:
+        raise UsageError(
+            f"overlap is {overlap}; give the share of training examples that two seeds have in "
+            "common, at least 0 and below 1."
+        )
+    return share + overlap / (1 - overlap)
 
 
 def measurement_variance(cells: Cells) -> float:
