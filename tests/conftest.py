@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
+# Before any import of torch or NumPy: on problems this small, threads only wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 from collections.abc import Iterator
 
 import pytest

@@ -164,8 +164,7 @@ class Study:
     @cached_property
     def entries(self) -> list[Entry]:
         """The methods, resolved; those that cannot apply are in ``skipped`` with the reason."""
-
-        fewest = min(len(cell.train) for cell in self.layout.unseen)
+        fewest = min(len(cell.train) for cell in self.layout.cells())
         found, self.skipped = resolve(
             list(self.methods),
             self.environments.task,
