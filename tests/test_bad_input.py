@@ -8,6 +8,7 @@ import re
 import resource
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -410,22 +411,28 @@ def test_python_users_are_warned_too():
         )
 
 
-@pytest.fixture
-def small_files():
-    """Let no file grow beyond a number of bytes, as on a full disk."""
+@contextmanager
+def small_files(size):
+    """Let no file grow beyond ``size`` bytes, as on a full disk.
+
+    The limit must be gone when the test ends, for it holds for pytest's own output as well.
+    """
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.mark.parametrize("store", [None, "sqlite://"], ids=["records", "report"])
-def test_a_full_disk(store, tmp_path, small_files):
+def test_a_full_disk(store, tmp_path):
     patients().to_csv(tmp_path / "data.csv", index=False)
     out = tmp_path / "out"
     command = ["run", str(tmp_path / "data.csv"), *COLUMNS, *QUICK, "--methods", "erm"]
     command += ["--out", str(out), *(["--store", store] if store else [])]
-    small_files(2_000)
-    result = CliRunner().invoke(app, command)
+    with small_files(2_000):
+        result = CliRunner().invoke(app, command)
     assert result.exit_code == 2, result.exception
     check_sentence(result.stderr, "space")
     assert not {path.name for path in out.iterdir()} - {"records.db"}
