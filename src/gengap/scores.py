@@ -157,6 +157,8 @@ class Scores:
         On validation parts a seed scores what another tests on, so that the same examples are
         scored by runs with other training sets.
         """
+        kept_at = [candidate for pair in choices.values() for candidate in pair]
+        outcomes = self.store.outcomes({c.key for c in kept_at}, part, {c.step for c in kept_at})
         pieces: list[tuple[np.ndarray, ...]] = []
         inside: dict[tuple[int, int], float] = {}
         times_unseen: Counter[int] = Counter()
@@ -165,7 +167,7 @@ class Scores:
             for position, seed in enumerate(self.study.seed_list):
                 kept, beside = choices[cell.name, seed]
                 examples = self.layout.example_set(seed, part)
-                outcome = self._outcome(kept, part)
+                outcome = outcomes[kept.key, kept.step]
                 inside_rows, rows = (m[examples.example] for m in (cell.rows, cell.held_out))
                 environment = examples.environment[rows].astype(np.int64)
                 # An environment unseen in several splits has one replicate per split and seed.
@@ -177,7 +179,7 @@ class Scores:
                 pieces.append(
                     (
                         self._values(outcome, examples, rows),
-                        self._values(self._outcome(beside, part), examples, rows),
+                        self._values(outcomes[beside.key, beside.step], examples, rows),
                         environment,
                         replicate[environment],
                         examples.example[rows].astype(np.int64),
@@ -186,10 +188,6 @@ class Scores:
             times_unseen.update(map(int, codes))
         joined = [np.concatenate(column) for column in zip(*pieces, strict=True)]
         return Paired(joined[0], joined[1], joined[2], joined[3], joined[4], inside)
-
-    def _outcome(self, candidate: Candidate, part: Part) -> Outcome:
-        outcomes = self.store.outcomes([candidate.key], part, [candidate.step])
-        return outcomes[candidate.key, candidate.step]
 
     def _left_out(self, cell: Cell, seed: int, trial: int, step: int) -> float:
         own = self.layout.inner_cells.get(cell.name)
