@@ -1,0 +1,158 @@
+"""What the commands share: the application, its errors, progress, and output folders."""
+
+from __future__ import annotations
+
+import errno
+import re
+import shlex
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from typer.core import TyperGroup
+
+from gengap.errors import UsageError
+
+if TYPE_CHECKING:
+    from gengap.study import Progress
+
+INTERRUPTED = 130
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+# What every complaint of the parser derives from; typer exports only this branch of it.
+_Misuse: Any = typer.BadParameter.__bases__[0]
+
+
+class _Commands(TyperGroup):
+    """The commands; what cannot be parsed is reported like any other unusable input."""
+
+    def main(self, *args: Any, **options: Any) -> Any:
+        """Run the command line and, unless ``standalone_mode`` is false, exit."""
+        exits = options.pop("standalone_mode", True)
+        options["standalone_mode"] = False
+        try:
+            with usage_errors():
+                code = super().main(*args, **options)
+        except typer.Exit as stop:
+            code = stop.exit_code
+        if exits:
+            sys.exit(code)
+        return code
+
+
+app = typer.Typer(
+    name="gengap",
+    cls=_Commands,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Measures what a model loses in environments it has not seen.",
+)
+
+
+@app.callback(invoke_without_command=True)
+def _version(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        from importlib.metadata import version as installed
+
+        typer.echo(installed("gengap"))
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(2)
+
+
+@contextmanager
+def usage_errors() -> Iterator[None]:
+    """Print unusable input, or a full disk, as one sentence and exit with code 2."""
+    try:
+        yield
+        return
+    except UsageError as error:
+        sentence = str(error)
+    except _Misuse as error:
+        said = error.format_message().replace(". Did you", "; did you").rstrip(".")
+        command = error.ctx.command_path if error.ctx else "gengap"
+        sentence = said if said.endswith("?") else f"{said}; see {command} --help."
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        sentence = f"{error.strerror}: free some space, then give the same command again."
+    Console(stderr=True).print(f"[red]error[/] {escape(sentence)}", soft_wrap=True)
+    raise typer.Exit(2)
+
+
+def listed(text: str | None) -> list[str] | None:
+    """Divide at commas, but not inside brackets: ``sklearn:MLPRegressor:hidden=[8,8]``."""
+    if text is None:
+        return None
+    return [part.strip() for part in re.split(r",(?![^\[]*\])", text) if part.strip()]
+
+
+def command_line() -> str:
+    """Return what the user typed, for the report."""
+    return shlex.join(["gengap", *sys.argv[1:]])
+
+
+def writable(out: Path) -> Path:
+    """Create the output folder and try it, before anything is trained."""
+    probe = out / ".gengap-probe"
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        raise UsageError(
+            f"Cannot write to the output folder {out}: {error.strerror}; choose another with --out."
+        ) from None
+    return out
+
+
+@contextmanager
+def bar(talk: Console) -> Iterator[Callable[[Progress], None]]:
+    """A progress bar that says what is running and how long it will still take."""
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as RichProgress
+
+    columns = (
+        BarColumn(bar_width=28),
+        MofNCompleteColumn(),
+        TextColumn("runs"),
+        TimeRemainingColumn(elapsed_when_finished=True),
+        TextColumn("{task.description}"),
+    )
+    with RichProgress(
+        *columns, console=talk, transient=True, disable=not talk.is_terminal
+    ) as shown:
+        row = shown.add_task("preparing", total=None)
+
+        def tell(now: Progress) -> None:
+            shown.update(row, completed=now.done, total=now.total, description=escape(now.doing))
+
+        yield tell
+
+
+def print_catalogue(rows: list[tuple[str, str, list[str]]]) -> None:
+    """Print names with a line on each and its details, dimmed, below."""
+    width = max(len(name) for name, _, _ in rows)
+    console = Console()
+    for name, summary, details in rows:
+        grid = Table.grid(padding=(0, 2, 0, 0))
+        grid.add_column(width=width, style="bold", no_wrap=True)
+        grid.add_column()
+        grid.add_row(escape(name), escape(summary))
+        grid.add_row("", f"[dim]{escape('; '.join(filter(None, details)))}[/]")
+        console.print(grid)
+
+
+def main() -> None:
+    """Entry point of the ``gengap`` command."""
+    app()
