@@ -20,7 +20,6 @@ Statistics 6 (1979), 65-70.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -28,9 +27,9 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gengap.errors import UsageError
 from gengap.statistics.cells import Cells, summarise
 from gengap.statistics.intervals import Interval, check_level, p_value, student
+from gengap.statistics.multiple import holm, step_levels
 from gengap.statistics.variance import TEST_POWERS, mean_variance, note
 
 Unit = Literal["environment", "example and seed"]
@@ -72,22 +71,6 @@ class Comparison:
     verdict: Verdict
 
 
-def holm(p_values: ArrayLike) -> np.ndarray:
-    """Holm's adjusted p-values, ``(m,)``; NaN entries stay NaN and do not count as tests.
-
-    Raises:
-        UsageError: a p-value outside 0 to 1.
-    """
-    p = np.asarray(p_values, dtype=np.float64)
-    if p.ndim != 1 or np.any((p < 0) | (p > 1)):
-        raise UsageError("p-values must be a list of numbers between 0 and 1.")
-    adjusted = np.full(len(p), math.nan)
-    order = _tested(p)
-    steps = len(order) - np.arange(len(order))
-    adjusted[order] = np.minimum(np.maximum.accumulate(p[order] * steps), 1.0)
-    return adjusted
-
-
 def compare(
     differences_by_method: Mapping[str, Differences],
     level: float = 0.95,
@@ -107,7 +90,7 @@ def compare(
     check_level(level)
     tests = {name: _test(summarise(*table)) for name, table in differences_by_method.items()}
     p = np.array([test.p for test in tests.values()])
-    levels = _step_levels(p, 1 - level)
+    levels = step_levels(p, 1 - level)
     comparisons = {}
     for (name, test), adjusted, own in zip(tests.items(), holm(p), levels, strict=True):
         interval = student(test.estimate, test.variance, test.degrees, own, test.note)
@@ -140,22 +123,6 @@ def _test(cells: Cells) -> _Test:
     variance, degrees = mean_variance(cells, TEST_POWERS)
     p = p_value(estimate, variance, degrees)
     return _Test(estimate, variance, degrees, p, "example and seed", note(cells, variance))
-
-
-def _tested(p: np.ndarray) -> np.ndarray:
-    """Positions of the p-values that are numbers, smallest p first, ties in their given order."""
-    return np.argsort(p, kind="stable")[: int(np.sum(~np.isnan(p)))]
-
-
-def _step_levels(p: np.ndarray, alpha: float) -> list[float]:
-    """Confidence level of each method's interval: that of the step at which it was judged."""
-    order = _tested(p)
-    steps = alpha / (len(order) - np.arange(len(order)))
-    rejected = np.logical_and.accumulate(p[order] < steps)
-    stop = min(int(rejected.sum()), max(len(order) - 1, 0))
-    levels = np.full(len(p), 1 - alpha)
-    levels[order] = 1 - steps[np.minimum(np.arange(len(order)), stop)]
-    return [float(value) for value in levels]
 
 
 def _verdict(interval: Interval, higher_is_better: bool) -> Verdict:
