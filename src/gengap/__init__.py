@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gengap.environments.readers import read
     from gengap.environments.suites import load_suite, suites
     from gengap.errors import SuspiciousInput, UsageError
+    from gengap.forecasting import Forecasts, forecast
     from gengap.records.store import Store
     from gengap.result import Result
     from gengap.study import Study, measure
@@ -23,19 +24,21 @@ if TYPE_CHECKING:
 # Loaded on first use: torch takes seconds to import, and "gengap --help" needs none of it.
 _HOMES = {
     "Environments": "gengap.environments.core",
+    "Forecasts": "gengap.forecasting",
     "Result": "gengap.result",
     "Store": "gengap.records.store",
     "Study": "gengap.study",
     "SuspiciousInput": "gengap.errors",
     "UsageError": "gengap.errors",
+    "forecast": "gengap.forecasting",
     "load_suite": "gengap.environments.suites",
     "measure": "gengap.study",
     "read": "gengap.environments.readers",
     "suites": "gengap.environments.suites",
 }
 __all__ = [
-    "Environments", "Result", "Store", "Study", "SuspiciousInput", "UsageError",
-    "load_suite", "measure", "read", "suites",
+    "Environments", "Forecasts", "Result", "Store", "Study", "SuspiciousInput", "UsageError",
+    "forecast", "load_suite", "measure", "read", "suites",
 ]  # fmt: skip
 
 

@@ -40,6 +40,7 @@ def train_fleet(
     environments: int,
     device: str = "cpu",
     progress: Progress | None = None,
+    keep: Callable[[Network], None] | None = None,
 ) -> list[FinishedRun]:
     """Train one chunk of runs and score them at their checkpoints.
 
@@ -51,6 +52,8 @@ def train_fleet(
         environments: environments of the problem; methods size what they keep per environment
             by it, so that a run is the same whichever others it trains beside.
         progress: called with the share of the chunk that is done, between 0 and 1.
+        keep: called at the end with the trained networks, as they predict; the first are the
+            tasks' in order, and a lone run's copy may follow.
     """
     keep_freed_memory()
     start = time.perf_counter()
@@ -78,6 +81,9 @@ def train_fleet(
             architecture.train(True)
         if progress is not None:
             progress((step + 1) / steps)
+    if keep is not None:
+        architecture.train(False)
+        keep(network.at(method.prediction_parameters(network, state)))
     seconds = (time.perf_counter() - start) / wanted
     per_step = steps * slots * batch
     passes = calls.examples / (len(tasks) * per_step)

@@ -1,0 +1,145 @@
+"""``gengap forecast``: how well a model will do where there are no labels."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from gengap.cli.base import INTERRUPTED, app, bar, listed, writable
+from gengap.errors import SuspiciousInput, UsageError
+
+if TYPE_CHECKING:
+    from gengap.environments.core import Environments
+    from gengap.forecasting import Forecasts
+
+
+@app.command(epilog="Exit codes: 0 done, 2 unusable input, 130 stopped by Ctrl-C.")
+def forecast(
+    source: Annotated[
+        str | None,
+        typer.Argument(
+            help="A table (.csv, .parquet), arrays (.npz) or an image folder. Without it and "
+            "without --suite: digits-writers."
+        ),
+    ] = None,
+    target: Annotated[str | None, typer.Option(help="Column to predict.")] = None,
+    environment: Annotated[
+        str | None, typer.Option(help="Column that says where each row came from.")
+    ] = None,
+    suite: Annotated[str | None, typer.Option(help="A built-in suite (see gengap suites).")] = None,
+    new: Annotated[
+        Path | None,
+        typer.Option(help="Unlabelled examples: a table with the same features, or .npz with X."),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="linear, mlp, mlp(64,64), cnn or sklearn:NAME; gradient boosting for tables and "
+            "mlp for the rest when not given."
+        ),
+    ] = None,
+    seeds: Annotated[int, typer.Option(help="Runs per environment left out.")] = 3,
+    steps: Annotated[int, typer.Option(help="Training steps of a network.")] = 300,
+    task: Annotated[
+        str | None, typer.Option(help="classification or regression; told apart when not given.")
+    ] = None,
+    drop: Annotated[str | None, typer.Option(help="Columns to leave out, comma-separated.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for forecast.json.")] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print forecast.json and nothing else.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the answer.")] = False,
+) -> None:
+    """Forecast a model's score where there are no labels, and say how far to trust that.
+
+    Examples:
+
+        gengap forecast --suite digits-writers
+
+        gengap forecast patients.csv --target readmitted --environment hospital --new ours.csv
+
+    Each environment is left out in turn and its score forecast from its inputs alone, then
+    compared with what its labels say. The forecaster that was off by least is used on --new.
+    """
+    given = {
+        "data": source, "target": target, "environment": environment, "suite": suite,
+        "task": task, "drop": listed(drop), "seeds": seeds, "steps": steps,
+    }  # fmt: skip
+    talk = Console(stderr=True, quiet=quiet or as_json)
+    environments = _environments({k: v for k, v in given.items() if v is not None}, talk)
+    unlabelled = None if new is None else _unlabelled(new, environments)
+    folder = None if out is None else writable(out.expanduser())
+    found = _forecasts(environments, model, seeds, unlabelled, steps, talk)
+    written = None if folder is None else found.save(folder)
+    if as_json:
+        typer.echo(json.dumps(found.summary, indent=2))
+        return
+    _print(found, "the new examples" if new is None else new.name, quiet)
+    if written is not None and not quiet:
+        Console().print(f"\nWritten: {escape(str(written))}", soft_wrap=True)
+
+
+def _environments(given: dict[str, Any], talk: Console) -> Environments:
+    from gengap.studyfile import load_environments, validated
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SuspiciousInput)  # the same sentences follow as notes
+        environments = load_environments(validated(given))
+    for sentence in environments.notes:
+        talk.print(f"[yellow]note[/] {escape(sentence)}", soft_wrap=True)
+    return environments
+
+
+def _unlabelled(path: Path, environments: Environments) -> Any:
+    import numpy as np
+    import pandas as pd
+
+    from gengap.environments.readers import read_table
+
+    if path.suffix.lower() != ".npz":
+        table = read_table(path)
+        return table if isinstance(environments.X, pd.DataFrame) else table.to_numpy()
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return archive["X"]
+    except (OSError, ValueError, KeyError) as error:
+        raise UsageError(
+            f"{path} cannot be read as unlabelled examples ({error}); save them with "
+            "numpy.savez(path, X=...)."
+        ) from None
+
+
+def _forecasts(
+    environments: Environments, model: str | None, seeds: int, new: Any, steps: int, talk: Console
+) -> Forecasts:
+    from gengap.forecasting import forecast as forecasts
+
+    with bar(talk) as tell, warnings.catch_warnings():
+        warnings.simplefilter("ignore", SuspiciousInput)
+        try:
+            return forecasts(environments, model, seeds=seeds, new=new, steps=steps, progress=tell)
+        except KeyboardInterrupt:
+            talk.print("\nStopped; nothing was written.")
+            raise typer.Exit(INTERRUPTED) from None
+
+
+def _print(found: Forecasts, on: str, quiet: bool) -> None:
+    from gengap.forecasts.wording import HEADER, answer, rows
+
+    console = Console()
+    if not quiet:
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        for number, name in enumerate(HEADER):
+            table.add_column(name, justify="right" if number else "left", no_wrap=number > 0)
+        for row in rows(found):
+            table.add_row(*map(escape, row))
+        console.print(table)
+    console.print(escape(answer(found, on)))
