@@ -120,7 +120,8 @@ def test_help_of_run_shows_every_key_of_a_study_file(monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     output = gengap("run", "--help").stdout
     for key in set(StudyFile.model_fields) - {"data"}:
-        line = next(line for line in output.splitlines() if line.startswith(f"│ --{key} "))
+        option = f"│ --{key.replace('_', '-')} "
+        line = next(line for line in output.splitlines() if line.startswith(option))
         assert len(line.split(">", 1)[1].strip("│ ")) > 5, f"--{key} has no explanation"
     assert "130 stopped by Ctrl-C" in output
 
@@ -297,14 +298,14 @@ def test_a_study_file_holds_all_a_command_line_says(table, tmp_path):
         "drop": ["month"], "factors": ["größe"], "methods": ["erm", "irm:penalty=2;anneal=0.1"],
         "seeds": 3, "trials": 2, "steps": 20, "batch": 8, "model": "linear",
         "metric": "absolute_error", "splits": "forward:year", "selection": "oracle",
-        "inner": True, "jobs": 1, "threads": 1, "memory": 64, "device": "cpu",
-        "store": "sqlite:///all.db", "out": "there",
+        "inner": True, "until_decided": True, "jobs": 1, "threads": 1, "memory": 64,
+        "device": "cpu", "store": "sqlite:///all.db", "out": "there",
     }  # fmt: skip
     assert set(values) | {"suite"} == set(StudyFile.model_fields)
     args = ["run", values["data"]]
     for key, value in values.items():
-        if key == "inner":
-            args.append("--inner")
+        if value is True:
+            args.append(f"--{key.replace('_', '-')}")
         elif key != "data":
             text = ",".join(value) if isinstance(value, list) else str(value)
             args += [f"--{key}", text]

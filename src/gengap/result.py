@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from gengap.errors import UsageError
+from gengap.files import json_values, write_texts
 from gengap.fleet.tasks import versions
 from gengap.records.store import Store
 from gengap.scores import Paired, Scores
@@ -40,10 +40,12 @@ class Result:
     Attributes:
         study: the study.
         store: its records.
+        sequential: which methods were told apart after how many seeds, where seeds were added
+            until then (:mod:`gengap.until_decided`); else None.
     """
 
-    def __init__(self, study: Study, store: Store) -> None:
-        self.study, self.store = study, store
+    def __init__(self, study: Study, store: Store, sequential: Row | None = None) -> None:
+        self.study, self.store, self.sequential = study, store, sequential
         self.rule = rule_named(study.selection)
         self._scores = {entry.name: Scores(study, store, entry.name) for entry in study.entries}
 
@@ -86,7 +88,9 @@ class Result:
             ],
             "rules": self._rule_rows,
         }
-        return _json_values(summary)
+        if self.sequential is not None:
+            summary["sequential"] = self.sequential
+        return json_values(summary)
 
     def report(self, path: str | Path) -> Path:
         """Write the report: text where the name ends in ``.md``, else HTML."""
@@ -94,7 +98,7 @@ class Result:
 
         path = Path(path)
         render = render_markdown if path.suffix == ".md" else render_html
-        _write({path: render(self.summary)})
+        write_texts({path: render(self.summary)})
         return path
 
     def save(self, folder: str | Path) -> dict[str, Path]:
@@ -112,7 +116,7 @@ class Result:
             "markdown": render_markdown(self.summary),
             "json": json.dumps(self.summary, indent=2) + "\n",
         }
-        _write({paths[kind]: text for kind, text in texts.items()})
+        write_texts({paths[kind]: text for kind, text in texts.items()})
         return paths
 
     def __repr__(self) -> str:
@@ -338,35 +342,3 @@ def _mean_of_environments(p: Paired) -> float:
 
 def _average(rows: list[Row], key: str) -> float:
     return float(np.mean([row[key] for row in rows]))
-
-
-def _json_values(value: Any) -> Any:
-    """Turn NumPy scalars into numbers and what was not measured (NaN) into None."""
-    if isinstance(value, Mapping):
-        return {str(k): _json_values(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_json_values(v) for v in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
-
-
-def _write(texts: Mapping[Path, str]) -> None:
-    """Write all files whole or, when one cannot be written, none."""
-    partial = {path: path.with_name(path.name + ".partial") for path in texts}
-    path = next(iter(texts))
-    try:
-        for path, text in texts.items():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            partial[path].write_text(text, encoding="utf-8")
-        for path in texts:
-            partial[path].replace(path)
-    except OSError as error:
-        for left in partial.values():
-            with contextlib.suppress(OSError):
-                left.unlink(missing_ok=True)
-        raise UsageError(
-            f"Cannot write {path}: {error.strerror}; free space or choose another folder (--out)."
-        ) from None

@@ -6,7 +6,8 @@ that was interrupted and started again computes exactly what it would have compu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import copy
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -233,6 +234,16 @@ class Study:
                 "split; use --selection validation."
             )
         _ = self.plan
+
+    def part(self, seeds: Sequence[int], methods: Collection[str]) -> Study:
+        """The same study with only some of its seeds and methods; data and splits are shared."""
+        smaller = copy.copy(self)
+        smaller.seeds = list(seeds)
+        smaller.entries = [entry for entry in self.entries if entry.name in methods]
+        smaller.skipped = dict(self.skipped)
+        for stale in ("seed_list", "plan"):
+            smaller.__dict__.pop(stale, None)
+        return smaller
 
     def skip(self, entry: Entry, reason: str) -> None:
         """Leave a method out of the study, with the reason shown in the report."""

@@ -42,6 +42,7 @@ class StudyFile(BaseModel):
     splits: str | None = None
     selection: str = "validation"
     inner: bool = False
+    until_decided: bool = Field(False, description="add seeds until methods are told apart")
     jobs: int = 0
     threads: int = 0
     memory: int = Field(DEFAULT_MEMORY // MEGABYTE, description="MiB for the fleet")

@@ -77,6 +77,14 @@ def run(
         bool | None,
         typer.Option("--inner", help="Train the runs leave-one-environment-out selection needs."),
     ] = None,
+    until_decided: Annotated[
+        bool | None,
+        typer.Option(
+            "--until-decided",
+            help="Add seeds, five at a time and --seeds at most (30), until every method is told "
+            "apart from plain training.",
+        ),
+    ] = None,
     out: Annotated[str | None, typer.Option(help="Folder for the report and the records.")] = None,
     store: Annotated[
         str | None, typer.Option(help="Database URL for the records, e.g. postgresql://...")
@@ -119,8 +127,8 @@ def run(
         "methods": listed(methods), "seeds": seeds, "trials": trials, "steps": steps,
         "batch": batch, "model": model, "metric": metric, "splits": splits, "task": task,
         "drop": listed(drop), "factors": listed(factors), "selection": selection,
-        "inner": inner, "out": out, "store": store, "jobs": jobs, "threads": threads,
-        "memory": memory, "device": device,
+        "inner": inner, "until_decided": until_decided, "out": out, "store": store, "jobs": jobs,
+        "threads": threads, "memory": memory, "device": device,
     }  # fmt: skip
     given = {key: value for key, value in given.items() if value is not None}
     _run(source, given, fresh, as_json, quiet, print_study)
@@ -140,6 +148,10 @@ def _run(
         given = {**read_study_file(Path(source)), **given}
     elif source is not None:
         given["data"] = source
+    if given.get("until_decided") is True:
+        from gengap.until_decided import MOST_SEEDS
+
+        given.setdefault("seeds", MOST_SEEDS)
     file = validated(given)
     if print_study:
         typer.echo(file.text(), nl=False)
@@ -159,7 +171,7 @@ def _run(
         _forget(out)
     for sentence in study.warnings:
         talk.print(f"[yellow]note[/] {escape(sentence)}", soft_wrap=True)
-    result = _train(study, talk)
+    result = _train(study, talk, file.until_decided)
     written = result.save(out)
     if as_json:
         typer.echo(json.dumps(result.summary, indent=2))
@@ -170,14 +182,16 @@ def _run(
     result.store.close()
 
 
-def _train(study: Study, talk: Console) -> Result:
+def _train(study: Study, talk: Console, until_decided: bool) -> Result:
+    from gengap.until_decided import run_until_decided
+
     with bar(talk) as tell:
         try:
-            result = study.run(tell)
+            result = run_until_decided(study, tell) if until_decided else study.run(tell)
         except KeyboardInterrupt:
             talk.print("\nStopped. What is finished is kept; the same command goes on from there.")
             raise typer.Exit(INTERRUPTED) from None
-    for name, reason in study.skipped.items():
+    for name, reason in result.study.skipped.items():
         talk.print(f"[yellow]skipped[/] {escape(name)}: {escape(reason)}", soft_wrap=True)
     return result
 
@@ -187,6 +201,8 @@ def _print_result(result: Result, quiet: bool) -> None:
 
     console = Console()
     console.print(escape(result.answer), soft_wrap=False)
+    if result.sequential is not None:
+        console.print(escape("\n".join(["", *result.sequential["sentences"]])), soft_wrap=False)
     if not quiet:
         console.print()
         console.print(console_table(result.summary))

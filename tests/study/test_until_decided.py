@@ -1,0 +1,194 @@
+"""Seeds are added until methods are told apart: which runs, which verdicts, and going on."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import warnings
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from study_builders import study, wards
+from typer.testing import CliRunner
+
+import gengap as gg
+from gengap.cli import app
+from gengap.errors import UsageError
+from gengap.records import Store
+from gengap.until_decided import run_until_decided, seed_scores
+
+METHODS = ("erm", "vrex", "sklearn:LogisticRegression")  # after 12 steps the last is far ahead
+
+
+def until_decided(store: str | Path | None = None, **settings):
+    settings = {"seeds": 15, "model": "linear", **settings}
+    return study(wards((30, 30, 30)), METHODS, store=store, **settings)
+
+
+@pytest.fixture(scope="module")
+def result():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return run_until_decided(until_decided())
+
+
+def seeds_in(store: Store, method: str) -> set[int]:
+    return {s.run.seed for s in store.runs() if s.run.method == method}
+
+
+def decisions(result: gg.Result) -> dict[str, dict]:
+    return {d["method"]: d for d in result.summary["sequential"]["decisions"]}
+
+
+def test_a_decided_method_gets_no_more_seeds(result):
+    found = decisions(result)
+    far = found["sklearn:LogisticRegression"]
+    assert far["verdict"] == "better than plain training"
+    assert far["seeds"] == 10, "five seeds cannot decide: 2 of 32 sign patterns are as extreme"
+    assert found["vrex"]["verdict"] == "not told apart from plain training"
+    assert seeds_in(result.store, "sklearn:LogisticRegression") == set(range(10))
+    assert seeds_in(result.store, "vrex") == set(range(15))
+    assert seeds_in(result.store, "erm") == set(range(15))
+
+
+def test_training_stops_when_all_is_decided():
+    early = run_until_decided(
+        study(wards((30, 30, 30)), [METHODS[0], METHODS[2]], seeds=30, model="linear")
+    )
+    assert seeds_in(early.store, "erm") == set(range(10))
+    assert early.summary["sequential"]["table_seeds"] == 10
+
+
+def test_the_table_is_that_of_a_study_with_the_shared_seeds(result):
+    plain = until_decided(seeds=10).run()
+    assert result.summary["study"]["seeds"] == list(range(10))
+    for key in ("environments", "rules"):
+        assert result.summary[key] == plain.summary[key]
+    mine, yours = (
+        [{k: v for k, v in row.items() if k != "seconds"} for row in r.summary["methods"]]
+        for r in (result, plain)
+    )
+    assert mine == yours
+    assert "sequential" not in plain.summary
+
+
+def test_differences_are_those_of_the_table(result):
+    """Environments of one size weigh alike, and so do seeds: both average to the same number."""
+    table = {row["method"]: row for row in result.summary["methods"]}
+    for name, decision in decisions(result).items():
+        if decision["seeds"] == 10:
+            expected = table[name]["difference_from_erm"]
+            assert decision["difference"] == pytest.approx(expected, abs=1e-12)
+
+
+def test_scores_of_losses_are_turned_round():
+    small = study(wards((30, 30, 30), classes=0), ["erm"], metric="squared_error", seeds=2)
+    result = small.run()
+    found = seed_scores(small, result.store, "erm")
+    assert len(found) == 2
+    assert np.mean(found) == pytest.approx(-result.summary["methods"][0]["score_unseen"])
+
+
+def test_an_environment_unseen_in_several_splits():
+    """Leave-2-out of three: every environment is unseen twice, with two runs per seed."""
+    small = study(wards((30, 30, 30)), ["erm"], splits="leave-2-out", seeds=2)
+    result = small.run()
+    found = seed_scores(small, result.store, "erm")
+    assert np.mean(found) == pytest.approx(result.summary["methods"][0]["score_unseen"])
+
+
+def test_running_again_trains_nothing_and_says_the_same(tmp_path):
+    seen: list[tuple[float, int]] = []
+    first = run_until_decided(
+        until_decided(tmp_path / "records.db"), lambda now: seen.append((now.done, now.total))
+    )
+    assert seen[-1][0] == seen[-1][1]
+    assert all(before[0] <= after[0] for before, after in pairwise(seen))
+    stamps = {stored.run.key: stored.created for stored in first.store.runs()}
+    again = run_until_decided(until_decided(tmp_path / "records.db"))
+    assert again.summary["sequential"] == first.summary["sequential"]
+    assert {stored.run.key: stored.created for stored in again.store.runs()} == stamps
+
+
+def test_sentences_name_method_seeds_and_what_the_error_covers(result):
+    sentences = result.summary["sequential"]["sentences"]
+    assert sentences[0].startswith("vrex: not told apart from plain training after all 15 seeds")
+    assert "better than plain training after 10 seeds, by +" in sentences[1]
+    assert "points" in sentences[1]
+    assert "at most 5% for these data" in sentences[2]
+    assert "the 10 seeds that every method has" in sentences[2]
+    json.dumps(result.summary, allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    ("methods", "settings", "said"),
+    [
+        (["erm"], {}, "at least one other method"),
+        (METHODS, {"plain_training": False, "seeds": 12}, "give a multiple of 5"),
+        (METHODS[1:], {"plain_training": False}, "erm and at least one other"),
+        (METHODS, {"seeds": 5}, "5 scores per method are too few"),
+    ],
+)
+def test_studies_that_cannot_decide_are_refused_before_training(tmp_path, methods, settings, said):
+    settings = {"seeds": 15, "store": tmp_path / "records.db", **settings}
+    with pytest.raises(UsageError, match=said):
+        run_until_decided(study(wards((30, 30, 30)), methods, **settings))
+    if (tmp_path / "records.db").exists():
+        with Store(tmp_path / "records.db") as store:
+            assert not store.runs()
+
+
+COMMAND = [
+    "run", "--suite", "linear-shift", "--until-decided", "--model", "linear", "--steps", "100",
+    "--methods", "erm,irm,sklearn:LogisticRegression", "--seeds", "10", "--jobs", "1",
+]  # fmt: skip
+
+
+def test_a_killed_command_goes_on_to_the_same_numbers(tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gengap.cli", *COMMAND, "--out", str(tmp_path / "killed")],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    records = tmp_path / "killed" / "records.db"
+    until = time.monotonic() + 60
+    while not stored(records) and process.poll() is None and time.monotonic() < until:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    kept = stored(records)
+    said = CliRunner().invoke(app, [*COMMAND, "--out", str(tmp_path / "killed")]).stdout
+    resumed = json.loads((tmp_path / "killed" / "gap.json").read_text())
+    asked = [*COMMAND, "--out", str(tmp_path / "whole"), "--json"]
+    undisturbed = json.loads(CliRunner().invoke(app, asked).stdout)
+    assert 0 < kept < resumed["study"]["runs"]
+    assert resumed["sequential"] == undisturbed["sequential"]
+    assert resumed["environments"] == undisturbed["environments"]
+    assert " ".join(undisturbed["sequential"]["sentences"]) in " ".join(said.split())
+
+
+def test_without_a_number_of_seeds_there_are_thirty_at_most(tmp_path):
+    def printed(*args: str) -> dict:
+        run = CliRunner().invoke(app, ["run", *args, "--until-decided", "--print-study"])
+        return yaml.safe_load(run.stdout)
+
+    assert printed()["seeds"] == 30
+    assert printed("--seeds", "20")["seeds"] == 20
+    (tmp_path / "study.yaml").write_text("suite: digits-writers\nseeds: 15\n")
+    assert printed(str(tmp_path / "study.yaml"))["seeds"] == 15
+
+
+def stored(path: Path) -> int:
+    if not path.exists():
+        return 0
+    try:
+        with Store(path, create=False) as store:
+            return len(store.runs())
+    except UsageError:
+        return 0
