@@ -1,0 +1,190 @@
+"""``gengap examples``: the hardest examples, churn between seeds, a few that stand for all."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from gengap.cli.base import app
+from gengap.errors import UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from gengap.hardness import Hardness
+
+SHOWN = 10
+
+
+@app.command()
+def examples(
+    records: Annotated[
+        str, typer.Argument(help="The records.db of a study, its folder, or a database URL.")
+    ],
+    subset: Annotated[
+        int | None,
+        typer.Option(help="How many examples to choose; 50, at most a quarter, when not given."),
+    ] = None,
+    problem: Annotated[
+        str | None, typer.Option(help="Fingerprint, where the records hold several problems.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Decides which examples are drawn.")] = 0,
+    out: Annotated[Path | None, typer.Option(help="Write every example to this CSV file.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+) -> None:
+    """Show which examples are hardest, where seeds disagree, and which few stand for all."""
+    from gengap.hardness import hardness
+    from gengap.records import Store
+
+    path = Path(records)
+    address = path / "records.db" if path.is_dir() else records
+    with Store(address, create=False) as store:
+        found = hardness(store, problem, subset, seed)
+    if out is not None:
+        _write(found.examples, out)
+    if as_json:
+        typer.echo(json.dumps(_plain(found), indent=2, allow_nan=False))
+        return
+    console = Console()
+    _print(console, found)
+    if out is not None:
+        console.print(f"Written to [bold]{escape(str(out))}[/], from easy to hard.")
+
+
+def _write(table: pd.DataFrame, out: Path) -> None:
+    try:
+        table.to_csv(out, index=False)
+    except OSError as error:
+        said = error.strerror or str(error)
+        raise UsageError(f"Cannot write {out}: {said}; choose another file with --out.") from None
+
+
+def _plain(found: Hardness) -> dict[str, Any]:
+    return {
+        "problem": found.problem,
+        "runs": found.runs,
+        "environments": _records(found.environments),
+        "examples": _records(found.examples),
+        "churn": {
+            method: {
+                "estimate": churn.estimate,
+                "low": _finite(churn.low),
+                "high": _finite(churn.high),
+                "by_chance": churn.by_chance,
+                "relative": _finite(churn.relative),
+                "runs": churn.runs,
+                "note": churn.note,
+            }
+            for method, churn in found.churn.items()
+        },
+        "subset": {"examples": found.subset, "half_width": _finite(found.half_width)},
+    }
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return [
+        {str(key): _finite(value) for key, value in row.items()}
+        for row in table.to_dict(orient="records")
+    ]
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no NaN and no infinity; null stands for both."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _print(console: Console, found: Hardness) -> None:
+    number = len(found.examples)
+    console.print(
+        f"[bold]{escape(found.problem)}[/]: {found.runs} runs, {number} examples that runs did not "
+        "train on.\n"
+    )
+    hardest = found.examples.sort_values("difficulty", ascending=False, kind="stable")
+    console.print(
+        _table(
+            f"The {min(SHOWN, number)} hardest examples",
+            ["row", "environment", "target", "right", "difficulty", "±"],
+            [
+                [
+                    str(row.example),
+                    str(row.environment),
+                    str(row.target),
+                    _percent(row.right),
+                    f"{row.difficulty:.1f}",
+                    f"{row.difficulty_error:.1f}",
+                ]
+                for row in hardest.head(SHOWN).itertuples()
+            ],
+        )
+    )
+    console.print()
+    console.print(
+        _table(
+            "Environments, hardest first",
+            ["environment", "examples", "right", "unseen", "difficulty", "hardest tenth"],
+            [
+                [
+                    str(row.environment),
+                    str(row.examples),
+                    _percent(row.right),
+                    _percent(row.right_unseen),
+                    f"{row.difficulty:.1f}",
+                    _percent(row.hardest),
+                ]
+                for row in found.environments.itertuples()
+            ],
+        )
+    )
+    console.print()
+    if found.churn:
+        console.print(_churn_table(found))
+    else:
+        console.print("Churn between seeds: no two seeds of a method predicted the same example.")
+    console.print()
+    console.print(_promise(found), soft_wrap=True)
+
+
+def _churn_table(found: Hardness) -> Table:
+    return _table(
+        "Churn between seeds in unseen environments",
+        ["method", "churn", "95%", "of chance"],
+        [
+            [
+                method,
+                _percent(churn.estimate),
+                f"{_percent(churn.low)} to {_percent(churn.high)}",
+                "" if math.isnan(churn.relative) else _percent(churn.relative),
+            ]
+            for method, churn in found.churn.items()
+        ],
+    )
+
+
+def _promise(found: Hardness) -> str:
+    start = f"A new model can be scored on the {found.subset} chosen examples instead of all "
+    start += f"{len(found.examples)}"
+    if math.isnan(found.half_width):
+        return f"{start}; these records cannot tell with what error."
+    return (
+        f"{start}, with an error of ±{100 * found.half_width:.1f} points (95%, models like these)."
+    )
+
+
+def _percent(share: Any) -> str:
+    return "" if math.isnan(share) else f"{100 * share:.0f}%"
+
+
+def _table(title: str, names: list[str], rows: list[list[str]]) -> Table:
+    table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0))
+    for place, name in enumerate(names):
+        table.add_column(name, justify="left" if place == 0 else "right")
+    for row in rows:
+        table.add_row(*map(escape, row))
+    return table
