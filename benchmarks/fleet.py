@@ -25,7 +25,8 @@ import torch
 from torch import nn
 
 from gengap.environments.preparation import Preparation
-from gengap.execution import cores, torch_threads
+from gengap.cores import cores
+from gengap.execution import torch_threads
 from gengap.fleet.chunks import chunks, footprint
 from gengap.fleet.networks import MLP
 from gengap.fleet.tasks import Data, Task

@@ -9,7 +9,6 @@ holds runs of an earlier study; only the others train.
 from __future__ import annotations
 
 import copy
-import os
 import re
 import threading
 import warnings
@@ -18,6 +17,7 @@ from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
+from gengap.cores import cores
 from gengap.errors import UsageError
 from gengap.fleet.chunks import chunks, footprint
 from gengap.fleet.estimators import train_estimator
@@ -303,11 +303,6 @@ def device(wanted: str) -> str:
 def processes(data: Data) -> int:
     """Processes for data of this size: one per core, but fewer when each would copy much of it."""
     return max(1, min(cores(), PROCESSES_BYTES // max(data.matrix.nbytes, 1)))
-
-
-def cores() -> int:
-    """Cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
@@ -25,6 +24,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gengap import seeds
+from gengap.cores import cores
 from gengap.errors import UsageError
 
 BLOCK = 2**19
@@ -84,7 +84,7 @@ def replicate(
         return statistic(draw(sizes, min(block, replicates - start), rng), rng)
 
     starts = range(0, replicates, block)
-    workers = min(threads or _cores(), len(starts))
+    workers = min(threads or cores(), len(starts))
     if workers == 1:
         return Replicates(np.concatenate([one_block(start) for start in starts], axis=-1), None)
     with ThreadPoolExecutor(workers) as pool:
@@ -157,7 +157,3 @@ def _multisets(size: int) -> tuple[np.ndarray, np.ndarray]:
 
 def _smallest(largest: int) -> np.dtype:
     return np.min_scalar_type(largest)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
