@@ -24,8 +24,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from gengap.environments.preparation import Preparation
 from gengap.cores import cores
+from gengap.environments.preparation import Preparation
 from gengap.execution import torch_threads
 from gengap.fleet.chunks import chunks, footprint
 from gengap.fleet.networks import MLP
