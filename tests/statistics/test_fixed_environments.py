@@ -60,7 +60,7 @@ def test_what_cannot_be_known_has_no_limits_but_a_reason():
 
 def test_scores_that_cannot_be_paired_are_refused():
     with pytest.raises(UsageError, match=r"\(6, 5\) and \(5, 5\)"):
-        over_environments(A, B[:5])
+        seed_difference(A, B[:5])
     with pytest.raises(UsageError, match="no environment in common"):
         seed_difference(np.where(np.arange(6)[:, None] < 3, A, np.nan),
                    np.where(np.arange(6)[:, None] < 3, np.nan, B))  # fmt: skip

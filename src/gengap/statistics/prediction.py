@@ -29,12 +29,22 @@ goes to 0: where measurement noise dominates, the interval is conservative.
 
 from __future__ import annotations
 
-import numpy as np
+import math
 
-from gengap.statistics.intervals import Interval
+import numpy as np
+from numpy.typing import ArrayLike
+
+from gengap.statistics.intervals import Interval, check_level
 from gengap.statistics.quadrature import inverse_chi_square, normal_mixture_quantile
+from gengap.statistics.two_way import two_way
+from gengap.statistics.variance import add_training
 
 _DEDUCTED = 0.9
+FEW_ENVIRONMENTS = "Fewer than 3 environments: the score in a new one cannot be predicted."
+ONE_SEED = (
+    "Measurement noise cannot be told without several seeds: the interval is that of the measured "
+    "score of a new environment under this seed."
+)
 
 
 def prediction_interval(
@@ -62,3 +72,32 @@ def prediction_interval(
     variances = between[:, None] + mean_variance * inverse_chi_square(degrees)
     half = normal_mixture_quantile(level, np.sqrt(variances))
     return Interval(estimate, estimate - half, estimate + half, level, note)
+
+
+def new_environment(scores: ArrayLike, level: float = 0.95) -> Interval:
+    """Interval of the expected score in a new environment from the same source.
+
+    Measurement noise, estimated from what seeds and environments do not explain together
+    (:mod:`gengap.statistics.two_way`), is taken off the spread of the environments.
+
+    Args:
+        scores: ``(E, S)`` scores of one method by environment and seed, NaN where missing.
+        level: the share of new environments inside.
+
+    Returns:
+        The interval around the mean of the environments. Limits are NaN, with the reason in the
+        note, for fewer than 3 environments; with one seed nothing is taken off, which is noted.
+
+    Raises:
+        UsageError: an unusable table, see :func:`gengap.statistics.two_way.two_way`.
+    """
+    check_level(level)
+    fit = two_way(scores)
+    E = len(fit.means)
+    if E < 3:
+        return Interval(float(fit.means.mean()), math.nan, math.nan, level, FEW_ENVIRONMENTS)
+    if fit.degrees == 0:
+        return prediction_interval(fit.means, 0.0, 0.0, math.inf, level, ONE_SEED)
+    example = fit.residual * float(fit.covariance.sum()) / E**2
+    variance, degrees = add_training(example, fit.degrees, 1 / fit.seeds, fit.between)
+    return prediction_interval(fit.means, fit.scatter, variance, degrees, level)
