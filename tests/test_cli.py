@@ -108,7 +108,8 @@ def again(folder: Path, *args: str):
 @pytest.mark.parametrize("args", [("--help",), ("-h",)])
 def test_help_names_every_command(args):
     output = gengap(*args).stdout
-    for command in ("run", "methods", "suites"):
+    commands = ("run", "compare", "plan", "forecast", "examples", "methods", "suites")
+    for command in commands:
         assert re.search(rf"^│ {command} ", output, re.MULTILINE)
 
 

@@ -135,3 +135,10 @@ def test_peeking_without_profit_and_without_a_rule_that_peeks():
         "Rules that peek would have gained nothing here."
     )
     assert peeked(small_summary(rules=[honest, rule_row("last-step", 0.9)])) == ""
+
+
+def test_what_was_decided_by_adding_seeds_is_said():
+    sentence = "irm is better than plain training, decided after 10 seeds."
+    summary = small_summary() | {"sequential": {"sentences": [sentence]}}
+    assert sentence in said(summary)
+    assert sentence not in said(small_summary())

@@ -26,6 +26,7 @@ def findings(summary: Summary, number: Numerals) -> list[str]:
         _decomposition(number, row),
         _worst(summary, number, row),
         _methods(summary, number),
+        *summary.sequential,
         _chance(summary, number, row),
         _few(summary, row),
     ]

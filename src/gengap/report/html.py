@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup, escape
+from markupsafe import escape
 
 from gengap.report import charts, facts, tables
 from gengap.report.answer import answer
@@ -19,6 +14,7 @@ from gengap.report.figures import Figure
 from gengap.report.findings import findings, peeking
 from gengap.report.glossary import terms
 from gengap.report.numerals import Numerals, numerals_for
+from gengap.report.page import render_page
 from gengap.report.summary import Row, Summary, read
 from gengap.report.tables import Table
 from gengap.report.text import shorten
@@ -52,21 +48,7 @@ def render_html(summary: Mapping[str, Any]) -> str:
         UsageError: ``summary`` is not what ``gap.json`` holds.
     """
     checked = read(summary)
-    environment = Environment(
-        loader=PackageLoader("gengap", "report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["breakable"] = breakable
-    page = environment.get_template("template.html.j2").render(_content(checked)).lstrip()
-    return "\n".join(line for line in page.splitlines() if line.strip()) + "\n"
-
-
-def breakable(text: str) -> Markup:
-    """Escape a name and let it break after a colon, slash or underscore before anywhere else."""
-    return Markup(re.sub("([:/_])(?=.)", r"\1<wbr>", str(escape(text))))
+    return render_page("template.html.j2", _content(checked))
 
 
 def _content(summary: Summary) -> dict[str, Any]:
@@ -76,7 +58,6 @@ def _content(summary: Summary) -> dict[str, Any]:
     panels, cut = _panels(summary, number, name)
     own = panels[0].rows if panels and panels[0].name == name else []
     split = any(row["difficulty"] is not None for row in own)
-    style, script = _asset("style.css"), _asset("script.js")
     return {
         "title": study["name"] or "gengap",
         "facts": facts.facts(summary),
@@ -102,10 +83,6 @@ def _content(summary: Summary) -> dict[str, Any]:
         "skipped": tables.skipped_table(summary),
         "provenance": facts.provenance(summary, number),
         "terms": terms(bool(study["higher_is_better"])),
-        "style": Markup(style),
-        "style_hash": _digest(style),
-        "script": Markup(script),
-        "script_hash": _digest(script),
     }
 
 
@@ -155,14 +132,3 @@ def _cost(number: Numerals, method: Row) -> str:
     if method["cost_of_unseen"] is None:
         return "cost not measured"
     return f"costs {points(number, method['cost_of_unseen'])} on average"
-
-
-def _asset(name: str) -> str:
-    """Read a file beside this module, without the blank lines that the page leaves out."""
-    text = files("gengap.report").joinpath(name).read_text(encoding="utf-8")
-    return "\n".join(line for line in text.splitlines() if line.strip())
-
-
-def _digest(text: str) -> str:
-    """Return the hash by which the page's security policy admits this one style or script."""
-    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -48,17 +48,15 @@ def _measurements(summary: Summary, number: Numerals) -> list[str]:
     parts = [
         "## Methods",
         "Positive gaps, difficulties and costs are worse off; brackets hold 95% intervals.",
-        _pipe_table(tables.methods_table(summary, number)),
+        pipe_table(tables.methods_table(summary, number)),
     ]
     if summary.rules:
         parts += [
             "## Selection rules",
             escape_markdown(peeking(summary, number)),
             escape_markdown(facts.looks(summary)),
-            _pipe_table(tables.rules_table(summary, number)),
-            _bullets(
-                escape_markdown(f"{rule}: {note}") for rule, note in facts.rule_notes(summary)
-            ),
+            pipe_table(tables.rules_table(summary, number)),
+            bullets(escape_markdown(f"{rule}: {note}") for rule, note in facts.rule_notes(summary)),
         ]
     parts.append("## Environments" if summary.environments else "")
     head = summary.headline
@@ -66,7 +64,7 @@ def _measurements(summary: Summary, number: Numerals) -> list[str]:
         rows = summary.environments_of(method["method"])
         if rows:
             table = tables.environments_table(summary, number, method["method"], rows)
-            parts += [f"### {escape_markdown(method['method'])}", _pipe_table(table)]
+            parts += [f"### {escape_markdown(method['method'])}", pipe_table(table)]
     return parts
 
 
@@ -75,9 +73,9 @@ def _doubts(summary: Summary) -> list[str]:
     warnings = summary.study["warnings"]
     return [
         "## Warnings" if warnings else "",
-        _bullets(escape_markdown(sentence) for sentence in warnings),
+        bullets(escape_markdown(sentence) for sentence in warnings),
         "## Skipped methods" if skipped.rows else "",
-        _pipe_table(skipped) if skipped.rows else "",
+        pipe_table(skipped) if skipped.rows else "",
     ]
 
 
@@ -92,18 +90,20 @@ def _closing(summary: Summary, number: Numerals) -> list[str]:
     ]
     return [
         "## Where these numbers come from",
-        _bullets(lines),
+        bullets(lines),
         "## Terms",
-        _bullets(definitions),
+        bullets(definitions),
         "Every number here is also in gap.json.",
     ]
 
 
-def _bullets(lines: Iterable[str]) -> str:
+def bullets(lines: Iterable[str]) -> str:
+    """Return a list with a line for each."""
     return "\n".join(f"- {line}" for line in lines)
 
 
-def _pipe_table(table: Table) -> str:
+def pipe_table(table: Table) -> str:
+    """Return a table with pipes between its cells; details follow their values in brackets."""
     heads = [
         escape_markdown(f"{column.label} ({column.note})" if column.note else column.label)
         for column in table.columns

@@ -93,12 +93,15 @@ class Summary:
         methods: plain training (``erm``) first, then the best ``score_unseen`` first.
         environments: rows in the given order.
         rules: rows in the given order.
+        sequential: sentences on what was decided after how many seeds, where seeds were added
+            until decided.
     """
 
     study: Row
     methods: list[Row]
     environments: list[Row]
     rules: list[Row]
+    sequential: tuple[str, ...] = ()
 
     @property
     def headline(self) -> Row | None:
@@ -173,7 +176,14 @@ def read(summary: Mapping[str, Any]) -> Summary:
         methods=methods,
         environments=environments,
         rules=rules,
+        sequential=_sentences(summary),
     )
+
+
+def _sentences(summary: Mapping[str, Any]) -> tuple[str, ...]:
+    part = summary.get("sequential")
+    found = part.get("sentences") if isinstance(part, Mapping) else None
+    return tuple(clean(sentence) for sentence in found) if isinstance(found, list) else ()
 
 
 def is_plain_training(row: Row) -> bool:

@@ -97,7 +97,7 @@ def methods_table(summary: Summary, number: Numerals) -> Table:
                 lambda row: Cell(str(row.get("selection_rule") or MISSING)),
             ),
         )
-    return _table("Methods", summary.methods, makers)
+    return make_table("Methods", summary.methods, makers)
 
 
 def environments_table(summary: Summary, number: Numerals, method: str, rows: list[Row]) -> Table:
@@ -114,7 +114,7 @@ def environments_table(summary: Summary, number: Numerals, method: str, rows: li
         (Column("Examples"), lambda row: Cell(count(row["examples"]))),
         (Column("Runs"), lambda row: Cell(count(row["runs"]))),
     ]
-    return _table(f"Environments, {method}", rows, makers)
+    return make_table(f"Environments, {method}", rows, makers)
 
 
 def rules_table(summary: Summary, number: Numerals) -> Table:
@@ -139,7 +139,7 @@ def rules_table(summary: Summary, number: Numerals) -> Table:
     firsts = {row["method"]: row for row in reversed(summary.rules)}
     rank = {row["method"]: place for place, row in enumerate(summary.methods)}
     rows = sorted(firsts.values(), key=lambda row: rank.get(row["method"], len(rank)))
-    return _table("Selection rules", rows, makers)
+    return make_table("Selection rules", rows, makers)
 
 
 def skipped_table(summary: Summary) -> Table:
@@ -148,10 +148,11 @@ def skipped_table(summary: Summary) -> Table:
         (Column("Method", numeric=False), lambda row: Cell(row["method"])),
         (Column("Why it was skipped", numeric=False), lambda row: Cell(row["reason"])),
     ]
-    return _table("Skipped methods", summary.study["skipped"], makers)
+    return make_table("Skipped methods", summary.study["skipped"], makers)
 
 
-def _table(caption: str, rows: list[Row], makers: list[Maker]) -> Table:
+def make_table(caption: str, rows: list[Row], makers: list[Maker]) -> Table:
+    """Fill a table: for each row, what each column's maker says of it."""
     columns = tuple(column for column, _ in makers)
     return Table(caption, columns, tuple(tuple(make(row) for _, make in makers) for row in rows))
 

@@ -12,6 +12,8 @@ FIRST_STRONG_ISOLATE, POP_ISOLATE = "\u2068", "\u2069"
 _STEERING = re.compile("[\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]")
 # Underscores inside words are left alone: they mean nothing there and names are full of them.
 _MARKDOWN = re.compile(r"([\\`*\[\]|~$]|(?<![^\W_])_|_(?![^\W_]))")
+# No tag opens with a digit, so that "<0.001" stays readable as plain text.
+_MARKUP = re.compile(r"<(?!\d)")
 # What starts a heading, a list, a rule or an underline when it opens a line.
 _MARKDOWN_BLOCK = re.compile(r"^(\d*)([#+=.)-])(?=[\s#=-]|$)")
 
@@ -41,7 +43,7 @@ def isolate(text: str) -> str:
 
 def escape_markdown(text: str) -> str:
     """Escape what Markdown or HTML would interpret, so that any renderer shows ``text`` itself."""
-    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    text = _MARKUP.sub("&lt;", text.replace("&", "&amp;")).replace(">", "&gt;")
     return _MARKDOWN_BLOCK.sub(r"\1\\\2", _MARKDOWN.sub(r"\\\1", text))
 
 

@@ -1,0 +1,168 @@
+"""``gengap compare``: which of several methods is best, and how sure one can be."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from gengap.cli.base import app, command_line, writable
+from gengap.errors import SuspiciousInput, UsageError
+
+if TYPE_CHECKING:
+    from gengap.comparison import ScoreTable
+
+SQLITE = b"SQLite format 3\0"
+
+
+@app.command(epilog="Exit codes: 0 done, 2 unusable input.")
+def compare(
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="A table of scores (.csv, .tsv, .parquet), or gengap's records (records.db or a "
+            "database URL)."
+        ),
+    ],
+    method: Annotated[str | None, typer.Option(help="Column that names the method.")] = None,
+    environment: Annotated[
+        str | None, typer.Option(help="Column that names the environment, task or data set.")
+    ] = None,
+    seed: Annotated[str | None, typer.Option(help="Column that numbers seeds or runs.")] = None,
+    score: Annotated[str | None, typer.Option(help="Column of the scores.")] = None,
+    lower_is_better: Annotated[
+        bool, typer.Option("--lower-is-better", help="The scores are losses.")
+    ] = False,
+    baseline: Annotated[
+        str | None, typer.Option(help="Compare every other method with this one, not all pairs.")
+    ] = None,
+    margin: Annotated[
+        float | None,
+        typer.Option(
+            help="Differences up to this do not matter; 0.01 when scores are between 0 and 1."
+        ),
+    ] = None,
+    best_score: Annotated[
+        float | None,
+        typer.Option(help="Score beyond which more does not count, for the optimality gap."),
+    ] = None,
+    level: Annotated[
+        float, typer.Option(help="Of intervals; 1 minus it is the chance of any false verdict.")
+    ] = 0.95,
+    replicates: Annotated[int, typer.Option(help="Bootstrap resamples.")] = 2000,
+    problem: Annotated[
+        str | None, typer.Option(help="Which study, where the records hold several.")
+    ] = None,
+    metric: Annotated[
+        str | None, typer.Option(help="Metric of records: accuracy, log_loss, r2, ...")
+    ] = None,
+    out: Annotated[str, typer.Option(help="Folder for the report.")] = "gengap-compare",
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print compare.json and nothing else.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the answer.")] = False,
+) -> None:
+    """Compare methods from a table of scores, of any field and origin.
+
+    Examples:
+
+        gengap compare scores.csv
+
+        gengap compare errors.csv --score rmse --lower-is-better --baseline ridge
+
+        gengap compare gengap-out/records.db
+
+    The table is long (one row per method, environment, seed and score) or wide (a column per
+    environment, per method or per seed); cells may be missing. Written are report.html, report.md,
+    compare.json and the figures as SVG.
+    """
+    from gengap.comparison import Columns
+    from gengap.comparison.summary import summarise
+
+    columns = Columns(method, environment, seed, score)
+    with warnings.catch_warnings():
+        # The same sentences follow as notes.
+        warnings.simplefilter("ignore", SuspiciousInput)
+        table = _table(source, columns, lower_is_better, problem, metric)
+        summary = summarise(
+            table,
+            level=level,
+            baseline=baseline,
+            margin=margin,
+            target=best_score,
+            replicates=replicates,
+            command=command_line(),
+        )
+    report = _save(summary, writable(Path(out)))
+    if as_json:
+        typer.echo(json.dumps(summary, indent=2))
+        return
+    _print(summary, quiet)
+    if not quiet:
+        Console().print(f"\nReport: {escape(str(report))}", soft_wrap=True)
+
+
+def _table(
+    source: str, columns: Any, lower_is_better: bool, problem: str | None, metric: str | None
+) -> ScoreTable:
+    from gengap.comparison import from_store, read_scores
+
+    if not _is_records(source):
+        for option, value in (("--problem", problem), ("--metric", metric)):
+            if value is not None:
+                raise UsageError(f"{option} is for records; {source} is a table of scores.")
+        return read_scores(source, columns, higher_is_better=not lower_is_better)
+    if any(columns) or lower_is_better:
+        raise UsageError(
+            f"{source} holds gengap's records, which need no columns named and know whether lower "
+            "is better; leave those options out, or choose with --metric."
+        )
+    from gengap.records.store import Store
+
+    with Store(source, create=False) as store:
+        return from_store(store, problem=problem, metric=metric, name=source)
+
+
+def _is_records(source: str) -> bool:
+    if "://" in source:
+        return True
+    path = Path(source).expanduser()
+    try:
+        with path.open("rb") as stream:
+            return stream.read(len(SQLITE)) == SQLITE
+    except OSError:
+        return path.suffix == ".db"
+
+
+def _save(summary: dict[str, Any], folder: Path) -> Path:
+    from gengap.files import write_texts
+    from gengap.report.comparison import figures, render_html, render_markdown
+
+    page = folder / "report.html"
+    write_texts(
+        {
+            page: render_html(summary),
+            folder / "report.md": render_markdown(summary),
+            folder / "compare.json": json.dumps(summary, indent=2) + "\n",
+            **{folder / f"{name}.svg": text for name, text in figures(summary).items()},
+        }
+    )
+    return page
+
+
+def _print(summary: dict[str, Any], quiet: bool) -> None:
+    from gengap.report.comparison import console_table
+
+    console = Console()
+    console.print(escape(summary["answer"]))
+    if quiet:
+        return
+    console.print()
+    console.print(console_table(summary))
+    for sentence in summary["findings"]:
+        console.print(f"[dim]-[/] {escape(sentence)}")
