@@ -1,6 +1,7 @@
-"""The registry: one record per method, stating its paper, its needs and its cost.
+"""The registry: one record per method and detector, stating its paper, its needs and its cost.
 
-``gengap methods``, the README's table, the compatibility checks and the tests all read it.
+``gengap methods``, ``gengap detectors``, the README's tables, the compatibility checks and the
+tests all read it.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ from typing import TYPE_CHECKING, TypeVar
 from gengap.errors import UsageError, listing, suggest
 
 if TYPE_CHECKING:
+    from gengap.detectors.base import Detector
     from gengap.methods.base import Method
 
 M = TypeVar("M", bound="type[Method]")
+D = TypeVar("D", bound="type[Detector]")
 
 
 @dataclass(frozen=True)
@@ -116,5 +119,71 @@ def method_info(name: str) -> MethodInfo:
         raise UsageError(
             f"There is no method {name!r}{suggest(name, known)} (there are: {listing(known, 30)}, "
             "and sklearn:NAME for any scikit-learn estimator)."
+        )
+    return known[name]
+
+
+@dataclass(frozen=True)
+class DetectorInfo:
+    """What the registry knows about a post-hoc detector.
+
+    Attributes:
+        name: what the user types.
+        summary: one line that says what strangeness means to it.
+        paper: the source.
+        tasks: the kinds of problem it applies to.
+        needs: fields of :class:`~gengap.detectors.base.Outputs` it reads when scoring, and
+            "labels" or "head" where fitting reads them.
+        cost: what an example costs beyond the model, in words.
+        detector: the dataclass of hyperparameters that implements it.
+    """
+
+    name: str
+    summary: str
+    paper: Paper
+    tasks: tuple[str, ...]
+    needs: tuple[str, ...]
+    cost: str
+    detector: type[Detector]
+
+
+_DETECTORS: dict[str, DetectorInfo] = {}
+
+
+def register_detector(
+    name: str,
+    *,
+    summary: str,
+    paper: Paper,
+    needs: tuple[str, ...],
+    cost: str,
+    tasks: tuple[str, ...] = ("classification",),
+) -> Callable[[D], D]:
+    """Class decorator that enters a detector's record into the registry."""
+
+    def enter(detector: D) -> D:
+        if name in _DETECTORS:
+            raise ValueError(f"two detectors are called {name!r}")
+        _DETECTORS[name] = DetectorInfo(name, summary, paper, tasks, needs, cost, detector)
+        return detector
+
+    return enter
+
+
+def detectors() -> dict[str, DetectorInfo]:
+    """All registered detectors by name, the maximum softmax probability first."""
+    package = importlib.import_module("gengap.detectors")
+    for module in pkgutil.iter_modules(package.__path__):
+        importlib.import_module(f"gengap.detectors.{module.name}")
+    return dict(sorted(_DETECTORS.items(), key=lambda item: (item[0] != "msp", item[0])))
+
+
+def detector_info(name: str) -> DetectorInfo:
+    """Look a detector up; an unknown name raises :class:`UsageError` with the nearest known one."""
+    known = detectors()
+    if name not in known:
+        raise UsageError(
+            f"There is no detector {name!r}{suggest(name, known)} "
+            f"(there are: {listing(known, 40)})."
         )
     return known[name]
