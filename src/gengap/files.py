@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,15 @@ from gengap.errors import UsageError
 
 
 def json_values(value: Any) -> Any:
-    """Turn NumPy scalars into numbers and what was not measured (NaN) into None."""
+    """Dataclasses, arrays and mappings as JSON values, with None for what is no finite number."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {f.name: json_values(getattr(value, f.name)) for f in fields(value)}
     if isinstance(value, Mapping):
         return {str(k): json_values(v) for k, v in value.items()}
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
     if isinstance(value, list | tuple):
         return [json_values(v) for v in value]
-    if isinstance(value, np.generic):
-        value = value.item()
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

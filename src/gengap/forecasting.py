@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, is_dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from gengap.environments.checks import drop_small
 from gengap.environments.core import Environments
 from gengap.environments.preparation import encode
 from gengap.errors import UsageError
+from gengap.files import json_values
 from gengap.forecasts.examples import Examples
 from gengap.forecasts.grading import (
     FEWEST,
@@ -98,7 +99,7 @@ class Forecasts:
     @property
     def summary(self) -> dict[str, Any]:
         """Everything as JSON values; what is not defined is None."""
-        values = {f.name: _plain(getattr(self, f.name)) for f in fields(self)}
+        values = {f.name: json_values(getattr(self, f.name)) for f in fields(self)}
         return {"answer": self.answer, **values}
 
     def save(self, folder: str | Path) -> Path:
@@ -228,15 +229,3 @@ def _name(model: Any, resolved: Any) -> str:
 def _within(interval: Interval, most: float) -> Interval:
     low, middle, high = np.clip([interval.low, interval.estimate, interval.high], 0.0, most)
     return Interval(float(middle), float(low), float(high), interval.level, interval.note)
-
-
-def _plain(value: Any) -> Any:
-    if is_dataclass(value) and not isinstance(value, type):
-        return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
-    if isinstance(value, Mapping):
-        return {key: _plain(inner) for key, inner in value.items()}
-    if isinstance(value, np.ndarray | tuple | list):
-        return [_plain(inner) for inner in value]
-    if isinstance(value, float | np.floating):
-        return float(value) if math.isfinite(value) else None
-    return value

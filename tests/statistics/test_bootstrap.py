@@ -226,11 +226,11 @@ def test_one_run_per_environment_has_no_limits():
 
 
 def test_notes_say_what_is_too_narrow():
-    assert "Fewer than 5 runs" in aggregate_intervals(STUDY[:, :4])["mean"].note
-    assert aggregate_intervals(STUDY[:, :5])["mean"].note == ""
+    assert "Fewer than 10 runs" in aggregate_intervals(STUDY[:, :4])["mean"].note
+    assert aggregate_intervals(np.hstack([STUDY, STUDY]))["mean"].note == ""
     assert aggregate_intervals(STUDY[:, :4], kind="studentised")["mean"].note == ""
     assert "median jumps" in aggregate_intervals(STUDY, kind="bca")["median"].note
-    assert "Fewer than 10 env" in aggregate_intervals(STUDY, unit="environment")["mean"].note
+    assert "Fewer than 50 env" in aggregate_intervals(STUDY, unit="environment")["mean"].note
     lone = STUDY.copy()
     lone[2, 1:] = np.nan
     assert "Some environments have one run" in aggregate_intervals(lone)["mean"].note

@@ -72,7 +72,7 @@ def test_ties_are_half_and_unanimity_is_noted():
 
 
 def test_few_runs_are_noted_and_single_ones_have_no_limits():
-    assert "Fewer than 5" in probability_of_improvement(METHODS[0], METHODS[1, :, :3]).note
+    assert "Fewer than 10" in probability_of_improvement(METHODS[0], METHODS[1, :, :3]).note
     single = probability_of_improvement(METHODS[0, :, :1], METHODS[1, :, :1])
     assert not single.defined
     assert "One run" in single.note

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -22,7 +20,10 @@ def methods(
     from gengap.registry import methods as registered
 
     if as_json:
-        typer.echo(json.dumps([_method_record(info) for info in registered().values()], indent=2))
+        from gengap.files import json_values
+
+        records = [_method_record(info) for info in registered().values()]
+        typer.echo(json.dumps(json_values(records), indent=2))
         return
     rows, common = [], Method.fields()
     for info in registered().values():
@@ -73,12 +74,6 @@ def _method_record(info: Any) -> dict[str, Any]:
         "paper": str(info.paper),
         "link": info.paper.link,
         "hyperparameters": {
-            name: {"default": f.default, **_finite(f.metadata)}
-            for name, f in info.method.fields().items()
+            name: {"default": f.default, **f.metadata} for name, f in info.method.fields().items()
         },
     }
-
-
-def _finite(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """JSON has no infinity; null stands for no limit."""
-    return {key: None if value == math.inf else value for key, value in metadata.items()}

@@ -50,7 +50,9 @@ def examples(
     if out is not None:
         _write(found.examples, out)
     if as_json:
-        typer.echo(json.dumps(_plain(found), indent=2, allow_nan=False))
+        from gengap.files import json_values
+
+        typer.echo(json.dumps(json_values(_plain(found)), indent=2))
         return
     console = Console()
     _print(console, found)
@@ -70,34 +72,22 @@ def _plain(found: Hardness) -> dict[str, Any]:
     return {
         "problem": found.problem,
         "runs": found.runs,
-        "environments": _records(found.environments),
-        "examples": _records(found.examples),
+        "environments": found.environments.to_dict(orient="records"),
+        "examples": found.examples.to_dict(orient="records"),
         "churn": {
             method: {
                 "estimate": churn.estimate,
-                "low": _finite(churn.low),
-                "high": _finite(churn.high),
+                "low": churn.low,
+                "high": churn.high,
                 "by_chance": churn.by_chance,
-                "relative": _finite(churn.relative),
+                "relative": churn.relative,
                 "runs": churn.runs,
                 "note": churn.note,
             }
             for method, churn in found.churn.items()
         },
-        "subset": {"examples": found.subset, "half_width": _finite(found.half_width)},
+        "subset": {"examples": found.subset, "half_width": found.half_width},
     }
-
-
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    return [
-        {str(key): _finite(value) for key, value in row.items()}
-        for row in table.to_dict(orient="records")
-    ]
-
-
-def _finite(value: Any) -> Any:
-    """JSON has no NaN and no infinity; null stands for both."""
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _print(console: Console, found: Hardness) -> None:

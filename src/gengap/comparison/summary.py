@@ -17,7 +17,7 @@ from gengap.errors import UsageError
 from gengap.files import json_values
 from gengap.fleet.tasks import versions
 from gengap.statistics.aggregate_intervals import aggregate_intervals
-from gengap.statistics.bootstrap import student_interval
+from gengap.statistics.bootstrap import Kind, student_interval
 from gengap.statistics.friedman import critical_difference, friedman_test
 from gengap.statistics.intervals import check_level
 from gengap.statistics.profiles import performance_profile
@@ -132,13 +132,7 @@ def _method_rows(
     average = dict(zip(ranks["methods"], ranks["average_ranks"], strict=True)) if ranks else {}
     rows = []
     for m, method in enumerate(table.methods):
-        found = aggregate_intervals(
-            table.measured(m),
-            replicates=replicates,
-            level=level,
-            target=oriented_target or 0.0,
-            seed=seed,
-        )
+        found = _aggregates(table.measured(m), oriented_target or 0.0, level, replicates, seed)
         new = student_interval(table.means[m][np.isfinite(table.means[m])], level)
         row: Row = {
             "method": method,
@@ -168,6 +162,19 @@ def _method_rows(
         rows.append(row)
     sign = -1 if table.higher_is_better else 1
     return sorted(rows, key=lambda row: (row.get("rank", 0), sign * row["mean"]))
+
+
+def _aggregates(
+    scores: np.ndarray, target: float, level: float, replicates: int, seed: int
+) -> dict[str, Interval]:
+    """Studentised limits, which hold with few runs, but for the median, which has no such ones."""
+
+    def limits(kind: Kind) -> dict[str, Interval]:
+        return aggregate_intervals(
+            scores, kind=kind, replicates=replicates, level=level, target=target, seed=seed
+        )
+
+    return {**limits("studentised"), "median": limits("percentile")["median"]}
 
 
 def _stability(table: ScoreTable, level: float, seed: int) -> Stability | None:

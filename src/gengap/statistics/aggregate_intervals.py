@@ -85,7 +85,7 @@ def aggregate_intervals(
 
     Example:
         >>> aggregate_intervals([[0.1, 0.3], [0.5, 0.5], [0.8, 0.6]])["mean"]
-        Interval(0.4667, 0.4 to 0.5333, 95%, note='Fewer than 5 runs in some environment: ...')
+        Interval(0.4667, 0.4 to 0.5333, 95%, note='Fewer than 10 runs in some environment: ...')
     """
     design = Design(kind, unit, replicates, level, seed, threads)
     table = one_method(scores, design)

@@ -60,9 +60,9 @@ Statistic = Callable[[np.ndarray], np.ndarray]
 
 ONE_RUN = "One run per environment: the noise of training cannot be seen, so there are no limits."
 SOME_ONE_RUN = "Some environments have one run: their noise is missing from the interval."
-FEW_RUNS = "Fewer than 5 runs in some environment: such limits are too narrow."
+FEW_RUNS = "Fewer than 10 runs in some environment: such limits are too narrow."
 ONE_ENVIRONMENT = "One environment: how others differ cannot be seen, so there are no limits."
-FEW_ENVIRONMENTS = "Fewer than 10 environments: limits over new environments are too narrow."
+FEW_ENVIRONMENTS = "Fewer than 50 environments: limits over new environments are too narrow."
 NO_SPREAD = (
     "Too few to draw from: resamples without any spread are frequent, so there are no limits."
 )
@@ -173,7 +173,7 @@ def run_note(sizes: np.ndarray, kind: Kind = "percentile") -> str:
     """What to know about limits from drawing runs anew, given their numbers ``(E,)``."""
     if sizes.max() == 1:
         return ONE_RUN
-    few = FEW_RUNS * bool(sizes.min() < 5 and kind != "studentised")
+    few = FEW_RUNS * bool(sizes.min() < 10 and kind != "studentised")
     return " ".join(filter(None, [SOME_ONE_RUN * bool(sizes.min() == 1), few]))
 
 
@@ -250,7 +250,7 @@ def _note(table: np.ndarray, design: Design) -> str:
         return run_note(np.sum(~np.isnan(table), axis=1), design.kind)
     if len(table) == 1:
         return ONE_ENVIRONMENT
-    return FEW_ENVIRONMENTS * (len(table) < 10 and design.kind != "studentised")
+    return FEW_ENVIRONMENTS * (len(table) < 50 and design.kind != "studentised")
 
 
 def _checked(statistic: Statistic) -> Statistic:
