@@ -1,0 +1,22 @@
+"""New rows are clipped far outside the training examples, so that their squares stay finite."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from gengap.detectors.base import Fitted
+
+REACH = 1e4
+
+
+def reach(features: Tensor) -> Tensor:
+    """The largest deviation that is still told apart, ``()``: 10,000 times the largest feature."""
+    largest = features.abs().amax()
+    return (REACH * largest if largest > 0 else torch.full_like(largest, REACH)).clamp(max=1e30)
+
+
+def deviations(rows: Tensor, fitted: Fitted, prefix: str = "") -> Tensor:
+    """Rows less the mean, clipped so that their squares are finite; ``(n, d)``."""
+    limit = float(fitted[prefix + "limit"])
+    return (rows - fitted[prefix + "mean"]).clamp_(-limit, limit)

@@ -1,0 +1,69 @@
+"""Nearest neighbours in standardised features: the distance to the k-th nearest training example.
+
+The classical distance-based outlier. Each feature is divided by its standard deviation over the
+training examples and lengths are kept, so an input far out in a familiar direction is strange,
+which knn cannot see:
+
+    || (x - r_k) / s ||,     r_k the k-th nearest training example.
+
+Helps for tables, for regression, and wherever features are not the hidden units of a classifier.
+Hurts in many dimensions, where irrelevant features blur all distances, and, unlike mahalanobis,
+counts correlated features several times. Fitted, it keeps all training features.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from gengap.detectors.base import Detector, Fitted, Outputs, features_of
+from gengap.detectors.neighbours import bank_of, distance_to_kth
+from gengap.detectors.training import training_features
+from gengap.methods.base import hyperparameter
+from gengap.registry import Paper, register_detector
+
+FARTHEST = 1e6
+
+
+@register_detector(
+    "knn-standardised",
+    summary="distance to the k-th nearest training example in standardised features",
+    paper=Paper(
+        "Efficient algorithms for mining outliers from large data sets",
+        "Ramaswamy, Rastogi, Shim",
+        2000,
+        "https://doi.org/10.1145/342009.335437",
+    ),
+    needs=("features",),
+    cost="one product with all training features",
+    tasks=("classification", "regression"),
+)
+@dataclass(frozen=True)
+class KNNStandardised(Detector):
+    """Distance to the k-th nearest neighbour, features divided by their standard deviations."""
+
+    k: int = hyperparameter(
+        10, 1, 200, log=True, help="which neighbour; cut to the number of training examples"
+    )
+
+    @torch.no_grad()
+    def fit(self, train: Outputs) -> Fitted:
+        """Means, standard deviations and the standardised training examples.
+
+        A feature that never varies is divided by its size instead.
+        """
+        features = training_features(train)
+        mean, spread = features.mean(0), features.std(0, correction=0)
+        largest = features.abs().amax(0)
+        instead = torch.where(largest > 0, largest, 1.0)
+        spread = torch.where(spread > 1e-6 * largest, spread, instead)
+        bank = bank_of(((features - mean) / spread).float())
+        return {"bank": bank, "mean": mean.float(), "spread": spread.float()}
+
+    @torch.no_grad()
+    def score(self, fitted: Fitted, outputs: Outputs) -> Tensor:
+        """Distance in standard deviations."""
+        rows = (features_of(outputs) - fitted["mean"]) / fitted["spread"]
+        return distance_to_kth(rows.clamp_(-FARTHEST, FARTHEST), fitted["bank"], self.k)
