@@ -1,0 +1,80 @@
+"""ASH-S: prune most of an example's features, scale up the rest, then ask for the energy.
+
+Most of a late layer is redundant for the known classes. Per example, with features ``h >= 0``,
+ASH sets all but the largest share of them to 0 and multiplies those by
+
+    exp(S / S_kept),        S = Σ_j h_j,   S_kept = Σ_{j kept} h_j,
+
+and takes the energy of the resulting logits. Scaling separates strangers: their logits are small
+before it and gain little by it. Nothing is learnt from training examples.
+
+Source: A. Djurisic, N. Bozanic, A. Ashok & R. Liu, Extremely simple activation shaping for
+out-of-distribution detection, ICLR 2023, arXiv:2209.09858.
+
+Helps wide layers after a ReLU. Negative features cannot be shaped so and count as 0, which hurts
+where they carry the class. Hurts narrow layers: a stranger whose features are spread evenly has a
+large ``S / S_kept`` and is scaled up the most. With 128 units and digits of unseen classes, the
+90% that the paper prunes of 2,048 units put strangers below known examples (area under the curve
+0.43; 0.84 at the default of 65%, 0.86 without shaping).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from gengap.detectors.base import Detector, Fitted, Head, Outputs, features_of, head_of
+from gengap.detectors.blocks import by_rows
+from gengap.detectors.outputs import bounded
+from gengap.methods.base import hyperparameter
+from gengap.registry import Paper, register_detector
+
+MOST_SCALING = 50.0  # an exponent that cannot overflow; reached only when under 2% is kept
+
+
+@register_detector(
+    "ash",
+    summary="energy after pruning most features of an example and scaling the rest",
+    paper=Paper(
+        "Extremely simple activation shaping for out-of-distribution detection",
+        "Djurisic, Bozanic, Ashok, Liu",
+        2023,
+        "https://arxiv.org/abs/2209.09858",
+    ),
+    needs=("features", "head"),
+    cost="sorting the features and one pass through the last layer",
+)
+@dataclass(frozen=True)
+class Ash(Detector):
+    """Energy of shaped features (ASH-S)."""
+
+    pruned: float = hyperparameter(
+        0.65, 0.5, 0.95, limit=1, help="share of an example's features set to 0"
+    )
+
+    def fit(self, train: Outputs) -> Fitted:
+        """Keep the last layer; there is nothing else to learn."""
+        head = head_of(train)
+        return {"weight": head.weight.detach().clone(), "bias": head.bias.detach().clone()}
+
+    def score(self, fitted: Fitted, outputs: Outputs) -> Tensor:
+        """Minus the log-sum-exp of the logits after shaping."""
+        head = Head(fitted["weight"], fitted["bias"])
+
+        def energy(features: Tensor) -> Tensor:
+            return -head(shaped(bounded(features), self.pruned)).logsumexp(1)
+
+        return by_rows(energy, features_of(outputs))
+
+
+def shaped(features: Tensor, pruned: float) -> Tensor:
+    """Features ``(n, d)`` with all but the largest set to 0 and those scaled; ties are kept."""
+    positive = features.clamp(min=0)
+    kept = max(features.shape[1] - round(pruned * features.shape[1]), 1)
+    least = positive.topk(kept, sorted=True).values[:, -1:]
+    pruned_rows = positive.where(positive >= least, 0)
+    whole, rest = positive.sum(1), pruned_rows.sum(1)
+    scaling = torch.where(rest > 0, whole / rest, 1).clamp(max=MOST_SCALING)
+    return pruned_rows * scaling.exp()[:, None]

@@ -1,0 +1,71 @@
+"""ReAct: cap what single units can say, then ask for the energy.
+
+On inputs from elsewhere a few units of the last layer fire far above anything in training and
+make the model confident. ReAct caps all features ``h`` at one number ``c``, a high percentile of
+all units' activations on training examples, and takes the energy of the logits that are left,
+
+    s(x) = -log Σ_c exp(w_c · min(h(x), c) + b_c).
+
+Source: Y. Sun, C. Guo & Y. Li, ReAct: out-of-distribution detection with rectified activations,
+NeurIPS 2021, arXiv:2111.12797.
+
+Helps where strangers excite a few units abnormally, as in wide networks with batch normalisation.
+Hurts little where they do not: with ``c`` above all activations it is the energy score. It sees
+nothing in inputs whose features are small or negative.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gengap.detectors.base import Detector, Fitted, Head, Outputs, features_of, head_of
+from gengap.detectors.blocks import by_rows
+from gengap.detectors.outputs import bounded, known_features
+from gengap.methods.base import hyperparameter
+from gengap.registry import Paper, register_detector
+
+
+@register_detector(
+    "react",
+    summary="energy after capping the features at a percentile of training",
+    paper=Paper(
+        "ReAct: out-of-distribution detection with rectified activations",
+        "Sun, Guo, Li",
+        2021,
+        "https://arxiv.org/abs/2111.12797",
+    ),
+    needs=("features", "head"),
+    cost="one pass through the last layer",
+)
+@dataclass(frozen=True)
+class ReAct(Detector):
+    """Energy of capped features; a ``share`` of 1 caps nothing that training reaches."""
+
+    share: float = hyperparameter(
+        0.9, 0.5, 1.0, limit=1, help="share of the training activations below the cap"
+    )
+
+    def fit(self, train: Outputs) -> Fitted:
+        """Take the cap from the activations of all units together."""
+        activations = known_features(train)
+        head = head_of(train)
+        cap = np.quantile(activations.numpy(), self.share)
+        return {
+            "cap": torch.tensor(cap, dtype=torch.float32),
+            "weight": head.weight.detach().clone(),
+            "bias": head.bias.detach().clone(),
+        }
+
+    def score(self, fitted: Fitted, outputs: Outputs) -> Tensor:
+        """Minus the log-sum-exp of the logits after capping."""
+        head = Head(fitted["weight"], fitted["bias"])
+
+        def energy(features: Tensor) -> Tensor:
+            capped = bounded(features).minimum(fitted["cap"])
+            return -head(capped).logsumexp(1)
+
+        return by_rows(energy, features_of(outputs))
