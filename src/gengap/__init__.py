@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from gengap.environments.suites import load_suite, suites
     from gengap.errors import SuspiciousInput, UsageError
     from gengap.forecasting import Forecasts, forecast
+    from gengap.guard import Guard
     from gengap.records.store import Store
     from gengap.result import Result
     from gengap.study import Study, measure
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Environments": "gengap.environments.core",
     "Forecasts": "gengap.forecasting",
+    "Guard": "gengap.guard",
     "Result": "gengap.result",
     "Store": "gengap.records.store",
     "Study": "gengap.study",
@@ -37,8 +39,8 @@ _HOMES = {
     "suites": "gengap.environments.suites",
 }
 __all__ = [
-    "Environments", "Forecasts", "Result", "Store", "Study", "SuspiciousInput", "UsageError",
-    "forecast", "load_suite", "measure", "read", "suites",
+    "Environments", "Forecasts", "Guard", "Result", "Store", "Study", "SuspiciousInput",
+    "UsageError", "forecast", "load_suite", "measure", "read", "suites",
 ]  # fmt: skip
 
 

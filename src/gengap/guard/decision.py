@@ -1,0 +1,86 @@
+"""What a guard answers, row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gengap.detectors.base import Outputs
+from gengap.guard.rows import Rows
+
+
+@dataclass(frozen=True, eq=False)
+class Decision:
+    """What a guard says of ``n`` examples.
+
+    Attributes:
+        accept: ``(n,)`` bool, whether the model's answer may be used.
+        score: ``(n,)`` strangeness, larger is stranger; NaN where the row could not be read.
+        p_value: ``(n,)`` share of normal examples at least as strange; NaN likewise.
+        reason: ``(n,)`` why a row is rejected; empty where it is accepted.
+        prediction: ``(n,)`` the model's answers, rejected or not; None where there is none, and
+            then of dtype object.
+    """
+
+    accept: np.ndarray
+    score: np.ndarray
+    p_value: np.ndarray
+    reason: np.ndarray
+    prediction: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.accept)
+
+    def __repr__(self) -> str:
+        return f"Decision({int(self.accept.sum())} of {len(self)} accepted)"
+
+
+def spread(blocks: Sequence[Decision], rows: Rows) -> Decision:
+    """Join blocks and put each answer in its row; the others are rejected."""
+    n, readable = len(rows.reason), rows.readable
+    accept, reason = np.zeros(n, bool), rows.reason.copy()
+    score, p_value = np.full(n, np.nan, np.float32), np.full(n, np.nan)
+    prediction = np.full(n, None, dtype=object)
+    if blocks:
+        accept[readable] = np.concatenate([d.accept for d in blocks])
+        reason[readable] = np.concatenate([d.reason for d in blocks])
+        score[readable] = np.concatenate([d.score for d in blocks])
+        p_value[readable] = np.concatenate([d.p_value for d in blocks])
+        answers = np.concatenate([d.prediction for d in blocks])
+        if readable.all():
+            prediction = answers
+        else:
+            prediction[readable] = answers
+    return Decision(accept, score, p_value, reason, prediction)
+
+
+def refusal(reason: str) -> Decision:
+    """The decision on one row that the model cannot read."""
+    nothing = np.full(1, np.nan)
+    return Decision(
+        np.zeros(1, bool), nothing, nothing, np.array([reason], object), np.array([None])
+    )
+
+
+def unusable(outputs: Outputs) -> np.ndarray:
+    """Rows whose logits or features are not finite."""
+    bad = np.zeros(len(outputs), bool)
+    for values in (outputs.logits, outputs.features):
+        if values is not None:
+            bad |= ~np.isfinite(values.numpy()).all(1)
+    return bad
+
+
+def reasons(accept: np.ndarray, p: np.ndarray, limit: float) -> np.ndarray:
+    """Why each rejected row is, in words; empty where it is accepted."""
+    reason = np.full(len(p), "", dtype=object)
+    for k in np.flatnonzero(~accept):
+        reason[k] = (
+            "the model's output is not finite"
+            if np.isnan(p[k])
+            else f"stranger than {1 - p[k]:.1%} of normal examples "
+            f"(p = {p[k]:.3g}, limit {limit:g})"
+        )
+    return reason

@@ -1,0 +1,229 @@
+"""Fits a guard: reads the model, chooses and fits a detector, calibrates it on other examples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from gengap.detectors.base import Detector, Outputs
+from gengap.environments.core import suspect
+from gengap.errors import UsageError
+from gengap.features import Reader, reader_of
+from gengap.features.estimators import EstimatorReader, Scale
+from gengap.features.networks import NetworkReader
+from gengap.guard.calibration import calibrate, fewest
+from gengap.guard.candidates import chosen_detector, reads_layers
+from gengap.guard.decision import unusable
+from gengap.guard.fingerprint import fingerprint
+from gengap.guard.guard import Guard
+from gengap.guard.rows import RowForm, form_of, read_rows
+from gengap.guard.selection import scores
+from gengap.seeds import generator
+
+SHARE = 1 / 3  # of the examples, to calibrate on
+TELLING = 50  # examples all answered right that make one ask whether they were trained on
+
+
+def fit_guard(
+    model: Any,
+    X: Any,
+    y: Any,
+    *,
+    false_alarms: float,
+    environment: Any,
+    per_environment: bool,
+    detector: str | Detector | None,
+    detectors: Sequence[str] | None,
+    strangers: Any,
+    layer: str | None,
+    seed: int,
+) -> Guard:
+    """Fit a guard; see :meth:`gengap.guard.Guard.fit`."""
+    form, X, y = _checked(X, y, false_alarms)
+    names, codes = _environments(environment, len(X), per_environment)
+    apart = codes if per_environment else None
+    fit, held = parts(len(X), false_alarms, apart, names, seed)
+    reader = reader_of(model, X, layer=layer)
+    hidden = reads_layers([detector] if detector is not None else detectors or [])
+    outputs = reader.read(X, labels=y, hidden=hidden)
+    task = task_of(outputs, y, reader)
+    if task == "regression":
+        outputs = replace(outputs, labels=torch.from_numpy(y.astype(np.float32)))
+    elif outputs.logits is not None and outputs.labels is not None:
+        _suspect_seen(outputs.logits, outputs.labels, false_alarms)
+    scale = None
+    if isinstance(reader, EstimatorReader) and outputs.features is not None:
+        scale = Scale.of(outputs.features[fit])
+        outputs = scale.apply(outputs)
+    _check_finite(outputs)
+    others = None if strangers is None else _strangers(strangers, form, reader, scale, hidden)
+    own = None if codes is None else codes[fit.numpy()]
+    normal = outputs.rows(fit)
+    found, choice = chosen_detector(normal, task, detector, detectors, own, others, seed)
+    fitted = found.fit(normal)
+    calibration = calibrate(
+        scores(found, fitted, outputs.rows(held)),
+        false_alarms,
+        None if apart is None else apart[held.numpy()],
+        names,
+    )
+    classes = reader.classes
+    if classes is None and task == "classification" and outputs.logits is not None:
+        classes = np.arange(outputs.logits.shape[1])
+    return Guard(
+        detector=found,
+        fitted=fitted,
+        calibration=calibration,
+        choice=choice,
+        form=form,
+        scale=scale,
+        width=0 if outputs.features is None else outputs.features.shape[1],
+        classes=classes,
+        fingerprint=fingerprint(model),
+        plan=reader.plan,
+        reader=reader,
+    )
+
+
+def task_of(outputs: Outputs, y: np.ndarray, reader: Reader) -> str:
+    """``"classification"`` or ``"regression"``; checks that labels and model agree.
+
+    Args:
+        outputs: of the model on the labelled examples.
+        y: ``(n,)`` labels.
+        reader: of the model.
+
+    Raises:
+        UsageError: a single class, labels beyond the logits, or two classes in one column.
+    """
+    network = isinstance(reader, NetworkReader)
+    columns = 0 if outputs.logits is None else outputs.logits.shape[1]
+    present = np.unique(y)
+    if network and columns == 1 and set(present.tolist()) == {0, 1}:
+        raise UsageError(
+            "The model returns one column and y is 0 or 1; let a classifier of two classes "
+            "return two logits, (0, z)."
+        )
+    if columns == 1 if network else reader.classes is None:
+        return "regression"
+    if len(present) == 1:
+        raise UsageError(
+            f"All examples are of class {present[0]}; a classifier's guard needs at least two."
+        )
+    known = y.dtype.kind in "iub" and present[0] >= 0 and present[-1] < columns
+    if network and not known:
+        raise UsageError(
+            f"The model's logits are for classes 0 to {columns - 1}, but y reaches from "
+            f"{present[0]} to {present[-1]} ({y.dtype}); give whole numbers of these classes."
+        )
+    return "classification"
+
+
+def parts(
+    rows: int,
+    false_alarms: float,
+    environment: np.ndarray | None,
+    names: Sequence[str],
+    seed: int,
+) -> tuple[Tensor, Tensor]:
+    """Rows to fit on and rows to calibrate on, drawn at random.
+
+    Without environments all rows are drawn alike, which makes calibration examples exchangeable
+    with new ones; with environments a share of each one is drawn, and each calibrates itself.
+
+    Raises:
+        UsageError: too few examples for the false-alarm rate.
+    """
+    draw = generator(seed, "guard", "parts")
+    least = fewest(false_alarms)
+    codes = np.zeros(rows, int) if environment is None else environment
+    fit, calibration = [], []
+    for code in np.unique(codes):
+        own = draw.permutation(np.flatnonzero(codes == code))
+        size = max(least, round(SHARE * len(own)))
+        if len(own) < size + 2:
+            where = "" if environment is None else f" of environment {names[code]}"
+            raise UsageError(
+                f"{len(own)} examples{where} are too few for a false-alarm rate of "
+                f"{false_alarms:g}: calibration alone takes {least}; give more examples or allow "
+                "more false alarms."
+            )
+        calibration.append(own[:size])
+        fit.append(own[size:])
+    fit_rows, calibration_rows = (np.sort(np.concatenate(p)) for p in (fit, calibration))
+    return torch.from_numpy(fit_rows), torch.from_numpy(calibration_rows)
+
+
+def _environments(
+    environment: Any, rows: int, required: bool
+) -> tuple[tuple[str, ...], np.ndarray | None]:
+    """Names of the environments and the number of each row's."""
+    if environment is None:
+        if required:
+            raise UsageError("per_environment needs environment, one label per row.")
+        return (), None
+    labels = np.asarray(environment)
+    if len(labels) != rows:
+        raise UsageError(
+            f"X has {rows} rows but environment has {len(labels)}; give one label per row."
+        )
+    codes, names = pd.factorize(labels, sort=True)
+    if (codes < 0).any():
+        row = int(np.flatnonzero(codes < 0)[0])
+        raise UsageError(f"The environment of row {row} is missing; name it or leave it out.")
+    return tuple(str(name) for name in names), codes
+
+
+def _checked(X: Any, y: Any, false_alarms: float) -> tuple[RowForm, Any, np.ndarray]:
+    """The form of a row, and the examples and labels as arrays."""
+    if not 0 < false_alarms < 1:
+        raise UsageError(f"false_alarms must lie between 0 and 1, not {false_alarms!r}.")
+    form, y = form_of(X), np.asarray(y)
+    if not isinstance(X, pd.DataFrame | Tensor):
+        X = np.asarray(X)
+    if y.shape != (len(X),):
+        raise UsageError(f"X has {len(X)} rows but y has {len(y)}; give one label per row.")
+    if pd.isna(y).any():
+        row = int(np.flatnonzero(pd.isna(y))[0])
+        raise UsageError(f"The label of row {row} is missing; leave that row out.")
+    return form, X, y
+
+
+def _strangers(X: Any, form: RowForm, reader: Reader, scale: Scale | None, hidden: bool) -> Outputs:
+    """The model's outputs on the user's strangers, as far as they can be read."""
+    rows = read_rows(X, form)
+    if not rows.readable.any():
+        raise UsageError(
+            "None of the strangers can be read"
+            + (f": the first {rows.reason[0]}" if len(rows.reason) else "")
+            + "; give examples of the form of X."
+        )
+    outputs = reader.read(rows.X, hidden=hidden)
+    return outputs if scale is None else scale.apply(outputs)
+
+
+def _suspect_seen(logits: Tensor, labels: Tensor, false_alarms: float) -> None:
+    """Warn where a model answers everything right, as models do what they were trained on."""
+    if len(labels) >= TELLING and bool((logits.argmax(1) == labels).all()):
+        suspect(
+            [
+                f"The model answers all {len(labels)} examples right; if it was trained on them, "
+                f"there will be more than {false_alarms:.3g} false alarms: give the guard examples "
+                "that the model was not trained on."
+            ]
+        )
+
+
+def _check_finite(outputs: Outputs) -> None:
+    bad = np.flatnonzero(unusable(outputs))
+    if len(bad):
+        raise UsageError(
+            f"The model's output for row {bad[0]} of X is not finite; repair such rows or leave "
+            "them out."
+        )

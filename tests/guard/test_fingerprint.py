@@ -1,0 +1,69 @@
+"""The fingerprint survives use, saving and loading, and shows any other model."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+import pytest
+import torch
+from guard_toys import blobs, network
+from sklearn.ensemble import (
+    GradientBoostingClassifier,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+)
+from sklearn.linear_model import LogisticRegression
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+
+from gengap.guard.fingerprint import fingerprint
+
+MODELS = [
+    make_pipeline(StandardScaler(), LogisticRegression()),
+    RandomForestClassifier(3, random_state=0),
+    GradientBoostingClassifier(n_estimators=3),
+    HistGradientBoostingClassifier(max_iter=3),
+    KNeighborsClassifier(algorithm="kd_tree"),
+    SVC(),
+    GaussianNB(),
+    MLPClassifier((4,), max_iter=300, tol=1e-2, random_state=0),
+]
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda m: type(m).__name__)
+def test_estimators(model):
+    x, y = blobs(60)
+    model.fit(x, y)
+    before = fingerprint(model)
+    model.predict(x)
+    assert fingerprint(model) == before
+    assert fingerprint(pickle.loads(pickle.dumps(model))) == before
+    other = x.copy()
+    other[:20] += 0.5
+    assert fingerprint(copy.deepcopy(model).fit(other, y)) != before
+
+
+def test_what_does_not_change_an_answer_does_not_count():
+    x, y = blobs(60)
+    model = RandomForestClassifier(3, random_state=0).fit(x, y)
+    before = fingerprint(model)
+    assert fingerprint(model.set_params(n_jobs=2, verbose=1)) == before
+    assert fingerprint(model.set_params(max_depth=3)) != before
+
+
+def test_networks():
+    model = network()
+    before = fingerprint(model)
+    model.eval()
+    model(torch.ones(1, 3))
+    assert fingerprint(copy.deepcopy(model)) == before
+    with torch.no_grad():
+        bias = model[0].bias
+        bias[0] = torch.nextafter(bias[0], torch.tensor(9.0))  # the last bit of one number
+    assert fingerprint(model) != before
+    assert fingerprint(network().half()) != before
