@@ -1,6 +1,17 @@
 """The command line: one file per command, each a thin layer over the Python interface."""
 
-from gengap.cli import catalogues, compare, examples, forecast, plan, run
+from gengap.cli import catalogues, compare, detect, detectors, examples, forecast, plan, run
 from gengap.cli.base import app, main
 
-__all__ = ["app", "catalogues", "compare", "examples", "forecast", "main", "plan", "run"]
+__all__ = [
+    "app",
+    "catalogues",
+    "compare",
+    "detect",
+    "detectors",
+    "examples",
+    "forecast",
+    "main",
+    "plan",
+    "run",
+]

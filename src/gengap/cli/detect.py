@@ -1,0 +1,209 @@
+"""``gengap detect``: which detector finds strangers and errors, and what rejecting them buys."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from gengap.cli.base import INTERRUPTED, app, bar, command_line, listed, writable
+from gengap.errors import SuspiciousInput, UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from gengap.detection import Evaluation, TwoSets
+    from gengap.environments.core import Environments
+    from gengap.study import Progress
+
+
+@app.command(epilog="Exit codes: 0 done, 2 unusable input, 130 stopped by Ctrl-C.")
+def detect(
+    source: Annotated[
+        str | None,
+        typer.Argument(
+            help="A table (.csv, .parquet), arrays (.npz) or an image folder. Without it and "
+            "without --suite or --normal: digits-writers."
+        ),
+    ] = None,
+    target: Annotated[str | None, typer.Option(help="Column to predict.")] = None,
+    environment: Annotated[
+        str | None, typer.Option(help="Column that says where each row came from.")
+    ] = None,
+    suite: Annotated[str | None, typer.Option(help="A built-in suite (see gengap suites).")] = None,
+    normal: Annotated[
+        Path | None,
+        typer.Option(help="A table of normal rows, in place of environments; needs --other."),
+    ] = None,
+    other: Annotated[
+        Path | None, typer.Option(help="A table of other rows, to be told from --normal.")
+    ] = None,
+    model: Annotated[
+        str, typer.Option(help="linear, mlp, mlp(64,64), cnn or sklearn:NAME.")
+    ] = "mlp",
+    detectors: Annotated[
+        str | None,
+        typer.Option(help="Comma-separated (see gengap detectors); all that apply when not given."),
+    ] = None,
+    seeds: Annotated[int, typer.Option(help="Runs per environment left out.")] = 3,
+    steps: Annotated[int, typer.Option(help="Training steps of a network.")] = 300,
+    trials: Annotated[
+        int,
+        typer.Option(help="Hyperparameters tried per detector, chosen on the other environments."),
+    ] = 1,
+    task: Annotated[
+        str | None, typer.Option(help="classification or regression; told apart when not given.")
+    ] = None,
+    drop: Annotated[str | None, typer.Option(help="Columns to leave out, comma-separated.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Report to write (report.html), with the numbers beside it as .json."),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the numbers as JSON and nothing else.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the answer.")] = False,
+) -> None:
+    """Grade detectors of strange inputs, and what rejecting those buys where a model is new.
+
+    Examples:
+
+        gengap detect --suite digits-writers --out report.html
+
+        gengap detect patients.csv --target readmitted --environment hospital
+
+        gengap detect --normal ours.csv --other theirs.csv --target readmitted
+
+    Each environment is left out in turn, and each detector fitted on a model of the others. Without
+    --target, --normal and --other are told apart by their inputs alone.
+    """
+    given = {
+        "data": source, "target": target, "environment": environment, "suite": suite,
+        "task": task, "drop": listed(drop), "seeds": seeds, "steps": steps,
+    }  # fmt: skip
+    talk = Console(stderr=True, quiet=quiet or as_json)
+    page = None if out is None else _page(out.expanduser())
+    own: dict[str, Any] = {"detectors": listed(detectors), "seeds": seeds, "steps": steps}
+    found: Evaluation | TwoSets
+    if normal is None and other is None:
+        environments = _environments({k: v for k, v in given.items() if v is not None}, talk)
+        found = _evaluated(environments, model, {**own, "trials": trials}, talk)
+    else:
+        two = _two_tables(normal, other, given, trials)
+        found = _separated(*two, target, model, own, talk)
+    if page is not None:
+        _save(found, page)
+    if as_json:
+        typer.echo(json.dumps(found.summary, indent=2))
+        return
+    _print(found, quiet)
+    if page is not None and not quiet:
+        Console().print(f"\nWritten: {escape(str(page))}", soft_wrap=True)
+
+
+def _environments(given: dict[str, Any], talk: Console) -> Environments:
+    from gengap.studyfile import load_environments, validated
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SuspiciousInput)  # the same sentences follow as notes
+        environments = load_environments(validated(given))
+    for sentence in environments.notes:
+        talk.print(f"[yellow]note[/] {escape(sentence)}", soft_wrap=True)
+    return environments
+
+
+def _two_tables(
+    normal: Path | None, other: Path | None, given: dict[str, Any], trials: int
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    from gengap.environments.readers import read_table
+
+    if normal is None or other is None:
+        missing = "normal" if normal is None else "other"
+        raise UsageError(f"Give both --normal and --other; --{missing} is missing.")
+    for name in ("data", "environment", "suite", "task"):
+        if given[name]:
+            said = "a data file" if name == "data" else f"--{name}"
+            raise UsageError(f"--normal and --other take the place of {said}; leave that out.")
+    if trials != 1:
+        raise UsageError("--trials needs environments to choose on; leave it out with --normal.")
+    tables = read_table(normal), read_table(other)
+    dropped = given["drop"] or []
+    for name in dropped:
+        if name not in tables[0].columns:
+            raise UsageError(f"{normal} has no column {name!r} to leave out; check --drop.")
+    first, second = (table.drop(columns=dropped, errors="ignore") for table in tables)
+    return first, second
+
+
+def _evaluated(
+    environments: Environments, model: str, own: dict[str, Any], talk: Console
+) -> Evaluation:
+    from gengap.detection import evaluate
+
+    with _training(talk) as tell:
+        return evaluate(environments, model, progress=tell, **own)
+
+
+def _separated(
+    normal: pd.DataFrame,
+    other: pd.DataFrame,
+    target: str | None,
+    model: str,
+    own: dict[str, Any],
+    talk: Console,
+) -> TwoSets:
+    from gengap.detection import separate
+
+    with _training(talk) as tell:
+        return separate(normal, other, target, model, progress=tell, **own)
+
+
+@contextmanager
+def _training(talk: Console) -> Iterator[Callable[[Progress], None]]:
+    with bar(talk) as tell, warnings.catch_warnings():
+        warnings.simplefilter("ignore", SuspiciousInput)
+        try:
+            yield tell
+        except KeyboardInterrupt:
+            talk.print("\nStopped; nothing was written.")
+            raise typer.Exit(INTERRUPTED) from None
+
+
+def _page(out: Path) -> Path:
+    """The report's path, its folder tried before anything is trained."""
+    page = out if out.suffix == ".html" else out / "report.html"
+    writable(page.parent)
+    return page
+
+
+def _save(found: Evaluation | TwoSets, page: Path) -> None:
+    from gengap.detection.report import render_html
+    from gengap.files import write_texts
+
+    numbers = json.dumps(found.summary, indent=2, ensure_ascii=False) + "\n"
+    write_texts({page: render_html(found, command_line()), page.with_suffix(".json"): numbers})
+
+
+def _print(found: Evaluation | TwoSets, quiet: bool) -> None:
+    from gengap.detection.wording import printed
+
+    console = Console()
+    if not quiet:
+        header, rows, legend = printed(found)
+        table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+        for number, name in enumerate(header):
+            table.add_column(name, justify="right" if number else "left", no_wrap=True)
+        for row in rows:
+            table.add_row(*map(escape, row))
+        console.print(table)
+        console.print(f"\n[dim]{escape(legend)}[/]\n")
+    console.print(escape(found.answer))
