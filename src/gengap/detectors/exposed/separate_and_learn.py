@@ -1,0 +1,186 @@
+"""Separate and learn (SAL): find the strangers in unlabelled data, then learn to tell them.
+
+Examples met in use ("wild") are inliers and strangers, mixed and unlabelled. With ``ŷ`` the
+predicted class, an inlier's gradient resembles the training gradient and a stranger's does not,
+so that the strangers' gradients share a direction. With one row of ``G`` per wild example,
+
+    G_i = ∇ℓ(x_i, ŷ_i) - mean_train ∇ℓ(x, y),      v = top right singular vector of G,
+    τ(x) = <∇ℓ(x, ŷ) - mean_train ∇ℓ, v>²,
+
+a wild example whose ``τ`` exceeds that of a share ``keep`` of inliers not trained on counts as a
+stranger. The network is then trained to keep its classes, and to give inliers negative and the
+candidates positive energy ``E = -log Σ_c exp z_c`` in a logistic regression:
+
+    min_θ  E -log p_y(x)  +  λ ( E log(1 + exp E(x)) + E log(1 + exp(-E(x')) ).
+
+Gradients are those of the last layer, ``(p - onehot) ⊗ (φ, 1)``: products of two vectors, so that
+products with ``G`` need neither its entries nor their memory. The paper learns the regression's
+slope and offset too; here they are 1 and 0, so that strangeness is the energy itself.
+
+Helps when strangers in use resemble each other and are a fair share of the wild examples. Hurts
+when they are few: a share ``1 - keep`` of the wild inliers is taken for strangers in any case,
+and what these candidates teach is then wrong. On digits (three seeds) the AUROC of ``energy`` for
+classes never seen rises from 0.87 to 0.96 where they are half of the wild examples, and falls to
+0.81 where the wild holds none.
+
+Du, Fang, Diakonikolas, Li: How does unlabeled data provably help out-of-distribution detection?
+ICLR 2024, arXiv:2402.03502.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from scipy.sparse.linalg import LinearOperator, svds
+from torch import Tensor, nn
+
+from gengap.detectors.base import Outputs, features_of, head_of, labels_of, logits_of
+from gengap.detectors.exposed.descent import Draw, Schedule, both, checked, trained
+from gengap.detectors.exposed.energy_margin import energy
+from gengap.errors import UsageError
+from gengap.features import outputs_of
+from gengap.seeds import generator
+
+
+@dataclass(frozen=True)
+class Separation:
+    """Which wild examples count as strangers.
+
+    Attributes:
+        scores: ``(m,)`` float64 squared projection ``τ`` of each wild example.
+        threshold: the score above which it is a candidate.
+        candidates: ``(m,)`` bool.
+    """
+
+    scores: Tensor
+    threshold: float
+    candidates: Tensor
+
+    def __repr__(self) -> str:
+        found, among = int(self.candidates.sum()), len(self.candidates)
+        return f"Separation({found} of {among} wild examples above {self.threshold:.3g})"
+
+
+def separate_and_learn(
+    model: nn.Module,
+    inliers: Tensor,
+    labels: Tensor,
+    held_out: Tensor,
+    wild: Tensor,
+    *,
+    keep: float = 0.95,
+    weight: float = 1.0,
+    schedule: Schedule = Schedule(),  # noqa: B008 - frozen
+    seed: int = 0,
+) -> tuple[nn.Module, Separation]:
+    """Separate a trained network's wild examples, and train a copy to tell the candidates.
+
+    Args:
+        model: network that returns logits ``(n, C)`` from a last linear layer, trained on the
+            inliers before.
+        inliers: ``(n, ...)`` inputs.
+        labels: ``(n,)`` class numbers from 0.
+        held_out: ``(k, ...)`` inliers that the network was not trained on, for the threshold.
+        wild: ``(m, ...)`` unlabelled inputs of known and unknown classes.
+        keep: share of the held-out inliers that does not count as strange.
+        weight: weight ``λ`` of the regression.
+
+    Raises:
+        UsageError: as :func:`separate`, or nothing in the wild is strange.
+    """
+    examples = checked(model, inliers, labels, wild)
+    train = outputs_of(model, examples.inliers, labels=examples.labels)
+    shown = [outputs_of(model, torch.as_tensor(rows).float()) for rows in (held_out, wild)]
+    found = separate(train, *shown, keep=keep, seed=seed)
+    if not found.candidates.any():
+        raise UsageError("No wild example is stranger than the held-out inliers; lower keep.")
+
+    def loss(network: nn.Module, draw: Draw) -> Tensor:
+        known, strange = both(network, draw)
+        return F.cross_entropy(known, draw.labels) + weight * regression_loss(known, strange)
+
+    examples = replace(examples, others=examples.others[found.candidates])
+    tuned = trained(model, examples, loss, schedule, seed=seed, purpose="separate and learn")
+    return tuned, found
+
+
+def separate(
+    train: Outputs, held_out: Outputs, wild: Outputs, *, keep: float = 0.95, seed: int = 0
+) -> Separation:
+    """Filter wild examples by their gradients' top singular direction.
+
+    Args:
+        train: outputs on the training examples, with labels and the head.
+        held_out: outputs on inliers not trained on.
+        wild: outputs on the mixture.
+        keep: share of the held-out inliers at or below the threshold.
+        seed: starts the search for the singular vector, which it does not change otherwise.
+
+    Raises:
+        UsageError: there is no last linear layer, fewer than 2 wild examples, no held-out
+            inliers, or ``keep`` is no share.
+    """
+    head_of(train)
+    if not 0 < keep <= 1:
+        raise UsageError(f"The share keep must be above 0 and at most 1, not {keep}.")
+    if len(wild) < 2 or not len(held_out):
+        raise UsageError("Separating needs at least 2 wild examples and 1 held-out inlier.")
+    residual, features = _factors(train, labels_of(train))
+    mean = residual.T @ features / len(features)
+    direction = top_direction(*_factors(wild), mean, seed)
+
+    def score(outputs: Outputs) -> np.ndarray:
+        return np.square(_projected(*_factors(outputs), mean, direction))
+
+    scores, ordered = score(wild), np.sort(score(held_out))
+    # The rank is rounded first: 0.95 * 20 is a little above 19.
+    rank = int(np.ceil(round(keep * len(ordered), 9)))
+    threshold = float(ordered[rank - 1])
+    return Separation(torch.from_numpy(scores), threshold, torch.from_numpy(scores > threshold))
+
+
+def top_direction(
+    residual: np.ndarray, features: np.ndarray, mean: np.ndarray, seed: int = 0
+) -> np.ndarray:
+    """Top right singular vector, as ``(C, d)``, of the rows ``residual_i ⊗ features_i - mean``.
+
+    Args:
+        residual: ``(m, C)``.
+        features: ``(m, d)``.
+        mean: ``(C, d)``.
+    """
+    size = (len(residual), mean.size)
+    operator = LinearOperator(
+        size,
+        matvec=lambda v: _projected(residual, features, mean, v.reshape(mean.shape)),
+        rmatvec=lambda u: ((residual * u.reshape(-1, 1)).T @ features - u.sum() * mean).ravel(),
+        dtype=np.float64,
+    )
+    start = generator(seed, "separate and learn start").standard_normal(max(size))
+    if not np.any(operator.rmatvec(start[: size[0]])):
+        return np.zeros_like(mean)
+    found = svds(operator, k=1, v0=start[: min(size)], return_singular_vectors="vh")
+    return found[2].reshape(mean.shape)
+
+
+def regression_loss(inliers: Tensor, strangers: Tensor) -> Tensor:
+    """Logistic loss of energies of logits ``(n, C)`` and ``(m, C)``, strangers' being positive."""
+    return F.softplus(energy(inliers)).mean() + F.softplus(-energy(strangers)).mean()
+
+
+def _factors(outputs: Outputs, labels: Tensor | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """The two factors of each last-layer gradient, at the labels or else the predictions."""
+    logits, features = logits_of(outputs).double(), features_of(outputs).double()
+    at = logits.argmax(1) if labels is None else labels
+    residual = logits.softmax(1) - F.one_hot(at, logits.shape[1])
+    return residual.numpy(), F.pad(features, (0, 1), value=1.0).numpy()
+
+
+def _projected(
+    residual: np.ndarray, features: np.ndarray, mean: np.ndarray, direction: np.ndarray
+) -> np.ndarray:
+    """``<residual_i ⊗ features_i - mean, direction>`` for each ``i``."""
+    return np.einsum("ic,ic->i", features @ direction.T, residual) - np.vdot(mean, direction)
