@@ -77,7 +77,7 @@ def test_one_run_per_environment_has_no_bands():
 
 
 def test_repr_is_readable():
-    text = repr(performance_profile(STUDY, [0.0, 1.0, 2.0], replicates=10))
+    text = repr(performance_profile(np.tile(STUDY, 2), [0.0, 1.0, 2.0], replicates=10))
     assert text == "Profile(3 thresholds 0 to 2, 95%)"
 
 

@@ -149,7 +149,8 @@ def _half_width(
         drawn: ``(T, B)`` resampled mean shares.
         level: the confidence level.
     """
-    spread = shares * (1 - shares) / len(shares) ** 2
+    # Rounding can leave a share a hair above 1.
+    spread = np.maximum(shares * (1 - shares), 0.0) / len(shares) ** 2
     bootstrap = np.sqrt(np.sum(spread / sizes, axis=0))
     varies = bootstrap > 1e-9
     if not varies.any():
