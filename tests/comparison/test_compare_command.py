@@ -6,7 +6,7 @@ import json
 import re
 
 import pytest
-from test_records import small_study
+from test_scores_of_records import small_study
 from typer.testing import CliRunner
 
 from gengap.cli import app

@@ -1,0 +1,131 @@
+"""AbeT: a temperature learned per input, and the energy of the logits divided by it.
+
+The logits are cosines between the features h(x) and one direction w_c per class, divided by a
+temperature that the network itself computes,
+
+    z_c(x) = cos(w_c, h(x)) / T(x),     T(x) = sigmoid(g u(x) + b)  in (0, 1),
+
+with u(x) = v'h(x) normalised over the batch in training, and by running averages of its mean and
+variance afterwards. The loss is the cross-entropy. Cosines are bounded, so certainty can only come
+from a small T, and the network learns to raise T on training examples that it gets wrong. Strangers
+inherit a large T. The energy of Liu et al. would be ``-T(x) log Σ_c exp(z_c)``; its leading factor
+grows with strangeness and so works against the sum. AbeT leaves it out:
+
+    s(x) = -log Σ_c exp(z_c(x)),
+
+the plain energy of the divided logits.
+
+Helps when some training examples stay wrong or uncertain. Hurts when the network fits them all: T
+then has nothing to learn from and shrinks everywhere. On the digits with three classes held out,
+where training accuracy is 100%, its AUROC is 0.75 (mean of three draws) against 0.88 for the energy
+of a plain network.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from numpy.typing import ArrayLike
+from torch import Tensor
+
+from gengap.detectors.base import Outputs
+from gengap.detectors.energy import Energy
+from gengap.detectors.trained.base import SCHEDULE, Schedule, TrainedDetector, train_detector
+from gengap.fleet.networks import Network, Parameters
+from gengap.methods.base import Batch, Context, Method
+from gengap.registry import Paper
+
+PAPER = Paper(
+    "Out-of-distribution detection & applications with ablated learned temperature energy",
+    "LeVine, Pikus, Phillips, Norman, Amat Gil, Hendryx",
+    2024,
+    "https://arxiv.org/abs/2401.12129",
+)
+
+COLDEST = 1e-3  # a temperature of 0 would divide by it
+FORGETTING, EPSILON = 0.1, 1e-5  # of the running averages, as in batch normalisation
+
+
+@dataclass(frozen=True)
+class AbeT(Method):
+    """Cross-entropy of cosines divided by a learned temperature."""
+
+    def extra_parameters(self, context: Context, generator: torch.Generator) -> Parameters:
+        """``directions (d, C)``, and the temperature's ``weight (d, 1)``, ``gain`` and ``bias``."""
+        bound = 1 / math.sqrt(max(context.features, 1))
+        uniform = torch.rand((context.features, context.outputs + 1), generator=generator)
+        directions, weight = ((2 * uniform - 1) * bound).split([context.outputs, 1], 1)
+        return {
+            "directions": directions,
+            "temperature.weight": weight,
+            "temperature.gain": torch.ones(1, 1),
+            "temperature.bias": torch.zeros(1, 1),
+        }
+
+    def initial_state(self, context: Context, parameters: Parameters) -> dict[str, Tensor]:
+        """Running ``mean (R, 1, 1)`` and ``variance`` of what the temperature is made of."""
+        gain = parameters["temperature.gain"].detach()
+        return {"mean": torch.zeros_like(gain), "variance": torch.ones_like(gain)}
+
+    def loss(self, network: Network, batch: Batch, state: dict[str, Tensor]) -> Tensor:
+        """Mean cross-entropy of the divided logits, ``(R,)``."""
+        parameters, features = network.parameters, network(batch.x).features
+        told = features.flatten(1, -2) @ parameters["temperature.weight"]
+        now = {
+            "mean": told.mean(1, keepdim=True),
+            "variance": told.var(1, correction=0, keepdim=True),
+        }
+        for name, value in now.items():
+            state[name] = state[name].lerp(value.detach(), FORGETTING)
+        return batch.risks(divided_logits({**parameters, **now}, features)).mean(1)
+
+    def prediction_parameters(self, network: Network, state: dict[str, Tensor]) -> Parameters:
+        """The network and the running averages."""
+        return {**network.parameters, **state}
+
+
+def divided_logits(parameters: Parameters, features: Tensor) -> Tensor:
+    """Cosines over temperatures, ``(R, ..., d)`` to ``(R, ..., C)``."""
+    rows = features.flatten(1, -2)
+    cosines = F.normalize(rows, dim=-1) @ F.normalize(parameters["directions"], dim=1)
+    return (cosines / temperature(parameters, rows)).view(*features.shape[:-1], -1)
+
+
+def temperature(parameters: Parameters, rows: Tensor) -> Tensor:
+    """Temperatures ``(R, n, 1)`` of features ``(R, n, d)``, between 0.001 and 1."""
+    told = rows @ parameters["temperature.weight"] - parameters["mean"]
+    usual = told * torch.rsqrt(parameters["variance"] + EPSILON)
+    logit = parameters["temperature.gain"] * usual + parameters["temperature.bias"]
+    return COLDEST + (1 - COLDEST) * torch.sigmoid(logit)
+
+
+def outputs(network: Network, x: Tensor) -> Outputs:
+    """Divided logits ``(n, C)`` and features ``(n, d)`` of prepared inputs ``(n, ...)``."""
+    features = network(x[None]).features
+    return Outputs(
+        logits=divided_logits(network.parameters, features)[0],
+        features=features[0],
+    )
+
+
+def train(
+    X: ArrayLike,
+    y: ArrayLike,
+    method: AbeT | None = None,
+    *,
+    schedule: Schedule = SCHEDULE,
+    seed: int = 0,
+) -> TrainedDetector:
+    """Train a network with a learned temperature; it scores by the energy of the divided logits.
+
+    Args:
+        X: ``(n, ...)`` finite numbers.
+        y: ``(n,)`` labels of at least two classes.
+
+    Raises:
+        UsageError: examples or labels that cannot be trained on.
+    """
+    return train_detector(method or AbeT(), outputs, Energy(), X, y, schedule=schedule, seed=seed)

@@ -1,0 +1,45 @@
+"""Embeddings of length 1 and the prototypes that follow them, for losses on the sphere.
+
+A rectified network's features are never negative, so their angles stay below 90 degrees; a linear
+projection frees them first: ``z = W h / |W h|``.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from gengap.fleet.networks import Network, Parameters
+from gengap.methods.base import Context, along_runs
+
+WIDTH = 64
+
+
+def projection(context: Context, generator: torch.Generator) -> Parameters:
+    """One run's projection ``(d, 64)``, uniform in ``±1/sqrt(d)``."""
+    uniform = torch.rand((context.features, WIDTH), generator=generator)
+    return {"projection": (2 * uniform - 1) / math.sqrt(max(context.features, 1))}
+
+
+def embed(network: Network, x: Tensor) -> Tensor:
+    """Directions ``(R, n, 64)`` of inputs ``(R, ..., *shape)``, all leading axes joined to n."""
+    features = network(x).features.flatten(1, -2)
+    return F.normalize(torch.bmm(features, network.parameters["projection"]), dim=-1)
+
+
+def follow(before: Tensor, sums: Tensor, weights: Tensor, momentum: Tensor) -> Tensor:
+    """Prototypes moved towards the mean of what was assigned to them, of length 1.
+
+    Args:
+        before: ``(R, ..., p)`` prototypes, without gradient; zeros where none is known yet.
+        sums: ``(R, ..., p)`` weighted sums of embeddings, with their gradient.
+        weights: ``(R, ...)`` the sums' total weights; 0 leaves a prototype where it is.
+        momentum: ``(R,)`` share of the old prototype.
+    """
+    keep = along_runs(momentum, before)
+    assigned = weights[..., None] > 0
+    means = sums / torch.where(assigned, weights[..., None], 1.0)
+    return torch.where(assigned, F.normalize(keep * before + (1 - keep) * means, dim=-1), before)
