@@ -1,4 +1,4 @@
-"""Write the README's tables of methods and suites from the registry.
+"""Write the README's tables of methods, detectors and suites from the registry.
 
 python docs/make_tables.py          rewrite them
 python docs/make_tables.py --check  exit with 1 if they are out of date
@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from gengap.environments.suites import suites
-from gengap.registry import methods
+from gengap.registry import detectors, methods
 
 README = Path(__file__).parent.parent / "README.md"
 
@@ -34,6 +34,17 @@ def method_table() -> str:
     return "\n".join(lines)
 
 
+def detector_table() -> str:
+    lines = ["| detector | strange is | reads | source |", "| --- | --- | --- | --- |"]
+    for info in detectors().values():
+        reads = list(info.needs)
+        if len(info.tasks) == 1:
+            reads.append(f"{info.tasks[0]} only")
+        paper = f"[{info.paper.short}]({info.paper.link})"
+        lines.append(f"| `{info.name}` | {info.summary} | {', '.join(reads)} | {paper} |")
+    return "\n".join(lines)
+
+
 def suite_table() -> str:
     lines = ["| suite | what it is | splits |", "| --- | --- | --- |"]
     lines += [f"| `{s.name}` | {s.summary} | {s.default_splits} |" for s in suites().values()]
@@ -42,7 +53,12 @@ def suite_table() -> str:
 
 def filled(text: str) -> str:
     """The README's text with the tables between their markers made anew."""
-    for name, table in (("methods", method_table()), ("suites", suite_table())):
+    tables = {
+        "methods": method_table(),
+        "detectors": detector_table(),
+        "suites": suite_table(),
+    }
+    for name, table in tables.items():
         block = f"<!-- {name} -->\n{table}\n<!-- end {name} -->"
         pattern = rf"<!-- {name} -->.*?<!-- end {name} -->"
         text, count = re.subn(pattern, lambda _, block=block: block, text, flags=re.DOTALL)

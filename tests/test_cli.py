@@ -108,7 +108,10 @@ def again(folder: Path, *args: str):
 @pytest.mark.parametrize("args", [("--help",), ("-h",)])
 def test_help_names_every_command(args):
     output = gengap(*args).stdout
-    commands = ("run", "compare", "plan", "forecast", "examples", "methods", "suites")
+    commands = (
+        "run", "compare", "plan", "forecast", "examples", "detect", "shift",
+        "methods", "suites", "detectors",
+    )  # fmt: skip
     for command in commands:
         assert re.search(rf"^│ {command} ", output, re.MULTILINE)
 

@@ -21,7 +21,22 @@ def test_tables_are_up_to_date():
 
 
 def test_flags_exist():
-    shown = CliRunner().invoke(app, ["run", "--help"], env={"COLUMNS": "200"}).output
-    flags = set(re.findall(r"(--[a-z][a-z-]+)", README))
-    assert flags
-    assert {flag for flag in flags if flag not in shown} == set()
+    """Every flag of the README belongs to a command, and in a line of one to that command."""
+    runner, wide = CliRunner(), {"COLUMNS": "200"}
+    commands = re.findall(r"^│ ([a-z]+) ", runner.invoke(app, ["--help"]).output, re.MULTILINE)
+    helps = {name: runner.invoke(app, [name, "--help"], env=wide).output for name in commands}
+    known = set(re.findall(r"--[a-z][a-z-]+", " ".join(helps.values())))
+    assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README)) <= known
+    for name, line in re.findall(r"gengap ([a-z]+)(.*)", README):
+        if name in helps:
+            used = re.findall(r"(?<![\w-])--[a-z][a-z-]+", line.split("`")[0].split("#")[0])
+            assert set(used) <= set(re.findall(r"--[a-z][a-z-]+", helps[name])), line
+
+
+def test_commands_exist():
+    listed = CliRunner().invoke(app, ["--help"]).output
+    commands = set(re.findall(r"^│ ([a-z]+) ", listed, re.MULTILINE))
+    named = set(re.findall(r"^ +(?:\.venv/bin/)?gengap ([a-z]+)", README, re.MULTILINE))
+    assert named
+    assert named <= commands
+    assert commands - set(re.findall(r"gengap ([a-z]+)", README)) == set()

@@ -1,6 +1,6 @@
 """The command line: one file per command, each a thin layer over the Python interface."""
 
-from gengap.cli import catalogues, compare, detect, detectors, examples, forecast, plan, run
+from gengap.cli import catalogues, compare, detect, detectors, examples, forecast, plan, run, shift
 from gengap.cli.base import app, main
 
 __all__ = [
@@ -14,4 +14,5 @@ __all__ = [
     "main",
     "plan",
     "run",
+    "shift",
 ]

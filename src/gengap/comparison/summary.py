@@ -19,7 +19,7 @@ from gengap.fleet.tasks import versions
 from gengap.statistics.aggregate_intervals import aggregate_intervals
 from gengap.statistics.bootstrap import Kind, student_interval
 from gengap.statistics.friedman import critical_difference, friedman_test
-from gengap.statistics.intervals import check_level
+from gengap.statistics.intervals import Interval, check_level
 from gengap.statistics.profiles import performance_profile
 from gengap.statistics.stability import Stability, stability
 
