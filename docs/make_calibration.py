@@ -29,16 +29,16 @@ a true 95% shows as {low:.0f} to {high:.0f} in 19 of 20 cells. Scores are normal
 and then fails) or bounded (crowded against 1); `gengap.statistics.calibration` has the details, and
 `coverage(...)` there answers for a study of any size.
 
-**Bold**: below 95% beyond the noise of the simulation. Where few runs or environments are the cause,
-the note on the result says so; skew cannot be seen in a handful of scores, so nothing can warn of it.
-A dash: no such interval exists at that size. In short:
+**Bold**: below 95% beyond the noise of the simulation. Where few runs or environments are the
+cause, the note on the result says so; skew cannot be seen in a handful of scores, so nothing can
+warn of it. A dash: no such interval exists at that size. In short:
 
 - Percentile and BCa limits, also of the probability of improvement, are too narrow below 10 runs.
   Studentised limits hold; `gengap compare` shows these.
 - A bootstrap over environments is too narrow below 50 of them. Student's interval holds, but for a
   long tail, where it covers about 90%.
-- Differences between methods are steadier than means: their intervals hold, but for the odd cell that
-  chance explains.
+- Differences between methods are steadier than means: their intervals hold, but for the odd cell
+  that chance explains.
 - No test makes false verdicts more often than allowed, for any shape and number of environments.
 - Adding seeds until decided holds its error and saves seeds where the effect is large.
 """
