@@ -30,6 +30,9 @@ bench: .venv/test
 	$(BIN)/python benchmarks/fleet.py
 	$(BIN)/python benchmarks/scale.py
 	$(BIN)/python benchmarks/table.py
+	$(BIN)/python benchmarks/statistics_speed.py
+	$(BIN)/python benchmarks/detectors.py
+	$(BIN)/python benchmarks/detectors_distance.py
 
 docs: .venv/demo
 	$(BIN)/python docs/make_tables.py
