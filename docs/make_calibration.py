@@ -39,7 +39,8 @@ warn of it. A dash: no such interval exists at that size. In short:
   long tail, where it covers about 90%.
 - Differences between methods are steadier than means: their intervals hold, but for the odd cell
   that chance explains.
-- No test makes false verdicts more often than allowed, for any shape and number of environments.
+- Among equal methods no test makes false verdicts more often than allowed, for any shape and number
+  of environments.
 - Adding seeds until decided holds its error and saves seeds where the effect is large.
 """
 

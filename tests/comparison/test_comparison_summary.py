@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -83,7 +84,7 @@ def test_the_answer_names_the_best_and_those_it_is_not_told_apart_from():
     scores[2] = scores[3] + np.random.default_rng(1).normal(0, 0.01, scores[3].shape) - 1e-4
     tied = summarise(table(scores))["answer"]
     assert "m3 has the best mean" in tied
-    assert "better than m0 and m1, but cannot be told apart from m2" in tied
+    assert "better than m1 and m0, but cannot be told apart from m2" in tied
 
 
 def test_a_baseline_is_compared_with_every_other_method():
@@ -91,7 +92,11 @@ def test_a_baseline_is_compared_with_every_other_method():
     scores[1] = scores[2]
     summary = summarise(table(scores), baseline="m2")
     assert len(summary["pairs"]) == 3
-    assert "m3 is better than m2; m0 is worse; m1 cannot be told apart" in summary["answer"]
+    assert re.fullmatch(
+        r"m3 \(by [\d., to]+\) is better than m2; m0 \(by [\d., to]+\) is worse; m1 cannot be told "
+        r"apart from it with 12 environments\.",
+        summary["answer"],
+    )
 
 
 def test_one_environment_takes_seeds_as_units_and_says_so():
@@ -147,13 +152,63 @@ def test_missing_cells_do_not_reward_skipping_the_hard_environments():
     assert verdicts["m0", "m1"] == verdicts["m0", "m2"] == "second is better"
     assert any("6 of 36 cells" in sentence for sentence in summary["findings"])
 
+    assert summary["methods"][-1]["mean_low"] is None
+    assert "best adjusted mean" in summary["answer"]
+
 
 def test_methods_that_share_nothing_are_not_compared():
-    scores = np.full((2, 4, 2), np.nan)
-    scores[0, :2], scores[1, 2:] = 0.5, 0.6
-    row = summarise(table(scores))["pairs"][0]
-    assert row["unit"] == "none"
-    assert row["verdict"] == "no clear difference"
+    scores = np.full((2, 8, 2), np.nan)
+    scores[0, :4], scores[1, 4:] = 0.5, 0.6
+    summary = summarise(table(scores))
+    assert summary["pairs"][0]["unit"] == "none"
+    assert summary["pairs"][0]["verdict"] == "no clear difference"
+    assert any("No two methods were measured" in sentence for sentence in summary["findings"])
+
+
+def test_a_win_by_the_same_amount_everywhere_is_a_win():
+    """Student's t has no spread to judge by; sign flips give 2^-9."""
+    below = np.random.default_rng(0).integers(10, 90, (1, 10, 1)) / 64
+    row = summarise(table(np.concatenate([below + 0.5, below])))["pairs"][0]
+    assert row["p_value"] == 2.0**-9
+    assert row["verdict"] == "first is better"
+    few = summarise(table(np.concatenate([below + 0.5, below])[:, :4]))["pairs"][0]
+    assert few["p_value"] == 0.125
+    assert few["verdict"] == "no clear difference"
+
+
+def test_equivalence_is_adjusted_for_the_number_of_pairs():
+    rng = np.random.default_rng(8)
+    rows = summarise(table(0.5 + rng.normal(0, 0.011, (5, 8, 1))), margin=0.02)["pairs"]
+    raw = [row["equivalence_p"] for row in rows]
+    adjusted = multipletests(raw, method="holm")[1]
+    np.testing.assert_allclose([row["equivalence_adjusted_p"] for row in rows], adjusted)
+    assert [row["equivalent"] for row in rows] == [p <= 0.05 for p in adjusted]
+    assert min(raw) < 0.05
+
+
+def test_the_closely_compared_method_is_the_one_that_ranks_first():
+    """With cells missing that need not be the one with the largest raw mean."""
+    scores = noisy((12, 10, 2), spread=0.001) + np.linspace(0, 1, 10)[None, :, None]
+    scores[0, :5] = np.nan
+    summary = summarise(table(scores))
+    detailed = [row for row in summary["pairs"] if "sign_flip_p" in row]
+    assert len(detailed) == 11
+    assert all("m11" in (row["first"], row["second"]) for row in detailed)
+
+
+def test_one_number_each_has_no_chance_of_being_best():
+    assert summarise(table([[[0.5]], [[0.7]]]))["methods"][0]["win_share"] is None
+
+
+def test_small_scores_are_printed_and_get_no_margin():
+    summary = summarise(table(1e-9 * noisy(spread=0.001)))
+    assert summary["comparison"]["margin"] is None
+    assert re.search(r"the best mean score, 7\.\d\de-10", summary["answer"])
+
+
+def test_many_pairs_point_to_the_baseline():
+    found = summarise(table(noisy((12, 8, 2))))["findings"]
+    assert any("with --baseline METHOD there are 11" in sentence for sentence in found)
 
 
 def test_many_pairs_keep_their_tests_and_details_go_to_the_leaders():

@@ -86,8 +86,13 @@ def test_losses_are_negated_once():
     assert not table.notes
 
 
-def test_a_loss_by_name_that_counts_as_a_score_is_pointed_out():
-    assert "--lower-is-better" in from_frame(frame(LONG.replace("score", "rmse"))).notes[0]
+def test_the_name_of_the_scores_says_which_way_is_better():
+    table = from_frame(frame(LONG.replace("score", "rmse")))
+    assert not table.higher_is_better
+    assert "lower counts as better" in table.notes[0]
+    told = from_frame(frame(LONG.replace("score", "rmse")), higher_is_better=True)
+    assert told.higher_is_better
+    assert not told.notes
 
 
 def test_one_environment_needs_no_column():
@@ -101,6 +106,8 @@ def test_one_environment_needs_no_column():
     [
         (LONG + "tree,paris,1,0.8\n", "'tree' has two scores in environment 'paris' for seed '1'"),
         (LONG + "tree,rome,1,good\n", "'good' in row 7"),
+        (LONG + 'tree,rome,1,"0,5"\n', "decimal point"),
+        (LONG + "tree,rome,1,80%\n", "decimal point and without a unit"),
         (LONG + "tree,rome,1,inf\n", "infinite"),
         (LONG + ",rome,1,0.1\n", "Row 7 of scores names no method"),
         (LONG + "tree,rome,,0.1\n", "Row 7 of scores names no seed"),

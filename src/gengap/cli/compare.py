@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 SQLITE = b"SQLite format 3\0"
 
 
-@app.command(epilog="Exit codes: 0 done, 2 unusable input.")
+@app.command(epilog="Exit codes: 0 done, 2 unusable input, 130 stopped.")
 def compare(
     source: Annotated[
         str,
@@ -36,8 +36,12 @@ def compare(
     seed: Annotated[str | None, typer.Option(help="Column that numbers seeds or runs.")] = None,
     score: Annotated[str | None, typer.Option(help="Column of the scores.")] = None,
     lower_is_better: Annotated[
-        bool, typer.Option("--lower-is-better", help="The scores are losses.")
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--lower-is-better/--higher-is-better",
+            help="Whether the scores are losses; told from their column's name when not given.",
+        ),
+    ] = None,
     baseline: Annotated[
         str | None, typer.Option(help="Compare every other method with this one, not all pairs.")
     ] = None,
@@ -54,7 +58,9 @@ def compare(
     level: Annotated[
         float, typer.Option(help="Of intervals; 1 minus it is the chance of any false verdict.")
     ] = 0.95,
-    replicates: Annotated[int, typer.Option(help="Bootstrap resamples.")] = 2000,
+    replicates: Annotated[
+        int, typer.Option(help="Bootstrap resamples of means; other parts take fewer.")
+    ] = 2000,
     problem: Annotated[
         str | None, typer.Option(help="Which study, where the records hold several.")
     ] = None,
@@ -108,7 +114,7 @@ def compare(
 
 
 def _table(
-    source: str, columns: Any, lower_is_better: bool, problem: str | None, metric: str | None
+    source: str, columns: Any, lower_is_better: bool | None, problem: str | None, metric: str | None
 ) -> ScoreTable:
     from gengap.comparison import from_store, read_scores
 
@@ -116,8 +122,9 @@ def _table(
         for option, value in (("--problem", problem), ("--metric", metric)):
             if value is not None:
                 raise UsageError(f"{option} is for records; {source} is a table of scores.")
-        return read_scores(source, columns, higher_is_better=not lower_is_better)
-    if any(columns) or lower_is_better:
+        higher = None if lower_is_better is None else not lower_is_better
+        return read_scores(source, columns, higher_is_better=higher)
+    if any(columns) or lower_is_better is not None:
         raise UsageError(
             f"{source} holds gengap's records, which need no columns named and know whether lower "
             "is better; leave those options out, or choose with --metric."

@@ -31,6 +31,7 @@ KNOWN = {
               "auroc", "f1", "r2", "return", "reward", "error", "loss", "rmse", "mae", "mse"),
 }  # fmt: skip
 LOSSES = {"error", "loss", "rmse", "mae", "mse"}
+DECIMAL_COMMA = re.compile(r"[+-]?[\d., ]+%?")
 SEED_COLUMN = re.compile(r"(?:(?:seed|run|fold|trial|rep|repetition|split)[ _.-]?)?\d+", re.I)
 
 
@@ -44,7 +45,7 @@ class Columns(NamedTuple):
 
 
 def read_scores(
-    path: str | Path, columns: Columns | None = None, *, higher_is_better: bool = True
+    path: str | Path, columns: Columns | None = None, *, higher_is_better: bool | None = None
 ) -> ScoreTable:
     """Read a score table from ``.csv``, ``.tsv`` (also ``.gz``) or ``.parquet``.
 
@@ -60,7 +61,7 @@ def from_frame(
     frame: pd.DataFrame,
     columns: Columns | None = None,
     *,
-    higher_is_better: bool = True,
+    higher_is_better: bool | None = None,
     name: str = "scores",
 ) -> ScoreTable:
     """Arrange a data frame, long or wide, as a table.
@@ -68,7 +69,7 @@ def from_frame(
     Args:
         frame: the scores; empty cells are missing scores.
         columns: names of columns that cannot be told from common names.
-        higher_is_better: False for losses.
+        higher_is_better: False for losses; None goes by the name of the column of scores.
         name: what the table is called in reports and errors.
 
     Raises:
@@ -95,11 +96,13 @@ def from_frame(
                 f"Row {long.index[blank.to_numpy()][0] + 1} of {name} names no {role}; fill it in "
                 "or remove the row."
             )
-    if higher_is_better and metric.lower() in LOSSES:
-        notes.append(
-            f"The scores are called {metric!r}, but larger counts as better; if they are losses, "
-            "add --lower-is-better."
-        )
+    if higher_is_better is None:
+        higher_is_better = metric.lower() not in LOSSES
+        if not higher_is_better:
+            notes.append(
+                f"The scores are called {metric!r}, so lower counts as better; if it does not, add "
+                "--higher-is-better."
+            )
     table = from_columns(
         long["method"].to_numpy(dtype=object),
         long["environment"].to_numpy(dtype=object),
@@ -225,6 +228,10 @@ def _numbers(column: pd.Series, name: str) -> np.ndarray:
         if text.lower() not in ("", "nan", "na", "n/a", "none", "null", "-"):
             raise UsageError(
                 f"The score {text!r} in row {column.index[row] + 1} of {name} is not a number; "
-                "correct it or leave the cell empty."
+                + (
+                    "write it with a decimal point and without a unit."
+                    if DECIMAL_COMMA.fullmatch(text)
+                    else "correct it or leave the cell empty."
+                )
             )
     return values

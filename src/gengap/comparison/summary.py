@@ -26,6 +26,10 @@ from gengap.statistics.stability import Stability, stability
 THRESHOLDS = 101
 # Kemeny's order and a thousand resamples of every rule are for tables a person can read.
 MOST_RANKED = 200
+ADJUSTED = (
+    "Means of methods with missing cells are adjusted for the environments they lack, taking the "
+    "effects of method and environment to add up; they have no limits."
+)
 
 
 def summarise(
@@ -45,10 +49,10 @@ def summarise(
         table: the scores.
         level: of intervals, and 1 minus the chance of any false verdict.
         baseline: compare every other method with this one; None compares all pairs.
-        margin: differences up to this size do not matter; 0.01 for scores between 0 and 1, else
-            none is assumed.
-        target: the score beyond which more does not count, for the optimality gap; 1 for scores
-            between 0 and 1, else none is assumed.
+        margin: differences up to this size do not matter; 0.01 for scores between 0 and 1 whose
+            largest is at least 0.1, else none is assumed.
+        target: the score beyond which more does not count, for the optimality gap; 1 for such
+            scores, else none is assumed.
         replicates: bootstrap resamples.
         seed: of everything random; the same seed gives the same digits.
         command: what the user typed, for the report.
@@ -72,11 +76,18 @@ def summarise(
         raise UsageError(f"The margin is {margin}; give the largest difference that is none, > 0.")
     if replicates < 100:
         raise UsageError(f"{replicates} bootstrap replicates are too few; give at least 100.")
-    if table.fraction:
+    if table.fraction and float(np.nanmax(table.scores)) >= 0.1:
         margin = 0.01 if margin is None else margin
         target = (1.0 if table.higher_is_better else 0.0) if target is None else target
-    pairs = pair_rows(table, pairs_of(table, baseline), level=level, margin=margin, seed=seed)
     steadiness = _stability(table, level, seed)
+    pairs = pair_rows(
+        table,
+        pairs_of(table, baseline),
+        _leader(table, steadiness),
+        level=level,
+        margin=margin,
+        seed=seed,
+    )
     ranks = _ranks(table, level)
     methods = _method_rows(table, steadiness, ranks, level, target, replicates, seed)
     summary: dict[str, Any] = {
@@ -153,15 +164,33 @@ def _method_rows(
                 "optimality_gap_high": gap.high,
             }
         if steadiness is not None:
+            if (table.runs[m] == 0).any():
+                row |= _adjusted(table, float(steadiness.rankings["mean"].scores[m]))
             row |= {
                 "rank": float(steadiness.rankings["mean"].ranks[m]),
                 "rank_low": float(steadiness.rank_low["mean"][m]),
                 "rank_high": float(steadiness.rank_high["mean"][m]),
                 "win_share": float(steadiness.win_share["mean"][m]),
             }
+            if table.runs.max() == 1 and len(table.environments) == 1:
+                # One draw of one run is that run: resamples say nothing.
+                row |= {"rank_low": None, "rank_high": None, "win_share": None}
         rows.append(row)
     sign = -1 if table.higher_is_better else 1
     return sorted(rows, key=lambda row: (row.get("rank", 0), sign * row["mean"]))
+
+
+def _leader(table: ScoreTable, steadiness: Stability | None) -> int:
+    if steadiness is not None:
+        return steadiness.rankings["mean"].order[0]
+    return int(np.nanargmax(np.nanmean(table.means, axis=1)))
+
+
+def _adjusted(table: ScoreTable, effect: float) -> Row:
+    """The mean that an additive fit of method and environment gives; it has no limits."""
+    mean = effect if table.higher_is_better else -effect
+    without = {f"{name}_{end}": None for name in ("mean", "like_these") for end in ("low", "high")}
+    return {"mean": mean, "like_these": mean, **without, "note": ADJUSTED}
 
 
 def _aggregates(
