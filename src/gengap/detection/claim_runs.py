@@ -29,6 +29,8 @@ from torch import nn
 
 from gengap.detection.cases import missing, wrong_task
 from gengap.detectors.base import Outputs
+from gengap.environments.readers import read_idx
+from gengap.environments.suites.fashion import DEBIAN_PATH
 from gengap.environments.suites.images import corrupt, rotate
 from gengap.errors import UsageError
 from gengap.features import outputs_of
@@ -39,6 +41,7 @@ KNOWN, SPARE, NEW, OTHER = "known", "spare", "new classes", "other data"
 SHIFTS = ("rotated", "noise", "contrast")
 DEGREES = 15
 HELD_OUT = 3
+CLOTHES = 12_000
 BATCH = 64
 Build = Callable[[Sequence[int], int], nn.Module]
 
@@ -84,26 +87,26 @@ class Scored:
     right: dict[str, np.ndarray]
 
 
-def load_images(name: Literal["digits", "clothes"]) -> Images:
+def load_images(name: Literal["digits", "clothes"], path: str = DEBIAN_PATH) -> Images:
     """All 1,797 digits at 8 x 8 pixels, or the first 12,000 clothes at 28 x 28.
 
+    Args:
+        name: what to classify; the other is elsewhere, brought to the same size.
+        path: folder of Fashion-MNIST's training files, compressed (``.gz``).
+
     Raises:
-        UsageError: Fashion-MNIST is not installed.
+        UsageError: Fashion-MNIST is not in the folder.
     """
     from sklearn.datasets import load_digits
 
-    from gengap.environments.readers import read_idx
-    from gengap.environments.suites.fashion import DEBIAN_PATH
-
     digits = load_digits()
     small = (digits.images / 16).astype(np.float32)
-    large = read_idx(f"{DEBIAN_PATH}/train-images-idx3-ubyte.gz")[:12_000].astype(np.float32) / 255
+    large = read_idx(f"{path}/train-images-idx3-ubyte.gz")[:CLOTHES].astype(np.float32) / 255
     if name == "digits":
         padded = np.pad(large, ((0, 0), (2, 2), (2, 2)))
         return Images(small, digits.target, padded.reshape(-1, 8, 4, 8, 4).mean((2, 4)))
-    labels = read_idx(f"{DEBIAN_PATH}/train-labels-idx1-ubyte.gz")[:12_000].astype(np.int64)
-    upsampled = ndimage.zoom(small, (1, 3.5, 3.5), order=1)
-    return Images(large, labels, upsampled)
+    labels = read_idx(f"{path}/train-labels-idx1-ubyte.gz")[:CLOTHES].astype(np.int64)
+    return Images(large, labels, ndimage.zoom(small, (1, 3.5, 3.5), order=1))
 
 
 def make_problem(images: Images, seed: int, train: int = 2000, each: int = 1000) -> Problem:
