@@ -164,12 +164,13 @@ def _save(summary: dict[str, Any], folder: Path) -> Path:
 
 def _print(summary: dict[str, Any], quiet: bool) -> None:
     from gengap.report.comparison import console_table
+    from gengap.report.text import clean
 
     console = Console()
-    console.print(escape(summary["answer"]))
+    console.print(escape(clean(summary["answer"])))
     if quiet:
         return
     console.print()
     console.print(console_table(summary))
     for sentence in summary["findings"]:
-        console.print(f"[dim]-[/] {escape(sentence)}")
+        console.print(f"[dim]-[/] {escape(clean(sentence))}")

@@ -9,7 +9,8 @@ from comparison_builders import METHODS, bare, scores, small, table, without_num
 from rich.console import Console
 
 from gengap.comparison.summary import summarise
-from gengap.report.comparison import console_table
+from gengap.report.comparison import console_table, tables
+from gengap.report.comparison.reading import digits
 
 
 def printed(summary, width=80):
@@ -63,3 +64,22 @@ def test_markup_in_names_is_printed_as_it_is():
 def test_more_methods_than_fit_are_counted():
     summary = summarise(table(scores(45, 3, 1), [f"m{k}" for k in range(45)]), replicates=100)
     assert "5 more methods in the report" in " ".join(" ".join(printed(summary)).split())
+
+
+def test_a_share_of_wins_reads_as_on_the_page():
+    summary = small()
+    for row, share in zip(summary["methods"], (0.997, 0.002, 0.001, 0.0), strict=True):
+        row["win_share"] = share
+    shown = [next(w for w in line.split() if "%" in w) for line in printed(summary)[2:6]]
+    made = tables.methods_table(summary, digits(summary))
+    at = [head.label for head in made.columns].index("P(best)")
+    assert shown == [row[at].text for row in made.rows] == [">99%", "<1%", "<1%", "0%"]
+
+
+def test_a_name_with_control_characters_keeps_to_its_line():
+    names = ("two\nlines", "escape\x1b[31m", "tab\tbed", "return\r")
+    lines = printed(summarise(table(scores(), names), replicates=100))
+    for line, name in zip(
+        lines[2:6], ("return", "tab bed", "escape [31m", "two lines"), strict=True
+    ):
+        assert line.startswith(f"{name} ")

@@ -111,6 +111,35 @@ def test_bars_join_exactly_the_groups_that_are_not_told_apart():
     np.testing.assert_allclose(bars, expected, atol=0.1)
 
 
+def test_bars_that_go_on_past_the_last_method_drawn_end_in_arrows():
+    summary = small()
+    names = [f"m{k}" for k in range(40)]
+    groups = [names[:3], names[10:30], names[20:26], names[30:]]
+    summary["ranks"] |= {
+        "methods": names,
+        "average_ranks": [1.0 + k for k in range(40)],
+        "groups": groups,
+    }
+    drawing = parsed(figures(summary)["critical-difference"])
+    left, right = numbers_of(marks(drawing, "line", "edge")[0], "x1", "x2")
+    unit = (right - left) / 23
+    bars = sorted(numbers_of(bar, "x1", "x2") for bar in marks(drawing, "line", "group"))
+    expected = [[1, 3], [11, 24], [21, 24]]
+    np.testing.assert_allclose(
+        bars,
+        [[left + unit * (a - 1) - 4, left + unit * (b - 1) + 4] for a, b in expected],
+        atol=0.1,
+    )
+    tips = [max(x for x, _ in points(arrow)) for arrow in marks(drawing, "path", "arrow")]
+    assert len(tips) == 2
+    assert min(tips) > right
+    said = [mark.text for mark in drawing.iter(SVG + "text")]
+    assert "first 24 of 40 methods; arrows: the bar goes on" in said
+    assert "first 24 of 40 methods" in drawing.find(SVG + "desc").text
+    whole = parsed(figures(small())["critical-difference"])
+    assert not marks(whole, "path", "arrow")
+
+
 def test_a_yardstick_longer_than_the_axis_is_said_in_words():
     summary = small()
     summary["ranks"]["critical_difference"] = 3.5

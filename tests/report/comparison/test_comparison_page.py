@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from comparison_builders import bare, scores, small, table, without_numbers
+from comparison_builders import METHODS, bare, scores, small, table, without_numbers
 
 from gengap.comparison.summary import summarise
 from gengap.errors import UsageError
@@ -146,6 +146,48 @@ def test_where_cells_are_missing_the_order_is_explained():
     text = render_html(summarise(table(values), replicates=100))
     assert "which allows for missing cells" in text
     assert "which allows for missing cells" not in render_html(small())
+
+
+@pytest.mark.parametrize("render", [render_html, render_markdown])
+def test_what_verdicts_and_limits_rest_on_is_said(render):
+    def said(summary):
+        return Page(render(summary)).text
+
+    values = scores()
+    plain = said(summarise(table(values), replicates=100, margin=0.01))
+    assert "exclude 0 exactly where the verdict names a winner" in plain
+    assert "taken together hold less often than 95%" in plain
+    assert "put the difference within ±0.01" in plain
+    assert "each heading says for which environments" in plain
+    unbounded = summarise(table(100 * values), replicates=100)
+    assert unbounded["comparison"]["margin"] is None
+    assert "one-sided" not in said(unbounded)
+    alone = said(summarise(table(values[:2], METHODS[:2]), replicates=100))
+    assert "taken together" not in alone
+
+
+@pytest.mark.parametrize("render", [render_html, render_markdown])
+def test_names_with_control_characters_keep_to_their_line(render):
+    names = ("two\nlines", "escape\x1b[31m", "tab\tbed", "last\r\n- one")
+    summary = summarise(table(scores(), names), replicates=100)
+    text = render(summary)
+    assert not re.search("[\x00-\x08\x0b-\x1f]", text)
+    assert "two lines" in text
+    assert "last - one" in text
+    if render is render_markdown:
+        lines = text[text.index("\n- ") : text.index("## Methods")].strip().splitlines()
+        assert len(lines) == len(summary["findings"])
+        assert all(line.startswith("- ") for line in lines)
+
+
+def test_a_diagram_that_leaves_methods_out_says_so_beside_it():
+    names = [f"m{k}" for k in range(40)]
+    text = render_html(summarise(table(scores(40, 6, 1), names), replicates=100))
+    for heading in ("Average ranks", "Probability of improvement", "Rankings by rule"):
+        section = text[text.index(f"<h2>{heading}</h2>") :]
+        section = section[: section.index("</section>")]
+        assert "The first 24 of 40 methods are drawn." in section, heading
+    assert "are drawn." not in render_html(small())
 
 
 @pytest.mark.parametrize("render", [render_html, render_markdown])

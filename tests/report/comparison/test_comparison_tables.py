@@ -112,3 +112,53 @@ def test_numbers_that_are_missing_are_said_to_be():
     assert {cell.text for cell in column(first, "Difference")} == {"n/a"}
     assert {cell.text for cell in column(rest, "p")} == {"n/a"}
     assert {row[1].text for row in tables.environments_table(summary, number).rows} == {"n/a"}
+
+
+def test_each_heading_says_for_which_environments_its_limits_are():
+    notes = {c.label: [] for c in tables.methods_table(small(), digits(small())).columns}
+    for head in tables.methods_table(small(), digits(small())).columns:
+        notes[head.label].append(head.note)
+    assert notes["Mean"] == ["these environments", "environments like these"]
+    assert notes["P(best)"] == ["and ranks; all redrawn"]
+    assert notes["Against the leader"] == ["difference; environments like these; Holm's level"]
+    few = summarise(table(scores(3, 2, 4), METHODS[:3]), replicates=100)
+    assert {row["unit"] for row in few["pairs"]} == {"seed"}
+    heads = {c.label: c.note for c in tables.methods_table(few, digits(few)).columns}
+    assert heads["Against the leader"] == "difference; these environments; Holm's level"
+
+
+def test_equivalence_is_shown_as_it_was_judged():
+    values = scores() - 0.02 * np.arange(4)[:, None, None]
+    summary = summarise(table(values), replicates=100, margin=0.01)
+    own = {row["first"]: row for row in summary["pairs"] if row["second"] == "small"}
+    own |= {row["second"]: row for row in summary["pairs"] if row["first"] == "small"}
+    summary["methods"].sort(key=lambda row: row["method"] != "small")
+    first, _ = tables.pairs_tables(summary, digits(summary))
+    for row, cell in zip(first.rows, column(first, "Equivalence"), strict=True):
+        pair = own[row[0].text]
+        assert pair["equivalence_adjusted_p"] > pair["equivalence_p"]
+        assert cell.sort == pair["equivalence_adjusted_p"]
+
+
+def test_long_names_are_cut_alike_in_every_table():
+    names = [f"{name} " + 30 * "long " + "end" for name in METHODS]
+    places = tuple(f"{k} {names[0]}" for k in range(8))
+    summary = summarise(table(scores(), names, environments=places), replicates=100)
+    number = digits(summary)
+    first, rest = tables.pairs_tables(summary, number)
+    cells = tables.environments_table(summary, number)
+    methods = {row[0].text for row in tables.methods_table(summary, number).rows}
+    assert len(methods) == 4
+    assert {len(name) for name in methods} == {60}
+    assert {row[0].text for row in tables.rankings_table(summary).rows} == methods
+    assert {head.label for head in cells.columns[1:]} == methods
+    assert {len(row[0].text) for row in cells.rows} == {60}
+    assert {row[0].text for row in (*first.rows, *rest.rows)} <= methods
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [(None, "n/a"), (0, "0%"), (0.004, "<1%"), (0.126, "13%"), (0.996, ">99%"), (1, "100%")],
+)
+def test_shares_are_nothing_or_everything_only_where_they_are(share, text):
+    assert tables.percent(share) == text

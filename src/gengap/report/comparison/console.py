@@ -18,11 +18,11 @@ from gengap.report.comparison.reading import (
     read,
     reference,
 )
-from gengap.report.comparison.tables import verdict
+from gengap.report.comparison.tables import percent, verdict
 from gengap.report.console import LINE, NARROWEST_NAME
 from gengap.report.text import shorten
 
-MOST_ROWS = 40
+MOST_ROWS, LONGEST_NAME = 40, 40
 HEADINGS = ("mean", "IQM", "rank", "P(best)", "")
 DISPENSABLE = (1, 2)
 
@@ -74,11 +74,11 @@ def _rows(summary: Summary, number: Numbers) -> list[list[str]]:
         rank, share = row.get("average_rank"), row.get("win_share")
         rows.append(
             [
-                shorten(name, 40),
+                shorten(name, LONGEST_NAME),
                 f"{number(row['mean'])} ({limits})" if limits else number(row["mean"]),
                 number(row["interquartile_mean"]),
                 "" if rank is None else f"{rank:.1f}",
-                "" if share is None else f"{100 * share:.0f}%",
+                "" if share is None else percent(share),
                 says,
             ]
         )

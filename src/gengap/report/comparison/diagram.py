@@ -47,22 +47,29 @@ def critical_difference_diagram(summary: Summary) -> Drawing | None:
     if ranks is None:
         return None
     names = ranks["methods"][:MOST_DRAWN]
-    places = dict(zip(names, ranks["average_ranks"], strict=False))
+    every = dict(zip(ranks["methods"], ranks["average_ranks"], strict=True))
+    places = {name: every[name] for name in names}
     gutter = label_width(names) + 66
     scale = Scale(gutter, WIDTH - gutter, max(len(names), *places.values()))
-    bars, levels = _bars(scale, [[places[n] for n in g if n in places] for g in ranks["groups"]])
+    groups = [group for group in ranks["groups"] if not places.keys().isdisjoint(group)]
+    bars, levels = _bars(scale, [[every[name] for name in group] for group in groups])
     top = AXIS_AT + 24 + BAR_STEP * levels
     half = (len(names) + 1) // 2
     marks = [*_axis(scale), *_yardstick(scale, ranks["critical_difference"])]
     for side, column in ((-1, names[:half]), (1, names[half:][::-1])):
         for row, name in enumerate(column):
             marks += _leader(scale, places[name], top + LEADER_STEP * row, side, label(name))
+    bottom = top + LEADER_STEP * half - 8
+    if len(names) < len(every):
+        says = f"first {len(names)} of {len(every)} methods; arrows: the bar goes on"
+        marks.append(words("soft middle", WIDTH / 2, bottom + 14, says))
+        bottom += 22
     return Drawing(
         "critical-difference",
         "Critical-difference diagram",
         _described(ranks, places),
         WIDTH,
-        top + LEADER_STEP * half - 8,
+        bottom,
         [*marks, *bars],
     )
 
@@ -108,12 +115,17 @@ def _bars(scale: Scale, groups: Sequence[Sequence[float]]) -> tuple[list[Markup]
     ends: list[float] = []
     marks = []
     for group in sorted((group for group in groups if len(group) > 1), key=min):
-        first, last = scale.at(min(group)) - OVERHANG, scale.at(max(group)) + OVERHANG
+        goes_on = max(group) > scale.last
+        first = scale.at(min(group)) - OVERHANG
+        last = scale.at(min(max(group), scale.last)) + OVERHANG
         free = [level for level, end in enumerate(ends) if first > end + 8]
         level = free[0] if free else len(ends)
         ends[level : level + 1] = [last]
         y = AXIS_AT + 12 + BAR_STEP * level
         marks.append(line("group", first, y, last, y))
+        if goes_on:
+            tip = [(last, y - 5), (last + 10, y), (last, y + 5)]
+            marks.append(path("arrow", tip, closed=True))
     return marks, len(ends)
 
 
@@ -122,5 +134,7 @@ def _described(ranks: Row, places: dict[str, float]) -> str:
     groups = "; ".join(
         ", ".join(label(name) for name in group) for group in ranks["groups"] if len(group) > 1
     )
-    text = f"Average ranks, 1 the best: {told}."
+    shown = f" of the first {len(places)} of {len(ranks['methods'])} methods"
+    whose = shown if len(places) < len(ranks["methods"]) else ""
+    text = f"Average ranks{whose}, 1 the best: {told}."
     return f"{text} Not told apart: {groups}." if groups else f"{text} All are told apart."

@@ -45,6 +45,43 @@ def provenance(summary: Summary) -> list[tuple[str, str, bool]]:
     return [line for line in lines if line[1] not in ("", MISSING)]
 
 
+def methods_sentences(summary: Summary, where: str) -> str:
+    """Say what the limits in the table of methods are, which stand ``where``."""
+    level = f"{100 * summary['comparison']['level']:.3g}%"
+    return (
+        f"{where} {level} limits, and each heading says for which environments. Those of ranks are "
+        "percentiles over resamples of environments and runs; those of differences are at the "
+        "level at which Holm's procedure judged the pair."
+    )
+
+
+def pairs_sentences(summary: Summary) -> str:
+    """Say what the verdicts on pairs rest on."""
+    about = summary["comparison"]
+    says = (
+        '"Better" and "worse" rest on p, adjusted by Holm\'s procedure. The limits of a difference '
+        "are drawn at the level at which that procedure judged the pair: they exclude 0 exactly "
+        "where the verdict names a winner"
+    )
+    if len(summary["pairs"]) > 1:
+        level = f"{100 * about['level']:.3g}%"
+        says += f", and all of them taken together hold less often than {level}"
+    says += "."
+    if any(row.get("equivalence_adjusted_p") is not None for row in summary["pairs"]):
+        says += (
+            ' "Equivalent" stands where no winner is named and two one-sided tests, adjusted by '
+            "Holm's procedure among themselves, put the difference within "
+            f"±{_given(about['margin'])}."
+        )
+    return f"{says} The other columns are further views of the same differences."
+
+
+def drawn(summary: Summary) -> str:
+    """Say how many methods a diagram shows; empty where it shows all."""
+    methods = len(summary["methods"])
+    return f"The first {MOST_DRAWN} of {methods} methods are drawn." if methods > MOST_DRAWN else ""
+
+
 def ranks_sentence(summary: Summary) -> str:
     """Say what Friedman's test found; empty where methods could not be ranked."""
     ranks = summary.get("ranks")

@@ -12,7 +12,7 @@ def terms(summary: Summary) -> list[tuple[str, str]]:
     chance = f"{100 * (1 - about['level']):.3g}%"
     found = [
         (
-            "mean, here",
+            "mean, these environments",
             "The mean over environments of each one's mean over runs. The limits allow for the "
             "noise of training only: where the mean of many more runs in just these would lie.",
         ),
@@ -36,7 +36,8 @@ def terms(summary: Summary) -> list[tuple[str, str]]:
             "From a t-test over environments, or over runs where a pair shares fewer than three "
             "environments, adjusted by Holm's procedure for the number of pairs, so that the "
             f"chance of any false verdict at all is at most {chance}. The limits of a difference "
-            "are those at which it was judged.",
+            "are at the level at which that procedure judged it: they exclude 0 exactly where the "
+            "verdict names a winner.",
         ),
         (
             "P(improvement)",
@@ -78,12 +79,14 @@ def _side_tests(summary: Summary) -> list[tuple[str, str]]:
             "for the number of pairs; they stand beside the verdict, which does not use them.",
         ),
     ]
-    if any("equivalence_p" in row for row in pairs):
+    if any("equivalence_adjusted_p" in row for row in pairs):
         found.append(
             (
                 "equivalence",
-                f"p-value of two one-sided t-tests that the difference is within ±{within}; small "
-                "values show that two methods are the same for practical purposes.",
+                f"p-value of two one-sided t-tests that the difference is within ±{within}, "
+                "adjusted by Holm's procedure for the pairs so tested; small values show that two "
+                "methods are the same for practical purposes. Two can be told apart and be "
+                "equivalent: the verdict then names the better.",
             )
         )
     return found

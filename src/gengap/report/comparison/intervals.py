@@ -30,7 +30,7 @@ def intervals_figure(summary: Summary, number: Numbers) -> Figure:
     """The mean of each method, with limits here and for environments like these."""
     rows = [
         FigureRow(
-            row["method"],
+            label(row["method"]),
             number(row["mean"]),
             interval_marks(
                 row["mean"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from gengap.comparison.verdict import Numbers
 from gengap.report.comparison.reading import (
@@ -18,6 +18,7 @@ from gengap.report.tables import Cell, Column, Maker, Table, make_table
 from gengap.report.text import shorten
 
 MISSING = "n/a"
+LONGEST_NAME = 60
 # Pairs and cells beyond these are left to compare.json, to keep the page under 1 MB.
 MOST_PAIRS, MOST_SCORES = 300, 3_000
 
@@ -27,8 +28,8 @@ def methods_table(summary: Summary, number: Numbers) -> Table:
     base, found = reference(summary), against_reference(summary)
     rows = summary["methods"]
     makers: list[Maker] = [
-        (Column("Method", numeric=False), lambda row: Cell(shorten(row["method"], 80))),
-        (Column("Mean", "here"), lambda row: _estimate(number, row, "mean", "cost")),
+        (Column("Method", numeric=False), _name_maker("method")),
+        (Column("Mean", "these environments"), lambda row: _estimate(number, row, "mean", "cost")),
         (
             Column("Mean", "environments like these"),
             lambda row: Cell(
@@ -36,25 +37,25 @@ def methods_table(summary: Summary, number: Numbers) -> Table:
             ),
         ),
         (
-            Column("Interquartile mean"),
+            Column("Interquartile mean", "these environments"),
             lambda row: _estimate(number, row, "interquartile_mean"),
         ),
     ]
     if any("optimality_gap" in row for row in rows):
         makers.append(
             (
-                Column("Optimality gap", "less is better"),
+                Column("Optimality gap", "less is better; these environments"),
                 lambda row: _estimate(number, row, "optimality_gap"),
             )
         )
     if any(row.get("average_rank") is not None for row in rows):
         makers.append((Column("Average rank"), lambda row: Cell(_fixed(row["average_rank"]))))
     if any(row.get("win_share") is not None for row in rows):
-        makers.append((Column("P(best)"), _win_cell))
+        makers.append((Column("P(best)", "and ranks; all redrawn"), _win_cell))
     kind = "baseline" if summary["comparison"]["baseline"] else "leader"
     makers += [
         (
-            Column(f"Against the {kind}", "difference"),
+            Column(f"Against the {kind}", f"difference; {_scope(found.values())}"),
             lambda row: _difference_cell(number, found.get(row["method"])),
         ),
         (
@@ -104,9 +105,7 @@ def rankings_table(summary: Summary) -> Table | None:
         return None
     shares = (summary.get("stability") or {}).get("win_share", {})
     index = {name: k for k, name in enumerate(summary["comparison"]["methods"])}
-    makers: list[Maker] = [
-        (Column("Method", numeric=False), lambda row: Cell(shorten(row["method"], 80)))
-    ]
+    makers: list[Maker] = [(Column("Method", numeric=False), _name_maker("method"))]
     for ranking in summary["rankings"]:
         places = dict(zip(ranking["methods"], ranking["ranks"], strict=True))
         share = shares.get(ranking["rule"])
@@ -117,12 +116,10 @@ def rankings_table(summary: Summary) -> Table | None:
 def environments_table(summary: Summary, number: Numbers) -> Table:
     """One row per environment and a column per method, best mean first; the best marked."""
     index = {name: k for k, name in enumerate(summary["comparison"]["methods"])}
-    makers: list[Maker] = [
-        (Column("Environment", numeric=False), lambda row: Cell(shorten(row["environment"], 80)))
-    ]
+    makers: list[Maker] = [(Column("Environment", numeric=False), _name_maker("environment"))]
     for method in summary["methods"]:
         name = method["method"]
-        head = Column(shorten(name, 40), named=True)
+        head = Column(shorten(name, LONGEST_NAME), named=True)
         makers.append((head, _score_maker(number, name, index[name])))
     return make_table("Environments", shown_environments(summary), makers)
 
@@ -132,6 +129,13 @@ def shown_environments(summary: Summary) -> list[Row]:
     most = max(1, MOST_SCORES // len(summary["methods"]))
     rows: list[Row] = summary["environments"][:most]
     return rows
+
+
+def percent(share: float | None) -> str:
+    """Print a share: ``12%``; never ``0%`` or ``100%`` unless it is just that."""
+    if share is None:
+        return MISSING
+    return "<1%" if 0 < share < 0.005 else ">99%" if 0.995 <= share < 1 else f"{100 * share:.0f}%"
 
 
 def _pairs(
@@ -154,20 +158,28 @@ def _pairs(
         (Column("p", "Holm"), lambda row: Cell(p_text(row["adjusted_p"]), sort=row["adjusted_p"])),
         (Column(f"The {first} is", numeric=False), _verdict_cell),
         (
-            Column("P(improvement)"),
+            Column("P(improvement)", "these environments"),
             lambda row: Cell(_fixed(row["improvement"]), _limits(row, "improvement")),
         ),
     ]
     if any("probability_first_better" in row for row in rows):
         makers.append((Column("Bayes", "better / equal / worse"), _bayes_cell))
-    for label, key in (
-        ("Sign flips", "sign_flip_p"),
-        ("Signed ranks", "signed_rank_p"),
-        ("Equivalence", "equivalence_p"),
+    for label, note, key in (
+        ("Sign flips", "p", "sign_flip_p"),
+        ("Signed ranks", "p", "signed_rank_p"),
+        ("Equivalence", "p, Holm", "equivalence_adjusted_p"),
     ):
         if any(row.get(key) is not None for row in rows):
-            makers.append((Column(label, "p"), _p_maker(key)))
+            makers.append((Column(label, note), _p_maker(key)))
     return make_table(caption, list(rows), makers)
+
+
+def _scope(pairs: Iterable[Row]) -> str:
+    """For which environments limits of differences are, and at which level."""
+    units = {pair["unit"] for pair in pairs} - {"none"}
+    if units == {"environment"}:
+        return "environments like these; Holm's level"
+    return "these environments; Holm's level" if units == {"seed"} else "Holm's level"
 
 
 def _verdict_cell(pair: Row | None, itself: bool = False) -> Cell:
@@ -182,7 +194,7 @@ def _difference_cell(number: Numbers, pair: Row | None) -> Cell:
 
 
 def _name_maker(key: str) -> Callable[[Row], Cell]:
-    return lambda row: Cell(shorten(row[key], 60))
+    return lambda row: Cell(shorten(row[key], LONGEST_NAME))
 
 
 def _p_maker(key: str) -> Callable[[Row], Cell]:
@@ -196,7 +208,7 @@ def _rank_maker(
 
     def make(row: Row) -> Cell:
         name = row["method"]
-        won = _percent(share[index[name]]) if share else ""
+        won = percent(share[index[name]]) if share else ""
         return Cell(f"{places[name]:g}", won, "best" if places[name] == first else "")
 
     return make
@@ -217,7 +229,7 @@ def _win_cell(row: Row) -> Cell:
         ranks = f"rank {low:g}"
     else:
         ranks = f"rank {round(low, 1):g} to {round(high, 1):g}"
-    return Cell(_percent(row.get("win_share")), ranks, sort=row.get("win_share"))
+    return Cell(percent(row.get("win_share")), ranks, sort=row.get("win_share"))
 
 
 def _bayes_cell(row: Row) -> Cell:
@@ -239,9 +251,3 @@ def _limits(row: Row, name: str) -> str:
 
 def _fixed(value: float | None) -> str:
     return MISSING if value is None else f"{value:.2f}"
-
-
-def _percent(share: float | None) -> str:
-    if share is None:
-        return MISSING
-    return "<1%" if 0 < share < 0.005 else ">99%" if 0.995 <= share < 1 else f"{100 * share:.0f}%"
