@@ -13,6 +13,7 @@ from sklearn.metrics import roc_auc_score
 from gengap.detection import Evaluation, evaluate
 from gengap.detection.models import resolved_model, train
 from gengap.detection.report import render_html
+from gengap.detection.wording import points
 from gengap.environments.preparation import encode
 from gengap.environments.suites import load_suite
 from gengap.errors import UsageError
@@ -60,7 +61,29 @@ def test_auroc_agrees_with_scikit_learn_on_the_same_models() -> None:
 
 def test_a_placebo_has_no_strangers() -> None:
     found = evaluate(shifted(0.0, each=90), "linear", detectors=["knn"], seeds=1, steps=40)
-    assert found.detectors["knn"].unseen.estimate == pytest.approx(0.5, abs=0.08)
+    knn = found.detectors["knn"]
+    assert knn.unseen.estimate == pytest.approx(0.5, abs=0.08)
+    # One detector is no choice, and no cost leaves nothing to remove a share of.
+    assert "chosen on the" not in found.answer
+    assert not any(row.removed.defined for row in knn.rejecting)
+    page = render_html(found)
+    bought = page.split("<h2>What rejecting buys</h2>")[1].split("</table>")[0]
+    assert bought.count("n/a") == len(knn.rejecting)
+    assert "no limits" not in bought
+
+
+def test_the_area_for_another_environment_stays_between_0_and_1() -> None:
+    another = _evaluated().detectors["knn"].new_environment
+    assert 0 <= another.low < another.high == 1
+    assert "chosen on the other environments" in _evaluated().answer
+
+
+def test_nothing_has_no_sign() -> None:
+    assert points(-0.0001, "classification") == "0.0"
+    assert points(0.0, "classification") == "0.0"
+    assert points(-0.0, "regression") == "0"
+    assert points(-0.012, "classification") == "-1.2"
+    assert points(0.00001, "regression") == "+1e-05"
 
 
 def test_the_numbers_are_the_same_again_and_are_json() -> None:

@@ -34,7 +34,14 @@ def test_without_a_target_inputs_alone_are_compared() -> None:
     assert knn.auroc.low > 0.8
     assert knn.auroc.low <= knn.auroc.estimate <= knn.auroc.high
     assert found.hidden.estimate < 0.1
+    estimated, limit = (f"{100 * x:.0f}%" for x in (found.hidden.estimate, found.hidden.high))
+    assert f"An estimated {estimated} of the others look normal by their" in found.answer
+    assert f"(95% limit {limit})" in found.answer
     assert found.model == ""
+    assert found.held_out == 60
+    page = render_html(found)
+    assert "Give --target to use what needs a model, 1 in all: msp." in page
+    assert "80 beside 60 held-out normal examples" in page
 
 
 def test_with_a_target_a_model_is_trained() -> None:
@@ -54,6 +61,9 @@ def test_the_same_source_cannot_be_told_apart_and_looks_normal() -> None:
     assert found.hidden.estimate > 0.7
     assert found.hidden.high == 1.0
     assert len(found.suspects) > 0
+    # A limit of 100% says nothing, and points at no rows.
+    assert "look normal" not in found.answer
+    assert "look first" not in found.answer
 
 
 def test_too_few_for_a_threshold_is_said() -> None:
@@ -61,6 +71,9 @@ def test_too_few_for_a_threshold_is_said() -> None:
     found = separate(normal[:60].drop(columns="target"), other, detectors=["knn"], seeds=1)
     assert math.isnan(found.detectors["knn"].flagged)
     assert "Too few examples are held out" in found.answer
+    heads = render_html(found).split("<thead>")[1].split("</thead>")[0]
+    assert "FPR95" in heads
+    assert "flagged" not in heads
 
 
 def test_arrays_are_welcome() -> None:
@@ -76,6 +89,10 @@ def test_bad_input_is_told_in_a_sentence() -> None:
         separate(normal[:10], other)
     with pytest.raises(UsageError, match="have no column 'b'"):
         separate(normal.drop(columns="target"), other.drop(columns="b"), detectors=["knn"])
+    with pytest.raises(UsageError, match="have no column 'targt'; did you mean 'target'"):
+        separate(normal, other, "targt")
+    with pytest.raises(UsageError, match="beside target 'target'; add some"):
+        separate(normal[["target"]].assign(site=1), other, "target")
     with pytest.raises(UsageError, match="named for tables only"):
         separate(np.zeros((30, 2)), np.zeros((3, 2)), "y")
     with pytest.raises(UsageError, match="No detector applies"):

@@ -144,6 +144,27 @@ def test_damaged_and_missing_files_are_named(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("seed", -1), ("seed", 2**63), ("seed", 1.5), ("seed", "a"), ("seed", True), ("seed", None),
+        ("looks", -1), ("looks", 1.5), ("looks", "2"),
+        ("alarm_at", -1), ("alarm_at", 4), ("alarm_at", "no"),
+        ("stream", [1.0, math.nan, 2.0]), ("stream", [[1.0], [2.0]]), ("stream", ["a"]),
+        ("stream", []), ("peaks", {"": math.nan}), ("awake", {"": [1.0, math.nan, 0.0]}),
+        ("awake", {"": None}), ("false_alarms", 2), ("calibration", {}),
+    ],
+)  # fmt: skip
+def test_a_state_no_monitor_can_be_in_is_refused(tmp_path, key, value):
+    path = tmp_path / "m.json"
+    monitor = ShiftMonitor([1.0, 2.0])
+    monitor.update([1.0, 2.0, 3.0])
+    monitor.save(path)
+    path.write_text(json.dumps({**json.loads(path.read_text()), key: value}))
+    with pytest.raises(UsageError, match="not a whole monitor file"):
+        ShiftMonitor.load(path)
+
+
+@pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (([],), "no calibration scores"),

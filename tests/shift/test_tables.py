@@ -74,6 +74,43 @@ def test_columns_that_cannot_be_tested_are_listed(clinics):
     assert {column.name for column in found.columns} <= {"age", "dose", "ward", "patient_id"}
 
 
+def test_what_names_rows_in_either_table_is_left_out(clinics):
+    numbered = clinics.assign(code=np.arange(180), tag=[f"r{k}" for k in range(180)])
+    new = rows(60, 0.0, 12).assign(code=5, tag=["a", "b"] * 30)
+    found = compare_tables(numbered, new, drop=["clinic"])
+    assert set(found.left_out) == {"code", "tag"}
+    found = compare_tables(
+        clinics.assign(code=np.tile([3, 4], 90)), rows(60, 0.0, 12).assign(code=np.arange(60)),
+        drop=["clinic"],
+    )  # fmt: skip
+    assert found.left_out == ("code",)
+
+
+def test_infinite_values_are_found_in_their_own_table(clinics):
+    new = rows(60, 0.0, 12)
+    new.loc[6, "dose"] = np.inf
+    with pytest.raises(UsageError, match=r"^new\.csv has .* column 'dose', row 7 below the header"):
+        compare_tables(clinics, new, "clinic", names=("old.csv", "new.csv"))
+    with pytest.raises(UsageError, match=r"^The reference has .* 'dose', row 7 "):
+        compare_tables(new, clinics)
+
+
+def test_internal_columns_are_never_named():
+    constant = pd.DataFrame({"site": ["x"] * 30})
+    with pytest.raises(UsageError, match="No column can be tested") as error:
+        compare_tables(constant, constant)
+    assert "two tables" not in str(error.value)
+
+
+def test_a_single_environment_is_named_as_one(clinics):
+    answer = compare_tables(clinics[:60], rows(60, 7.0, 11), "clinic").answer
+    assert "differ from the training environment A (p" in answer
+
+
+def test_the_largest_seed_works(clinics):
+    assert 0 < compare_tables(clinics, rows(20, 0.0, 1), "clinic", seed=2**63 - 1).p_value <= 1
+
+
 def test_the_tables_are_left_alone(clinics):
     new = rows(20, 0.0, 12)
     before = clinics.copy(), new.copy()
@@ -90,6 +127,9 @@ def test_the_tables_are_left_alone(clinics):
         ({}, {}, "new table has no column 'clinic'"),
         ({}, {"environment": "clinic", "alpha": 2}, "alpha is 2"),
         ({"n": 5}, {"environment": "clinic"}, "The new table has 5 rows"),
+        ({"n": 0}, {"environment": "clinic"}, "The new table has 0 rows"),
+        ({}, {"environment": "clinic", "seed": -1}, "seed must be a whole number"),
+        ({}, {"environment": "clinic", "seed": 2**63}, "seed must be a whole number"),
     ],
 )
 def test_bad_input_is_named(clinics, change, options, said):
@@ -142,3 +182,10 @@ def test_unusable_input_ends_with_code_2(files):
     said = gengap_shift(*files, "--environment", "hospital", code=2)
     assert "no column 'hospital'" in said.output + said.stderr
     assert gengap_shift("training.csv", "none.csv", code=2)
+    said = gengap_shift(*files, "--drop", "clinic", "--seed", "-1", code=2)
+    assert "seed must be a whole number from 0" in " ".join(said.stderr.split())
+    frame = rows(60, 7.0, 13)
+    frame.loc[2, "age"] = np.inf
+    frame.to_csv("broken.csv", index=False)
+    said = gengap_shift("training.csv", "broken.csv", "--drop", "clinic", code=2)
+    assert "broken.csv has an infinite value in column 'age', row 3" in said.stderr

@@ -65,7 +65,7 @@ def detect(
     ] = None,
     drop: Annotated[str | None, typer.Option(help="Columns to leave out, comma-separated.")] = None,
     out: Annotated[
-        Path | None,
+        str | None,
         typer.Option(help="Report to write (report.html), with the numbers beside it as .json."),
     ] = None,
     as_json: Annotated[
@@ -86,12 +86,14 @@ def detect(
     Each environment is left out in turn, and each detector fitted on a model of the others. Without
     --target, --normal and --other are told apart by their inputs alone.
     """
+    if source is not None and not source.strip():
+        raise UsageError("The path of the data is empty; name a file or leave it out.")
     given = {
         "data": source, "target": target, "environment": environment, "suite": suite,
         "task": task, "drop": listed(drop), "seeds": seeds, "steps": steps,
     }  # fmt: skip
     talk = Console(stderr=True, quiet=quiet or as_json)
-    page = None if out is None else _page(out.expanduser())
+    page = None if out is None else _page(out)
     own: dict[str, Any] = {"detectors": listed(detectors), "seeds": seeds, "steps": steps}
     found: Evaluation | TwoSets
     if normal is None and other is None:
@@ -178,9 +180,12 @@ def _training(talk: Console) -> Iterator[Callable[[Progress], None]]:
             raise typer.Exit(INTERRUPTED) from None
 
 
-def _page(out: Path) -> Path:
+def _page(out: str) -> Path:
     """The report's path, its folder tried before anything is trained."""
-    page = out if out.suffix == ".html" else out / "report.html"
+    if not out.strip():
+        raise UsageError("--out is empty; name a file, e.g. report.html, or leave it out.")
+    path = Path(out).expanduser()
+    page = path if path.suffix == ".html" else path / "report.html"
     writable(page.parent)
     return page
 

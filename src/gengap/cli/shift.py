@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 SHOWN = 10
 
 
-@app.command(epilog="Exit codes: 0 done, 2 unusable input.")
+@app.command(epilog="Exit codes: 0 done, 2 unusable input, 130 stopped by Ctrl-C.")
 def shift(
     reference: Annotated[Path, typer.Argument(help="Training rows: a .csv or .parquet table.")],
     new: Annotated[Path, typer.Argument(help="New rows, with the same columns.")],
@@ -60,7 +60,10 @@ def shift(
     for table in tables:
         for sentence in table.attrs.get("gengap_notes", ()):
             Console(stderr=True).print(f"[yellow]note[/] {escape(sentence)}", soft_wrap=True)
-    found = compare_tables(*tables, environment, drop=listed(drop) or [], alpha=alpha, seed=seed)
+    found = compare_tables(
+        *tables, environment, drop=listed(drop) or [], alpha=alpha, seed=seed,
+        names=(str(reference), str(new)),
+    )  # fmt: skip
     if as_json:
         typer.echo(json.dumps(found.summary, indent=2))
         return

@@ -46,6 +46,7 @@ from gengap.statistics.intervals import Interval, check_level
 from gengap.study import Progress
 
 FEWEST = 3
+MOST_SEEDS = 1_000
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -126,9 +127,7 @@ def evaluate(
         UsageError: fewer than 3 environments, an unknown model or detector, or none that applies.
     """
     check_level(level)
-    for name, value in (("seeds", seeds), ("steps", steps), ("trials", trials)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise UsageError(f"{name} must be a whole number of at least 1, not {value!r}.")
+    check_counts(seeds=seeds, steps=steps, trials=trials)
     e = drop_small(environments)
     if len(e.names) < FEWEST:
         raise UsageError(
@@ -173,8 +172,19 @@ def evaluate(
     )
 
 
+def check_counts(**counts: int) -> None:
+    """Raise :class:`UsageError` unless each is a whole number from 1, seeds at most 1,000."""
+    for name, value in counts.items():
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise UsageError(f"{name} must be a whole number of at least 1, not {value!r}.")
+        if name == "seeds" and value > MOST_SEEDS:
+            raise UsageError(f"seeds must be at most {MOST_SEEDS:,}, not {value:,}; give fewer.")
+
+
 def wanted(names: Sequence[str] | None) -> dict[str, DetectorInfo]:
-    """Registry records of the detectors named; None is all."""
+    """Registry records of the detectors named; None is all, and an empty list an error."""
+    if names is not None and len(names) == 0:
+        raise UsageError("No detector is named; name one (see gengap detectors) or leave it out.")
     return registered() if names is None else {name: detector_info(name) for name in names}
 
 

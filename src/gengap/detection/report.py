@@ -11,13 +11,13 @@ from gengap.detection.rejecting import Rejection
 from gengap.detection.two_sets import TwoSets
 from gengap.detection.wording import (
     TWO_SETS_HEADER,
-    TWO_SETS_LEGEND,
     area,
     at_share,
     limits,
     points,
     sentences,
     share,
+    two_sets_legend,
     two_sets_rows,
 )
 from gengap.report.figures import Figure, FigureRow, axis_for, figure, interval_marks
@@ -43,10 +43,15 @@ THREE_WAYS = (
 def render_html(found: Evaluation | TwoSets, command: str = "") -> str:
     """The report as a complete HTML page; ``command`` is what the user typed."""
     content = _two_sets(found) if isinstance(found, TwoSets) else _evaluation(found)
+    model_less = _without_model(found)
     skipped = Table(
         "Detectors that do not apply",
         (Column("detector", numeric=False), Column("why", numeric=False)),
-        tuple((Cell(name), Cell(reason)) for name, reason in found.skipped.items()),
+        tuple(
+            (Cell(name), Cell(reason))
+            for name, reason in found.skipped.items()
+            if name not in model_less
+        ),
     )
     level = f"{100 * found.level:g}%"
     return render_page(
@@ -55,10 +60,18 @@ def render_html(found: Evaluation | TwoSets, command: str = "") -> str:
             **content,
             "sentences": sentences(found),
             "skipped": skipped,
+            "model_less": model_less,
             "command": command,
             "level": level,
         },
     )
+
+
+def _without_model(found: Evaluation | TwoSets) -> list[str]:
+    """Detectors that were skipped for want of a model alone."""
+    if found.model:
+        return []
+    return [name for name, reason in found.skipped.items() if "does not show" in reason]
 
 
 def _evaluation(found: Evaluation) -> dict[str, object]:
@@ -101,17 +114,17 @@ def _evaluation(found: Evaluation) -> dict[str, object]:
 
 
 def _two_sets(found: TwoSets) -> dict[str, object]:
-    columns = tuple(
-        Column(name or "limits", numeric=k > 0) for k, name in enumerate(TWO_SETS_HEADER)
-    )
-    rows = tuple(tuple(map(Cell, row)) for row in two_sets_rows(found))
+    texts = two_sets_rows(found)
+    told = [k for k in range(len(TWO_SETS_HEADER)) if any(row[k] != "n/a" for row in texts)]
+    columns = tuple(Column(TWO_SETS_HEADER[k] or "limits", numeric=k > 0) for k in told)
+    rows = tuple(tuple(Cell(row[k]) for k in told) for row in texts)
     areas = {name: one.auroc for name, one in found.detectors.items()}
     facts = f"{found.normal} normal examples, {found.other} others, {found.model or 'no model'}"
     return {
         "title": "Normal and other",
         "facts": f"{facts}, seeds: {found.seeds}",
         "figures": [_areas("sets", "Other against normal", areas)],
-        "tables": [("Separation", TWO_SETS_LEGEND, Table("Separation", columns, rows))],
+        "tables": [("Separation", two_sets_legend(found), Table("Separation", columns, rows))],
     }
 
 
@@ -202,7 +215,7 @@ def _rejected(row: Rejection, task: str) -> tuple[Cell, Cell]:
     removed = f"{share(row.removed.low)} to {share(row.removed.high)}"
     return (
         Cell(points(row.gain.estimate, task), gain if row.gain.defined else ""),
-        Cell(share(row.removed.estimate), removed if row.removed.defined else "no limits"),
+        Cell(share(row.removed.estimate), removed) if row.removed.defined else Cell("n/a"),
     )
 
 

@@ -25,9 +25,10 @@ from gengap.detection.models import Trained, resolved_model, train
 from gengap.detection.selection import candidates
 from gengap.detection.unit_tests import unit_tests
 from gengap.detectors.base import Outputs
+from gengap.environments.columns import FEATURES, recognise
 from gengap.environments.core import Environments
 from gengap.environments.preparation import encode, fit_preparation
-from gengap.errors import UsageError
+from gengap.errors import UsageError, suggest
 from gengap.files import json_values
 from gengap.forecasts.examples import NOBODY, Examples
 from gengap.forecasts.new_examples import joined
@@ -71,7 +72,7 @@ class TwoSets:
     """Detectors graded on two sets.
 
     Attributes:
-        normal, other: number of examples.
+        normal, other: number of examples; ``held_out`` normal ones are graded under each seed.
         model: what was trained, empty without a target.
         seeds: runs.
         level: confidence level.
@@ -83,6 +84,7 @@ class TwoSets:
 
     normal: int
     other: int
+    held_out: int
     model: str
     seeds: int
     level: float
@@ -131,11 +133,10 @@ def separate(
     Raises:
         UsageError: too few examples, features that differ, or no detector that applies.
     """
-    from gengap.detection.evaluation import wanted
+    from gengap.detection.evaluation import check_counts, wanted
 
     check_level(level)
-    if seeds < 1:
-        raise UsageError(f"seeds must be a whole number of at least 1, not {seeds!r}.")
+    check_counts(seeds=seeds, steps=steps)
     e = _normal(normal, target)
     X = joined(e.X, other)
     examples = Examples(e, encode(X), X)
@@ -157,6 +158,7 @@ def separate(
     return TwoSets(
         normal=len(e),
         other=len(X) - len(e),
+        held_out=int(examples.held(0).sum()),
         model="" if target is None else model if isinstance(model, str) else str(resolved),
         seeds=seeds,
         level=level,
@@ -178,6 +180,13 @@ def _normal(normal: np.ndarray | pd.DataFrame, target: str | np.ndarray | None) 
     if isinstance(target, str):
         if not isinstance(normal, pd.DataFrame):
             raise UsageError("A target is named for tables only; give arrays of labels instead.")
+        if target not in normal.columns:
+            raise UsageError(
+                f"The normal examples have no column {target!r}{suggest(target, normal.columns)}; "
+                "check the target."
+            )
+        if not set(recognise(normal.drop(columns=target)).values()) & set(FEATURES):
+            raise UsageError(f"No usable feature is left beside target {target!r}; add some.")
         frame = normal.assign(**{HALVES: half})
         return Environments.from_frame(frame, target, HALVES)
     # Without a target nothing trains, and any labels will do.

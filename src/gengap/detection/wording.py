@@ -24,11 +24,6 @@ LEGEND = (
     "it removes."
 )
 TWO_SETS_HEADER = ("detector", "AUROC", "", "AUPR", "FPR95", "flagged", "alarms")
-TWO_SETS_LEGEND = (
-    "AUPR: average precision for the others. FPR95: share of the others accepted where 95% of "
-    "normal examples are. flagged: share of the others flagged at a threshold meant for 5% false "
-    "alarms. alarms: what it gave on normal examples."
-)
 BASELINE = "msp"
 FEW = 10
 
@@ -71,7 +66,8 @@ def points(value: float, task: str) -> str:
     """A difference of scores: points of accuracy, or in the unit of the target."""
     if math.isnan(value):
         return "n/a"
-    return f"{100 * value:+.1f}" if task == "classification" else f"{value:+.3g}"
+    text = f"{100 * value:+.1f}" if task == "classification" else f"{value:+.3g}"
+    return text if float(text) else text[1:]
 
 
 def share(value: float) -> str:
@@ -136,10 +132,14 @@ def _rejecting(found: Evaluation) -> str:
     )
     sentence = (
         f"Rejecting the {share(row.rejected)} that {name} finds strangest takes {said} "
-        f"({points(row.gain.low, task)} to {points(row.gain.high, task)}{unit}; "
-        f"{points(found.chosen_gain.estimate, task)} where the detector is chosen on the other "
-        "environments)"
+        f"({points(row.gain.low, task)} to {points(row.gain.high, task)}{unit}"
     )
+    if len(found.detectors) > 1:
+        sentence += (
+            f"; {points(found.chosen_gain.estimate, task)} where the detector is chosen on the "
+            "other environments"
+        )
+    sentence += ")"
     if row.removed.defined:
         sentence += (
             f" and removes {share(row.removed.estimate)} of the cost of unseen "
@@ -165,7 +165,7 @@ def _errors(found: Evaluation) -> str:
 
 
 def _two_sets_sentences(found: TwoSets) -> list[str]:
-    best, hidden = next(iter(found.detectors.values())), found.hidden
+    best = next(iter(found.detectors.values()))
     separating = (
         f"{best.name} tells the other examples from normal ones best, AUROC "
         f"{area(best.auroc.estimate)} ({limits(best.auroc)})."
@@ -177,14 +177,22 @@ def _two_sets_sentences(found: TwoSets) -> list[str]:
         else f"Where {share(FALSE_ALARMS)} of normal ones are to be flagged, it flags "
         f"{share(best.flagged)} of the others."
     )
-    audit = (
-        f"By their distances to normal examples, at most {share(hidden.estimate)} of the others "
-        f"may be normal (with confidence at most {share(hidden.high)})"
+    several = [hindsight] if len(found.detectors) > 1 else []
+    return [separating, *several, flagging, *_hidden(found)]
+
+
+def _hidden(found: TwoSets) -> list[str]:
+    """What distances say of normal examples among the others; nothing where all could be."""
+    if share(found.hidden.high) == "100%":
+        return []
+    sentence = (
+        f"An estimated {share(found.hidden.estimate)} of the others look normal by their distances "
+        f"({100 * found.level:g}% limit {share(found.hidden.high)})"
     )
     if found.suspects:
-        audit += f"; look first at rows {', '.join(map(str, found.suspects[:5]))}, counted from 0"
-    several = [hindsight] if len(found.detectors) > 1 else []
-    return [separating, *several, flagging, f"{audit}."]
+        rows = ", ".join(map(str, found.suspects[:5]))
+        sentence += f"; look first at rows {rows}, counted from 0"
+    return [f"{sentence}."]
 
 
 def printed(
@@ -194,8 +202,18 @@ def printed(
     from gengap.detection.two_sets import TwoSets
 
     if isinstance(found, TwoSets):
-        return TWO_SETS_HEADER, two_sets_rows(found), TWO_SETS_LEGEND
+        return TWO_SETS_HEADER, two_sets_rows(found), two_sets_legend(found)
     return HEADER, rows(found), LEGEND
+
+
+def two_sets_legend(found: TwoSets) -> str:
+    """What the columns of :data:`TWO_SETS_HEADER` are, and of how many examples."""
+    return (
+        f"AUPR: average precision for the others, {found.other} beside {found.held_out} held-out "
+        "normal examples. FPR95: share of the others accepted where 95% of normal examples are. "
+        "flagged: share of the others flagged at a threshold meant for 5% false alarms. alarms: "
+        "what it gave on normal examples."
+    )
 
 
 def two_sets_rows(found: TwoSets) -> list[tuple[str, ...]]:

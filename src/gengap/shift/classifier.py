@@ -187,7 +187,7 @@ def _trees(seed: int) -> Any:
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     return HistGradientBoostingClassifier(
-        max_iter=50, min_samples_leaf=5, l2_regularization=1.0, random_state=seed
+        max_iter=50, min_samples_leaf=5, l2_regularization=1.0, random_state=seed % 2**32
     )
 
 

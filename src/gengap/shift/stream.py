@@ -165,12 +165,11 @@ class ShiftMonitor:
                 monitor._bags[name] = np.sort(np.concatenate([own, stream]))
                 saved = state["awake"][name]
                 monitor._awake[name] = None if saved is None else np.array(saved, dtype=float)
-                if saved is not None and len(saved) != len(EXPONENTS):
-                    raise ValueError(saved)
                 monitor._peaks[name] = float(state["peaks"][name])
             monitor._stream = stream.tolist()
-            monitor._looks, monitor._alarm_at = int(state["looks"]), int(state["alarm_at"])
-        except (KeyError, TypeError, ValueError, AttributeError):
+            monitor._looks, monitor._alarm_at = state["looks"], state["alarm_at"]
+            _check_state(monitor)
+        except (KeyError, TypeError, ValueError, AttributeError, UsageError):
             raise UsageError(
                 f"{path} is not a whole monitor file; save the monitor anew."
             ) from None
@@ -245,6 +244,23 @@ def read_state(path: str | Path, kind: str) -> dict[str, Any]:
             "monitor anew."
         )
     return state
+
+
+def _check_state(monitor: ShiftMonitor) -> None:
+    """Raise :class:`ValueError` where what was read back cannot come from a monitor."""
+    _numbers(monitor._stream, "stream")
+    seen = len(monitor._stream)
+    counts = ((monitor.seed, 2**63 - 1), (monitor._looks, math.inf), (monitor._alarm_at, seen))
+    for count, most in counts:
+        if type(count) is not int or not 0 <= count <= most:
+            raise ValueError(count)
+    for name, peak in monitor._peaks.items():
+        awake = monitor._awake[name]
+        # Capital is in use as soon as anything was seen, and starts from 1.
+        if (awake is None) != (seen == 0) or not 0 <= peak < math.inf:
+            raise ValueError(name)
+        if awake is not None and (awake.shape != EXPONENTS.shape or np.isnan(awake).any()):
+            raise ValueError(awake)
 
 
 def _numbers(scores: ArrayLike, name: str) -> np.ndarray:

@@ -15,14 +15,14 @@ One look at one table. For a stream, looked at again and again, there are the mo
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from gengap.environments.columns import environments_from_frame
+from gengap.environments.columns import FEATURES, Kind, environments_from_frame, recognise
 from gengap.environments.preparation import encode, fit_preparation
 from gengap.errors import SuspiciousInput, UsageError, listing
 from gengap.files import json_values
@@ -102,6 +102,8 @@ class TableShift:
             return f"No sign that the new rows differ from {like} ({p})."
         if not self.nearest:
             return f"The new rows differ from the reference ({p})."
+        if len(self.by_environment) == 1:
+            return f"The new rows differ from the training environment {self.nearest} ({p})."
         return f"The new rows differ from every training environment ({p}; nearest {self.nearest})."
 
     def _moved(self) -> str:
@@ -130,6 +132,7 @@ def compare_tables(
     drop: Sequence[str] = (),
     alpha: float = 0.05,
     seed: int = 0,
+    names: tuple[str, str] = ("The reference", "The new table"),
 ) -> TableShift:
     """Test whether new rows come from the reference, or from one of its environments.
 
@@ -140,23 +143,28 @@ def compare_tables(
         drop: columns to leave out, e.g. the target.
         alpha: chance of a false alarm.
         seed: of permutations, folds, and of the rows drawn where there are more than 2,000.
+        names: what errors call the two tables, e.g. their files.
 
     Raises:
-        UsageError: columns missing, too few rows, no usable column, alpha out of range.
+        UsageError: columns missing, too few rows, infinite values, no usable column, alpha or seed
+            out of range.
     """
     if not 0 < alpha < 1:
         raise UsageError(f"alpha is {alpha}; give a share between 0 and 1, e.g. 0.05.")
-    where = _environment(reference, environment)
-    used = _usable(reference, new, [*drop, *([environment] if environment else [])])
-    table = _together(reference[used], new[used])
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
+        raise UsageError(f"seed must be a whole number from 0 up, below 2**63, not {seed!r}.")
+    where = _environment(reference, environment, names[0])
+    used = _usable(reference, new, [*drop, *([environment] if environment else [])], names)
     n = len(reference)
+    _enough(n, names[0])
+    _enough(len(new), names[1])
+    table = _together(reference[used], new[used], names)
     encoded = encode(table)
     features = fit_preparation(encoded, np.arange(n)).apply(encoded.matrix).astype(np.float64)
     rows, batch = features[:n], features[n:]
     groups = {"": np.arange(n)} if where is None else _rows_of(where)
     for name, own in groups.items():
-        _enough(len(own), f"Environment {name!r}" if name else "The reference")
-    _enough(len(new), "The new table")
+        _enough(len(own), f"Environment {name!r}")
     batteries = {
         name: _battery(table.iloc[own], table.iloc[n:], rows[own], batch, alpha, seed)
         for name, own in groups.items()
@@ -207,22 +215,31 @@ def _battery(
     )
 
 
-def _usable(reference: pd.DataFrame, new: pd.DataFrame, drop: Sequence[str]) -> list[str]:
+def _usable(
+    reference: pd.DataFrame, new: pd.DataFrame, drop: Sequence[str], names: tuple[str, str]
+) -> list[str]:
     """Columns of the reference that are not dropped."""
     for name in drop:
         if name not in reference.columns:
-            raise UsageError(f"The reference has no column {name!r}; check the name.")
-    names = [name for name in reference.columns if name not in drop]
-    if missing := [name for name in names if name not in new.columns]:
+            raise UsageError(f"{names[0]} has no column {name!r}; check the name.")
+    used = [name for name in reference.columns if name not in drop]
+    if missing := [name for name in used if name not in new.columns]:
+        raise UsageError(f"{names[1]} has no column {listing(map(repr, missing))}; add or drop it.")
+    return used
+
+
+def _together(reference: pd.DataFrame, new: pd.DataFrame, names: tuple[str, str]) -> pd.DataFrame:
+    """What can be tested, reference rows first; the kinds of columns are told from all rows.
+
+    What names rows in either table alone is left out: numbered onwards, it would seem to move.
+    """
+    own = [_kinds(table, name) for table, name in zip((reference, new), names, strict=True)]
+    kept = [name for name in reference.columns if "identifier" not in (own[0][name], own[1][name])]
+    both = pd.concat([reference[kept], new[kept]], ignore_index=True)
+    if not set(recognise(both).values()) & set(FEATURES):
         raise UsageError(
-            f"The new table has no column {listing(map(repr, missing))}; add or drop it."
+            "No column can be tested (identifiers, dates, text and constants cannot); add others."
         )
-    return names
-
-
-def _together(reference: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
-    """What can be tested, reference rows first; the kinds of columns are told from all rows."""
-    both = pd.concat([reference, new], ignore_index=True)
     side = np.repeat(["reference", "new"], [len(reference), len(new)])
     with warnings.catch_warnings():
         # What it suspects, columns that give the table away, is what is looked for here.
@@ -231,12 +248,27 @@ def _together(reference: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(found.X)
 
 
-def _environment(reference: pd.DataFrame, column: str | None) -> np.ndarray | None:
+def _kinds(table: pd.DataFrame, name: str) -> dict[Hashable, Kind]:
+    """Kinds of one table's columns; what is wrong in it is told with its name, rows from 1."""
+    for column, values in table.select_dtypes("number").items():
+        infinite = np.isinf(values.to_numpy(dtype=np.float64, na_value=np.nan))
+        if infinite.any():
+            raise UsageError(
+                f"{name} has an infinite value in column {column!r}, row "
+                f"{int(np.argmax(infinite)) + 1} below the header; empty the cell or drop the row."
+            )
+    try:
+        return recognise(table)
+    except UsageError as error:
+        raise UsageError(f"{name}: {error}") from None
+
+
+def _environment(reference: pd.DataFrame, column: str | None, name: str) -> np.ndarray | None:
     if column is None:
         return None
     if column not in reference.columns:
         raise UsageError(
-            f"The reference has no column {column!r} (there are: {listing(reference.columns, 40)})."
+            f"{name} has no column {column!r} (there are: {listing(reference.columns, 40)})."
         )
     if reference[column].isna().any():
         raise UsageError(f"Column {column!r} has empty cells; fill them in or drop those rows.")
