@@ -407,13 +407,41 @@ def test_an_interrupted_study_goes_on_and_ends_the_same(table):
     assert without_times(resumed) == without_times(undisturbed)
 
 
-def test_json_into_a_pipe_that_closes(one_run):
-    """``gengap run --json | head -1`` ends quietly."""
-    command = [*COLUMNS, *QUICK, "--methods", "erm", "--json", "--out", str(one_run / "out")]
-    process = start("run", str(one_run / "costs.csv"), *command)
+@pytest.mark.parametrize("command", ["run", "methods", "methods --json", "plan", "--help"])
+def test_a_pipe_that_closes_ends_the_command_quietly(one_run, command):
+    """As in ``gengap run --json | head -1``: typer's output and Rich's, 141 as shells expect."""
+    out = str(one_run / "out")
+    args = {
+        "run": ["run", str(one_run / "costs.csv"), *COLUMNS, *QUICK, "--methods", "erm", "--json",
+                "--out", out],
+        "plan": ["plan", out, "--detect", "0.1"],
+    }.get(command, command.split())  # fmt: skip
+    process = start(*args)
     assert process.stdout is not None
     process.stdout.close()
     assert process.stderr is not None
     errors = process.stderr.read()
-    process.wait(timeout=60)
+    assert process.wait(timeout=60) == 141
     assert errors == ""
+
+
+@pytest.mark.parametrize("command", ["plan --detect 0.1", "examples"])
+def test_ctrl_c_says_that_it_stopped(one_run, command, monkeypatch):
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("gengap.records.store.Store.problems", interrupted)
+    name, *args = command.split()
+    result = gengap(name, str(one_run / "out"), *args, code=130)
+    assert result.stderr.strip() == "Stopped."
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize(
+    "command", ["run", "plan", "examples", "compare", "forecast", "detect", "shift"]
+)
+def test_help_lists_the_exit_codes(command):
+    said = " ".join(gengap(command, "--help").stdout.split())
+    assert "0 done, 2 unusable input" in said
+    if command != "compare":
+        assert "130 stopped by Ctrl-C" in said

@@ -101,7 +101,7 @@ def test_churn_is_that_of_the_runs_that_never_saw_the_environment(records):
 
 
 def test_the_command_says_it_in_words(records):
-    said = command(records.parent)
+    said = " ".join(command(records.parent).split())
     assert "18 runs, 90 examples" in said
     assert "The 10 hardest examples" in said
     assert "scored on the 22 chosen examples instead of all 90, with an error of ±" in said
@@ -119,6 +119,24 @@ def test_csv_and_json_agree(records, tmp_path):
     assert found["churn"]["erm"]["low"] <= found["churn"]["erm"]["estimate"]
 
 
+def test_too_few_examples_promise_no_more_than_nothing_and_all_of_them_are_exact(records):
+    with Store(records) as store:
+        few, every = hardness(store, subset=2), hardness(store, subset=90)
+    assert few.half_width == 1.0  # Student's limits with one slice's difference exceed the scale
+    assert every.half_width == 0.0
+    few_said = " ".join(command(records, "--subset", 2).split())
+    assert "all 90, but so few examples tell nothing: the error may be ±100 points." in few_said
+    assert "with an error of ±0.0 points" in " ".join(command(records, "--subset", 90).split())
+
+
+def test_lines_fit_the_terminal_and_columns_are_explained(records, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    said = command(records)
+    assert max(map(len, said.splitlines())) <= 60
+    assert "right: share of the runs" in said
+    assert "difficulty: 0 where an average run" in " ".join(said.split())
+
+
 def test_one_seed_has_no_churn(tmp_path):
     with Store(tmp_path / "records.db") as store:
         fill(store, methods=("erm",), seeds=(0,))
@@ -133,7 +151,8 @@ def test_unusable_records(tmp_path, records):
     assert "There is no store" in command(tmp_path / "none.db", code=2)
     text = tmp_path / "notes.txt"
     text.write_text("no records")
-    assert "not a SQLite file" in command(text, code=2)
+    assert "notes.txt is not gengap's records" in command(text, code=2).replace("\n", "")
+    assert "use gengap compare" in command(text, code=2)
     with Store(tmp_path / "empty.db"):
         pass
     assert "holds no problem" in command(tmp_path / "empty.db", code=2)

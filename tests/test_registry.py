@@ -88,6 +88,16 @@ def test_why_not_by_environments():
     assert method_info("erm").why_not("classification", 1) is None
 
 
+@pytest.mark.parametrize("name", ["coral", "mmd", "dann"])
+def test_why_not_without_hidden_features(name):
+    info = method_info(name)
+    assert info.why_not("classification", 3) is None
+    assert info.why_not("classification", 3, hidden_features=False) == (
+        f"{name} needs hidden features; a linear model has none, use --model mlp."
+    )
+    assert method_info("irm").why_not("classification", 3, hidden_features=False) is None
+
+
 def test_a_name_is_given_once():
     source = Paper("Title", "Author", 2020, "https://doi.org/10.1/x")
     with pytest.raises(ValueError, match="two methods are called 'erm'"):

@@ -39,8 +39,8 @@ class Hardness:
         churn: per method the churn between seeds in unseen environments; methods of one seed and
             seeds that share no examples are absent.
         subset: number of examples chosen.
-        half_width: half the 95% interval of a new model's score from the subset; NaN where the
-            records cannot tell.
+        half_width: half the 95% interval of a new model's score from the subset, at most 1; 0 of
+            all examples, NaN where the records cannot tell.
     """
 
     problem: str
@@ -87,10 +87,16 @@ def hardness(
         environments=_environment_table(table),
         churn=dict(_churns(matrix)),
         subset=size,
-        half_width=expected_half_width(matrix.scores, size, source=source)
-        if len(methods) > 1
-        else float("nan"),
+        half_width=_half_width(matrix.scores, size, source),
     )
+
+
+def _half_width(scores: np.ndarray, size: int, source: np.ndarray | None) -> float:
+    if size == scores.shape[1]:
+        return 0.0
+    if len(scores) < 2:
+        return float("nan")
+    return float(np.minimum(expected_half_width(scores, size, source=source), 1.0))
 
 
 def _example_table(matrix: Matrix) -> pd.DataFrame:

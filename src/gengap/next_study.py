@@ -124,6 +124,7 @@ def next_study(
     if name == against:
         raise UsageError(f"{name} cannot be compared with itself; name another method.")
     score = metric_for(metric, data.task)
+    _check_fraction(detect, score)
     found = paired_differences(store, data, name, score, against)
     columns = found.difference, found.environment, found.seed, found.example
     parts = variance_parts(*columns, pool=data.examples / len(data.environments))
@@ -147,7 +148,18 @@ def amount(value: float, metric: Metric) -> str:
     """A difference as it is read: ``1.5 points`` for fractions, else three digits."""
     if math.isnan(value):
         return "n/a"
-    return f"{100 * value:.3g} points" if metric.fraction else f"{value:.3g}"
+    shown = 100 * value if metric.fraction else value
+    text = f"{shown:.3g}" if abs(shown) < 999.5 else f"{shown:,.0f}"
+    return f"{text} {'point' if text == '1' else 'points'}" if metric.fraction else text
+
+
+def _check_fraction(detect: float, metric: Metric) -> None:
+    if not metric.fraction or detect < 1:
+        return
+    fix = f"did you mean {detect / 100:g}?" if detect < 100 else "give a fraction, e.g. 0.02."
+    raise UsageError(
+        f"A difference of {detect:g} in {metric.name} would be {100 * detect:,.0f} points; {fix}"
+    )
 
 
 def _problem(store: Store, name: str | None) -> Problem:
@@ -181,9 +193,9 @@ def _costs(found: PairedDifferences, parts: VarianceParts) -> dict[str, float]:
 def _now(plan: Plan, parts: VarianceParts, metric: Metric, method: str, against: str | None) -> str:
     what = f"{method} minus {against}" if against else f"The cost of unseen of {method}"
     return (
-        f"{what} is {amount(parts.difference, metric)} over {parts.environments} environments and "
-        f"{parts.seeds} {_plural('seed', parts.seeds)}; for environments like these it is known to "
-        f"±{amount(plan.now.half_width, metric)}, and a true difference of "
+        f"{what} is {amount(parts.difference, metric)} over {parts.environments:,} environments "
+        f"and {parts.seeds:,} {_plural('seed', parts.seeds)}; for environments like these it is "
+        f"known to ±{amount(plan.now.half_width, metric)}, and a true difference of "
         f"{amount(plan.difference, metric)} would show in {plan.now.power:.0%} of such studies."
     )
 
@@ -192,31 +204,34 @@ def _cheapest(plan: Plan) -> str:
     if plan.now.power >= plan.power:
         return "That is enough: no further run is needed."
     examples = plan.option("examples")
+    before, after = plan.now.whole_examples, examples.whole_examples
     labels = (
-        f"{math.ceil(examples.examples - plan.now.examples)} more test examples per environment"
+        f"{after - before:,} more test {_plural('example', after - before)} per environment and "
+        f"seed ({after:,} instead of {before:,})"
     )
     if plan.cheapest is None:
         seldom = f"No number of environments and seeds within reach brings it to {plan.power:.0%}"
         return f"{seldom}, but {labels} would." if examples.possible else f"{seldom}."
     best = plan.cheapest
     more = [
-        f"{count} more {_plural(word, count)}"
+        f"{count:,} more {_plural(word, count)}"
         for word, count in (
             ("environment", best.environments - plan.now.environments),
             ("seed", best.seeds - plan.now.seeds),
         )
         if count
     ]
-    sentence = f"Cheapest: {' and '.join(more)} ({best.runs:,} new runs) make it {best.power:.0%}"
+    runs = f"{best.runs:,} new {_plural('run', best.runs)}"
+    sentence = f"Cheapest: {' and '.join(more)} ({runs}) make it {best.power:.0%}"
     if examples.possible:
-        sentence += f"; without a new run, {labels} and seed would"
+        sentence += f"; without a new run, {labels} would"
     return sentence + "."
 
 
-def _spend(option: Option, budget: int | None) -> str:
+def _spend(option: Option, budget: int) -> str:
     return (
-        f"{budget} runs from scratch are best spent on {option.environments} environments and "
-        f"{option.seeds} {_plural('seed', option.seeds)}: power {option.power:.0%}."
+        f"{budget:,} runs from scratch are best spent on {option.environments:,} environments and "
+        f"{option.seeds:,} {_plural('seed', option.seeds)}: power {option.power:.0%}."
     )
 
 

@@ -65,7 +65,7 @@ class MethodInfo:
     minimum_environments: int
     method: type[Method]
 
-    def why_not(self, task: str, environments: int) -> str | None:
+    def why_not(self, task: str, environments: int, hidden_features: bool = True) -> str | None:
         """Say in a sentence why the method cannot apply, or return None when it can."""
         if task not in self.tasks:
             fitting = " and ".join(self.tasks)
@@ -75,6 +75,8 @@ class MethodInfo:
                 f"{self.name} needs at least {self.minimum_environments} training environments; "
                 f"a split has {environments}."
             )
+        if "hidden features" in self.needs and not hidden_features:
+            return f"{self.name} needs hidden features; a linear model has none, use --model mlp."
         return None
 
 

@@ -46,11 +46,13 @@ def resolve(
     environments: int,
     trials: int,
     plain_training: bool = True,
+    hidden_features: bool = True,
 ) -> tuple[list[Entry], dict[str, str]]:
     """Resolve methods; returns entries and, by name, why others are skipped.
 
     Plain training comes first, and is added when it was not asked for unless ``plain_training``
-    is false. ``environments`` is the smallest number of training environments of any split.
+    is false. ``environments`` is the smallest number of training environments of any split,
+    ``hidden_features`` whether the network has any.
     """
     entries: list[Entry] = []
     skipped: dict[str, str] = {}
@@ -65,7 +67,7 @@ def resolve(
             entries.append(_estimator_entry(name, estimator_named(kind, task, **given)))
             continue
         info = method_info(name)
-        reason = info.why_not(task, environments)
+        reason = info.why_not(task, environments, hidden_features)
         if reason:
             skipped[name] = reason
         else:

@@ -165,6 +165,8 @@ class Study:
     @cached_property
     def entries(self) -> list[Entry]:
         """The methods, resolved; those that cannot apply are in ``skipped`` with the reason."""
+        from gengap.fleet.networks import MLP, architecture
+
         fewest = min(len(cell.train) for cell in self.layout.cells())
         found, self.skipped = resolve(
             list(self.methods),
@@ -172,6 +174,7 @@ class Study:
             fewest,
             self.trials,
             self.plain_training,
+            hidden_features=architecture(self.model) != MLP(()),
         )
         return found
 

@@ -11,6 +11,10 @@ which makes sums of differences vary less than such tosses, so the test errs tow
 verdict speaks of more seeds on these data, not of other data or other environments; the table
 beside it has the intervals for those.
 
+A method whose scores so far equal plain training's to the digit gets no more seeds either: one that
+does nothing to a model would use them all. Its comparison still counts among those that the error
+is held over.
+
 Which runs are trained depends on earlier scores alone, and these are in the store. So a study that
 was stopped takes the same decisions again, without training, and goes on to the same result.
 
@@ -23,7 +27,8 @@ the truth in 94 to 95% of studies, and estimates were too far from 0 by up to 13
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,7 +36,9 @@ import numpy as np
 from gengap.environments.parts import FOLDS
 from gengap.errors import UsageError
 from gengap.execution import execute
+from gengap.files import json_values
 from gengap.records.store import Store
+from gengap.report.numerals import Numerals
 from gengap.result import Result, Row
 from gengap.scores import Scores
 from gengap.selection.rules import rule_named
@@ -47,6 +54,7 @@ VERDICTS = {
     "smaller": "worse than plain training",
     "undecided": "not told apart from plain training",
 }
+IDENTICAL = "unseen scores identical to plain training's"
 
 
 def run_until_decided(
@@ -89,7 +97,7 @@ def _looks(
     scores: dict[str, list[float]] = {entry.name: [] for entry in study.entries}
     now = _compare(scores, len(study.seed_list), level)
     done = 0.0
-    while needed := {n: s for n, s in now.needed.items() if n not in study.skipped}:
+    while needed := _needed(study, now, scores):
         seeds = study.seed_list[max(needed.values()) - FOLDS : max(needed.values())]
         batch = study.part(seeds, needed)
         planned = sum(map(len, batch.plan.values()))
@@ -104,7 +112,27 @@ def _looks(
     names = [name for name in scores if name not in study.skipped]
     common = min(len(scores[name]) for name in names)
     table = study.part(study.seed_list[:common], names)
-    return Result(table, store, _summary(study, now, common, level))
+    result = Result(table, store)
+    result.sequential = json_values(_summary(study, now, scores, result.summary["methods"], level))
+    result.summary["sequential"] = result.sequential
+    return result
+
+
+def _needed(
+    study: Study, now: SequentialComparison, scores: Mapping[str, list[float]]
+) -> dict[str, int]:
+    """Scores that methods must have for the next look; plain training as many as any other."""
+    needed = {
+        name: number
+        for name, number in now.needed.items()
+        if name != PLAIN and name not in study.skipped and not _identical(scores, name)
+    }
+    return {PLAIN: max(needed.values()), **needed} if needed else {}
+
+
+def _identical(scores: Mapping[str, list[float]], name: str) -> bool:
+    own = scores[name]
+    return bool(own) and own == scores[PLAIN][: len(own)]
 
 
 def seed_scores(study: Study, store: Store, method: str) -> list[float]:
@@ -152,9 +180,18 @@ def _check(study: Study) -> None:
         )
 
 
-def _summary(study: Study, now: SequentialComparison, common: int, level: float) -> Row:
+def _summary(
+    study: Study,
+    now: SequentialComparison,
+    scores: Mapping[str, list[float]],
+    table: Sequence[Row],
+    level: float,
+) -> Row:
     decisions = [d for d in now.decisions if d.first not in study.skipped]
     percent = study.metric_used.fraction
+    common = min(len(own) for name, own in scores.items() if name not in study.skipped)
+    in_table = {row["method"]: row["verdict"] for row in table}
+    verdicts = [IDENTICAL if _identical(scores, d.first) else VERDICTS[d.order] for d in decisions]
     return {
         "against": PLAIN,
         "level": level,
@@ -164,26 +201,65 @@ def _summary(study: Study, now: SequentialComparison, common: int, level: float)
         "decisions": [
             {
                 "method": d.first,
-                "verdict": VERDICTS[d.order],
+                "verdict": verdict,
                 "seeds": d.runs,
                 "difference": d.difference.estimate,
                 "difference_low": d.difference.low,
                 "difference_high": d.difference.high,
             }
-            for d in decisions
+            for d, verdict in zip(decisions, verdicts, strict=True)
         ],
-        "sentences": [*(_sentence(d, percent) for d in decisions), _caution(level, common)],
+        "sentences": [
+            *(
+                _sentence(d, verdict, percent) + _unlike_table(d, in_table[d.first], common)
+                for d, verdict in zip(decisions, verdicts, strict=True)
+            ),
+            _caution(level, common),
+        ],
     }
 
 
-def _sentence(decision: Decision, percent: bool) -> str:
-    d, scale = decision.difference, 100 if percent else 1
-    seeds = f"all {decision.runs}" if decision.order == "undecided" else f"{decision.runs}"
-    limits = f" ({scale * d.low:+.3g} to {scale * d.high:+.3g})" if d.defined else ""
+def _sentence(decision: Decision, verdict: str, percent: bool) -> str:
+    d, number = decision.difference, _numerals(decision, percent)
+    unit = " points" if percent else ""
+    if verdict == IDENTICAL:
+        many = f"each of {decision.runs} seeds"
+        return f"{decision.first}: {verdict} in {many}, so no more were trained."
+    if decision.order == "undecided":
+        limits = f" ({number.interval(d.low, d.high, plus=True)})" if d.defined else ""
+        return (
+            f"{decision.first}: {verdict} after all {decision.runs} seeds; it differs by "
+            f"{number(d.estimate, plus=True)}{unit}{limits} on average, where plus is better."
+        )
+    does = "gains" if d.estimate > 0 else "loses"
+    low, high = sorted((abs(d.low), abs(d.high)))
+    limits = f" ({number.interval(low, high)})" if d.defined else ""
     return (
-        f"{decision.first}: {VERDICTS[decision.order]} after {seeds} seeds, by "
-        f"{scale * d.estimate:+.3g}{' points' if percent else ''}{limits} on average; positive is "
-        "better."
+        f"{decision.first}: {verdict} after {decision.runs} seeds; it {does} "
+        f"{number(abs(d.estimate))}{unit}{limits} on average."
+    )
+
+
+def _numerals(decision: Decision, percent: bool) -> Numerals:
+    """One decimal of points, two where it would hide an end of a verdict; else three digits."""
+    d = decision.difference
+    sizes = [abs(v) for v in (d.estimate, d.low, d.high) if math.isfinite(v) and v]
+    if percent:
+        shown = sizes if decision.order != "undecided" else sizes[:1]
+        return Numerals(True, 2 if shown and min(shown) < 0.001 else 1)
+    if not sizes or not 1e-4 <= max(sizes) < 1e6:
+        return Numerals(False, None)
+    return Numerals(False, max(2 - math.floor(math.log10(max(sizes))), 0))
+
+
+def _unlike_table(decision: Decision, in_table: str, common: int) -> str:
+    """What to say where the table's last column has another verdict."""
+    undecided = decision.order == "undecided"
+    if in_table == ("no clear difference" if undecided else VERDICTS[decision.order]):
+        return ""
+    return (
+        f" The table says {in_table!r}: it is over {common} seeds and weighs how environments "
+        "differ."
     )
 
 

@@ -37,6 +37,7 @@ def test_a_file_of_another_kind_is_named_and_untouched(tmp_path: Path, content: 
     path = tmp_path / "data.csv"
     path.write_bytes(content)
     assert f"{path} is not a SQLite file" in refusal(path)
+    assert f"{path} is not gengap's records" in refusal(path, create=False)
     assert path.read_bytes() == content
     assert os.listdir(tmp_path) == ["data.csv"]
 

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from gengap.cli import app
 from gengap.errors import UsageError
 from gengap.metrics import METRICS
-from gengap.next_study import next_study
+from gengap.next_study import amount, next_study
 from gengap.records import Store
 from gengap.records.differences import paired_differences, scores_by_training_environments
 
@@ -96,6 +96,40 @@ def test_answer_in_sentences(folder: Path):
     assert "40 runs from scratch are best spent on" in output
 
 
+def test_a_loss_may_differ_by_more_than_1(store: Store):
+    assert next_study(store, 1.5, metric="log_loss").plan.difference == 1.5
+
+
+def test_sentence_and_table_count_the_same_examples(folder: Path):
+    output = plan(str(folder), "--detect", "0.25", "--against", METHODS[1])
+    starts = ("as it is", "more test examples")
+    rows = [row for row in output.splitlines() if row.startswith(starts)]
+    # The columns after the name: environments, seeds, examples, new runs, power, half-width.
+    before, after = (int(row.split()[-4].replace(",", "")) for row in rows)
+    assert after > before
+    examples = "example" if after - before == 1 else "examples"
+    said = " ".join(output.split())
+    assert (
+        f"{after - before:,} more test {examples} per environment and seed "
+        f"({after:,} instead of {before:,}) would" in said
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "metric", "read"),
+    [
+        (0.01, "accuracy", "1 point"),
+        (0.02, "accuracy", "2 points"),
+        (0.0123456, "accuracy", "1.23 points"),
+        (1234567.0, "squared_error", "1,234,567"),
+        (1.0, "squared_error", "1"),
+        (math.nan, "accuracy", "n/a"),
+    ],
+)
+def test_amounts_as_they_are_read(value: float, metric: str, read: str):
+    assert amount(value, METRICS[metric]) == read
+
+
 def test_json_holds_everything(folder: Path):
     args = "--detect", "0.1", "--against", METHODS[1], "--budget", "40", "--json"
     found = json.loads(plan(str(folder / "records.db"), *args))
@@ -140,6 +174,8 @@ def test_splits_that_divide_environments_cannot_be_planned(tmp_path: Path):
     [
         (("--detect", "0"), "positive"),
         (("--detect", "nan"), "positive"),
+        (("--detect", "2"), "2 in accuracy would be 200 points; did you mean 0.02?"),
+        (("--detect", "200", "--metric", "balanced_accuracy"), "give a fraction, e.g. 0.02."),
         (
             ("--detect", "0.1", "--method", "sklearn:GausianNB"),
             "did you mean 'sklearn:GaussianNB'?",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -22,7 +23,15 @@ import gengap as gg
 from gengap.cli import app
 from gengap.errors import UsageError
 from gengap.records import Store
-from gengap.until_decided import run_until_decided, seed_scores
+from gengap.statistics.intervals import Interval
+from gengap.statistics.sequential import Decision
+from gengap.until_decided import (
+    VERDICTS,
+    _sentence,
+    _unlike_table,
+    run_until_decided,
+    seed_scores,
+)
 
 METHODS = ("erm", "vrex", "sklearn:LogisticRegression")  # after 12 steps the last is far ahead
 
@@ -120,11 +129,68 @@ def test_running_again_trains_nothing_and_says_the_same(tmp_path):
 def test_sentences_name_method_seeds_and_what_the_error_covers(result):
     sentences = result.summary["sequential"]["sentences"]
     assert sentences[0].startswith("vrex: not told apart from plain training after all 15 seeds")
-    assert "better than plain training after 10 seeds, by +" in sentences[1]
-    assert "points" in sentences[1]
+    gains = re.search(
+        r"better than plain training after 10 seeds; it gains (\d+\.\d) points "
+        r"\((\d+\.\d) to (\d+\.\d)\) on average\.",
+        sentences[1],
+    )
+    assert gains is not None
+    estimate, low, high = map(float, gains.groups())
+    assert 0 < low < estimate < high
+    far = decisions(result)["sklearn:LogisticRegression"]
+    assert estimate == pytest.approx(100 * far["difference"], abs=0.0501)
     assert "at most 5% for these data" in sentences[2]
     assert "the 10 seeds that every method has" in sentences[2]
     json.dumps(result.summary, allow_nan=False)
+
+
+def decision(order: str, estimate: float, low: float, high: float) -> Decision:
+    return Decision("a", "erm", order, 2, 10, Interval(estimate, low, high, 0.95))
+
+
+@pytest.mark.parametrize(
+    ("found", "percent", "said"),
+    [
+        (("smaller", -0.00545, -0.00919, -0.00157), True, "it loses 0.5 points (0.2 to 0.9) on"),
+        (("smaller", -0.0545, -0.0919, -0.0002), True, "it loses 5.45 points (0.02 to 9.19) on"),
+        (("larger", 1.5, 0.25, 12.0), False, "it gains 1.5 (0.3 to 12.0) on"),
+        (("undecided", 0.001, -0.004, 0.006), True, "differs by +0.1 points (-0.4 to +0.6) on"),
+        (("undecided", 0.0004, -0.004, 0.006), True, "differs by +0.04 points (-0.40 to +0.60)"),
+    ],
+)
+def test_a_sentence_has_one_sign_and_one_number_of_decimals(found, percent, said):
+    verdict = VERDICTS[found[0]]
+    assert said in _sentence(decision(*found), verdict, percent)
+
+
+def test_a_sentence_that_differs_from_the_table_says_why():
+    found = decision("smaller", -0.005, -0.009, -0.001)
+    assert _unlike_table(found, "worse than plain training", 10) == ""
+    said = _unlike_table(found, "no clear difference", 10)
+    assert "The table says 'no clear difference': it is over 10 seeds" in said
+    unclear = decision("undecided", -0.005, -0.009, 0.001)
+    assert _unlike_table(unclear, "no clear difference", 10) == ""
+    assert "better" in _unlike_table(unclear, "better than plain training", 10)
+
+
+def test_a_method_that_changes_nothing_gets_no_more_seeds():
+    """With weight 0 a penalty is plain training to the digit; another method still goes on."""
+    methods = ["erm", {"vrex": {"penalty": 0}}, "vrex"]
+    result = run_until_decided(study(wards((30, 30, 30)), methods, seeds=10, model="linear"))
+    found = decisions(result)
+    assert found["vrex"]["verdict"] == "unseen scores identical to plain training's"
+    assert found["vrex"]["difference"] == 0
+    assert seeds_in(result.store, "vrex") == set(range(5))
+    assert seeds_in(result.store, "vrex #2") == seeds_in(result.store, "erm") == set(range(10))
+    assert result.summary["sequential"]["sentences"][0].startswith(
+        "vrex: unseen scores identical to plain training's in each of 5 seeds, so"
+    )
+    json.dumps(result.summary, allow_nan=False)
+
+
+def test_methods_that_need_hidden_features_are_skipped_for_a_linear_model():
+    with pytest.raises(UsageError, match="coral needs hidden features; a linear model has none"):
+        run_until_decided(study(wards(), ["erm", "coral"], seeds=10, model="linear"))
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 import shlex
 import sys
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from gengap.study import Progress
 
 INTERRUPTED = 130
+PIPE_CLOSED = 141  # 128 + SIGPIPE, what shells expect
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # What every complaint of the parser derives from; typer exports only this branch of it.
 _Misuse: Any = typer.BadParameter.__bases__[0]
@@ -38,11 +40,28 @@ class _Commands(TyperGroup):
         try:
             with usage_errors():
                 code = super().main(*args, **options)
+                if sys.stdout is not None:
+                    sys.stdout.flush()
         except typer.Exit as stop:
             code = stop.exit_code
+        except BrokenPipeError:
+            code = _pipe_closed()
+        except SystemExit as stop:
+            # Rich and typer make a closed pipe an exit with code 1.
+            if not isinstance(stop.__context__, BrokenPipeError):
+                raise
+            code = _pipe_closed()
         if exits:
             sys.exit(code)
         return code
+
+    def invoke(self, context: Any) -> Any:
+        """Run a command; one that does not handle Ctrl-C itself ends with a word."""
+        try:
+            return super().invoke(context)
+        except KeyboardInterrupt:
+            Console(stderr=True).print("\nStopped.")
+            raise typer.Exit(INTERRUPTED) from None
 
 
 app = typer.Typer(
@@ -68,6 +87,15 @@ def _version(
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
         raise typer.Exit(2)
+
+
+def _pipe_closed() -> int:
+    """End quietly, as after ``| head``: what is left to print goes nowhere, at exit as well."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            os.dup2(nowhere, stream.fileno())
+    return PIPE_CLOSED
 
 
 @contextmanager

@@ -21,9 +21,14 @@ if TYPE_CHECKING:
     from gengap.hardness import Hardness
 
 SHOWN = 10
+LEGEND = (
+    "right: share of the runs that predicted the example, whether or not they trained on others of "
+    "its environment; unseen: of those that did not. difficulty: 0 where an average run is as "
+    "often right as wrong, larger is harder, in standard deviations of the runs' ability."
+)
 
 
-@app.command()
+@app.command(epilog="Exit codes: 0 done, 2 unusable input, 130 stopped by Ctrl-C.")
 def examples(
     records: Annotated[
         str, typer.Argument(help="The records.db of a study, its folder, or a database URL.")
@@ -138,7 +143,9 @@ def _print(console: Console, found: Hardness) -> None:
     else:
         console.print("Churn between seeds: no two seeds of a method predicted the same example.")
     console.print()
-    console.print(_promise(found), soft_wrap=True)
+    console.print(f"[dim]{escape(LEGEND)}[/]", highlight=False)
+    console.print()
+    console.print(_promise(found))
 
 
 def _churn_table(found: Hardness) -> Table:
@@ -162,6 +169,8 @@ def _promise(found: Hardness) -> str:
     start += f"{len(found.examples)}"
     if math.isnan(found.half_width):
         return f"{start}; these records cannot tell with what error."
+    if found.half_width >= 1:
+        return f"{start}, but so few examples tell nothing: the error may be ±100 points."
     return (
         f"{start}, with an error of ±{100 * found.half_width:.1f} points (95%, models like these)."
     )

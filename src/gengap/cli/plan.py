@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,7 +28,7 @@ ROWS = {
 SHOWN = 6
 
 
-@app.command(epilog="Exit codes: 0 done, 2 unusable input.")
+@app.command(epilog="Exit codes: 0 done, 2 unusable input, 130 stopped by Ctrl-C.")
 def plan(
     records: Annotated[
         str, typer.Argument(help="Records of a study: records.db, the folder it is in, or a URL.")
@@ -75,7 +74,7 @@ def plan(
         if not option.possible:
             console.print(f"{ROWS[option.change]}: {option.reason}", highlight=False)
     if budget is not None:
-        console.print(f"\n{budget} runs from scratch:")
+        console.print(f"\n{budget:,} runs from scratch:")
         console.print(_allocations(found, score))
     for sentence in found.sentences:
         console.print(f"\n{escape(sentence)}", highlight=False)
@@ -113,8 +112,8 @@ def _cells(option: Option, metric: Metric) -> list[str]:
     return [
         f"{option.environments:,}",
         f"{option.seeds:,}",
-        f"{math.ceil(option.examples):,}",
+        f"{option.whole_examples:,}",
         f"{option.runs:,}",
         f"{option.power:.0%}",
-        amount(option.half_width, metric).removesuffix(" points"),
+        amount(option.half_width, metric).split()[0],
     ]

@@ -121,6 +121,11 @@ def _check_path(url: URL, create: bool) -> None:
     if not create and not path.exists():
         raise UsageError(f"There is no store at {path}; give the path of the file a study wrote.")
     if path.exists() and not (path.is_file() and _starts_as_sqlite(path)):
+        if not create:
+            raise UsageError(
+                f"{path} is not gengap's records (records.db); for a table of scores use gengap "
+                "compare."
+            )
         raise UsageError(f"{path} is not a SQLite file; give the path of a store or of a new file.")
 
 

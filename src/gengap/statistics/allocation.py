@@ -61,6 +61,11 @@ class Option:
     possible: bool = True
     reason: str = ""
 
+    @property
+    def whole_examples(self) -> int:
+        """Test examples as a count; an average over cells of several sizes is rounded down."""
+        return math.floor(self.examples + 1e-9)
+
 
 @dataclass(frozen=True, repr=False)
 class Plan:
