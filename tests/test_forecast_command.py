@@ -50,8 +50,20 @@ def test_prints_the_table_and_what_to_expect(clinics, tmp_path):
         assert text in shown
     assert "Expect accuracy" in shown
     assert "ours.csv" in shown
+    line = " ".join(shown.split())
+    for words in (
+        "off by: mean absolute error over 5 environments left out, in points, with Student's 95% "
+        "limits, cut at 0",
+        "bias: mean of measured less forecast",
+        "rank: Spearman's correlation",
+        "worst: largest error",
+        "held: environments inside 95% intervals",
+    ):
+        assert words in line
     saved = json.loads((tmp_path / "out" / "forecast.json").read_text())
     assert saved["environments"] == list("ABCDE")
+    assert saved["answer"] in line  # the file says what the console says, "ours.csv" and all
+    assert (saved["new_name"], saved["new_rows"]) == ("ours.csv", 36)
     assert saved["expected"]["low"] <= saved["expected"]["estimate"] <= saved["expected"]["high"]
 
 
@@ -84,6 +96,11 @@ def test_suites_and_arrays(clinics):
         (["clinics.csv", *COLUMNS, "--new", "nowhere.csv"], "nowhere.csv"),
         (["clinics.csv", *COLUMNS, "--new", "bad.csv"], "no column 'dose'"),
         (["clinics.csv", *COLUMNS, "--new", "bad.npz"], "numpy.savez"),
+        (
+            ["clinics.csv", *COLUMNS, "--new", "words.csv"],
+            "'dose' of the new examples holds 'x' in row 1,",
+        ),
+        (["clinics.csv", *COLUMNS, "--new", "infinite.csv"], "infinite value in row 2;"),
         (["clinics.csv", *COLUMNS, "--model", "sklearn:Nothing"], "Nothing"),
         (["clinics.csv", *COLUMNS, "--seeds", "0"], "seeds"),
         (["clinics.csv", *COLUMNS, "--out", "clinics.csv"], "clinics.csv"),
@@ -94,9 +111,12 @@ def test_suites_and_arrays(clinics):
 def test_bad_input_exits_with_2_and_one_sentence(clinics, args, words):
     clinics[["age", "ward"]].to_csv("bad.csv", index=False)
     np.savez("bad.npz", Z=np.zeros(3))
+    new = clinics[["age", "dose", "ward"]][:2]
+    new.assign(dose=["x", 0]).to_csv("words.csv", index=False)
+    new.assign(dose=[0, np.inf]).to_csv("infinite.csv", index=False)
     clinics[clinics["clinic"].isin(["A", "B"])].to_csv("two.csv", index=False)
     shown = gengap_forecast(*args, code=2)
-    assert words in shown.output
+    assert words in " ".join(shown.output.split())
     assert "Traceback" not in shown.output
 
 

@@ -33,13 +33,13 @@ from gengap.forecasts.grading import (
     Grade,
     Selection,
     compare_errors,
-    forecast_interval,
     grade,
     select,
 )
 from gengap.forecasts.held_out import held_out, measure, on_new
 from gengap.forecasts.measured import LINES, MEAN, SOURCE, TOLD
 from gengap.forecasts.new_examples import joined
+from gengap.forecasts.new_score import new_score
 from gengap.statistics.comparison import holm
 from gengap.statistics.intervals import Interval, check_level
 from gengap.study import Progress
@@ -61,10 +61,12 @@ class Forecasts:
         adjusted_p: p-values of these comparisons, adjusted by Holm's method.
         selection: the best forecaster, and what choosing it is worth.
         gain: errors of the forecaster so chosen, compared with "same as in training".
-        noise: mean absolute error of whoever knows each environment's expected score.
+        noise: expected mean absolute error of a perfect forecast, since tests are finite.
         effective_size: ``(K,)`` labelled examples that importance weighting is worth.
         distance: ``(K,)`` mean distance to the nearest labelled examples, in the model's features.
         new: forecasts of the score on the new examples, by forecaster; empty without any.
+        new_rows: how many new examples there are.
+        new_name: what the answer calls them.
         new_effective_size: that of the new examples, NaN without any; so ``new_distance``.
         expected: interval of the score on the new examples by the best forecaster, or None.
     """
@@ -85,6 +87,8 @@ class Forecasts:
     effective_size: np.ndarray
     distance: np.ndarray
     new: dict[str, float]
+    new_rows: int
+    new_name: str
     new_effective_size: float
     new_distance: float
     expected: Interval | None
@@ -163,10 +167,16 @@ def forecast(
     said = on_new(measured, forecasts, most) if new is not None else {}
     K = len(environments.names)
     expected = None
+    test_variance = measured.variance / measured.rows
     if said:
-        errors = measured.truth - forecasts[selection.name]
-        interval = forecast_interval(said[selection.name], errors, level)
-        expected = _within(interval, most)
+        expected = new_score(
+            said[selection.name],
+            measured.truth - forecasts[selection.name],
+            rows=len(X) - len(environments),
+            noise=float(test_variance.mean()),
+            level=level,
+            variance=None if environments.classes else float(measured.variance.mean()),
+        )
     size, distance = (np.append(measured.values[name], math.nan) for name in TOLD)
     return Forecasts(
         environments=environments.names,
@@ -181,10 +191,12 @@ def forecast(
         adjusted_p={name: float(p) for name, p in zip(against, adjusted, strict=True)},
         selection=selection,
         gain=compare_errors(selection.forecast, forecasts[SOURCE], measured.truth, level),
-        noise=measured.noise,
+        noise=math.sqrt(2 / math.pi) * float(np.sqrt(test_variance).mean()),
         effective_size=size[:K],
         distance=distance[:K],
         new=said,
+        new_rows=len(X) - len(environments),
+        new_name="the new examples",
         new_effective_size=float(size[K]),
         new_distance=float(distance[K]),
         expected=expected,
@@ -224,8 +236,3 @@ def _name(model: Any, resolved: Any) -> str:
     if isinstance(model, str):
         return model
     return type(resolved).__name__ if hasattr(resolved, "fit") else str(resolved.name)
-
-
-def _within(interval: Interval, most: float) -> Interval:
-    low, middle, high = np.clip([interval.low, interval.estimate, interval.high], 0.0, most)
-    return Interval(float(middle), float(low), float(high), interval.level, interval.note)

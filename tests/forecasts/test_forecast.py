@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.svm import LinearSVC
 
@@ -15,6 +17,7 @@ from gengap.environments.core import Environments
 from gengap.environments.parts import folds
 from gengap.errors import UsageError
 from gengap.forecasting import forecast
+from gengap.forecasts import wording
 from gengap.forecasts.measured import LINES, MEAN, SOURCE
 
 PER = 60
@@ -86,11 +89,49 @@ def test_the_new_examples_interval_is_made_from_the_held_out_errors(found):
     result, _ = found
     best = result.selection.name
     errors = result.truth - result.forecasts[best]
-    centre = result.new[best] + errors.mean()
-    half = 2.570582 * errors.std(ddof=1) * math.sqrt(7 / 6)  # t of 5 degrees of freedom
-    assert result.expected.estimate == pytest.approx(min(centre, 1.0))
-    assert result.expected.low == pytest.approx(centre - half, abs=1e-6)
-    assert result.expected.high == pytest.approx(min(centre + half, 1.0), abs=1e-6)
+    p = min(result.new[best] + errors.mean(), 1.0)
+    assert result.expected.estimate == pytest.approx(p)
+    q = (50 * p + 2) / 54
+    noise = (result.truth * (1 - result.truth) / 60).mean()  # two runs that answer almost alike
+    known, estimated = max(0.0, q * (1 - q) / 50 - noise), errors.var(ddof=1) * 7 / 6
+    degrees = 5 * (known + estimated) ** 2 / estimated**2
+    half = stats.t.ppf(0.975, degrees) * math.sqrt(known + estimated)
+    assert result.expected.low == pytest.approx(p - half, abs=0.02 + 1e-9)  # one example of 50
+    assert result.expected.high == pytest.approx(min(p + half, 1.0), abs=0.02 + 1e-9)
+    shares = 50 * np.array([result.expected.low, result.expected.high])
+    np.testing.assert_allclose(shares, shares.round(), atol=1e-9)
+
+
+def test_one_new_example_is_right_or_wrong():
+    result = forecast(problem(4), LogisticRegression(), seeds=1, new=np.ones((1, 2)))
+    assert (result.expected.low, result.expected.high, result.new_rows) == (0.0, 1.0, 1)
+    assert result.answer.startswith("On the new examples (1 example; so few that chance alone")
+    assert "(0.0 to 100.0)" in result.answer
+
+
+def test_the_fewer_the_new_examples_the_wider_the_interval():
+    for regression in (False, True):
+        e = problem(5, regression)
+        rows = e.X[2 * PER : 3 * PER]  # repeated, so that only their number differs
+        model = Ridge() if regression else LogisticRegression()
+        few, some, many = (
+            forecast(e, model, seeds=1, new=x) for x in (rows[:3], rows, np.tile(rows, (9, 1)))
+        )
+        assert few.expected.half_width > 1.3 * some.expected.half_width
+        assert many.expected.half_width < some.expected.half_width + 1e-6
+        assert "so few" in few.answer
+        assert "Fewer than 30" in few.expected.note
+        assert "so few" not in some.answer
+        assert "Fewer than 30" not in some.expected.note
+
+
+def test_a_perfect_forecast_errs_by_chance_and_smaller_errors_are_called_luck(found):
+    result, _ = found
+    best = result.grades[result.selection.name].error.estimate
+    assert f"perfect forecast err by about {100 * result.noise:.1f} points" in result.answer
+    lucky, unlucky = replace(result, noise=best + 0.01), replace(result, noise=best - 0.01)
+    assert lucky.answer.endswith("; smaller errors here are luck.")
+    assert "luck" not in unlucky.answer
 
 
 def test_the_summary_is_strict_json_and_is_saved(found, tmp_path):
@@ -131,6 +172,12 @@ def test_regression_is_graded_on_absolute_errors():
     assert result.truth.mean() == pytest.approx(0.3 * math.sqrt(2 / math.pi), rel=0.1)
     assert result.grades["importance weighting"].error.estimate < 0.06
     assert "mean absolute error" in result.answer
+    # The mean of the others has a bias of 0 but for rounding, which is not shown.
+    shown = {row[0]: row[3] for row in wording.rows(result)}
+    assert abs(result.grades[MEAN].bias.estimate) < 1e-15
+    assert shown[MEAN] == "+0.000"
+    thousandfold = replace(result, truth=1000 * result.truth)
+    assert {row[0]: row[3] for row in wording.rows(thousandfold)}[MEAN] == "+0"
 
 
 def test_what_does_not_apply_is_left_out():
@@ -155,7 +202,9 @@ def test_tables_with_text_take_gradient_boosting_by_default():
 
 def test_far_new_examples_are_said_to_be_far():
     result = forecast(problem(4), LogisticRegression(), seeds=1, new=np.full((40, 2), 9.0))
-    assert "may be too narrow" in result.answer
+    # The doubt comes before the number.
+    assert result.answer.startswith("On the new examples (40 examples; farther from the labelled")
+    assert result.answer.index("may be too narrow") < result.answer.index("expect accuracy")
     assert result.expected.low < result.expected.high <= 1  # cut lines keep an interval
     near = forecast(
         problem(4), LogisticRegression(), seeds=1, new=problem(4, seed=1).X[PER : 2 * PER]

@@ -72,6 +72,15 @@ def test_forecast_interval_by_hand():
     assert (found.low, found.high) == pytest.approx((0.89 - half, 0.89 + half))
 
 
+def test_known_variance_adds_in_quadrature_and_costs_no_degrees_of_freedom():
+    errors = [-0.03, -0.01, 0.01]
+    estimated = 0.02**2 * 4 / 3
+    found = forecast_interval(0.9, errors, extra=estimated)
+    assert found.half_width == pytest.approx(stats.t.ppf(0.975, 8) * math.sqrt(2 * estimated))
+    alone = forecast_interval(0.9, [0.0, 0.0, 0.0], extra=0.01**2)
+    assert alone.half_width == pytest.approx(1.959964 * 0.01)
+
+
 def test_forecast_interval_holds_its_level():
     rng = np.random.default_rng(0)
     errors = 0.02 + 0.05 * rng.standard_normal((2000, 6))

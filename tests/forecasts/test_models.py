@@ -145,7 +145,7 @@ def test_new_rows_join_by_name_with_their_new_categories():
         (table(), pd.DataFrame({"x": [1.0]}), "no column 'colour', 'size'"),
         (table(), table().iloc[:0], "at least one row"),
         (table(), np.zeros((2, 3)), "must be a DataFrame"),
-        (table(), table().assign(x=["1", "tall", "2"]), "'tall' in row 1"),
+        (table(), table().assign(x=["1", "tall", "2"]), "'tall' in row 2"),
         (table(), table().assign(x=np.inf), "infinite"),
         (np.zeros((4, 2)), np.zeros((4, 3)), r"shape \(4, 3\)"),
         (np.zeros((4, 2)), np.zeros((0, 2)), "one or more"),

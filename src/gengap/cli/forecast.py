@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -78,11 +79,13 @@ def forecast(
     unlabelled = None if new is None else _unlabelled(new, environments)
     folder = None if out is None else writable(out.expanduser())
     found = _forecasts(environments, model, seeds, unlabelled, steps, talk)
+    if new is not None:
+        found = replace(found, new_name=new.name)
     written = None if folder is None else found.save(folder)
     if as_json:
         typer.echo(json.dumps(found.summary, indent=2))
         return
-    _print(found, "the new examples" if new is None else new.name, quiet)
+    _print(found, quiet)
     if written is not None and not quiet:
         Console().print(f"\nWritten: {escape(str(written))}", soft_wrap=True)
 
@@ -131,8 +134,8 @@ def _forecasts(
             raise typer.Exit(INTERRUPTED) from None
 
 
-def _print(found: Forecasts, on: str, quiet: bool) -> None:
-    from gengap.forecasts.wording import HEADER, answer, rows
+def _print(found: Forecasts, quiet: bool) -> None:
+    from gengap.forecasts.wording import HEADER, footer, rows
 
     console = Console()
     if not quiet:
@@ -142,4 +145,5 @@ def _print(found: Forecasts, on: str, quiet: bool) -> None:
         for row in rows(found):
             table.add_row(*map(escape, row))
         console.print(table)
-    console.print(escape(answer(found, on)))
+        console.print(f"[dim]{escape(footer(found))}[/]\n", highlight=False)
+    console.print(escape(found.answer))

@@ -24,6 +24,7 @@ from gengap.forecasts.grading import (
 )
 from gengap.forecasts.lines import held_out_line, line
 from gengap.forecasts.neighbours import neighbour_distance, neighbour_labels, neighbour_score
+from gengap.forecasts.new_score import new_score
 from gengap.forecasts.stability import dropout_stability
 from gengap.forecasts.weighting import Weighted, density_ratio, importance_weighted
 
@@ -47,6 +48,7 @@ __all__ = [
     "neighbour_distance",
     "neighbour_labels",
     "neighbour_score",
+    "new_score",
     "select",
     "thresholded_confidence",
 ]

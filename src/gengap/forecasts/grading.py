@@ -30,7 +30,14 @@ from numpy.typing import ArrayLike
 from scipy.stats import rankdata
 
 from gengap.errors import UsageError
-from gengap.statistics.intervals import Interval, check_level, p_value, quantile, student
+from gengap.statistics.intervals import (
+    Interval,
+    check_level,
+    p_value,
+    quantile,
+    satterthwaite,
+    student,
+)
 
 FEWEST = 3
 FEW = 6
@@ -122,13 +129,17 @@ def compare_errors(
     return ErrorComparison(mean.estimate, mean.low, mean.high, level, mean.note, p)
 
 
-def forecast_interval(forecast: float, errors: ArrayLike, level: float = 0.95) -> Interval:
+def forecast_interval(
+    forecast: float, errors: ArrayLike, level: float = 0.95, extra: float = 0.0
+) -> Interval:
     """Interval of the score that a new environment's labels would show.
 
     Args:
         forecast: the new forecast, not corrected.
         errors: ``(K,)`` truth minus forecast in environments left out; limits need two or more.
         level: the share of new environments inside.
+        extra: known variance of the new score beyond that in the errors, such as that of a
+            smaller test set.
 
     Example:
         >>> forecast_interval(0.9, [-0.02, 0.0, 0.02])
@@ -142,8 +153,9 @@ def forecast_interval(forecast: float, errors: ArrayLike, level: float = 0.95) -
             "2 environments."
         )
     K = len(d)
-    variance = float(d.var(ddof=1)) * (1 + 1 / K)
-    return student(forecast + float(d.mean()), variance, K - 1, level, _note(K))
+    parts = np.array([float(d.var(ddof=1)) * (1 + 1 / K), extra])
+    degrees = satterthwaite(parts, np.array([K - 1, math.inf]))
+    return student(forecast + float(d.mean()), float(parts.sum()), degrees, level, _note(K))
 
 
 def select(forecasts: Mapping[str, ArrayLike], truth: ArrayLike, level: float = 0.95) -> Selection:

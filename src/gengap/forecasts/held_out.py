@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -20,13 +19,14 @@ class Measured(NamedTuple):
     """Forecasts and statistics of every environment, averaged over seeds, and the truth.
 
     ``values (K,)`` by name, or ``(K + 1,)`` with the new examples last; ``truth (K,)`` the scores
-    of models that had not seen each environment; ``noise`` the mean absolute error of whoever
-    knows what those scores are expected to be.
+    of models that had not seen each environment; ``variance (K,)`` that of the score over
+    examples, and ``rows (K,)`` how many there are.
     """
 
     values: dict[str, np.ndarray]
     truth: np.ndarray
-    noise: float
+    variance: np.ndarray
+    rows: np.ndarray
 
 
 def measure(
@@ -60,11 +60,11 @@ def measure(
         for k in groups
     ]
     right = [scores(np.stack(answers[k]), e.y[rows[k]], classify).mean(0) for k in range(K)]
-    spread = [math.sqrt(float(s.var(ddof=1)) / len(s)) for s in right]
     return Measured(
         {name: np.array([row[name] for row in found]) for name in found[0]},
         np.array([s.mean() for s in right]),
-        math.sqrt(2 / math.pi) * float(np.mean(spread)),
+        np.array([s.var(ddof=1) for s in right]),
+        np.array([len(s) for s in right]),
     )
 
 

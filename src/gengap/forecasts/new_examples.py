@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from gengap.environments.columns import MISSING_MARKERS
-from gengap.environments.core import refuse_infinite
 from gengap.errors import UsageError, listing
 
 
@@ -17,6 +16,8 @@ def joined(X: np.ndarray | pd.DataFrame, new: Any) -> np.ndarray | pd.DataFrame:
 
     Columns of a new table are found by name and read as the kind they are in ``X``; further ones
     are ignored. Categories that ``X`` does not have are kept as such.
+
+    Rows in messages count from 1, without the header.
 
     Raises:
         UsageError: no rows, another shape, columns missing, or text and infinities for numbers.
@@ -57,10 +58,14 @@ def _joined_column(old: pd.Series, new: pd.Series) -> Any:
     if bad.any():
         row = int(np.argmax(bad))
         raise UsageError(
-            f"{label} holds {str(new.iloc[row])!r} in row {row}, counted from 0, where the "
-            "labelled ones have numbers; write plain numbers or leave the cell empty."
+            f"{label} holds {str(new.iloc[row])!r} in row {row + 1}, where the labelled ones have "
+            "numbers; write plain numbers or leave the cell empty."
         )
-    refuse_infinite(numbers, label)
+    if (infinite := np.isinf(numbers)).any():
+        raise UsageError(
+            f"{label} has an infinite value in row {int(np.argmax(infinite)) + 1}; leave the cell "
+            "empty or drop the row."
+        )
     return np.concatenate([old.to_numpy(dtype=np.float64, na_value=np.nan), numbers])
 
 
