@@ -288,3 +288,16 @@ def test_bad_labels():
         outputs_of(mlp(), X, labels=NAMES)
     with pytest.raises(UsageError, match="Only networks have layers"):
         outputs_of(model, X, layer="1")
+
+
+@pytest.mark.parametrize("classes", [3, 4])
+def test_votes_of_pairs_of_classes_are_no_logits(classes):
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, classes, 60)  # 3 classes have 3 pairs
+    x = rng.normal(size=(60, 4)) + y[:, None]
+    model = SVC(decision_function_shape="ovo").fit(x, y)
+    reader = reader_of(model, x)
+    made = reader.read(x)
+    assert made.logits is None
+    np.testing.assert_array_equal(reader.predict(made, x), model.predict(x))
+    assert outputs_of(SVC().fit(x, y), x).logits.shape == (60, classes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 
+import numpy as np
 import pytest
 import torch
 from guard_toys import blobs, network
@@ -18,8 +19,9 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import SVC
+from torch import nn
 
 from gengap.guard.fingerprint import fingerprint
 
@@ -54,6 +56,25 @@ def test_what_does_not_change_an_answer_does_not_count():
     before = fingerprint(model)
     assert fingerprint(model.set_params(n_jobs=2, verbose=1)) == before
     assert fingerprint(model.set_params(max_depth=3)) != before
+
+
+def test_functions_count_by_name():
+    x = abs(blobs(60)[0])
+
+    def printed(function):
+        return fingerprint(FunctionTransformer(function).fit(x))
+
+    assert printed(np.log1p) == printed(np.log1p)
+    assert len({printed(f) for f in (np.log1p, np.sqrt, lambda a: a, lambda a: np.exp(a))}) == 4
+
+
+def test_networks_of_the_same_numbers():
+    def printed(*layers):
+        torch.manual_seed(0)
+        return fingerprint(nn.Sequential(nn.Linear(3, 4), *layers))
+
+    kinds = [(nn.ReLU(),), (nn.Tanh(),), (nn.LeakyReLU(0.1),), (nn.LeakyReLU(0.2),), ()]
+    assert len({printed(*layers) for layers in kinds}) == 5
 
 
 def test_networks():

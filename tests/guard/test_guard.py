@@ -13,8 +13,10 @@ from guard_toys import Blind, Broken, Distance, blobs, classifier, network
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
+from sklearn.svm import SVC
 from torch import nn
 
 import gengap as gg
@@ -51,7 +53,8 @@ def test_predictions_are_the_models():
     target = X.sum(1)
     regressor = LinearRegression().fit(X, target)
     decision = gg.Guard.fit(regressor, X, target, detector=Distance())(X)
-    np.testing.assert_allclose(decision.prediction, target, rtol=1e-5)
+    assert decision.prediction.dtype == np.float64
+    np.testing.assert_array_equal(decision.prediction, regressor.predict(X))
 
 
 def test_bad_rows_are_rejected_and_the_rest_answered(guard):
@@ -93,9 +96,26 @@ def test_outputs_that_are_not_finite():
 
     guard = gg.Guard.fit(Root(), np.abs(X), Y, detector=Distance())
     decision = guard(np.array([[1.0, 1, 1], [-1, 1, 1]]))
-    assert decision.reason.tolist()[1] == "the model's output is not finite"
+    assert decision.reason.tolist()[1] == "the model's output is not finite or too large"
     with pytest.raises(UsageError, match="output for row 0 of X is not finite"):
         gg.Guard.fit(Root(), -np.abs(X), Y)
+
+
+def test_values_that_are_cut_on_their_way(guard):
+    decision = guard(np.array([X[0], [1e300, 0, 0]]))
+    assert decision.reason[1] == "value 0 is 1e+300, far outside what the guard has seen"
+    powers = make_pipeline(FunctionTransformer(np.exp), GaussianNB()).fit(X, Y)
+    decision = gg.Guard.fit(powers, X, Y, detector="knn")(np.array([X[0], [90.0, 90, 90]]))
+    assert decision.reason[1] == "the model's output is not finite or too large"
+
+
+def test_judging_knows_no_answers_that_outputs_do_not_determine():
+    voting = SVC(decision_function_shape="ovo").fit(*blobs(300, seed=99))
+    guard = gg.Guard.fit(voting, X, Y, detector="density")
+    np.testing.assert_array_equal(guard(X).prediction, voting.predict(X))
+    judged = guard.judge(outputs_of(voting, X))
+    np.testing.assert_array_equal(judged.score, guard(X).score)
+    assert set(judged.prediction) == {None}
 
 
 def test_missing_values_that_the_model_knows():
@@ -206,6 +226,17 @@ def fit(**changes):
         ({"y": np.where(Y == 0, np.nan, Y)}, r"The label of row \d+ is missing"),
         ({"environment": [1]}, "X has 240 rows but environment has 1"),
         ({"environment": ["a", None] * 120}, "The environment of row 1 is missing"),
+        ({"environment": np.zeros((240, 2))}, "environment must have one dimension"),
+        ({"environment": 3}, "environment must have one dimension"),
+        ({"y": None}, "y must have one dimension"),
+        ({"y": np.zeros((240, 2))}, "y must have one dimension"),
+        ({"false_alarms": "0.05"}, "false_alarms must lie between 0 and 1, not '0.05'"),
+        ({"detector": 3}, "detector must be a name or a Detector, not 3"),
+        ({"detector": None, "detectors": "knn"}, "detectors must list at least one name"),
+        ({"detector": None, "detectors": []}, "detectors must list at least one name"),
+        ({"detectors": ["knn"]}, "Give detector, to use it, or detectors"),
+        ({"seed": 0.5}, "seed must be a whole number, not 0.5"),
+        ({"X": None}, "X is a NoneType, not rows of examples"),
         ({"per_environment": True}, "per_environment needs environment"),
         ({"model": LogisticRegression()}, "LogisticRegression is not fitted"),
         ({"y": np.zeros(240, int)}, "All examples are of class 0"),

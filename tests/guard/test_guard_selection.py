@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 from gengap.detectors.base import Outputs
 from gengap.errors import UsageError
-from gengap.guard.selection import auroc, choose, trials
+from gengap.guard.selection import Candidate, auroc, choose, trials
 
 
 def outputs(rows: int = 200, seed: int = 0, shift: float = 0.0) -> Outputs:
@@ -69,6 +69,24 @@ def test_nothing_to_validate_on():
     values = Outputs(features=torch.zeros(100, 2), labels=torch.rand(100))
     assert trials(values, None, None, seed=0) == ("", [])
     assert trials(outputs(20), None, None, seed=0)[1] == []  # too few to fit on
+
+
+def test_nearly_as_good_is_enough_not_to_be_blind_to_magnitude(monkeypatch):
+    def chosen(knn, standardised, other):
+        values = {"knn": knn, "knn-standardised": standardised, "msp": other}
+        monkeypatch.setattr(
+            "gengap.guard.selection.validate", lambda name, *_: Candidate(name, values[name])
+        )
+        return choose(dict.fromkeys(values, Blind()), "strangers", [], {})
+
+    near = chosen(0.95, 0.935, 0.94)
+    assert near.name == "knn-standardised"
+    assert "almost as well as knn (AUROC 0.935, against knn 0.950)" in near.sentence
+    assert near.table[0].name == "knn"
+    far = chosen(0.95, 0.925, 0.9)
+    assert far.name == "knn"
+    assert far.sentence.endswith("inputs that are normal but larger go unnoticed.")
+    assert chosen(0.95, 0.94, 0.96).name == "msp"
 
 
 def test_a_poor_best_is_said_to_be_poor():

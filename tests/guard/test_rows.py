@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse
 import torch
 
 from gengap.errors import UsageError
@@ -62,6 +63,48 @@ def test_missing_values_pass_where_they_were_known_in_training():
         True,
         False,
     ]
+
+
+def test_absurd_values():
+    form = form_of(np.array([[0.5, -1e4], [0.1, 10.0]]))
+    rows = read_rows(np.array([[9e5, 9e9], [1.1e6, 0], [0, -1e300]]), form)
+    assert rows.reason.tolist() == [
+        "",
+        "value 0 is 1.1e+06, far outside what the guard has seen",
+        "value 1 is -1e+300, far outside what the guard has seen",
+    ]
+    table = pd.DataFrame({"age": [1.0, 1e300], "kind": ["a", "b"]})
+    reason = read_rows(table, form_of(table.iloc[:1])).reason
+    assert reason[1] == "column 'age' is 1e+300, far outside what the guard has seen"
+
+
+def test_complex_numbers_and_dates():
+    for X in (np.ones((1, 2)) * 1j, torch.ones(1, 2) * 1j, [[1j, 2], [1, 2]]):
+        assert read_rows(X, FORM).reason[0] == "is made of complex numbers"
+    days = np.array([["2020-01-01", "2020-01-02"]], "M8[D]")
+    assert read_rows(days, FORM).reason[0] == "is made of dates"
+    assert read_rows([[1, 2, 3], [1j, 2]], FORM).reason[1] == "is made of complex numbers"
+    with pytest.raises(UsageError, match="X is made of dates; give real numbers"):
+        form_of(days)
+
+
+def test_masked_values_are_missing():
+    rows = read_rows(np.ma.array([[1, 2], [3, 4]], mask=[[0, 0], [0, 1]]), FORM)
+    assert rows.reason.tolist() == ["", "value 1 is missing (NaN)"]
+
+
+@pytest.mark.parametrize(
+    "X", [None, "abc", {"a": 1}, 3.0, np.float64(3), (k for k in [1])], ids=str
+)
+def test_input_of_another_kind(X):
+    for read in (form_of, lambda given: read_rows(given, FORM)):
+        with pytest.raises(UsageError, match=r"X is a .*, not rows of examples; give an array"):
+            read(X)
+
+
+def test_sparse_matrices():
+    with pytest.raises(UsageError, match="give a dense array"):
+        read_rows(scipy.sparse.eye(2), FORM)
 
 
 def test_input_that_is_no_rows():

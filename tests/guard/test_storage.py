@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import warnings
 
 import numpy as np
 import pytest
+import safetensors.torch
+import torch
 from guard_toys import Distance, blobs, classifier, network
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 
 import gengap as gg
-from gengap.errors import UsageError
+from gengap.errors import SuspiciousInput, UsageError
 from gengap.features import outputs_of
 from gengap.guard.storage import JSON, TENSORS, checksum
+from gengap.registry import detectors
 
 X, Y = blobs(240)
 NEW = np.concatenate([blobs(20, 7)[0], np.full((3, 3), 30.0)])
@@ -32,7 +36,9 @@ NAMES = np.array(["ant", "bee", "cow", "doe"])[Y]
 )
 def test_a_loaded_guard_decides_as_before(tmp_path, model, labels, options):
     guard = gg.Guard.fit(model, X, labels, **options)
-    guard.save(tmp_path / "new" / "folder")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SuspiciousInput)  # tested below
+        guard.save(tmp_path / "new" / "folder")
     loaded = gg.Guard.load(tmp_path / "new" / "folder", model)
     a, b = guard(NEW), loaded(NEW)
     for name in ("accept", "score", "p_value", "reason", "prediction"):
@@ -101,6 +107,79 @@ def test_other_versions_and_unknown_detectors(folder):
     refused(folder, "sets 'warmth', which this gengap's msp does not have")
     (folder / JSON).write_text("[]")
     refused(folder, "is not a whole guard file")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"false_alarms": 1.5},
+        {"false_alarms": "0.05"},
+        {"calibration_sizes": [7]},
+        {"calibration_sizes": "80"},
+        {"environments": ["a", "b"]},
+        {"row": {"shape": ["3"], "missing": False, "numeric": True}},
+        {"row": None},
+        {"choice": {}},
+        {"hyperparameters": 3},
+        {"detector": 3},
+        {"plan": {"what": 1}},
+        {"scaled": None},
+        {"classes": 4},
+    ],
+)
+def test_values_that_no_guard_has(folder, changes):
+    alter(folder, **changes)
+    refused(folder, "is not a whole guard file")
+
+
+def test_tensors_that_no_guard_has(folder):
+    whole = safetensors.torch.load_file(folder / TENSORS)
+    scores = whole["calibration"]
+    without = [{k: v for k, v in whole.items() if k != name} for name in whole]
+    assert {"calibration", "largest", "scale.mean", "scale.spread"} <= set(whole)
+    wrong = [whole | {"calibration": scores.flip(0)}, whole | {"scale.mean": torch.zeros(1)},
+             whole | {"calibration": scores * float("nan")}]  # fmt: skip
+    for tensors in without + wrong:
+        safetensors.torch.save_file(tensors, folder / TENSORS)
+        alter(folder)
+        refused(folder, "is not a whole guard file")
+    (folder / TENSORS).write_bytes(b"nothing")
+    alter(folder)
+    refused(folder, "is not a whole guard file")
+    (folder / JSON).write_text("[" * 100_000)
+    refused(folder, "is not a whole guard file")
+
+
+def test_saving_rows_is_warned_of(tmp_path):
+    keeping = gg.Guard.fit(classifier(), X, Y, detector="knn-standardised")
+    assert keeping.keeps_examples
+    with pytest.warns(SuspiciousInput, match="holds rows of X.*choose detector='density'"):
+        keeping.save(tmp_path)
+    for detector in ("density", "mahalanobis"):
+        guard = gg.Guard.fit(classifier(), X, Y, detector=detector)
+        assert not guard.keeps_examples
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            guard.save(tmp_path)
+            gg.Guard.fit(network(), X, Y, detector="knn").save(tmp_path)  # learnt features
+
+
+@pytest.mark.parametrize("name", list(detectors()))
+def test_which_detectors_keep_examples(name):
+    """Those with a tensor as long as the examples they are fitted on are many, and no others."""
+    classes = "classification" in detectors()[name].tasks
+    model = network() if classes else LinearRegression().fit(X, X.sum(1))
+    guard = gg.Guard.fit(model, X, Y if classes else X.sum(1), detector=name)
+    assert any(160 in tensor.shape for tensor in guard.fitted.values()) == guard.keeps_examples
+
+
+def test_a_model_that_was_changed_is_not_saved(tmp_path):
+    model = classifier()
+    guard = gg.Guard.fit(model, X, Y, detector="msp")
+    model.fit(*blobs(300, seed=98))
+    with pytest.raises(UsageError, match="LogisticRegression was changed after the guard was"):
+        guard.save(tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_cannot_be_saved(tmp_path):

@@ -1,9 +1,10 @@
 """Reads a fitted scikit-learn estimator.
 
-Logits are the decision function, else log-probabilities; of two classes the one decision value
-``z`` becomes the logits ``(-z/2, z/2)``, whose softmax is the sigmoid of ``z``. A linear model is a
-head on the inputs of the pipeline's last step. Any other model shows no features of its own, so
-its inputs stand for them, joined by the probabilities of the classes, which carry what it learnt.
+Logits are the decision function if it has a column per class, else log-probabilities; of two
+classes the one decision value ``z`` becomes the logits ``(-z/2, z/2)``, whose softmax is the
+sigmoid of ``z``. A linear model is a head on the inputs of the pipeline's last step. Any other
+model shows no features of its own, so its inputs stand for them, joined by the probabilities of
+the classes, which carry what it learnt.
 
 These features come in the columns' own units; :class:`Scale` brings them to one.
 """
@@ -35,7 +36,7 @@ class EstimatorReader:
         classes: its classes in the order of the logits, or None for a regressor.
         linear: whether its logits are a linear layer's of the inputs of its last step.
         by_logits: whether it predicts the class of the largest logit. Some do not, e.g. support
-            vector machines, which vote; they are asked.
+            vector machines, which vote; they are asked, and so are regressors.
     """
 
     model: Any
@@ -65,9 +66,10 @@ class EstimatorReader:
     def predict(self, outputs: Outputs, X: Any) -> np.ndarray:
         """Predicted classes or values ``(n,)``."""
         if self.by_logits and outputs.logits is not None:
-            logits = outputs.logits.numpy()
-            return logits[:, 0] if self.classes is None else self.classes[logits.argmax(1)]
-        return np.asarray(_asked(self.model.predict, X))
+            assert self.classes is not None
+            return self.classes[outputs.logits.numpy().argmax(1)]
+        said = np.asarray(_asked(self.model.predict, X))
+        return said[:, 0] if said.ndim == 2 and said.shape[1] == 1 else said
 
     def codes(self, labels: Any) -> Tensor:
         """Labels as numbers of classes, or values as they are."""
@@ -136,9 +138,11 @@ def estimator_reader(model: Any, X: Any) -> EstimatorReader:
     classes = np.asarray(model.classes_) if is_classifier(model) else None
     reader = EstimatorReader(model, classes, linear=False, by_logits=False)
     outputs = reader.read(X[:PROBE])
-    said = np.asarray(_asked(model.predict, X[:PROBE]))
-    by_logits = replace(reader, by_logits=True).predict(outputs, X[:PROBE])
-    return replace(reader, linear=reader.makes(outputs), by_logits=_same(by_logits, said))
+    by_logits = False
+    if classes is not None and outputs.logits is not None:
+        largest = replace(reader, by_logits=True).predict(outputs, X[:PROBE])
+        by_logits = np.array_equal(largest, reader.predict(outputs, X[:PROBE]))
+    return replace(reader, linear=reader.makes(outputs), by_logits=by_logits)
 
 
 @dataclass(frozen=True)
@@ -175,13 +179,6 @@ def _last(model: Any) -> Any:
     return model.steps[-1][1] if isinstance(model, Pipeline) else model
 
 
-def _same(a: np.ndarray, b: np.ndarray) -> bool:
-    """Whether predictions agree; values up to the rounding to float32."""
-    if a.dtype.kind == "f" and a.shape == b.shape:
-        return bool(np.allclose(a, b, rtol=1e-5))
-    return bool(np.array_equal(a, b))
-
-
 def _transformed(model: Any, X: Any) -> Any:
     """What the last step is given."""
     from sklearn.pipeline import Pipeline
@@ -197,15 +194,24 @@ def _logits(model: Any, X: Any) -> Tensor | None:
         return _tensor(np.asarray(model.predict(X)).reshape(_count(X), -1))
     if hasattr(model, "decision_function"):
         values = np.asarray(model.decision_function(X))
-        return _tensor(np.stack([-values / 2, values / 2], 1) if values.ndim == 1 else values)
+        if values.ndim == 1:
+            return _tensor(np.stack([-values / 2, values / 2], 1))
+        if values.shape[1] == len(model.classes_) and not _pairwise(model):
+            return _tensor(values)
     if hasattr(model, "predict_proba"):
         return _tensor(np.log(np.maximum(model.predict_proba(X), LEAST)))
     return None
 
 
+def _pairwise(model: Any) -> bool:
+    """Whether the decision function has a column per pair of classes."""
+    return getattr(model, "decision_function_shape", None) == "ovo"
+
+
 def _asked(function: Any, *arguments: Any) -> Any:
     try:
-        return function(*arguments)
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is cut or rejected
+            return function(*arguments)
     except (ValueError, TypeError, KeyError) as error:
         reason = str(error).strip().splitlines()[0].rstrip(".")
         raise UsageError(

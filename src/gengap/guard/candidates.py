@@ -13,6 +13,13 @@ from gengap.registry import detector_info, detectors
 
 EVERYTHING = ("logits", "features", "layers", "inputs", "labels", "head", "network", "tail")
 LAYERED = frozenset({"layers", "tail"})
+# Fitted, these hold the features of every training example.
+KEEPERS = frozenset(
+    {
+        "knn", "knn-standardised", "nnguide", "local-outlier-factor", "sage", "residual-spread",
+        "quantile-width",
+    }
+)  # fmt: skip
 
 
 def chosen_detector(

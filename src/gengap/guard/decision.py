@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gengap.detectors.base import Outputs
+from gengap.features.estimators import LARGEST
 from gengap.guard.rows import Rows
 
 
@@ -73,12 +74,21 @@ def unusable(outputs: Outputs) -> np.ndarray:
     return bad
 
 
+def cut(outputs: Outputs) -> np.ndarray:
+    """Rows with logits or features so large that they were cut."""
+    bad = np.zeros(len(outputs), bool)
+    for values in (outputs.logits, outputs.features):
+        if values is not None:
+            bad |= (np.abs(values.numpy()) >= LARGEST).any(1)
+    return bad
+
+
 def reasons(accept: np.ndarray, p: np.ndarray, limit: float) -> np.ndarray:
     """Why each rejected row is, in words; empty where it is accepted."""
     reason = np.full(len(p), "", dtype=object)
     for k in np.flatnonzero(~accept):
         reason[k] = (
-            "the model's output is not finite"
+            "the model's output is not finite or too large"
             if np.isnan(p[k])
             else f"stranger than {1 - p[k]:.1%} of normal examples "
             f"(p = {p[k]:.3g}, limit {limit:g})"

@@ -1,10 +1,11 @@
 """A model's fingerprint, by which a guard knows the model it was made for.
 
-It is a hash of what the model computes with, in a fixed order: a network's state dict, an
-estimator's parameters and fitted attributes, but for those that do not change what it says
-(:data:`IDLE`). Nothing is pickled, so the fingerprint survives saving
-and loading the model. Inside compiled objects (trees, search structures) arrays alone count; the
-rest are counters that change with use.
+It is a hash of what the model computes with, in a fixed order: a network's submodules with their
+settings and its state dict, an estimator's parameters and fitted attributes, but for those that do
+not change what it says (:data:`IDLE`). Of functions the qualified names count, and the names that
+they use; code in a module's ``forward`` is not seen. Nothing is pickled, so the fingerprint
+survives saving and loading the model. Inside compiled objects (trees, search structures) arrays
+alone count; the rest are counters that change with use.
 """
 
 from __future__ import annotations
@@ -21,9 +22,12 @@ IDLE = frozenset({"_sklearn_version", "n_jobs", "verbose"})
 
 
 def fingerprint(model: Any) -> str:
-    """Hexadecimal hash of a network's state dict or of a fitted estimator."""
+    """Hexadecimal hash of a network or of a fitted estimator."""
     digest = hashlib.sha256(type(model).__name__.encode())
     if isinstance(model, nn.Module):
+        for name, module in model.named_modules():
+            kind = type(module).__qualname__
+            digest.update(f"\x1e{name}\x1f{kind}\x1f{module.extra_repr()}".encode())
         for name, tensor in model.state_dict().items():
             digest.update(name.encode())
             _add(tensor, digest, {})
@@ -52,9 +56,19 @@ def _add(value: Any, digest: Any, seen: dict[int, Any], arrays_only: bool = Fals
             parts = list(value)
         else:
             digest.update(type(value).__qualname__.encode())
+            _add_name(value, digest)
             parts, arrays_only = _state(value, arrays_only)
         for part in parts:
             _add(part, digest, seen, arrays_only)
+
+
+def _add_name(value: Any, digest: Any) -> None:
+    """Add what a function or class is called; of Python functions also the names they use."""
+    if isinstance(value, type) or (callable(value) and hasattr(value, "__name__")):
+        home = getattr(value, "__module__", None)
+        name = getattr(value, "__qualname__", value.__name__)
+        used = getattr(getattr(value, "__code__", None), "co_names", ())
+        digest.update(f"\x1f{home}\x1f{name}\x1f{used}".encode())
 
 
 def _add_array(values: np.ndarray, digest: Any, seen: dict[int, Any]) -> None:

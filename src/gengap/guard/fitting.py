@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -19,10 +20,10 @@ from gengap.features.estimators import EstimatorReader, Scale
 from gengap.features.networks import NetworkReader
 from gengap.guard.calibration import calibrate, fewest
 from gengap.guard.candidates import chosen_detector, reads_layers
-from gengap.guard.decision import unusable
+from gengap.guard.decision import cut, unusable
 from gengap.guard.fingerprint import fingerprint
 from gengap.guard.guard import Guard
-from gengap.guard.rows import RowForm, form_of, read_rows
+from gengap.guard.rows import RowForm, examples_of, form_of, read_rows
 from gengap.guard.selection import scores
 from gengap.seeds import generator
 
@@ -45,7 +46,9 @@ def fit_guard(
     seed: int,
 ) -> Guard:
     """Fit a guard; see :meth:`gengap.guard.Guard.fit`."""
-    form, X, y = _checked(X, y, false_alarms)
+    _check_options(false_alarms, detector, detectors, seed)
+    false_alarms = float(false_alarms)
+    form, X, y = _checked(X, y)
     names, codes = _environments(environment, len(X), per_environment)
     apart = codes if per_environment else None
     fit, held = parts(len(X), false_alarms, apart, names, seed)
@@ -57,11 +60,12 @@ def fit_guard(
         outputs = replace(outputs, labels=torch.from_numpy(y.astype(np.float32)))
     elif outputs.logits is not None and outputs.labels is not None:
         _suspect_seen(outputs.logits, outputs.labels, false_alarms)
+    _check_finite(cut(outputs))
     scale = None
     if isinstance(reader, EstimatorReader) and outputs.features is not None:
         scale = Scale.of(outputs.features[fit])
         outputs = scale.apply(outputs)
-    _check_finite(outputs)
+    _check_finite(unusable(outputs))
     others = None if strangers is None else _strangers(strangers, form, reader, scale, hidden)
     own = None if codes is None else codes[fit.numpy()]
     normal = outputs.rows(fit)
@@ -168,26 +172,62 @@ def _environments(
         if required:
             raise UsageError("per_environment needs environment, one label per row.")
         return (), None
-    labels = np.asarray(environment)
+    labels = _column(environment, "environment")
     if len(labels) != rows:
         raise UsageError(
             f"X has {rows} rows but environment has {len(labels)}; give one label per row."
         )
-    codes, names = pd.factorize(labels, sort=True)
+    try:
+        codes, names = pd.factorize(labels, sort=True)
+    except TypeError:
+        raise UsageError(
+            "The labels in environment cannot be compared; give names or whole numbers."
+        ) from None
     if (codes < 0).any():
         row = int(np.flatnonzero(codes < 0)[0])
         raise UsageError(f"The environment of row {row} is missing; name it or leave it out.")
     return tuple(str(name) for name in names), codes
 
 
-def _checked(X: Any, y: Any, false_alarms: float) -> tuple[RowForm, Any, np.ndarray]:
-    """The form of a row, and the examples and labels as arrays."""
-    if not 0 < false_alarms < 1:
+def _check_options(false_alarms: Any, detector: Any, detectors: Any, seed: Any) -> None:
+    """Refuse options of the wrong kind."""
+    if not _is(false_alarms, Real) or not 0 < false_alarms < 1:
         raise UsageError(f"false_alarms must lie between 0 and 1, not {false_alarms!r}.")
-    form, y = form_of(X), np.asarray(y)
-    if not isinstance(X, pd.DataFrame | Tensor):
-        X = np.asarray(X)
-    if y.shape != (len(X),):
+    if not _is(seed, Integral):
+        raise UsageError(f"seed must be a whole number, not {seed!r}.")
+    if detector is not None and not isinstance(detector, str | Detector):
+        raise UsageError(f"detector must be a name or a Detector, not {detector!r}.")
+    if detectors is None:
+        return
+    if detector is not None:
+        raise UsageError("Give detector, to use it, or detectors, to choose among them; not both.")
+    names = isinstance(detectors, Sequence) and not isinstance(detectors, str)
+    if not names or not detectors or not all(isinstance(name, str) for name in detectors):
+        raise UsageError(
+            f"detectors must list at least one name, such as ['energy', 'knn'], not {detectors!r}."
+        )
+
+
+def _is(value: Any, kind: type) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool)
+
+
+def _column(values: Any, name: str) -> np.ndarray:
+    """Labels as an array of one dimension."""
+    try:
+        column = np.asarray(values)
+    except ValueError:
+        column = np.zeros((0, 0))
+    if column.ndim != 1:
+        raise UsageError(f"{name} must have one dimension, one label per row of X.")
+    return column
+
+
+def _checked(X: Any, y: Any) -> tuple[RowForm, Any, np.ndarray]:
+    """The form of a row, and the examples and labels as arrays."""
+    form, y = form_of(X), _column(y, "y")
+    X = examples_of(X)
+    if len(y) != len(X):
         raise UsageError(f"X has {len(X)} rows but y has {len(y)}; give one label per row.")
     if pd.isna(y).any():
         row = int(np.flatnonzero(pd.isna(y))[0])
@@ -220,10 +260,10 @@ def _suspect_seen(logits: Tensor, labels: Tensor, false_alarms: float) -> None:
         )
 
 
-def _check_finite(outputs: Outputs) -> None:
-    bad = np.flatnonzero(unusable(outputs))
+def _check_finite(unusable: np.ndarray) -> None:
+    bad = np.flatnonzero(unusable)
     if len(bad):
         raise UsageError(
-            f"The model's output for row {bad[0]} of X is not finite; repair such rows or leave "
-            "them out."
+            f"The model's output for row {bad[0]} of X is not finite or too large; repair such "
+            "rows or leave them out."
         )

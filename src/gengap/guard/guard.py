@@ -30,8 +30,8 @@ from gengap.errors import UsageError
 from gengap.features import Reader
 from gengap.features.estimators import Scale
 from gengap.guard.calibration import Calibration
-from gengap.guard.candidates import reads_layers
-from gengap.guard.decision import Decision, reasons, refusal, spread, unusable
+from gengap.guard.candidates import KEEPERS, name_of, reads_layers
+from gengap.guard.decision import Decision, cut, reasons, refusal, spread, unusable
 from gengap.guard.rows import RowForm, read_rows
 from gengap.guard.selection import Choice, scores
 
@@ -41,6 +41,10 @@ BLOCK = 4096  # rows judged at once
 @dataclass(frozen=True, eq=False, repr=False)
 class Guard:
     """A fitted detector with a threshold; made by :meth:`fit` or :meth:`load`.
+
+    Some detectors keep the features of the training examples (:attr:`keeps_examples`), and so does
+    the folder such a guard is saved in. Of a scikit-learn model the features are the rows
+    themselves, or what the steps before the last made of them.
 
     Attributes:
         detector: with its hyperparameters.
@@ -123,10 +127,12 @@ class Guard:
         """Judge new examples; rows that cannot be read are rejected with the reason.
 
         Args:
-            X: array, tensor or table ``(n, ...)``, or a list of rows that may differ in length.
+            X: array, tensor or table ``(n, ...)``, or a list of rows that may differ in length. A
+                value more than a million times the largest that the guard has seen in its place is
+                rejected unread.
 
         Raises:
-            UsageError: the guard was loaded without its model.
+            UsageError: the guard was loaded without its model, or ``X`` is no rows of examples.
         """
         if self.reader is None:
             raise UsageError(
@@ -145,14 +151,22 @@ class Guard:
     def judge(self, outputs: Outputs) -> Decision:
         """Judge a model's outputs, as :func:`gengap.features.outputs_of` gives them.
 
+        Predictions are None where the outputs do not determine them: for regressors of
+        scikit-learn and for classifiers that do not answer by the largest logit.
+
         Raises:
             UsageError: the features are not as many as the guard was fitted on.
         """
         prediction = np.full(len(outputs), None, dtype=object)
-        if outputs.logits is not None:
+        if outputs.logits is not None and self.plan.get("by_logits", True):
             logits = outputs.logits.numpy()
             prediction = logits[:, 0] if self.classes is None else self.classes[logits.argmax(1)]
         return self._judged(outputs, prediction)
+
+    @property
+    def keeps_examples(self) -> bool:
+        """Whether the guard, and the folder it is saved in, holds features of training examples."""
+        return name_of(self.detector) in KEEPERS
 
     @property
     def threshold(self) -> float:
@@ -160,7 +174,15 @@ class Guard:
         return self.calibration.threshold
 
     def save(self, folder: str | Path) -> None:
-        """Write ``guard.json`` and ``guard.safetensors`` into a folder, whole or not at all."""
+        """Write ``guard.json`` and ``guard.safetensors`` into a folder, whole or not at all.
+
+        Where :attr:`keeps_examples` is true the second file holds features of training examples;
+        if these are rows given to a scikit-learn model, a :class:`SuspiciousInput` warning says so.
+
+        Raises:
+            UsageError: the detector is not registered, the model was changed since the guard was
+                fitted, or the folder cannot be written.
+        """
         from gengap.guard.storage import save
 
         save(self, Path(folder))
@@ -210,10 +232,11 @@ class Guard:
                 f"The outputs have {width} features where the guard was fitted on {self.width}; "
                 "give those of the same layer of the same model."
             )
+        bad = cut(outputs)
         if self.scale is not None:
             outputs = self.scale.apply(outputs)
         strange = scores(self.detector, self.fitted, outputs)
-        strange = np.where(unusable(outputs), np.nan, strange)
+        strange = np.where(bad | unusable(outputs), np.nan, strange)
         p = self.calibration.p_values(strange)
         alpha = self.calibration.false_alarms
         accept = p > alpha

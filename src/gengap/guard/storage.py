@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,15 @@ from typing import Any
 import numpy as np
 import safetensors.torch
 import torch
+from safetensors import SafetensorError
 
+from gengap.environments.core import suspect
 from gengap.errors import UsageError
 from gengap.features import Reader
 from gengap.features.estimators import EstimatorReader, Scale
 from gengap.features.networks import NetworkReader
 from gengap.files import json_values
-from gengap.guard.calibration import Calibration
+from gengap.guard.calibration import Calibration, rank
 from gengap.guard.candidates import name_of
 from gengap.guard.fingerprint import fingerprint
 from gengap.guard.guard import Guard
@@ -33,13 +35,20 @@ from gengap.registry import detector_info
 
 FORMAT = 1
 JSON, TENSORS = "guard.json", "guard.safetensors"
+PLANS = ({"linear", "by_logits"}, {"layer", "side", "head"})
+SCALE = ("mean", "spread")
+WRONG = (SafetensorError, KeyError, TypeError, ValueError, AttributeError, RuntimeError)
 
 
 def save(guard: Guard, folder: Path) -> None:
     """Write a guard's two files, whole or not at all.
 
+    Warns where these hold rows that the user gave to a scikit-learn model; see
+    :meth:`gengap.guard.Guard.save`.
+
     Raises:
-        UsageError: the detector is not registered, or the folder cannot be written.
+        UsageError: the detector is not registered, the model was changed since the guard was
+            fitted, or the folder cannot be written.
     """
     name = name_of(guard.detector)
     if name is None:
@@ -47,8 +56,21 @@ def save(guard: Guard, folder: Path) -> None:
             f"{type(guard.detector).__name__} is not a registered detector and could not be "
             "loaded again; register it with gengap.registry.register_detector."
         )
+    if guard.reader is not None and fingerprint(guard.reader.model) != guard.fingerprint:
+        raise UsageError(
+            f"The {type(guard.reader.model).__name__} was changed after the guard was fitted to "
+            "it; fit the guard again and save that one."
+        )
+    if guard.keeps_examples and guard.scale is not None:
+        suspect(
+            [
+                f"The saved guard holds rows of X, since {name} compares with them; choose "
+                "detector='density' or 'mahalanobis' to keep none."
+            ]
+        )
     tensors = {f"fitted.{key}": value for key, value in guard.fitted.items()}
     tensors["calibration"] = torch.from_numpy(guard.calibration.scores)
+    tensors["largest"] = torch.from_numpy(guard.form.largest)
     if guard.scale is not None:
         tensors |= {"scale.mean": guard.scale.mean, "scale.spread": guard.scale.spread}
     data = safetensors.torch.save({k: v.detach().contiguous() for k, v in tensors.items()})
@@ -62,7 +84,9 @@ def save(guard: Guard, folder: Path) -> None:
         "calibration_sizes": list(guard.calibration.sizes),
         "environments": list(guard.calibration.names),
         "choice": asdict(guard.choice),
-        "row": asdict(guard.form),
+        "row": {name: getattr(guard.form, name) for name in ("shape", "missing", "numeric")},
+        "fitted": [f"fitted.{key}" for key in guard.fitted],
+        "scaled": guard.scale is not None,
         "features": guard.width,
         "classes": None if guard.classes is None else guard.classes.tolist(),
         "model": guard.fingerprint,
@@ -77,6 +101,15 @@ def save(guard: Guard, folder: Path) -> None:
 def load(folder: Path, model: Any = None) -> Guard:
     """Read a guard's two files; see :meth:`gengap.guard.Guard.load`."""
     values, data = _read(folder)
+    try:
+        guard = _guard(values, data, folder)
+    except WRONG:
+        raise _not_whole(folder / JSON) from None
+    return guard if model is None else replace(guard, reader=_reader(model, values, folder))
+
+
+def _guard(values: dict[str, Any], data: bytes, folder: Path) -> Guard:
+    """The guard that the files' contents describe."""
     info = detector_info(values["detector"])
     unknown = set(values["hyperparameters"]) - set(info.detector.fields())
     if unknown:
@@ -85,8 +118,9 @@ def load(folder: Path, model: Any = None) -> Guard:
             f"{info.name} does not have; fit the guard again."
         )
     tensors = safetensors.torch.load(data)
+    _check(values, tensors)
     scale = None
-    if "scale.mean" in tensors:
+    if values["scaled"]:
         scale = Scale(tensors["scale.mean"], tensors["scale.spread"])
     prefix = "fitted."
     chosen = dict(values["choice"])
@@ -102,14 +136,50 @@ def load(folder: Path, model: Any = None) -> Guard:
             values["false_alarms"],
         ),
         choice=Choice(**chosen, table=table),
-        form=RowForm(tuple(row["shape"]), row["missing"], row["numeric"]),
+        form=RowForm(
+            tuple(row["shape"]), row["missing"], row["numeric"], tensors["largest"].numpy()
+        ),
         scale=scale,
         width=values["features"],
         classes=None if values["classes"] is None else np.asarray(values["classes"]),
         fingerprint=values["model"],
         plan=values["plan"],
-        reader=None if model is None else _reader(model, values, folder),
+        reader=None,
     )
+
+
+def _check(values: dict[str, Any], tensors: dict[str, torch.Tensor]) -> None:
+    """Raise ValueError where values could not have been saved by a guard."""
+    scores, sizes = tensors["calibration"], values["calibration_sizes"]
+    alpha, names, row = values["false_alarms"], values["environments"], values["row"]
+    ascending = all(bool((own[1:] >= own[:-1]).all()) for own in scores.split(sizes))
+    sound = (
+        isinstance(alpha, float)
+        and 0 < alpha < 1
+        and all(isinstance(size, int) and rank(size, alpha) > 0 for size in sizes)
+        and len(sizes) == max(len(names), 1)
+        and all(isinstance(name, str) for name in names)
+        and scores.dtype == torch.float32
+        and not bool(scores.isnan().any())
+        and ascending
+        and all(isinstance(size, int) for size in row["shape"])
+        and isinstance(row["missing"], bool)
+        and isinstance(row["numeric"], bool)
+        and tensors["largest"].dim() == 1
+        and type(values["features"]) is int
+        and isinstance(values["scaled"], bool)
+        and isinstance(values["classes"], list | None)
+        and isinstance(values["model"], str)
+        and set(values["plan"]) in PLANS
+        and {k for k in tensors if k.startswith("fitted.")} == set(values["fitted"])
+    )
+    width = (values["features"],) if values["scaled"] else None
+    if not sound or (width and any(tensors[f"scale.{k}"].shape != width for k in SCALE)):
+        raise ValueError
+
+
+def _not_whole(path: Path) -> UsageError:
+    return UsageError(f"{path} is not a whole guard file; copy it again or save the guard anew.")
 
 
 def checksum(values: dict[str, Any], data: bytes) -> str:
@@ -131,12 +201,10 @@ def _read(folder: Path) -> tuple[dict[str, Any], bytes]:
             ) from None
     try:
         values = json.loads(contents[JSON])
-    except ValueError:
+    except (ValueError, RecursionError):
         values = None
     if not isinstance(values, dict) or "format" not in values:
-        raise UsageError(
-            f"{folder / JSON} is not a whole guard file; copy it again or save the guard anew."
-        )
+        raise _not_whole(folder / JSON)
     if values["format"] != FORMAT:
         raise UsageError(
             f"The guard in {folder} has format {values['format']}, this gengap reads {FORMAT}; "
