@@ -12,11 +12,19 @@ from arch.bootstrap import IIDBootstrap
 from scipy import stats
 
 from gengap.errors import UsageError
-from gengap.statistics.aggregate_intervals import aggregate_intervals
-from gengap.statistics.aggregates import AGGREGATES, interquartile_mean, mean
+from gengap.statistics.aggregate_intervals import _noises, aggregate_intervals
+from gengap.statistics.aggregates import AGGREGATES, interquartile_mean, mean, optimality_gap
 from gengap.statistics.bootstrap import bootstrap_interval, student_interval
 from gengap.statistics.bootstrap_limits import environment_skewness
-from gengap.statistics.resampling import all_resamples, draw, gather, replicate, tally
+from gengap.statistics.resampling import (
+    affordable,
+    all_resamples,
+    distinct_resamples,
+    draw,
+    gather,
+    replicate,
+    tally,
+)
 
 SKEWED = np.random.default_rng(0).gamma(1.0, size=(1, 25))
 STUDY = np.random.default_rng(1).gamma(2.0, size=(6, 8))
@@ -98,6 +106,42 @@ def test_counts_hold_more_runs_than_a_byte():
     assert (tally(draws).astype(int).sum(axis=1) == 300).all()
 
 
+@pytest.mark.parametrize("sizes", [[90, 90], [70, 3, 120], [300, 299]])
+def test_many_runs_are_counted_like_few(sizes: list[int]):
+    draws = draw(np.array(sizes), 30, np.random.default_rng(1))
+    counts = tally(draws)
+    assert counts.shape == draws.shape
+    for row, drawn, size in zip(counts, draws, sizes, strict=True):
+        for b in range(30):
+            assert drawn[:size, b].max() < size
+            assert (drawn[size:, b] == max(sizes)).all()
+            expected = np.bincount(drawn[:size, b], minlength=max(sizes))
+            np.testing.assert_array_equal(row[:, b], expected)
+
+
+def test_distinct_resamples_are_counted_up_to_what_is_asked():
+    assert distinct_resamples(np.array([3, 3, 3]), 1000) == 1000
+    assert distinct_resamples(np.array([6]), 2000) == 462
+    assert distinct_resamples(np.array([10**6]), 2000) > 2000
+    assert distinct_resamples(np.full(10**6, 5), 2000) > 2000
+
+
+def test_resamples_of_very_many_runs_are_fewer():
+    assert affordable(2000, 160) == 2000
+    assert affordable(2000, 100_000) == 300
+    assert affordable(2000, 10**8) == 200
+    assert affordable(50, 10**8) == 50
+
+
+def test_fewer_resamples_are_those_of_asking_for_fewer(monkeypatch: pytest.MonkeyPatch):
+    asked = aggregate_intervals(STUDY, replicates=400)
+    monkeypatch.setattr("gengap.statistics.resampling.MOST_DRAWS", 400 * STUDY.size)
+    for name, fewer in aggregate_intervals(STUDY, replicates=3000).items():
+        assert (fewer.low, fewer.high) == (asked[name].low, asked[name].high)
+        assert fewer.note.endswith("400 resamples, not 3,000: runs are many.")
+        assert "resamples" not in asked[name].note
+
+
 def test_all_resamples_are_those_of_brute_force():
     draws, weights = all_resamples(np.array([2, 3]))
     ours = {
@@ -136,6 +180,22 @@ def test_counting_gives_what_resampled_tables_give(table: np.ndarray, name: str)
     plain = bootstrap_interval(table, AGGREGATES[name], replicates=3000, seed=7)
     assert (fast.estimate, fast.low, fast.high) == pytest.approx(
         (plain.estimate, plain.low, plain.high), rel=1e-12
+    )
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e6])
+@pytest.mark.parametrize("table", [STUDY, RAGGED, STUDY[:2, :3]], ids=["whole", "ragged", "few"])
+@pytest.mark.parametrize("name", AGGREGATES)
+def test_counted_noises_are_those_of_resampled_tables(table: np.ndarray, name: str, offset: float):
+    study, target = np.array([1, 5, 20, 1, 1, 1])[: len(table), None] * table, 1.5
+    options: dict[str, object] = {"kind": "studentised", "replicates": 3000, "seed": 7}
+    fast = aggregate_intervals(study + offset, target=target + offset, **options)[name]  # type: ignore[arg-type]
+    aggregate = {**AGGREGATES, "optimality gap": lambda x: optimality_gap(x, target)}[name]
+    noise = _noises("seed", target)[name]
+    plain = bootstrap_interval(study, aggregate, noise=noise, **options)  # type: ignore[arg-type]
+    moved = 0.0 if name == "optimality gap" else offset
+    assert (fast.low - moved, fast.high - moved) == pytest.approx(
+        (plain.low, plain.high), rel=1e-6, nan_ok=True
     )
 
 

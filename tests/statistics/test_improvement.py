@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -84,6 +86,77 @@ def test_the_seed_counts():
     )
     assert first == again
     assert (first.low, first.high) != (other.low, other.high)
+
+
+def normal_by_brute_force(first: np.ndarray, second: np.ndarray) -> tuple[float, float]:
+    """95% limits from the row and column means of every environment's table of wins."""
+    shares, variances = [], []
+    for x, y in zip(first, second, strict=True):
+        x, y = x[~np.isnan(x)], y[~np.isnan(y)]
+        wins = np.array([[(a > b) + 0.5 * (a == b) for b in y] for a in x])
+        parts = [wins.mean(axis=1), wins.mean(axis=0)]
+        shares.append(wins.mean())
+        variances.append(sum(p.var(ddof=1) / len(p) for p in parts if len(p) > 1))
+    return stats.norm.interval(0.95, np.mean(shares), np.sqrt(np.sum(variances)) / len(first))
+
+
+def test_very_many_runs_have_normal_limits(monkeypatch: pytest.MonkeyPatch):
+    first, second = METHODS[0].copy(), METHODS[1, :, :4].copy()
+    first[0, 2] = first[3, 0] = second[2, 1:] = np.nan
+    resampled = probability_of_improvement(first, second)
+    monkeypatch.setattr("gengap.statistics.improvement.MOST_WINS", 0)
+    ours = probability_of_improvement(first, second)
+    assert ours.estimate == pytest.approx(resampled.estimate)
+    assert (ours.low, ours.high) == pytest.approx(normal_by_brute_force(first, second))
+    assert "Normal limits" in ours.note
+    assert "one run" in ours.note
+    assert "Normal" not in resampled.note
+    back = probability_of_improvement(second, first)
+    assert (back.low, back.high) == pytest.approx((1 - ours.high, 1 - ours.low))
+
+
+def test_normal_limits_agree_with_resampled_ones(monkeypatch: pytest.MonkeyPatch):
+    x, y = np.random.default_rng(5).normal([[[0.3]], [[0.0]]], 1, (2, 6, 60)).round(1)
+    resampled = probability_of_improvement(x, y, replicates=10_000)
+    monkeypatch.setattr("gengap.statistics.improvement.MOST_WINS", 0)
+    normal = probability_of_improvement(x, y)
+    assert (normal.low, normal.high) == pytest.approx((resampled.low, resampled.high), abs=0.003)
+
+
+def test_normal_limits_stay_between_0_and_1(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("gengap.statistics.improvement.MOST_WINS", 0)
+    nearly = probability_of_improvement([[1.0, 2.0, 3.0]], [[0.0, 0.5, 1.5]])
+    assert nearly.high == 1
+    assert nearly.low > 0.5
+    won = probability_of_improvement(np.ones((3, 5)), np.zeros((3, 5)))
+    assert (won.low, won.high) == (1, 1)
+    assert "Every pair" in won.note
+    single = probability_of_improvement(METHODS[0, :, :1], METHODS[1, :, :1])
+    assert not single.defined
+    assert single.note.startswith("One run")
+
+
+def test_a_thousand_runs_a_cell_are_not_resampled():
+    # Resampling all pairs of 4 methods took minutes and gigabytes.
+    table = np.random.default_rng(6).normal(size=(4, 20, 1000))
+    tracemalloc.start()
+    won = pairwise_improvement(table)[0][1]
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert "Normal limits" in won.note
+    expected = np.sqrt((1 / 12) * 2 / 1000 / 20) * stats.norm.ppf(0.975)
+    assert won.half_width == pytest.approx(expected, rel=0.05)
+    assert peak < 20e6
+
+
+def test_resamples_are_counted_in_blocks_of_bounded_size():
+    table = np.random.default_rng(7).normal(size=(4, 40, 40))
+    tracemalloc.start()
+    pairwise_improvement(table, replicates=6000)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    # All at once the counts of the four methods alone would be 307 MB.
+    assert peak < 150e6
 
 
 def test_bad_tables_are_refused():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 from scipy import integrate, stats
@@ -67,6 +69,28 @@ def test_thresholds_are_sorted_and_threads_do_not_change_a_digit():
     assert first.thresholds.tolist() == [-0.5, 0.5]
     np.testing.assert_array_equal(first.simultaneous_low, second.simultaneous_low)
     np.testing.assert_array_equal(first.high, second.high)
+
+
+@pytest.mark.parametrize("runs", [20, 21, 49, 100, 300])
+def test_many_runs_give_bands_without_warnings(runs: int):
+    # Sums of 1 / runs come out a hair above 1, whose binomial variance has no square root.
+    scores = np.random.default_rng(runs).normal(size=(3, runs))
+    scores[0, 15:20] = np.nan
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        profile = performance_profile(scores, np.linspace(-6, 6, 41), replicates=300)
+    assert (profile.share[0], profile.share[-1]) == (1, 0)
+    for band in (profile.low, profile.high, profile.simultaneous_low, profile.simultaneous_high):
+        assert ((band >= 0) & (band <= 1 + 1e-12)).all()
+
+
+def test_fewer_resamples_of_very_many_runs_are_noted(monkeypatch: pytest.MonkeyPatch):
+    table = np.tile(STUDY, 2)
+    asked = performance_profile(table, [0.0], replicates=400)
+    monkeypatch.setattr("gengap.statistics.resampling.MOST_DRAWS", 400 * table.size)
+    fewer = performance_profile(table, [0.0], replicates=3000)
+    assert fewer.note == "400 resamples, not 3,000: runs are many."
+    assert (fewer.low, fewer.high, asked.note) == (asked.low, asked.high, "")
 
 
 def test_one_run_per_environment_has_no_bands():

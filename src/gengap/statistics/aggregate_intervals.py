@@ -2,8 +2,8 @@
 
 Runs are drawn anew within each environment, as in R. Agarwal et al., Deep reinforcement learning at
 the edge of the statistical precipice, NeurIPS 2021, arXiv 2108.13264, or environments are: see
-:mod:`gengap.statistics.bootstrap`. Percentile and BCa limits over runs need no resampled tables,
-only how often each run was drawn. With ``c`` these counts in the order of the ``n`` pooled scores
+:mod:`gengap.statistics.bootstrap`. Limits over runs need no resampled tables, only how often each
+run was drawn. With ``c`` these counts in the order of the ``n`` pooled scores
 ``x_(1) <= .. <= x_(n)``, ``C_i = c_1 + .. + c_i`` and ``k = floor(n / 4)``, the trimmed sum is
 
     sum_i x_(i) (G_i - G_{i-1}) = (n - k) x_(n) - k x_(1) - sum_{i<n} G_i (x_(i+1) - x_(i))
@@ -26,6 +26,7 @@ limits for the other three where runs are few, percentile limits for the median.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -49,7 +50,14 @@ from gengap.statistics.bootstrap import (
     resampled,
 )
 from gengap.statistics.intervals import Interval
-from gengap.statistics.resampling import Replicates, replicate, runs_first, tally
+from gengap.statistics.resampling import (
+    Replicates,
+    affordable,
+    fewer_note,
+    replicate,
+    runs_first,
+    tally,
+)
 
 JUMPS = "A median jumps between environments: such limits hold less often than percentile ones."
 
@@ -71,7 +79,8 @@ def aggregate_intervals(
         scores: ``(E, S)`` one method's scores, larger is better, NaN for missing runs.
         kind: how limits are found from the resamples.
         unit: what is drawn anew.
-        replicates: resamples; where fewer than these are distinct, each is visited once.
+        replicates: resamples; where fewer than these are distinct, each is visited once. Fewer,
+            with a note, for very many runs.
         level: the confidence level.
         target: of the optimality gap, which alone of the four is smaller for better methods.
         seed: of the resamples. They are the same for all four, so their noise is shared.
@@ -89,6 +98,7 @@ def aggregate_intervals(
     """
     design = Design(kind, unit, replicates, level, seed, threads)
     table = one_method(scores, design)
+    design = design._replace(replicates=affordable(replicates, int(np.sum(~np.isnan(table)))))
     statistics: dict[str, Statistic] = {
         **AGGREGATES,
         "optimality gap": partial(optimality_gap, target=target),
@@ -96,24 +106,27 @@ def aggregate_intervals(
     noises = _noises(unit, target)
     if not has_limits(table, unit):
         drawn = None
-    elif kind == "studentised":
-        drawn = resampled(table, [*statistics.values(), *noises.values()], design)
     elif unit == "seed":
         drawn = _counted_aggregates(table, target, design)
     else:
-        drawn = resampled(table, list(statistics.values()), design)
+        functions = [*statistics.values(), *(noises.values() if kind == "studentised" else [])]
+        drawn = resampled(table, functions, design)
+    fewer = fewer_note(design.replicates, replicates) if drawn else ""
     intervals = {}
     for k, (name, statistic) in enumerate(statistics.items()):
         own = drawn and Replicates(drawn.values[k :: len(statistics)], drawn.weights)
-        intervals[name] = limits(table, statistic, noises[name], own, design)
-    if kind != "percentile" and intervals["median"].defined:
-        notes = filter(None, [intervals["median"].note, JUMPS])
-        intervals["median"] = replace(intervals["median"], note=" ".join(notes))
+        interval = limits(table, statistic, noises[name], own, design)
+        jumps = JUMPS * (name == "median" and kind != "percentile" and interval.defined)
+        notes = filter(None, [interval.note, jumps, fewer])
+        intervals[name] = replace(interval, note=" ".join(notes))
     return intervals
 
 
 def _counted_aggregates(table: np.ndarray, target: float, design: Design) -> Replicates:
-    """The four aggregates ``(4, B)`` of resampled runs, from how often each run was drawn."""
+    """The four aggregates of resampled runs, from how often each run was drawn.
+
+    ``(4, B)``, or ``(8, B)`` with their noises where limits are studentised.
+    """
     runs, sizes = runs_first(table)
     there = ~np.isnan(runs)
     scores = np.where(there, runs, 0.0)
@@ -122,10 +135,12 @@ def _counted_aggregates(table: np.ndarray, target: float, design: Design) -> Rep
     values = runs.ravel()[pooled]
     total, cut = len(values), len(values) // 4
     steps = np.diff(values)
+    noises = _counted_noises(runs, sizes, target) if design.kind == "studentised" else None
 
     def aggregates(draws: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         counts = tally(draws)
-        means, capped = np.moveaxis(per_run @ counts.astype(np.float64), 1, 0)
+        times = counts.astype(np.float64)
+        means, capped = np.moveaxis(per_run @ times, 1, 0)
         # Draws at or below each score in order, within the middle half: summing by parts turns
         # the trimmed mean into one product with the steps between neighbouring scores.
         below = np.cumsum(
@@ -135,18 +150,61 @@ def _counted_aggregates(table: np.ndarray, target: float, design: Design) -> Rep
         )
         inside = np.clip(below, cut, total - cut).astype(np.float64)
         middle = values[-1] * (total - cut) - values[0] * cut - steps @ inside
-        return np.stack(
-            [
-                means.mean(axis=0),
-                np.median(means, axis=0),
-                middle / (total - 2 * cut),
-                target - capped.mean(axis=0),
+        found = [
+            means.mean(axis=0),
+            np.median(means, axis=0),
+            middle / (total - 2 * cut),
+            target - capped.mean(axis=0),
+        ]
+        if noises is not None:
+            # The middle half begins and ends at the first scores with more draws below than these.
+            ends = [
+                values[[np.searchsorted(column, k, "right") for column in below.T]]
+                for k in (cut, total - cut - 1)
             ]
-        )
+            found += noises(times, *ends)
+        return np.stack(found)
 
     return replicate(
         aggregates, sizes, design.replicates, design.seed, "runs", threads=design.threads
     )
+
+
+def _counted_noises(
+    runs: np.ndarray, sizes: np.ndarray, target: float
+) -> Callable[[np.ndarray, np.ndarray, np.ndarray], list[np.ndarray]]:
+    """:func:`_noises` over seeds as a function of how often each run was drawn ``(E, S, B)``.
+
+    The function also takes the scores ``(B,)`` at which the middle half begins and ends.
+    """
+    # Measured from within each environment, where sums of squares lose fewest digits.
+    centres = np.nanmedian(runs, axis=1, keepdims=True)
+    scores = np.where(np.isnan(runs), centres, runs)
+    plain = scores - centres
+    capped = np.minimum(scores, target) - np.minimum(centres, target)
+    powers = np.stack([plain, plain**2, capped, capped**2], axis=1)
+    equal = 1 / len(sizes) ** 2 / np.maximum(sizes - 1, 1) / sizes
+    total = sizes.sum()
+    by_runs = sizes / np.maximum(sizes - 1, 1) / (total - 2 * (total // 4)) ** 2
+
+    def noises(times: np.ndarray, low: np.ndarray, high: np.ndarray) -> list[np.ndarray]:
+        sums, squares, capped_sums, capped_squares = np.moveaxis(powers @ times, 1, 0)
+        held = np.clip(scores[..., None], low, high) - np.clip(centres[..., None], low, high)
+        held_sums = np.einsum("esb,esb->eb", times, held)
+        held_squares = np.einsum("esb,esb,esb->eb", times, held, held)
+        mean = np.sqrt(equal @ _spread(sums, squares, sizes))
+        middle = np.sqrt(by_runs @ _spread(held_sums, held_squares, sizes))
+        gap = np.sqrt(equal @ _spread(capped_sums, capped_squares, sizes))
+        return [mean, mean, middle, gap]
+
+    return noises
+
+
+def _spread(sums: np.ndarray, squares: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Sums of squared deviations ``(E, B)`` from sums and sums of squares over the runs drawn."""
+    spread = squares - sums**2 / sizes[:, None]
+    # What rounding leaves where one score was drawn again and again is no spread.
+    return np.where(spread > 1e-12 * squares, spread, 0.0)
 
 
 def _noises(unit: Unit, target: float) -> dict[str, Statistic]:

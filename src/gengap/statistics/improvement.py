@@ -11,30 +11,47 @@ counting how often each run was drawn and ``W`` the table of wins, a resample's 
 ``a W b / (n m)``: two small products in place of a comparison of all pairs. Runs of two methods
 that share a seed share luck too, which these intervals ignore; they are then too wide as a rule.
 
+*Very many runs.* Where the tables of wins of all pairs together exceed :data:`MOST_WINS`, limits
+are normal. With ``u_i`` the share of the second's runs that ``x_i`` beats, ``v_j`` the share of the
+first's that beat ``y_j`` (their *placements*), an environment's share has the variance
+
+    var(u) / n + var(v) / m
+
+which needs sorted runs only. A method's only run in an environment adds nothing to it.
+
 *When it hurts.* Where one method won every pair all resamples agree, and the interval has no width;
 its note says so. With 3 runs of each that happens by luck alone in 1 environment of 10.
 
 Sources: H. B. Mann & D. R. Whitney, On a test of whether one of two random variables is
 stochastically larger than the other, Annals of Mathematical Statistics 18 (1947), 50-60; as a
 measure over environments R. Agarwal et al., Deep reinforcement learning at the edge of the
-statistical precipice, NeurIPS 2021, arXiv 2108.13264.
+statistical precipice, NeurIPS 2021, arXiv 2108.13264; for the variance E. R. DeLong, D. M. DeLong
+& D. L. Clarke-Pearson, Comparing the areas under two or more correlated receiver operating
+characteristic curves, Biometrics 44 (1988), 837-845.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy import special
 
 from gengap.errors import UsageError
 from gengap.statistics.aggregates import score_table
 from gengap.statistics.bootstrap import run_note
-from gengap.statistics.bootstrap_limits import percentile
+from gengap.statistics.bootstrap_limits import Limits, percentile
 from gengap.statistics.intervals import Interval, check_level
 from gengap.statistics.resampling import Replicates, replicate, runs_first, tally
 
+MOST_WINS = 10**7
+"""Pairs of runs, over environments and pairs of methods, up to which limits are resampled."""
+DRAWS_PER_BLOCK = 2**22
+"""More than cache holds: a block reads every table of wins once."""
 UNANIMOUS = "Every pair of runs agrees: the bootstrap cannot see how often others would not."
+NORMAL = "Normal limits from the variance of placements: runs are too many to resample."
 
 
 def probability_of_improvement(
@@ -51,7 +68,7 @@ def probability_of_improvement(
         first: ``(E, S1)`` scores, larger is better, NaN for missing runs.
         second: ``(E, S2)`` scores of the other method in the same environments.
         replicates: resamples.
-        level: the confidence level of the percentile limits.
+        level: the confidence level of the limits, percentiles or normal (see the module).
         seed: of the resamples.
 
     Returns:
@@ -141,32 +158,89 @@ def _pairs(
 ) -> list[Interval]:
     """Intervals for the named pairs of tables ``(E, S_i)``."""
     methods = [runs_first(table) for table in tables]
-    counts = [
-        replicate(
-            lambda draws, rng: tally(draws).astype(np.float64),
-            sizes,
-            replicates,
-            seed,
-            f"improvement {i}",
-            exact=False,
-        ).values
-        for i, (_, sizes) in enumerate(methods)
-    ]
-    intervals = []
+    widths = [runs.shape[1] for runs, _ in methods]
+    if sum(widths[i] * widths[j] for i, j in pairs) * len(tables[0]) > MOST_WINS:
+        return _normal_pairs(methods, pairs, level)
+    wins = []
     for i, j in pairs:
         (first, sizes), (second, others) = methods[i], methods[j]
-        wins = _wins(first, second) / (sizes * others * len(sizes))[:, None, None]
-        estimate = float(wins.sum())
-        if max(sizes.max(), others.max()) == 1:
-            note = run_note(sizes)
-            intervals.append(Interval(estimate, math.nan, math.nan, level, note))
-            continue
-        shares = np.sum((wins.transpose(0, 2, 1) @ counts[i]) * counts[j], axis=(0, 1))
-        unanimous = not 0 < round(estimate, 12) < 1
-        note = UNANIMOUS if unanimous else run_note(np.concatenate([sizes, others]))
-        low, high = percentile(Replicates(shares, None), level)
-        intervals.append(Interval(estimate, low, high, level, note))
+        wins.append(_wins(first, second) / (sizes * others * len(sizes))[:, None, None])
+    drawn = _resampled_shares(wins, pairs, methods, replicates, seed)
+    intervals = []
+    for (i, j), won, shares in zip(pairs, wins, drawn, strict=True):
+        estimate, limits = float(won.sum()), percentile(Replicates(shares, None), level)
+        intervals.append(_interval(estimate, limits, methods[i][1], methods[j][1], level))
     return intervals
+
+
+def _resampled_shares(
+    wins: list[np.ndarray],
+    pairs: list[tuple[int, int]],
+    methods: list[tuple[np.ndarray, np.ndarray]],
+    replicates: int,
+    seed: int,
+) -> np.ndarray:
+    """Shares of wins ``(P, B)``; one resample of a method serves all its pairs."""
+    sizes = np.concatenate([sizes for _, sizes in methods])
+
+    def shares(draws: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        counts = tally(draws).astype(np.float64).reshape(len(methods), -1, *draws.shape[1:])
+        own = [c[:, : runs.shape[1]] for c, (runs, _) in zip(counts, methods, strict=True)]
+        return np.stack(
+            [
+                np.sum((won.transpose(0, 2, 1) @ own[i]) * own[j], axis=(0, 1))
+                for won, (i, j) in zip(wins, pairs, strict=True)
+            ]
+        )
+
+    block = max(1, DRAWS_PER_BLOCK // (len(sizes) * int(sizes.max())))
+    drawn = replicate(shares, sizes, replicates, seed, "improvement", exact=False, block=block)
+    return drawn.values
+
+
+def _normal_pairs(
+    methods: list[tuple[np.ndarray, np.ndarray]], pairs: list[tuple[int, int]], level: float
+) -> list[Interval]:
+    """Normal limits, held between 0 and 1, from the variance of placements."""
+    sorted_runs = [
+        [np.sort(row[:size]) for row, size in zip(runs, sizes, strict=True)]
+        for runs, sizes in methods
+    ]
+    z = float(special.ndtri((1 + level) / 2))
+    intervals = []
+    for i, j in pairs:
+        rows = zip(sorted_runs[i], sorted_runs[j], strict=True)
+        parts = [_share_and_variance(x, y) for x, y in rows]
+        estimate, variance = np.mean(parts, axis=0) / [1, len(parts)]
+        half = z * math.sqrt(variance)
+        limits = Limits(max(0.0, estimate - half), min(1.0, estimate + half))
+        own = _interval(float(estimate), limits, methods[i][1], methods[j][1], level)
+        note = " ".join(filter(None, [NORMAL * own.defined, own.note]))
+        intervals.append(replace(own, note=note))
+    return intervals
+
+
+def _share_and_variance(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    """The share of pairs that sorted ``x`` wins over sorted ``y``, and its variance."""
+    u, v = _placements(x, y), _placements(y, x)
+    noise = sum(float(p.var(ddof=1)) / len(p) for p in (u, v) if len(p) > 1)
+    return float(u.mean()), noise
+
+
+def _placements(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The share of sorted ``y`` below each of sorted ``x``, ties half."""
+    return (np.searchsorted(y, x, "left") + np.searchsorted(y, x, "right")) / (2 * len(y))
+
+
+def _interval(
+    estimate: float, limits: Limits, sizes: np.ndarray, others: np.ndarray, level: float
+) -> Interval:
+    """An interval with its note; no limits where neither method has a second run anywhere."""
+    if max(sizes.max(), others.max()) == 1:
+        return Interval(estimate, math.nan, math.nan, level, run_note(sizes))
+    unanimous = not 0 < round(estimate, 12) < 1
+    note = UNANIMOUS if unanimous else run_note(np.concatenate([sizes, others]))
+    return Interval(estimate, *limits, level, note)
 
 
 def _wins(first: np.ndarray, second: np.ndarray) -> np.ndarray:

@@ -31,12 +31,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy import sparse
 
 from gengap.errors import UsageError
 from gengap.statistics.aggregates import score_table
 from gengap.statistics.bootstrap import ONE_RUN, run_note
 from gengap.statistics.intervals import check_level
-from gengap.statistics.resampling import replicate, runs_first, tally
+from gengap.statistics.resampling import affordable, fewer_note, replicate, runs_first, tally
 
 
 @dataclass(frozen=True, repr=False)
@@ -84,7 +85,7 @@ def performance_profile(
         scores: ``(E, S)`` scores, larger is better, NaN for missing runs.
         thresholds: ``(T,)`` in any order; 101 evenly spaced ones from the worst score to the best
             by default. To compare methods give all of them the same.
-        replicates: resamples behind the bands.
+        replicates: resamples behind the bands; fewer, with a note, for very many runs.
         level: the confidence level.
         seed: of the resamples.
         threads: how many work at a time, 0 for one per core; the digits do not depend on it.
@@ -104,22 +105,26 @@ def performance_profile(
         )
     grid = _grid(table, thresholds)
     runs, sizes = runs_first(table)
-    above = _above(runs, grid) / (sizes * len(sizes))[:, None, None]
-    share = above.sum(axis=(0, 1))
+    beaten = np.searchsorted(grid, np.where(np.isnan(runs), -np.inf, runs))
+    shares = _shares(beaten, sizes, len(grid))
+    share = shares.mean(axis=0)
     note = run_note(sizes)
     if note == ONE_RUN:
         none = np.full_like(share, np.nan)
         return Profile(grid, share, none, none, none, none, level, note)
-    weights = above.reshape(-1, len(grid)).T
+    weights = _weights(beaten, sizes, len(grid))
 
-    def shares(draws: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        return weights @ tally(draws).reshape(weights.shape[1], -1).astype(np.float64)
+    def resampled(draws: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        counts = tally(draws).reshape(-1, draws.shape[2]).astype(np.float64)
+        return _above(weights @ counts)
 
-    drawn = replicate(shares, sizes, replicates, seed, "profile", threads=threads, exact=False)
+    few = affordable(replicates, int(sizes.sum()))
+    note = " ".join(filter(None, [note, fewer_note(few, replicates)]))
+    drawn = replicate(resampled, sizes, few, seed, "profile", threads=threads, exact=False)
     low, high = np.quantile(
         drawn.values, [(1 - level) / 2, (1 + level) / 2], axis=1, method="inverted_cdf"
     )
-    half = _half_width(above.sum(axis=1) * len(sizes), sizes[:, None], drawn.values, level)
+    half = _half_width(shares, sizes[:, None], drawn.values, level)
     joint = np.clip(share - half, 0, 1), np.clip(share + half, 0, 1)
     return Profile(grid, share, low, high, *joint, level, note)
 
@@ -133,9 +138,32 @@ def _grid(table: np.ndarray, thresholds: ArrayLike | None) -> np.ndarray:
     return grid
 
 
-def _above(runs: np.ndarray, grid: np.ndarray) -> np.ndarray:
-    """``(E, S, T)``: 1 where a run exceeds a threshold, 0 where it does not or is missing."""
-    return (runs[:, :, None] > grid).astype(np.float64)
+def _shares(beaten: np.ndarray, sizes: np.ndarray, thresholds: int) -> np.ndarray:
+    """Each environment's share of runs above each threshold ``(E, T)``.
+
+    Args:
+        beaten: ``(E, S)`` how many thresholds each run exceeds, 0 where it is missing.
+        sizes: ``(E,)`` numbers of runs.
+        thresholds: ``T``.
+    """
+    cells = beaten + np.arange(len(sizes))[:, None] * (thresholds + 1)
+    counts = np.bincount(cells.ravel(), minlength=len(sizes) * (thresholds + 1))
+    return _above(counts.reshape(len(sizes), -1)[:, 1:].T).T / sizes[:, None]
+
+
+def _weights(beaten: np.ndarray, sizes: np.ndarray, thresholds: int) -> sparse.csr_array:
+    """From counts of the runs ``(E S,)`` to the mean share that exceeds just so many thresholds.
+
+    ``(T, E S)``, one entry per run: a product with it costs no more for more thresholds.
+    """
+    weights = np.broadcast_to(1 / (sizes * len(sizes))[:, None], beaten.shape)[beaten > 0]
+    place = beaten[beaten > 0] - 1, np.flatnonzero(beaten)
+    return sparse.csr_array((weights, place), shape=(thresholds, beaten.size))
+
+
+def _above(shares: np.ndarray) -> np.ndarray:
+    """From ``(T, ...)`` that exceed just 1 .. T thresholds to those above each threshold."""
+    return np.cumsum(shares[::-1], axis=0)[::-1]
 
 
 def _half_width(
@@ -149,8 +177,7 @@ def _half_width(
         drawn: ``(T, B)`` resampled mean shares.
         level: the confidence level.
     """
-    # Rounding can leave a share a hair above 1.
-    spread = np.maximum(shares * (1 - shares), 0.0) / len(shares) ** 2
+    spread = shares * (1 - shares) / len(shares) ** 2
     bootstrap = np.sqrt(np.sum(spread / sizes, axis=0))
     varies = bootstrap > 1e-9
     if not varies.any():

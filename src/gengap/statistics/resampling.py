@@ -9,6 +9,9 @@ takes its runs ``c_1 .. c_n`` times has chance ``n! / (c_1! .. c_n!) / n^n``. Wh
 environments is at most the number of resamples asked for (3 environments of 3 runs: 1,000; one of 6
 runs: 462), each is visited once with its chance as weight: no Monte Carlo error, at no more work.
 
+*Work* grows with runs times resamples. Callers whose limits hardly gain from more ask for no more
+than :func:`affordable`, and say so: a hundred thousand runs need no 2,000 resamples.
+
 *Threads.* Resamples come in blocks of a size that depends on the table alone, each with a generator
 of its own, so that the digits do not depend on the number of threads.
 """
@@ -29,6 +32,11 @@ from gengap.errors import UsageError
 
 BLOCK = 2**19
 """Draws per block: what a core's cache holds."""
+MOST_DRAWS = 3 * 10**7
+"""Draws, a second or two of work, beyond which resamples become fewer."""
+FEWEST_RESAMPLES = 200
+COMPARED = 64
+"""Units in a stratum up to which comparing each with every draw is the fastest way to count."""
 
 
 class Replicates(NamedTuple):
@@ -74,7 +82,7 @@ def replicate(
         raise UsageError(f"replicates is {replicates}; give a positive number, e.g. 2000.")
     if threads < 0:
         raise UsageError(f"threads is {threads}; give a number, or 0 for one per core.")
-    if exact and distinct_resamples(sizes) <= replicates:
+    if exact and distinct_resamples(sizes, replicates) <= replicates:
         draws, weights = all_resamples(sizes)
         return Replicates(statistic(draws, seeds.generator(seed, purpose)), weights)
     block = block or max(1, BLOCK // (len(sizes) * int(sizes.max())))
@@ -91,31 +99,59 @@ def replicate(
         return Replicates(np.concatenate(list(pool.map(one_block, starts)), axis=-1), None)
 
 
+def affordable(replicates: int, runs: int) -> int:
+    """How many of the resamples of so many runs fit :data:`MOST_DRAWS`, but at least 200."""
+    return min(replicates, max(FEWEST_RESAMPLES, MOST_DRAWS // runs))
+
+
+def fewer_note(replicates: int, asked: int) -> str:
+    """A sentence where resamples are fewer than asked for."""
+    return f"{replicates:,} resamples, not {asked:,}: runs are many." if replicates < asked else ""
+
+
 def draw(sizes: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
     """Draws ``(K, S, count)`` with ``S = max(sizes)``: positions in each stratum, then ``S``.
 
     Stratum ``k`` has ``sizes[k]`` draws; the rest of its ``S`` slots hold ``S``, which is nobody.
     """
     slots = int(sizes.max())
-    draws = np.full((len(sizes), slots, count), slots, dtype=_smallest(slots))
-    for row, size in zip(draws, sizes.tolist(), strict=True):
-        row[:size] = rng.integers(0, size, (size, count), dtype=draws.dtype)
+    kind = _smallest(slots)
+    if sizes.min() == slots:
+        return rng.integers(0, slots, (len(sizes), slots, count), dtype=kind)
+    draws = np.full((len(sizes), slots, count), slots, dtype=kind)
+    for size in np.unique(sizes).tolist():
+        rows = np.flatnonzero(sizes == size)
+        draws[rows, :size] = rng.integers(0, size, (len(rows), size, count), dtype=kind)
     return draws
 
 
 def tally(draws: np.ndarray) -> np.ndarray:
     """How often each unit was drawn, ``(K, S, B)`` small integers, from draws of that shape."""
+    strata, slots, resamples = draws.shape
+    if slots > COMPARED:
+        cells = draws.astype(np.intp)
+        cells *= resamples
+        cells += np.arange(strata)[:, None, None] * ((slots + 1) * resamples)
+        cells += np.arange(resamples)
+        counted = np.bincount(cells.ravel(), minlength=strata * (slots + 1) * resamples)
+        return counted.reshape(strata, slots + 1, resamples)[:, :slots].astype(draws.dtype)
     counts = np.empty(draws.shape, dtype=draws.dtype)
-    for unit in range(draws.shape[1]):
-        # Comparing with each unit in turn is quadratic, and still several times faster than
-        # np.bincount: it is the one way that uses all lanes of the processor.
+    for unit in range(slots):
+        # Quadratic, and still several times faster than np.bincount for few units: it is the one
+        # way that uses all lanes of the processor.
         np.add.reduce(draws == unit, axis=1, dtype=counts.dtype, out=counts[:, unit])
     return counts
 
 
-def distinct_resamples(sizes: np.ndarray) -> int:
-    """How many different resamples there are."""
-    return math.prod(math.comb(2 * size - 1, size) for size in sizes.tolist())
+def distinct_resamples(sizes: np.ndarray, most: int) -> int:
+    """How many different resamples there are, or some number above ``most`` if there are more."""
+    count = 1
+    for size in sizes.tolist():
+        # C(2n - 1, n) is at least n: larger strata need not be worked out.
+        count *= math.comb(2 * size - 1, size) if size <= most else size
+        if count > most:
+            break
+    return count
 
 
 def all_resamples(sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
