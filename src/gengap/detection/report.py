@@ -161,6 +161,7 @@ def _separation_table(graded: Sequence[Detected]) -> Table:
         "FPR at 95%",
         "new class",
         "errors",
+        "µs an example",
     )
     rows = tuple(
         (
@@ -172,6 +173,7 @@ def _separation_table(graded: Sequence[Detected]) -> Table:
             _area_cell(d.fpr),
             _area_cell(d.classes),
             _area_cell(d.errors),
+            Cell(f"{d.microseconds:.3g}"),
         )
         for d in graded
     )
