@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,9 +19,10 @@ from rich.markup import escape
 from rich.table import Table
 from typer.core import TyperGroup
 
-from gengap.errors import UsageError
+from gengap.errors import SuspiciousInput, UsageError
 
 if TYPE_CHECKING:
+    from gengap.environments.core import Environments
     from gengap.study import Progress
 
 INTERRUPTED = 130
@@ -142,6 +144,18 @@ def writable(out: Path) -> Path:
             f"Cannot write to the output folder {out}: {error.strerror}; choose another with --out."
         ) from None
     return out
+
+
+def read_environments(given: dict[str, Any], talk: Console) -> Environments:
+    """Read the data that study options name; what the reader assumed is printed as notes."""
+    from gengap.studyfile import load_environments, validated
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SuspiciousInput)  # the same sentences follow as notes
+        environments = load_environments(validated(given))
+    for sentence in environments.notes:
+        talk.print(f"[yellow]note[/] {escape(sentence)}", soft_wrap=True)
+    return environments
 
 
 @contextmanager

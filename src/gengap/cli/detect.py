@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from gengap.cli.base import INTERRUPTED, app, bar, command_line, listed, writable
+from gengap.cli.base import INTERRUPTED, app, bar, command_line, listed, read_environments, writable
 from gengap.errors import SuspiciousInput, UsageError
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def detect(
     own: dict[str, Any] = {"detectors": listed(detectors), "seeds": seeds, "steps": steps}
     found: Evaluation | TwoSets
     if normal is None and other is None:
-        environments = _environments({k: v for k, v in given.items() if v is not None}, talk)
+        environments = read_environments({k: v for k, v in given.items() if v is not None}, talk)
         found = _evaluated(environments, model, {**own, "trials": trials}, talk)
     else:
         two = _two_tables(normal, other, given, trials)
@@ -110,17 +110,6 @@ def detect(
     _print(found, quiet)
     if page is not None and not quiet:
         Console().print(f"\nWritten: {escape(str(page))}", soft_wrap=True)
-
-
-def _environments(given: dict[str, Any], talk: Console) -> Environments:
-    from gengap.studyfile import load_environments, validated
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SuspiciousInput)  # the same sentences follow as notes
-        environments = load_environments(validated(given))
-    for sentence in environments.notes:
-        talk.print(f"[yellow]note[/] {escape(sentence)}", soft_wrap=True)
-    return environments
 
 
 def _two_tables(

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from gengap.cli.base import INTERRUPTED, app, bar, listed, writable
+from gengap.cli.base import INTERRUPTED, app, bar, listed, read_environments, writable
 from gengap.errors import SuspiciousInput, UsageError
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def forecast(
         "task": task, "drop": listed(drop), "seeds": seeds, "steps": steps,
     }  # fmt: skip
     talk = Console(stderr=True, quiet=quiet or as_json)
-    environments = _environments({k: v for k, v in given.items() if v is not None}, talk)
+    environments = read_environments({k: v for k, v in given.items() if v is not None}, talk)
     unlabelled = None if new is None else _unlabelled(new, environments)
     folder = None if out is None else writable(out.expanduser())
     found = _forecasts(environments, model, seeds, unlabelled, steps, talk)
@@ -88,17 +88,6 @@ def forecast(
     _print(found, quiet)
     if written is not None and not quiet:
         Console().print(f"\nWritten: {escape(str(written))}", soft_wrap=True)
-
-
-def _environments(given: dict[str, Any], talk: Console) -> Environments:
-    from gengap.studyfile import load_environments, validated
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SuspiciousInput)  # the same sentences follow as notes
-        environments = load_environments(validated(given))
-    for sentence in environments.notes:
-        talk.print(f"[yellow]note[/] {escape(sentence)}", soft_wrap=True)
-    return environments
 
 
 def _unlabelled(path: Path, environments: Environments) -> Any:
