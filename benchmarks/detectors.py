@@ -23,10 +23,10 @@ import torch
 from torch import Tensor, nn
 
 from gengap import Guard
-from gengap.detectors.base import Outputs
-from gengap.errors import SuspiciousInput
-from gengap.features import outputs_of
-from gengap.registry import detector_info, detectors
+from gengap.base.errors import SuspiciousInput
+from gengap.base.registry import detector_info, detectors
+from gengap.models.outputs import Outputs
+from gengap.models.reading import outputs_of
 
 THREADS, SECONDS = 2, 1.0
 

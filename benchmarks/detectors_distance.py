@@ -19,10 +19,10 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from gengap.detectors.base import Head, Outputs
-from gengap.detectors.neighbours import bank_of, directions, distance_to_kth
-from gengap.execution import cores, torch_threads
-from gengap.registry import detector_info
+from gengap.base.registry import detector_info
+from gengap.detectors.tools.neighbours import bank_of, directions, distance_to_kth
+from gengap.models.outputs import Head, Outputs
+from gengap.study.execution import cores, torch_threads
 
 REPEATS = 5
 REFERENCES, FEATURES, CLASSES = 50_000, 128, 10

@@ -24,15 +24,15 @@ import numpy as np
 import torch
 from torch import nn
 
-from gengap.cores import cores
+from gengap.base.machine import cores
 from gengap.environments.preparation import Preparation
-from gengap.execution import torch_threads
-from gengap.fleet.chunks import chunks, footprint
-from gengap.fleet.networks import MLP
-from gengap.fleet.tasks import Data, Task
-from gengap.fleet.train import train_fleet
 from gengap.methods.erm import ERM
+from gengap.models.networks import MLP
 from gengap.records.run import Run
+from gengap.study.execution import torch_threads
+from gengap.training.chunks import chunks, footprint
+from gengap.training.tasks import Data, Task
+from gengap.training.train import train_fleet
 
 REPEATS = 5
 
@@ -143,7 +143,7 @@ def share_of_matmul(steps: int = 60, runs: int = 32, batch: int = 416) -> None:
 
 ONE_RUN = """
 import torch, gengap as gg
-from gengap.execution import train
+from gengap.study.execution import train
 study = gg.Study(gg.load_suite("digits-writers"), ["erm"], seeds=1)
 run, cell = study.plan["erm"][0]
 train(study, study.entries[0], [study.task(run, cell)], cell.slots)

@@ -14,8 +14,8 @@ import sys
 STUDY = """
 import resource, sys, time
 import gengap as gg
-from gengap.execution import _fleets, _fleet_size
-from gengap.fleet.chunks import chunks
+from gengap.study.execution import _fleets, _fleet_size
+from gengap.training.chunks import chunks
 from gengap.records import Store
 
 count = int(sys.argv[1])

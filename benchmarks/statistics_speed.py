@@ -21,8 +21,8 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-from gengap.comparison import ScoreTable
-from gengap.comparison.summary import summarise
+from gengap.questions.comparison import ScoreTable
+from gengap.questions.comparison.summary import summarise
 from gengap.report.comparison import render_html
 from gengap.statistics.aggregate_intervals import aggregate_intervals
 from gengap.statistics.improvement import probability_of_improvement

@@ -17,8 +17,18 @@ import numpy as np
 import torch
 from joblib import Parallel, delayed
 
-from gengap.cores import cores
-from gengap.detection.claim_runs import (
+from gengap.base.machine import cores
+from gengap.base.registry import detectors
+from gengap.claims.detection import (
+    compare_with,
+    hide_inliers,
+    loss_of_choosing_by,
+    rank_correlation,
+    sensitivity,
+    stopping_gain,
+    verdict,
+)
+from gengap.claims.detection_runs import (
     KNOWN,
     NEW,
     OTHER,
@@ -35,22 +45,12 @@ from gengap.detection.claim_runs import (
     train_network,
     with_wrong_labels,
 )
-from gengap.detection.claims import (
-    compare_with,
-    hide_inliers,
-    loss_of_choosing_by,
-    rank_correlation,
-    sensitivity,
-    stopping_gain,
-    verdict,
-)
-from gengap.detection.metrics import auroc, separation
-from gengap.detection.unit_tests import threshold
-from gengap.features import outputs_of
-from gengap.fleet.networks import small_cnn
-from gengap.registry import detectors
+from gengap.models.networks import small_cnn
+from gengap.models.reading import outputs_of
 from gengap.statistics.bootstrap import student_interval
 from gengap.statistics.intervals import Interval
+from gengap.statistics.separation.metrics import auroc, separation
+from gengap.statistics.separation.unit_tests import threshold
 
 PAGE = Path(__file__).parent / "detectors.md"
 STEPS = 600

@@ -10,8 +10,8 @@ import re
 import sys
 from pathlib import Path
 
+from gengap.base.registry import detectors, methods
 from gengap.environments.suites import suites
-from gengap.registry import detectors, methods
 
 README = Path(__file__).parent.parent / "README.md"
 

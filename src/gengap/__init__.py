@@ -12,29 +12,29 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from gengap.base.errors import SuspiciousInput, UsageError
     from gengap.environments.core import Environments
     from gengap.environments.readers import read
     from gengap.environments.suites import load_suite, suites
-    from gengap.errors import SuspiciousInput, UsageError
-    from gengap.forecasting import Forecasts, forecast
     from gengap.guard import Guard
+    from gengap.questions.forecasting.forecast import Forecasts, forecast
     from gengap.records.store import Store
-    from gengap.result import Result
-    from gengap.study import Study, measure
+    from gengap.study.result import Result
+    from gengap.study.study import Study, measure
 
 # Loaded on first use: torch takes seconds to import, and "gengap --help" needs none of it.
 _HOMES = {
     "Environments": "gengap.environments.core",
-    "Forecasts": "gengap.forecasting",
+    "Forecasts": "gengap.questions.forecasting.forecast",
     "Guard": "gengap.guard",
-    "Result": "gengap.result",
+    "Result": "gengap.study.result",
     "Store": "gengap.records.store",
-    "Study": "gengap.study",
-    "SuspiciousInput": "gengap.errors",
-    "UsageError": "gengap.errors",
-    "forecast": "gengap.forecasting",
+    "Study": "gengap.study.study",
+    "SuspiciousInput": "gengap.base.errors",
+    "UsageError": "gengap.base.errors",
+    "forecast": "gengap.questions.forecasting.forecast",
     "load_suite": "gengap.environments.suites",
-    "measure": "gengap.study",
+    "measure": "gengap.study.study",
     "read": "gengap.environments.readers",
     "suites": "gengap.environments.suites",
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from gengap.detectors.base import Outputs
+from gengap.models.outputs import Outputs
 from gengap.testing import Blobs, blobs
 from gengap.testing.detectors import auroc, complaint
 

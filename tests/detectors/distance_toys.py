@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from gengap.detectors.base import Outputs
+from gengap.models.outputs import Outputs
 
 CLASSES, FEATURES = 3, 6
 

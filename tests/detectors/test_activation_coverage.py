@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 import torch
 
+from gengap.base.errors import UsageError
 from gengap.detectors.activation_coverage import ActivationCoverage, unit_states
-from gengap.detectors.base import Head, Outputs
-from gengap.errors import UsageError
+from gengap.models.outputs import Head, Outputs
 
 # One unit before two classes: ∂KL/∂z = 1 (p_0 - 1/2) - 1 (p_1 - 1/2) = 2 p_0 - 1.
 HEAD = Head(torch.tensor([[1.0], [-1.0]]), torch.zeros(2))

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from gengap.detectors.ash import Ash, shaped
-from gengap.detectors.base import Head, Outputs
+from gengap.models.outputs import Head, Outputs
 
 HEAD = Head(torch.tensor([[1.0, 0.0, 0.0, 1.0], [0.0, 1.0, 1.0, 0.0]]), torch.tensor([0.0, 0.5]))
 

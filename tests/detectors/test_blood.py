@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from gengap.detectors.base import Outputs
+from gengap.base.errors import UsageError
 from gengap.detectors.blood import Blood, directions, squared_norm
-from gengap.errors import UsageError
+from gengap.models.outputs import Outputs
 
 
 def linear_outputs(*matrices: torch.Tensor, rows: int = 5) -> Outputs:

@@ -8,9 +8,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from gengap.detectors.base import Detector, Fitted, Outputs, features_of, labels_of, logits_of
+from gengap.base.registry import detector_info
+from gengap.detectors.base import Detector, Fitted
 from gengap.methods.base import hyperparameter
-from gengap.registry import detector_info
+from gengap.models.outputs import Outputs, features_of, labels_of, logits_of
 from gengap.testing import DetectorConformance
 
 

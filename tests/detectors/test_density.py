@@ -8,8 +8,8 @@ from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 from sklearn.covariance import ledoit_wolf
 
-from gengap.detectors.base import Outputs
 from gengap.detectors.density import Density
+from gengap.models.outputs import Outputs
 
 
 def test_equals_scipy() -> None:

@@ -9,9 +9,9 @@ import re
 import pytest
 
 import gengap.detectors
+from gengap.base.errors import UsageError
+from gengap.base.registry import Paper, detector_info, detectors, register_detector
 from gengap.detectors.base import Detector
-from gengap.errors import UsageError
-from gengap.registry import Paper, detector_info, detectors, register_detector
 from gengap.testing.detectors import READ
 
 LINK = r"https://(arxiv\.org/abs/\d{4}\.\d{4,5}|doi\.org/10\.\S+|openreview\.net/forum\?id=\w+)"

@@ -5,9 +5,9 @@ import math
 import pytest
 import torch
 
-from gengap.detectors.base import Head, Outputs
 from gengap.detectors.dice import Dice
 from gengap.detectors.energy import Energy
+from gengap.models.outputs import Head, Outputs
 
 # Mean features (1, 2, 3): contributions (1, -2, 6) and (3, 8, -3), of which 8 and 6 are largest.
 WEIGHT = torch.tensor([[1.0, -1.0, 2.0], [3.0, 4.0, -1.0]])

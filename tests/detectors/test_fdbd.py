@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from gengap.detectors.base import Head, Outputs
+from gengap.base.errors import UsageError
 from gengap.detectors.fdbd import FDBD
-from gengap.errors import UsageError
+from gengap.models.outputs import Head, Outputs
 
 CORNERS = Head(torch.tensor([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]]), torch.tensor([0.0, 0.0, 1.0]))
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from gengap.detectors.base import Outputs
+from gengap.base.errors import UsageError
 from gengap.detectors.gram import Gram, extremes, row_sums
-from gengap.errors import UsageError
+from gengap.models.outputs import Outputs
 
 
 @pytest.mark.parametrize("order", [1, 2, 3, 6])

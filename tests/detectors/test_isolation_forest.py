@@ -5,10 +5,10 @@ import pytest
 import torch
 from sklearn import ensemble
 
-from gengap.detectors.base import Outputs
+from gengap.base.errors import UsageError
+from gengap.base.seeds import derive
 from gengap.detectors.isolation_forest import IsolationForest, typical_depth
-from gengap.errors import UsageError
-from gengap.seeds import derive
+from gengap.models.outputs import Outputs
 
 
 def features(rows: int, width: int, seed: int = 0) -> torch.Tensor:

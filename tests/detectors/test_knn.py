@@ -7,10 +7,10 @@ from distance_toys import arrays, strangers, three_classes
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import normalize
 
-from gengap.detectors import neighbours
-from gengap.detectors.base import Outputs
 from gengap.detectors.knn import KNN
-from gengap.detectors.neighbours import bank_of, directions, distance_to_kth, largest_products
+from gengap.detectors.tools import neighbours
+from gengap.detectors.tools.neighbours import bank_of, directions, distance_to_kth, largest_products
+from gengap.models.outputs import Outputs
 
 
 @pytest.mark.parametrize("k", [1, 10, 90, 1000])

@@ -7,8 +7,8 @@ from distance_toys import arrays, strangers, three_classes
 from sklearn.neighbors import NearestNeighbors
 from sklearn.preprocessing import StandardScaler
 
-from gengap.detectors.base import Outputs
 from gengap.detectors.knn_standardised import KNNStandardised
+from gengap.models.outputs import Outputs
 
 
 @pytest.mark.parametrize("k", [1, 10, 1000])

@@ -5,8 +5,8 @@ import pytest
 import torch
 from sklearn import neighbors
 
-from gengap.detectors.base import Outputs
 from gengap.detectors.local_outlier_factor import LocalOutlierFactor
+from gengap.models.outputs import Outputs
 
 
 def features(rows: int, width: int, seed: int = 0) -> torch.Tensor:

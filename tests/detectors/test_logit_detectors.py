@@ -10,7 +10,7 @@ import torch
 from detector_toys import auroc, blobs, complaint, outputs_of_logits, random_logits
 from scipy.special import entr, logsumexp, rel_entr, softmax
 
-from gengap.detectors.base import Detector, Outputs
+from gengap.detectors.base import Detector
 from gengap.detectors.energy import Energy
 from gengap.detectors.entropy import Entropy
 from gengap.detectors.generalised_entropy import GeneralisedEntropy
@@ -18,6 +18,7 @@ from gengap.detectors.kl_matching import KLMatching
 from gengap.detectors.max_logit import MaximumLogit
 from gengap.detectors.msp import MaximumSoftmaxProbability
 from gengap.detectors.temperature import Temperature
+from gengap.models.outputs import Outputs
 
 LN2 = log(2)
 # Probabilities (1/2, 1/4, 1/4), and a tie of two.
@@ -129,7 +130,7 @@ def test_kl_matching_accepts_a_familiar_confusion() -> None:
 @pytest.mark.parametrize("name", ["msp", "max-logit", "energy"])
 def test_what_a_rectified_network_is_sure_of(name: str) -> None:
     """The docstrings' warning holds: far from the data these scores point the wrong way."""
-    from gengap.registry import detector_info
+    from gengap.base.registry import detector_info
 
     toy, detector = blobs(), detector_info(name).detector()
     usual, far, between = (detector.score({}, o) for o in (toy.new, toy.far, toy.between))

@@ -6,8 +6,8 @@ from distance_toys import arrays, strangers, three_classes, within
 from scipy.spatial.distance import mahalanobis
 from sklearn.covariance import ledoit_wolf
 
-from gengap.detectors.base import Outputs
 from gengap.detectors.mahalanobis import Mahalanobis
+from gengap.models.outputs import Outputs
 
 
 def test_equals_scipy() -> None:

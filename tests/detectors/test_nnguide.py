@@ -7,9 +7,9 @@ from distance_toys import arrays, strangers, three_classes
 from scipy.special import logsumexp
 from sklearn.preprocessing import normalize
 
-from gengap.detectors.base import Outputs
+from gengap.base.errors import UsageError
 from gengap.detectors.nnguide import NNGuide
-from gengap.errors import UsageError
+from gengap.models.outputs import Outputs
 
 
 def with_logits(outputs: Outputs) -> Outputs:

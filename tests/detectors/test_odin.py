@@ -8,8 +8,8 @@ from detector_toys import blobs, complaint
 from scipy.special import log_softmax, softmax
 from torch import Tensor, nn
 
-from gengap.detectors.base import Outputs
 from gengap.detectors.odin import ODIN
+from gengap.models.outputs import Outputs
 
 WEIGHT = torch.tensor([[1.0, -2.0], [0.5, 1.0], [-1.0, 0.25]])
 

@@ -5,8 +5,8 @@ import pytest
 import torch
 from scipy.stats import norm
 
-from gengap.detectors.base import Outputs
 from gengap.detectors.quantile_width import QuantileWidth, row_quantile
+from gengap.models.outputs import Outputs
 
 
 def test_row_quantile_agrees_with_numpy() -> None:

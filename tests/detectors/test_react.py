@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from gengap.detectors.base import Head, Outputs
+from gengap.base.errors import UsageError
 from gengap.detectors.energy import Energy
 from gengap.detectors.react import ReAct
-from gengap.errors import UsageError
+from gengap.models.outputs import Head, Outputs
 
 HEAD = Head(torch.tensor([[1.0, 0.0], [0.0, 2.0]]), torch.tensor([0.5, -1.0]))
 TRAIN = Outputs(features=torch.arange(11.0).repeat(2, 1).T.contiguous(), head=HEAD)

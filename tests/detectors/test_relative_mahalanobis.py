@@ -6,9 +6,9 @@ from distance_toys import arrays, strangers, three_classes, within
 from scipy.spatial.distance import mahalanobis
 from sklearn.covariance import ledoit_wolf
 
-from gengap.detectors.base import Outputs
 from gengap.detectors.mahalanobis import Mahalanobis
 from gengap.detectors.relative_mahalanobis import RelativeMahalanobis
+from gengap.models.outputs import Outputs
 
 
 def inverse(centred: np.ndarray) -> np.ndarray:

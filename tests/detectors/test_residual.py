@@ -6,8 +6,8 @@ import torch
 from distance_toys import arrays, strangers, three_classes
 from sklearn.decomposition import PCA
 
-from gengap.detectors.base import Outputs
 from gengap.detectors.residual import Residual
+from gengap.models.outputs import Outputs
 
 
 @pytest.mark.parametrize("explained", [0.6, 0.9, 0.95])

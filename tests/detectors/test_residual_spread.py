@@ -5,8 +5,8 @@ import pytest
 import torch
 from scipy.stats import spearmanr
 
-from gengap.detectors.base import Outputs
 from gengap.detectors.residual_spread import ResidualSpread
+from gengap.models.outputs import Outputs
 
 
 def test_value_worked_by_hand() -> None:

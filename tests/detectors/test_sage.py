@@ -7,9 +7,9 @@ from scipy.special import softmax
 from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
 
-from gengap.detectors.base import Outputs
+from gengap.base.errors import UsageError
 from gengap.detectors.sage import Sage, expected_loss, principal_subspace
-from gengap.errors import UsageError
+from gengap.models.outputs import Outputs
 
 
 def outputs(rows: int, classes: int, seed: int = 0) -> Outputs:

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from gengap.detectors.base import Outputs
+from gengap.base.errors import UsageError
 from gengap.detectors.she import She
-from gengap.errors import UsageError
+from gengap.models.outputs import Outputs
 
 # Class 0: two right answers and a wrong one; class 1: only a wrong one; class 2: no examples.
 TRAIN = Outputs(

@@ -11,8 +11,8 @@ from detector_toys import complaint, outputs_of_logits, random_logits
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
-from gengap.detectors.base import Outputs
 from gengap.detectors.temperature import Temperature
+from gengap.models.outputs import Outputs
 
 
 def fitted(outputs: Outputs) -> float:

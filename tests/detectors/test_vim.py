@@ -5,8 +5,8 @@ import torch
 from distance_toys import FEATURES, arrays, strangers, three_classes
 from scipy.special import softmax
 
-from gengap.detectors.base import Head, Outputs
 from gengap.detectors.vim import ViM
+from gengap.models.outputs import Head, Outputs
 
 
 def test_score_is_the_log_odds_of_the_virtual_class() -> None:

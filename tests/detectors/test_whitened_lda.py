@@ -7,8 +7,8 @@ from distance_toys import arrays, strangers, three_classes, within
 from scipy import linalg
 from sklearn.covariance import ledoit_wolf
 
-from gengap.detectors.base import Outputs
 from gengap.detectors.whitened_lda import WhitenedLDA
+from gengap.models.outputs import Outputs
 
 
 @pytest.mark.parametrize("weight", [0.0, 0.5, 2.0])

@@ -5,9 +5,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from gengap.base.errors import SuspiciousInput, UsageError
 from gengap.environments import Environments
 from gengap.environments.checks import check, drop_small, giveaways
-from gengap.errors import SuspiciousInput, UsageError
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from gengap.base.errors import SuspiciousInput, UsageError
 from gengap.environments import Environments
 from gengap.environments.columns import environments_from_frame, recognise
-from gengap.errors import SuspiciousInput, UsageError
 
 N = 60
 

@@ -3,9 +3,9 @@ import pandas as pd
 import pytest
 import torch
 
+from gengap.base.errors import SuspiciousInput, UsageError
 from gengap.environments import Environments
 from gengap.environments.core import guess_task
-from gengap.errors import SuspiciousInput, UsageError
 
 X = np.arange(12.0).reshape(6, 2)
 Y = ["b", "a", "b", "a", "b", "a"]

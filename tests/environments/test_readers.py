@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from gengap.base.errors import SuspiciousInput, UsageError
 from gengap.environments import read, read_idx, read_image_folder, read_npz, read_table, readers
-from gengap.errors import SuspiciousInput, UsageError
 
 Image = pytest.importorskip("PIL.Image")
 

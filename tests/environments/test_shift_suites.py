@@ -11,12 +11,12 @@ import pytest
 from scipy import integrate, stats
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
+from gengap.base.errors import UsageError
 from gengap.environments.suites import load_suite, suites
 from gengap.environments.suites.concept_shift import ConceptShift
 from gengap.environments.suites.covariate_shift import CovariateShift
 from gengap.environments.suites.label_shift import LabelShift
 from gengap.environments.suites.linear_shift import LinearShift
-from gengap.errors import UsageError
 
 N = 40_000
 

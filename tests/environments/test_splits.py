@@ -8,6 +8,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import LeaveOneGroupOut, cross_val_score
 
+from gengap.base.errors import UsageError
 from gengap.environments.core import Environments
 from gengap.environments.splits import (
     SPLIT_FORMS,
@@ -21,7 +22,6 @@ from gengap.environments.splits import (
     LeaveSeveralEnvironmentsOut,
     parse_splits,
 )
-from gengap.errors import UsageError
 
 
 def table(environment, y=None, **factors) -> Environments:

@@ -14,6 +14,7 @@ from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 
+from gengap.base.errors import UsageError
 from gengap.environments.splits import LeaveOneEnvironmentOut, parse_splits
 from gengap.environments.suites import load_suite, parse_suite, suite_info, suites
 from gengap.environments.suites.digits import FORM_STARTS
@@ -21,7 +22,6 @@ from gengap.environments.suites.drawing import deal
 from gengap.environments.suites.fashion import DEBIAN_PATH
 from gengap.environments.suites.images import corrupt, rotate
 from gengap.environments.suites.signals import place, templates
-from gengap.errors import UsageError
 
 NAMES = [
     "digits-writers",

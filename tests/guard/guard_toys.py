@@ -9,7 +9,8 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
-from gengap.detectors.base import Detector, Fitted, Outputs, features_of
+from gengap.detectors.base import Detector, Fitted
+from gengap.models.outputs import Outputs, features_of
 
 CENTRES = np.array([[3.0, 0, 0], [0, 3, 0], [0, 0, 3], [3, 3, 0]])
 

@@ -20,9 +20,9 @@ from sklearn.svm import SVC
 from torch import nn
 
 import gengap as gg
-from gengap.detectors.base import Outputs
-from gengap.errors import SuspiciousInput, UsageError
-from gengap.features import outputs_of
+from gengap.base.errors import SuspiciousInput, UsageError
+from gengap.models.outputs import Outputs
+from gengap.models.reading import outputs_of
 
 X, Y = blobs(240)
 FAR = np.full((5, 3), 40.0)

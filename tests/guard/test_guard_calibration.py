@@ -8,7 +8,7 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
 from gengap.guard.calibration import calibrate, fewest, rank
 
 

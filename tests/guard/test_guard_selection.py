@@ -8,9 +8,9 @@ import torch
 from guard_toys import Blind, Broken, Distance
 from sklearn.metrics import roc_auc_score
 
-from gengap.detectors.base import Outputs
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
 from gengap.guard.selection import Candidate, auroc, choose, trials
+from gengap.models.outputs import Outputs
 
 
 def outputs(rows: int = 200, seed: int = 0, shift: float = 0.0) -> Outputs:

@@ -8,7 +8,7 @@ import pytest
 import scipy.sparse
 import torch
 
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
 from gengap.guard.rows import form_of, read_rows
 
 FORM = form_of(np.zeros((5, 2)))

@@ -14,10 +14,10 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
 import gengap as gg
-from gengap.errors import SuspiciousInput, UsageError
-from gengap.features import outputs_of
+from gengap.base.errors import SuspiciousInput, UsageError
+from gengap.base.registry import detectors
 from gengap.guard.storage import JSON, TENSORS, checksum
-from gengap.registry import detectors
+from gengap.models.reading import outputs_of
 
 X, Y = blobs(240)
 NEW = np.concatenate([blobs(20, 7)[0], np.full((3, 3), 30.0)])

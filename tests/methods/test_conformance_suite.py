@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from gengap.base.registry import method_info
 from gengap.methods.base import Batch, Method, hyperparameter
 from gengap.methods.erm import ERM
-from gengap.registry import method_info
 from gengap.testing import MethodConformance
 
 

@@ -17,11 +17,11 @@ from toys import (
     toy,
 )
 
-from gengap.fleet.networks import MLP, Network
+from gengap.base.seeds import generator
 from gengap.methods.base import Batch
 from gengap.methods.erm import ERM
 from gengap.methods.fish import Fish
-from gengap.seeds import generator
+from gengap.models.networks import MLP, Network
 
 RATE = 0.1
 

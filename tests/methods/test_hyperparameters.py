@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
 from gengap.methods.base import along_runs, stack
 from gengap.methods.dann import DANN
 from gengap.methods.sam import SAM

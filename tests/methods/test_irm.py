@@ -17,7 +17,7 @@ from toys import (
     toy,
 )
 
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
 from gengap.methods.irm import IRM, scale_slopes, squared_slopes
 
 

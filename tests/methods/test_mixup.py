@@ -16,8 +16,8 @@ from toys import (
     toy,
 )
 
+from gengap.base.seeds import generator
 from gengap.methods.mixup import Mixup, draw_blends
-from gengap.seeds import generator
 
 
 def test_squared_error_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,9 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gengap.fleet.networks import Output
 from gengap.methods.base import Batch, Context, stack
 from gengap.methods.erm import ERM
+from gengap.models.networks import Output
 from gengap.testing import TASKS, Size, Toy, toy
 
 __all__ = [

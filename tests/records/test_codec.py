@@ -9,7 +9,7 @@ import pytest
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
 from gengap.records.codec import narrow_floats, narrow_integers, pack, unpack
 
 DTYPES = ["i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8"]

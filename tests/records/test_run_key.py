@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from record_builders import run
 
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
 
 # The key's definition, written out by hand: every field but the trial, sorted, as compact JSON.
 TEXT = (

@@ -12,7 +12,7 @@ import pytest
 from record_builders import PROBLEM, STEPS, example_set, finished, predictions, run
 from sqlalchemy import event, text
 
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
 from gengap.records import ExampleSet, FinishedRun, Outcome, Problem, Store
 
 

@@ -14,7 +14,7 @@ import pytest
 from record_builders import PROBLEM, finished, run
 from sqlalchemy import text
 
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
 from gengap.records import Store
 from gengap.records import database as database_module
 

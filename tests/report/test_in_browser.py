@@ -11,8 +11,8 @@ from playwright.sync_api import Browser
 from summary_builders import stored_sample
 
 from browser import running_browser, visit
-from gengap.comparison import ScoreTable
-from gengap.comparison.summary import summarise
+from gengap.questions.comparison import ScoreTable
+from gengap.questions.comparison.summary import summarise
 from gengap.report import comparison, render_html
 
 # Each svg is hidden from assistive technology or has a name and a description of its own.

@@ -5,7 +5,7 @@ import copy
 import pytest
 from summary_builders import environment_row, method_row, small_summary, stored_sample
 
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
 from gengap.report import headline
 
 

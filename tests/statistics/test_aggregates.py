@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
 from gengap.statistics.aggregates import (
     AGGREGATES,
     interquartile_mean,

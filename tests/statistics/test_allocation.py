@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 from statsmodels.stats.power import TTestPower
 
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
 from gengap.statistics.allocation import best_allocation, runs_to_detect
 from gengap.statistics.planning import detection_power
 from gengap.statistics.variance_parts import VarianceParts

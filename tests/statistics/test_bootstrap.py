@@ -11,7 +11,7 @@ import pytest
 from arch.bootstrap import IIDBootstrap
 from scipy import stats
 
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
 from gengap.statistics.aggregate_intervals import _noises, aggregate_intervals
 from gengap.statistics.aggregates import AGGREGATES, interquartile_mean, mean, optimality_gap
 from gengap.statistics.bootstrap import bootstrap_interval, student_interval

@@ -9,7 +9,7 @@ import pytest
 import statsmodels.api as sm
 from scipy import stats
 
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
 from gengap.statistics.bradley_terry import DEPENDENT, FEW, NEVER_LOSES, bradley_terry
 from gengap.statistics.votes import count_votes
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gengap.errors import UsageError
-from gengap.seeds import generator
+from gengap.base.errors import UsageError
+from gengap.base.seeds import generator
 from gengap.statistics.calibration import (
     QUESTIONS,
     SHAPES,

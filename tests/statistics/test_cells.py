@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
 from gengap.statistics.cells import PRIOR_DEGREES, borrow, steady, summarise
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
 from gengap.statistics import compare, holm, mean_interval
 from gengap.statistics.comparison import Differences
 

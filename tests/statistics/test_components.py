@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
 from gengap.statistics.cell_sums import cell_sums
 from gengap.statistics.components import rise_quantile, variance_components
 from gengap.statistics.crossed import moments, read_design

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
 from gengap.statistics.consistency import (
     churn,
     churn_by_environment,

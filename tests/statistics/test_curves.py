@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import optimize
 
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
 from gengap.statistics.curves import fit_curve
 from gengap.statistics.extrapolation import grade, prediction_level
 

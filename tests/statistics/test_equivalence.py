@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from statsmodels.stats.weightstats import ttost_paired
 
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
 from gengap.statistics.equivalence import equivalence_test
 from gengap.statistics.paired import permutation_test, t_test
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
 from gengap.statistics.fixed_environments import seed_difference
 
 rng = np.random.default_rng(3)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
 from gengap.statistics.friedman import critical_difference, friedman_test
 
 # Demšar 2006, table 6: area under the curve of four variants of C4.5 on 14 data sets. In the last

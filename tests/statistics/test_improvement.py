@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
 from gengap.statistics.aggregate_intervals import aggregate_intervals
 from gengap.statistics.aggregates import median
 from gengap.statistics.improvement import (

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
 from gengap.statistics import Interval, mean_interval
 from gengap.statistics.intervals import p_value, satterthwaite, student
 

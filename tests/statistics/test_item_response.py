@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import optimize, special
 
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
 from gengap.statistics.item_response import expected_score, fit_item_response
 
 

@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
 from gengap.statistics import kemeny as module
 from gengap.statistics.kemeny import best_positions, kemeny
 

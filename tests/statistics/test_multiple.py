@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
 from gengap.statistics.multiple import benjamini_hochberg, benjamini_yekutieli, holm
 from gengap.statistics.paired import permutation_test, t_test, wilcoxon_test
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
 from gengap.statistics.paired import PairedTest, permutation_test, t_test, wilcoxon_test
 
 TESTS = [permutation_test, wilcoxon_test, t_test]

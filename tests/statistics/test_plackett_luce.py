@@ -10,7 +10,7 @@ import pytest
 from scipy import optimize
 from statsmodels.duration.hazard_regression import PHReg
 
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
 from gengap.statistics.bradley_terry import NEVER_LOSES, bradley_terry
 from gengap.statistics.plackett_luce import plackett_luce
 

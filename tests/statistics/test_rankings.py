@@ -7,7 +7,7 @@ import pytest
 import statsmodels.api as sm
 from scipy import stats
 
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
 from gengap.statistics.bradley_terry import bradley_terry
 from gengap.statistics.plackett_luce import plackett_luce
 from gengap.statistics.rankings import ADDITIVE, RANKING_RULES, rank, two_level_ranking

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
 from gengap.statistics.intervals import Interval
 from gengap.statistics.shrinkage import NO_SCORE, NOT_SHRUNK, shrunken_means
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
 from gengap.statistics.rankings import RANKING_RULES, rank
 from gengap.statistics.stability import kendall_tau, stability
 

@@ -17,7 +17,7 @@ from sklearn.neighbors import KNeighborsClassifier, NearestCentroid
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
 from gengap.statistics.example_order import fit_rows, sort_examples
 from gengap.statistics.subset_evaluation import (
     choose_examples,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
 from gengap.statistics.tradeoff import fit_two_way_curve
 
 E, N = (x.ravel() for x in np.meshgrid([2.0, 4, 8, 16], [20.0, 60, 180, 540]))

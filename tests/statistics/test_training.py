@@ -9,9 +9,8 @@ import pytest
 from scipy import stats
 
 import gengap as gg
+from gengap.base.errors import UsageError
 from gengap.environments.parts import TRAIN, VALIDATION, parts
-from gengap.errors import UsageError
-from gengap.plan import Layout
 from gengap.statistics import (
     Differences,
     environment_intervals,
@@ -21,6 +20,7 @@ from gengap.statistics import (
 from gengap.statistics.gap import ALIKE
 from gengap.statistics.training import between_runs, half_width, run_effects
 from gengap.statistics.variance import NO_WIDTH, Between, training_share
+from gengap.study.plan import Layout
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
 SIZE = 8

@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 from scipy.spatial.distance import cdist
 
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
 from gengap.statistics import two_sample
 from gengap.statistics.two_sample import energy_test, mmd_test
 

@@ -10,7 +10,7 @@ import pytest
 from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
 
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
 from gengap.statistics.variance_parts import variance_parts
 
 

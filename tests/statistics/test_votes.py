@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
 from gengap.statistics.votes import count_votes, linked, score_table, seed_means, shared_ranks
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import balanced_accuracy_score, log_loss
 
-from gengap.errors import UsageError
-from gengap.metrics import METRICS, metric_for
+from gengap.base.errors import UsageError
 from gengap.records.run import ExampleSet, Outcome, Problem
+from gengap.study.metrics import METRICS, metric_for
 
 ENVIRONMENTS = 3
 

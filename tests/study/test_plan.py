@@ -11,7 +11,7 @@ from study_builders import by_year, wards
 
 from gengap.environments.parts import TRAIN, parts
 from gengap.environments.splits import FlipCorrelation, parse_splits
-from gengap.plan import MOST_SLOTS, Layout, runs_of
+from gengap.study.plan import MOST_SLOTS, Layout, runs_of
 
 SEEDS = (0, 3)
 

@@ -12,10 +12,10 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
 from gengap.methods.erm import ERM
 from gengap.methods.irm import IRM
-from gengap.resolve import resolve
+from gengap.study.resolve import resolve
 
 
 def resolved(*wanted, task="classification", environments=3, trials=1, plain_training=False):

@@ -10,14 +10,14 @@ from sklearn.metrics import balanced_accuracy_score
 from study_builders import by_year, study, wards
 
 from gengap.environments.splits import FlipCorrelation
-from gengap.scores import Scores
+from gengap.study.scores import Scores
 
 SEEDS = 2
 RULES = ("validation", "leave-one-environment-out", "last-step", "oracle")
 
 
 class Raw:
-    """A finished study's predictions, read without ``gengap.scores``.
+    """A finished study's predictions, read without ``gengap.study.scores``.
 
     ``runs[role, split, seed]`` lists ``(trial, run)``; everything else is indexed by run key.
     """

@@ -6,9 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from gengap.errors import UsageError
-from gengap.selection import RULES, Candidate, choose, rule_named
-from gengap.selection.rules import looks
+from gengap.base.errors import UsageError
+from gengap.study.rules import RULES, Candidate, choose, looks, rule_named
 
 # Each column has its maximum in another row, and none where the defaults end (trial 0, step 30).
 TABLE = [

@@ -16,10 +16,10 @@ from sklearn.pipeline import make_pipeline
 from study_builders import assert_same_contents, by_year, contents, study, wards
 
 import gengap as gg
-from gengap import execution
+from gengap.base.seeds import generator
 from gengap.methods.irm import IRM
 from gengap.records import Store
-from gengap.seeds import generator
+from gengap.study import execution
 
 FOLDER = Path(__file__).parent
 

@@ -20,12 +20,12 @@ from study_builders import study, wards
 from typer.testing import CliRunner
 
 import gengap as gg
+from gengap.base.errors import UsageError
 from gengap.cli import app
-from gengap.errors import UsageError
 from gengap.records import Store
 from gengap.statistics.intervals import Interval
 from gengap.statistics.sequential import Decision
-from gengap.until_decided import (
+from gengap.study.until_decided import (
     VERDICTS,
     _sentence,
     _unlike_table,

@@ -19,11 +19,11 @@ from rich.markup import escape
 from rich.table import Table
 from typer.core import TyperGroup
 
-from gengap.errors import SuspiciousInput, UsageError
+from gengap.base.errors import SuspiciousInput, UsageError
 
 if TYPE_CHECKING:
     from gengap.environments.core import Environments
-    from gengap.study import Progress
+    from gengap.study.study import Progress
 
 INTERRUPTED = 130
 PIPE_CLOSED = 141  # 128 + SIGPIPE, what shells expect
@@ -148,7 +148,7 @@ def writable(out: Path) -> Path:
 
 def read_environments(given: dict[str, Any], talk: Console) -> Environments:
     """Read the data that study options name; what the reader assumed is printed as notes."""
-    from gengap.studyfile import load_environments, validated
+    from gengap.study.study_file import load_environments, validated
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SuspiciousInput)  # the same sentences follow as notes

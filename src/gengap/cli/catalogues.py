@@ -16,11 +16,11 @@ def methods(
     as_json: Annotated[bool, typer.Option("--json", help="Print the registry as JSON.")] = False,
 ) -> None:
     """List the training methods, what they need, what they cost and where they come from."""
+    from gengap.base.registry import methods as registered
     from gengap.methods.base import Method
-    from gengap.registry import methods as registered
 
     if as_json:
-        from gengap.files import json_values
+        from gengap.base.files import json_values
 
         records = [_method_record(info) for info in registered().values()]
         typer.echo(json.dumps(json_values(records), indent=2))

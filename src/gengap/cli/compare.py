@@ -11,11 +11,11 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from gengap.base.errors import SuspiciousInput, UsageError
 from gengap.cli.base import app, command_line, writable
-from gengap.errors import SuspiciousInput, UsageError
 
 if TYPE_CHECKING:
-    from gengap.comparison import ScoreTable
+    from gengap.questions.comparison import ScoreTable
 
 SQLITE = b"SQLite format 3\0"
 
@@ -87,8 +87,8 @@ def compare(
     environment, per method or per seed); cells may be missing. Written are report.html, report.md,
     compare.json and the figures as SVG.
     """
-    from gengap.comparison import Columns
-    from gengap.comparison.summary import summarise
+    from gengap.questions.comparison import Columns
+    from gengap.questions.comparison.summary import summarise
 
     columns = Columns(method, environment, seed, score)
     with warnings.catch_warnings():
@@ -116,7 +116,7 @@ def compare(
 def _table(
     source: str, columns: Any, lower_is_better: bool | None, problem: str | None, metric: str | None
 ) -> ScoreTable:
-    from gengap.comparison import from_store, read_scores
+    from gengap.questions.comparison import from_store, read_scores
 
     if not _is_records(source):
         for option, value in (("--problem", problem), ("--metric", metric)):
@@ -147,7 +147,7 @@ def _is_records(source: str) -> bool:
 
 
 def _save(summary: dict[str, Any], folder: Path) -> Path:
-    from gengap.files import write_texts
+    from gengap.base.files import write_texts
     from gengap.report.comparison import figures, render_html, render_markdown
 
     page = folder / "report.html"

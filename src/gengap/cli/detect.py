@@ -15,15 +15,15 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from gengap.base.errors import SuspiciousInput, UsageError
 from gengap.cli.base import INTERRUPTED, app, bar, command_line, listed, read_environments, writable
-from gengap.errors import SuspiciousInput, UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from gengap.detection import Evaluation, TwoSets
     from gengap.environments.core import Environments
-    from gengap.study import Progress
+    from gengap.questions.detection import Evaluation, TwoSets
+    from gengap.study.study import Progress
 
 
 @app.command(epilog="Exit codes: 0 done, 2 unusable input, 130 stopped by Ctrl-C.")
@@ -138,7 +138,7 @@ def _two_tables(
 def _evaluated(
     environments: Environments, model: str, own: dict[str, Any], talk: Console
 ) -> Evaluation:
-    from gengap.detection import evaluate
+    from gengap.questions.detection import evaluate
 
     with _training(talk) as tell:
         return evaluate(environments, model, progress=tell, **own)
@@ -152,7 +152,7 @@ def _separated(
     own: dict[str, Any],
     talk: Console,
 ) -> TwoSets:
-    from gengap.detection import separate
+    from gengap.questions.detection import separate
 
     with _training(talk) as tell:
         return separate(normal, other, target, model, progress=tell, **own)
@@ -180,15 +180,15 @@ def _page(out: str) -> Path:
 
 
 def _save(found: Evaluation | TwoSets, page: Path) -> None:
-    from gengap.detection.report import render_html
-    from gengap.files import write_texts
+    from gengap.base.files import write_texts
+    from gengap.questions.detection.report import render_html
 
     numbers = json.dumps(found.summary, indent=2, ensure_ascii=False) + "\n"
     write_texts({page: render_html(found, command_line()), page.with_suffix(".json"): numbers})
 
 
 def _print(found: Evaluation | TwoSets, quiet: bool) -> None:
-    from gengap.detection.wording import printed
+    from gengap.questions.detection.wording import printed
 
     console = Console()
     if not quiet:

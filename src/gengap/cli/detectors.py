@@ -10,7 +10,7 @@ import typer
 from gengap.cli.base import app, print_catalogue
 
 if TYPE_CHECKING:
-    from gengap.registry import DetectorInfo
+    from gengap.base.registry import DetectorInfo
 
 
 @app.command()
@@ -18,11 +18,11 @@ def detectors(
     as_json: Annotated[bool, typer.Option("--json", help="Print the registry as JSON.")] = False,
 ) -> None:
     """List the detectors, what they need, what they cost and where they come from."""
-    from gengap.registry import detectors as registered
+    from gengap.base.registry import detectors as registered
 
     infos = registered().values()
     if as_json:
-        from gengap.files import json_values
+        from gengap.base.files import json_values
 
         typer.echo(json.dumps(json_values([_record(info) for info in infos]), indent=2))
         return

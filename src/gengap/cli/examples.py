@@ -12,13 +12,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from gengap.base.errors import UsageError
 from gengap.cli.base import app
-from gengap.errors import UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from gengap.hardness import Hardness
+    from gengap.questions.diagnosis.hardness import Hardness
 
 SHOWN = 10
 LEGEND = (
@@ -45,7 +45,7 @@ def examples(
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
     """Show which examples are hardest, where seeds disagree, and which few stand for all."""
-    from gengap.hardness import hardness
+    from gengap.questions.diagnosis.hardness import hardness
     from gengap.records import Store
 
     path = Path(records)
@@ -55,7 +55,7 @@ def examples(
     if out is not None:
         _write(found.examples, out)
     if as_json:
-        from gengap.files import json_values
+        from gengap.base.files import json_values
 
         typer.echo(json.dumps(json_values(_plain(found)), indent=2))
         return

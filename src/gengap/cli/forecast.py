@@ -14,12 +14,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from gengap.base.errors import SuspiciousInput, UsageError
 from gengap.cli.base import INTERRUPTED, app, bar, listed, read_environments, writable
-from gengap.errors import SuspiciousInput, UsageError
 
 if TYPE_CHECKING:
     from gengap.environments.core import Environments
-    from gengap.forecasting import Forecasts
+    from gengap.questions.forecasting.forecast import Forecasts
 
 
 @app.command(epilog="Exit codes: 0 done, 2 unusable input, 130 stopped by Ctrl-C.")
@@ -112,7 +112,7 @@ def _unlabelled(path: Path, environments: Environments) -> Any:
 def _forecasts(
     environments: Environments, model: str | None, seeds: int, new: Any, steps: int, talk: Console
 ) -> Forecasts:
-    from gengap.forecasting import forecast as forecasts
+    from gengap.questions.forecasting.forecast import forecast as forecasts
 
     with bar(talk) as tell, warnings.catch_warnings():
         warnings.simplefilter("ignore", SuspiciousInput)
@@ -124,7 +124,7 @@ def _forecasts(
 
 
 def _print(found: Forecasts, quiet: bool) -> None:
-    from gengap.forecasts.wording import HEADER, footer, rows
+    from gengap.questions.forecasting.wording import HEADER, footer, rows
 
     console = Console()
     if not quiet:

@@ -14,9 +14,9 @@ from rich.table import Table
 from gengap.cli.base import app
 
 if TYPE_CHECKING:
-    from gengap.metrics import Metric
-    from gengap.next_study import NextStudy
+    from gengap.questions.planning.next_study import NextStudy
     from gengap.statistics.allocation import Option
+    from gengap.study.metrics import Metric
 
 ROWS = {
     "none": "as it is",
@@ -54,9 +54,9 @@ def plan(
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
     """Say how many more environments, seeds or test examples show a difference."""
-    from gengap.metrics import METRICS
-    from gengap.next_study import next_study
+    from gengap.questions.planning.next_study import next_study
     from gengap.records.store import Store
+    from gengap.study.metrics import METRICS
 
     folder = Path(records).expanduser()
     address = folder / "records.db" if folder.is_dir() else records
@@ -107,7 +107,7 @@ def _table(*columns: str) -> Table:
 
 
 def _cells(option: Option, metric: Metric) -> list[str]:
-    from gengap.next_study import amount
+    from gengap.questions.planning.next_study import amount
 
     return [
         f"{option.environments:,}",

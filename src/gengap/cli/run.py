@@ -11,12 +11,12 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from gengap.base.errors import SuspiciousInput, UsageError
 from gengap.cli.base import INTERRUPTED, app, bar, command_line, listed, writable
-from gengap.errors import SuspiciousInput, UsageError
 
 if TYPE_CHECKING:
-    from gengap.result import Result
-    from gengap.study import Study
+    from gengap.study.result import Result
+    from gengap.study.study import Study
 
 STUDY_FILE_ENDINGS = {".yaml", ".yml"}
 
@@ -142,14 +142,14 @@ def _run(
     quiet: bool,
     print_study: bool,
 ) -> None:
-    from gengap.studyfile import build_study, load_environments, read_study_file, validated
+    from gengap.study.study_file import build_study, load_environments, read_study_file, validated
 
     if source is not None and Path(source).suffix.lower() in STUDY_FILE_ENDINGS:
         given = {**read_study_file(Path(source)), **given}
     elif source is not None:
         given["data"] = source
     if given.get("until_decided") is True:
-        from gengap.until_decided import MOST_SEEDS
+        from gengap.study.until_decided import MOST_SEEDS
 
         given.setdefault("seeds", MOST_SEEDS)
     file = validated(given)
@@ -183,7 +183,7 @@ def _run(
 
 
 def _train(study: Study, talk: Console, until_decided: bool) -> Result:
-    from gengap.until_decided import run_until_decided
+    from gengap.study.until_decided import run_until_decided
 
     with bar(talk) as tell:
         try:

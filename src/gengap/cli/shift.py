@@ -14,11 +14,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from gengap.base.errors import SuspiciousInput, listing
 from gengap.cli.base import app, listed
-from gengap.errors import SuspiciousInput, listing
 
 if TYPE_CHECKING:
-    from gengap.shift import TableShift
+    from gengap.questions.shift import TableShift
 
 SHOWN = 10
 
@@ -52,7 +52,7 @@ def shift(
     With --environment the new rows count as shifted when they differ from every environment.
     """
     from gengap.environments.readers import read_table
-    from gengap.shift import compare_tables
+    from gengap.questions.shift import compare_tables
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SuspiciousInput)

@@ -27,10 +27,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gengap.detectors.base import Detector, Fitted, Outputs, features_of, head_of, logits_of
-from gengap.detectors.outputs import EXAMPLES, bounded, by_examples, known_features
+from gengap.base.registry import Paper, register_detector
+from gengap.detectors.base import Detector, Fitted
+from gengap.detectors.tools.outputs import EXAMPLES, bounded, by_examples, known_features
 from gengap.methods.base import hyperparameter
-from gengap.registry import Paper, register_detector
+from gengap.models.outputs import Outputs, features_of, head_of, logits_of
 
 
 @register_detector(

@@ -30,12 +30,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gengap.detectors.base import Detector, Fitted, Outputs, logits_of
-from gengap.detectors.outputs import bounded, by_examples, finite
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
+from gengap.base.registry import Paper, register_detector
+from gengap.base.seeds import generator
+from gengap.detectors.base import Detector, Fitted
+from gengap.detectors.tools.outputs import bounded, by_examples, finite
 from gengap.methods.base import hyperparameter
-from gengap.registry import Paper, register_detector
-from gengap.seeds import generator
+from gengap.models.outputs import Outputs, logits_of
 
 
 @register_detector(

@@ -24,12 +24,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gengap.detectors.base import Detector, Fitted, Outputs, features_of, labels_of
-from gengap.detectors.blocks import by_rows
-from gengap.detectors.clipping import reach
-from gengap.detectors.training import class_means, training_features
-from gengap.detectors.whitening import inverse_root, shrunk_covariance
-from gengap.registry import Paper, register_detector
+from gengap.base.registry import Paper, register_detector
+from gengap.detectors.base import Detector, Fitted
+from gengap.detectors.tools.blocks import by_rows
+from gengap.detectors.tools.clipping import reach
+from gengap.detectors.tools.training import class_means, training_features
+from gengap.detectors.tools.whitening import inverse_root, shrunk_covariance
+from gengap.models.outputs import Outputs, features_of, labels_of
 
 
 @register_detector(

@@ -24,11 +24,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gengap.detectors.base import Detector, Fitted, Head, Outputs, features_of, head_of
-from gengap.detectors.blocks import by_rows
-from gengap.detectors.outputs import bounded, known_features
+from gengap.base.registry import Paper, register_detector
+from gengap.detectors.base import Detector, Fitted
+from gengap.detectors.tools.blocks import by_rows
+from gengap.detectors.tools.outputs import bounded, known_features
 from gengap.methods.base import hyperparameter
-from gengap.registry import Paper, register_detector
+from gengap.models.outputs import Head, Outputs, features_of, head_of
 
 
 @register_detector(

@@ -17,10 +17,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gengap.detectors.base import Detector, Fitted, Outputs
-from gengap.detectors.blocks import by_rows
-from gengap.detectors.softmax import class_logits, others
-from gengap.registry import Paper, register_detector
+from gengap.base.registry import Paper, register_detector
+from gengap.detectors.base import Detector, Fitted
+from gengap.detectors.tools.blocks import by_rows
+from gengap.detectors.tools.softmax import class_logits, others
+from gengap.models.outputs import Outputs
 
 
 @register_detector(

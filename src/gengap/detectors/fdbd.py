@@ -24,13 +24,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gengap.detectors.base import Detector, Fitted, Head, Outputs, features_of, head_of
-from gengap.detectors.blocks import by_rows
-from gengap.detectors.clipping import deviations, reach
-from gengap.detectors.training import training_features
-from gengap.detectors.whitening import FLOOR
-from gengap.errors import UsageError
-from gengap.registry import Paper, register_detector
+from gengap.base.errors import UsageError
+from gengap.base.registry import Paper, register_detector
+from gengap.detectors.base import Detector, Fitted
+from gengap.detectors.tools.blocks import by_rows
+from gengap.detectors.tools.clipping import deviations, reach
+from gengap.detectors.tools.training import training_features
+from gengap.detectors.tools.whitening import FLOOR
+from gengap.models.outputs import Head, Outputs, features_of, head_of
 
 
 @register_detector(

@@ -30,12 +30,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gengap.detectors.base import Detector, Fitted, Outputs, logits_of
-from gengap.detectors.clipping import reach
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
+from gengap.base.registry import Paper, register_detector
+from gengap.base.seeds import generator
+from gengap.detectors.base import Detector, Fitted
+from gengap.detectors.tools.clipping import reach
 from gengap.methods.base import hyperparameter
-from gengap.registry import Paper, register_detector
-from gengap.seeds import generator
+from gengap.models.outputs import Outputs, logits_of
 
 LEAST_SHARE = 0.01
 VALUES = 1 << 20

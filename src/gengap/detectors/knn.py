@@ -20,11 +20,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gengap.detectors.base import Detector, Fitted, Outputs, features_of
-from gengap.detectors.neighbours import bank_of, directions, distance_to_kth
-from gengap.detectors.training import training_features
+from gengap.base.registry import Paper, register_detector
+from gengap.detectors.base import Detector, Fitted
+from gengap.detectors.tools.neighbours import bank_of, directions, distance_to_kth
+from gengap.detectors.tools.training import training_features
 from gengap.methods.base import hyperparameter
-from gengap.registry import Paper, register_detector
+from gengap.models.outputs import Outputs, features_of
 
 
 @register_detector(

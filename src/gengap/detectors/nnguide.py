@@ -19,12 +19,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gengap.detectors.base import Detector, Fitted, Outputs, features_of, logits_of
-from gengap.detectors.neighbours import directions, largest_products
-from gengap.detectors.training import training_features
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
+from gengap.base.registry import Paper, register_detector
+from gengap.detectors.base import Detector, Fitted
+from gengap.detectors.tools.neighbours import directions, largest_products
+from gengap.detectors.tools.training import training_features
 from gengap.methods.base import hyperparameter
-from gengap.registry import Paper, register_detector
+from gengap.models.outputs import Outputs, features_of, logits_of
 
 CONFIDENT = 1e-4
 LARGEST = 1e30

@@ -20,12 +20,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gengap.detectors.base import Detector, Fitted, Outputs, features_of
-from gengap.detectors.blocks import by_rows
+from gengap.base.registry import Paper, register_detector
+from gengap.detectors.base import Detector, Fitted
 from gengap.detectors.mahalanobis import fit_classes
-from gengap.detectors.training import training_features
-from gengap.detectors.whitening import fit_whitening, nearest_squared, whiten
-from gengap.registry import Paper, register_detector
+from gengap.detectors.tools.blocks import by_rows
+from gengap.detectors.tools.training import training_features
+from gengap.detectors.tools.whitening import fit_whitening, nearest_squared, whiten
+from gengap.models.outputs import Outputs, features_of
 
 
 @register_detector(

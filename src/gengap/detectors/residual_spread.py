@@ -27,11 +27,12 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from gengap.detectors.base import Detector, Fitted, Outputs, features_of, labels_of, logits_of
-from gengap.detectors.outputs import bounded, by_examples, finite, known_features
-from gengap.detectors.references import change, changed, nearest, reference_rows
+from gengap.base.registry import Paper, register_detector
+from gengap.detectors.base import Detector, Fitted
+from gengap.detectors.tools.outputs import bounded, by_examples, finite, known_features
+from gengap.detectors.tools.references import change, changed, nearest, reference_rows
 from gengap.methods.base import hyperparameter
-from gengap.registry import Paper, register_detector
+from gengap.models.outputs import Outputs, features_of, labels_of, logits_of
 
 
 @register_detector(

@@ -25,9 +25,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gengap.detectors.base import Detector, Fitted, Outputs, features_of, logits_of
-from gengap.detectors.outputs import bounded, by_examples, class_codes, known_features
-from gengap.registry import Paper, register_detector
+from gengap.base.registry import Paper, register_detector
+from gengap.detectors.base import Detector, Fitted
+from gengap.detectors.tools.outputs import bounded, by_examples, class_codes, known_features
+from gengap.models.outputs import Outputs, features_of, logits_of
 
 
 @register_detector(

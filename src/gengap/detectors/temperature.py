@@ -23,11 +23,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gengap.detectors.base import Detector, Fitted, Outputs, labels_of
-from gengap.detectors.blocks import NUMBERS, by_rows
-from gengap.detectors.softmax import HUGE, class_logits, error_chance
-from gengap.errors import UsageError
-from gengap.registry import Paper, register_detector
+from gengap.base.errors import UsageError
+from gengap.base.registry import Paper, register_detector
+from gengap.detectors.base import Detector, Fitted
+from gengap.detectors.tools.blocks import NUMBERS, by_rows
+from gengap.detectors.tools.softmax import HUGE, class_logits, error_chance
+from gengap.models.outputs import Outputs, labels_of
 
 COLDEST, HOTTEST = 0.01, 100.0
 

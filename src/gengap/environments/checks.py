@@ -17,8 +17,8 @@ from scipy.sparse import coo_array
 from scipy.stats import rankdata
 from sklearn.tree import DecisionTreeClassifier
 
+from gengap.base.errors import UsageError, listing
 from gengap.environments.core import Environments, suspect
-from gengap.errors import UsageError, listing
 
 SMALLEST = 10  # examples an environment needs to be split into train, validation and test parts
 SAMPLE = 10_000  # rows on which single features are tried

@@ -15,6 +15,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from gengap.base.errors import UsageError, listing, suggest
 from gengap.environments.checks import giveaways
 from gengap.environments.core import (
     Environments,
@@ -25,7 +26,6 @@ from gengap.environments.core import (
     suspect,
 )
 from gengap.environments.preparation import MOST_CATEGORIES
-from gengap.errors import UsageError, listing, suggest
 
 Kind = Literal[
     "number",

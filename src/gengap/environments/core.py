@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from gengap.errors import SuspiciousInput, UsageError, listing, suggest
+from gengap.base.errors import SuspiciousInput, UsageError, listing, suggest
 
 Task = Literal["classification", "regression"]
 
@@ -111,7 +111,8 @@ class Environments:
 
         Identifiers, free text, constant and empty columns are left out, each with a sentence in
         ``notes``; the environment column itself is never a feature. Raises
-        :class:`~gengap.errors.UsageError` on unusable input (see ``gengap.environments.columns``).
+        :class:`~gengap.base.errors.UsageError` on unusable input (see
+        ``gengap.environments.columns``).
         """
         from gengap.environments.columns import environments_from_frame
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gengap.base.errors import UsageError, listing
 from gengap.environments.splitter import NamedSplit, Order, Splitter, Table, levels, make_split
-from gengap.errors import UsageError, listing
 
 FORWARD_WINDOWS = 5
 

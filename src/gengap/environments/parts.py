@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gengap.seeds import generator
+from gengap.base.seeds import generator
 
 FOLDS = 5
 TRAIN, VALIDATION, TEST = 0, 1, 2

@@ -24,9 +24,9 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from gengap.base.errors import UsageError, listing, suggest
 from gengap.environments.columns import environments_from_frame
 from gengap.environments.core import Environments, Task, suspect
-from gengap.errors import UsageError, listing, suggest
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm")

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from gengap.base.errors import UsageError, listing, suggest
 from gengap.environments.factor_splits import (
     Extrapolate,
     FlipCorrelation,
@@ -26,7 +27,6 @@ from gengap.environments.factor_splits import (
     HoldOutCombinations,
 )
 from gengap.environments.splitter import NamedSplit, Splitter, Table, make_split
-from gengap.errors import UsageError, listing, suggest
 
 __all__ = [
     "SPLIT_FORMS",

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from gengap.base.errors import UsageError, listing, suggest
 from gengap.environments.core import Environments
-from gengap.errors import UsageError, listing, suggest
 
 
 @dataclass(frozen=True, eq=False)

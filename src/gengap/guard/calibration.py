@@ -29,7 +29,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
 
 
 @dataclass(frozen=True, eq=False)

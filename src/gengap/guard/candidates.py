@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gengap.detectors.base import Detector, Outputs
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
+from gengap.base.registry import detector_info, detectors
+from gengap.detectors.base import Detector
 from gengap.guard.selection import CANDIDATES, FALLBACKS, Choice, choose, trials, why_not
-from gengap.registry import detector_info, detectors
+from gengap.models.outputs import Outputs
 
 EVERYTHING = ("logits", "features", "layers", "inputs", "labels", "head", "network", "tail")
 LAYERED = frozenset({"layers", "tail"})

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gengap.detectors.base import Outputs
-from gengap.features.estimators import LARGEST
 from gengap.guard.rows import Rows
+from gengap.models.estimator_outputs import LARGEST
+from gengap.models.outputs import Outputs
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,12 +12,10 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from gengap.detectors.base import Detector, Outputs
+from gengap.base.errors import UsageError
+from gengap.base.seeds import generator
+from gengap.detectors.base import Detector
 from gengap.environments.core import suspect
-from gengap.errors import UsageError
-from gengap.features import Reader, reader_of
-from gengap.features.estimators import EstimatorReader, Scale
-from gengap.features.networks import NetworkReader
 from gengap.guard.calibration import calibrate, fewest
 from gengap.guard.candidates import chosen_detector, reads_layers
 from gengap.guard.decision import cut, unusable
@@ -25,7 +23,10 @@ from gengap.guard.fingerprint import fingerprint
 from gengap.guard.guard import Guard
 from gengap.guard.rows import RowForm, examples_of, form_of, read_rows
 from gengap.guard.selection import scores
-from gengap.seeds import generator
+from gengap.models.estimator_outputs import EstimatorReader, Scale
+from gengap.models.network_outputs import NetworkReader
+from gengap.models.outputs import Outputs
+from gengap.models.reading import Reader, reader_of
 
 SHARE = 1 / 3  # of the examples, to calibrate on
 TELLING = 50  # examples all answered right that make one ask whether they were trained on

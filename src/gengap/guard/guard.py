@@ -25,15 +25,16 @@ from typing import Any
 
 import numpy as np
 
-from gengap.detectors.base import Detector, Fitted, Outputs
-from gengap.errors import UsageError
-from gengap.features import Reader
-from gengap.features.estimators import Scale
+from gengap.base.errors import UsageError
+from gengap.detectors.base import Detector, Fitted
 from gengap.guard.calibration import Calibration
 from gengap.guard.candidates import KEEPERS, name_of, reads_layers
 from gengap.guard.decision import Decision, cut, reasons, refusal, spread, unusable
 from gengap.guard.rows import RowForm, read_rows
 from gengap.guard.selection import Choice, scores
+from gengap.models.estimator_outputs import Scale
+from gengap.models.outputs import Outputs
+from gengap.models.reading import Reader
 
 BLOCK = 4096  # rows judged at once
 
@@ -101,7 +102,8 @@ class Guard:
             detectors: names of the detectors to choose from; by default a few quick ones.
             strangers: examples the model should not answer, to choose the detector on; never those
                 that the guard is to be tested on.
-            layer: submodule whose output are the features; see :func:`gengap.features.outputs_of`.
+            layer: submodule whose output are the features; see
+                :func:`gengap.models.reading.outputs_of`.
             seed: of the split between choosing, fitting and calibrating.
 
         Raises:
@@ -149,7 +151,7 @@ class Guard:
         return spread(blocks, rows)
 
     def judge(self, outputs: Outputs) -> Decision:
-        """Judge a model's outputs, as :func:`gengap.features.outputs_of` gives them.
+        """Judge a model's outputs, as :func:`gengap.models.reading.outputs_of` gives them.
 
         Predictions are None where the outputs do not determine them: for regressors of
         scikit-learn and for classifiers that do not answer by the largest logit.

@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
 
 NUMBERS = "fiub"  # NumPy's kinds of numbers
 FOREIGN = {"c": "complex numbers", "m": "durations", "M": "dates"}

@@ -25,10 +25,11 @@ import numpy as np
 import torch
 from scipy.stats import rankdata
 
-from gengap.detectors.base import Detector, Fitted, Outputs
-from gengap.errors import UsageError, listing
-from gengap.registry import DetectorInfo
-from gengap.seeds import generator
+from gengap.base.errors import UsageError, listing
+from gengap.base.registry import DetectorInfo
+from gengap.base.seeds import generator
+from gengap.detectors.base import Detector, Fitted
+from gengap.models.outputs import Outputs
 
 CANDIDATES = (
     "msp", "energy", "entropy", "knn", "knn-standardised", "mahalanobis", "relative-mahalanobis",

@@ -19,19 +19,19 @@ import safetensors.torch
 import torch
 from safetensors import SafetensorError
 
+from gengap.base.errors import UsageError
+from gengap.base.files import json_values
+from gengap.base.registry import detector_info
 from gengap.environments.core import suspect
-from gengap.errors import UsageError
-from gengap.features import Reader
-from gengap.features.estimators import EstimatorReader, Scale
-from gengap.features.networks import NetworkReader
-from gengap.files import json_values
 from gengap.guard.calibration import Calibration, rank
 from gengap.guard.candidates import name_of
 from gengap.guard.fingerprint import fingerprint
 from gengap.guard.guard import Guard
 from gengap.guard.rows import RowForm
 from gengap.guard.selection import Candidate, Choice
-from gengap.registry import detector_info
+from gengap.models.estimator_outputs import EstimatorReader, Scale
+from gengap.models.network_outputs import NetworkReader
+from gengap.models.reading import Reader
 
 FORMAT = 1
 JSON, TENSORS = "guard.json", "guard.safetensors"
@@ -54,7 +54,7 @@ def save(guard: Guard, folder: Path) -> None:
     if name is None:
         raise UsageError(
             f"{type(guard.detector).__name__} is not a registered detector and could not be "
-            "loaded again; register it with gengap.registry.register_detector."
+            "loaded again; register it with gengap.base.registry.register_detector."
         )
     if guard.reader is not None and fingerprint(guard.reader.model) != guard.fingerprint:
         raise UsageError(

@@ -18,8 +18,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gengap.fleet.optimizer import AdamW
 from gengap.methods.base import Batch
+from gengap.training.optimizer import AdamW
 
 
 def onset(share: Any, batch: Batch) -> Tensor:

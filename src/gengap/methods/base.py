@@ -19,9 +19,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gengap.errors import UsageError, listing, suggest
-from gengap.fleet.networks import Network, Parameters
-from gengap.fleet.optimizer import AdamW
+from gengap.base.errors import UsageError, listing, suggest
+from gengap.models.networks import Network, Parameters
+from gengap.training.optimizer import AdamW
 
 
 def hyperparameter(

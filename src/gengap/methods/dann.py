@@ -27,9 +27,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gengap.fleet.networks import Network, Parameters
+from gengap.base.registry import Paper, register
 from gengap.methods.base import Batch, Context, Method, along_runs, hyperparameter
-from gengap.registry import Paper, register
+from gengap.models.networks import Network, Parameters
 
 WIDTH = 64
 

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from gengap.fleet.networks import Network
+from gengap.base.registry import Paper, register
 from gengap.methods.base import Batch, Method
-from gengap.registry import Paper, register
+from gengap.models.networks import Network
 
 
 @register(

@@ -27,11 +27,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gengap.fleet.networks import Network
-from gengap.fleet.optimizer import AdamW
+from gengap.base.registry import Paper, register
 from gengap.methods.base import Batch, along_runs, gradients, hyperparameter
 from gengap.methods.erm import ERM
-from gengap.registry import Paper, register
+from gengap.models.networks import Network
+from gengap.training.optimizer import AdamW
 
 
 @register(

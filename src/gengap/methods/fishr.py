@@ -29,11 +29,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gengap.fleet.networks import Network, Parameters
-from gengap.fleet.optimizer import AdamW
+from gengap.base.registry import Paper, register
 from gengap.methods.annealing import annealed, restart_at_onset
 from gengap.methods.base import Batch, Context, Method, along_runs, hyperparameter
-from gengap.registry import Paper, register
+from gengap.models.networks import Network, Parameters
+from gengap.training.optimizer import AdamW
 
 
 @register(

@@ -24,9 +24,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gengap.fleet.networks import Network
+from gengap.base.registry import Paper, register
 from gengap.methods.base import Batch, Method, hyperparameter
-from gengap.registry import Paper, register
+from gengap.models.networks import Network
 
 
 @register(

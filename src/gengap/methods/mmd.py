@@ -25,9 +25,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gengap.fleet.networks import Network
+from gengap.base.registry import Paper, register
 from gengap.methods.base import Batch, Method, hyperparameter
-from gengap.registry import Paper, register
+from gengap.models.networks import Network
 
 WIDEST, KERNELS = 4.0, 5
 

@@ -19,11 +19,11 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from gengap.fleet.networks import Network
-from gengap.fleet.optimizer import AdamW
+from gengap.base.registry import Paper, register
 from gengap.methods.annealing import annealed, rescaled, restart_at_onset
 from gengap.methods.base import Batch, Method, hyperparameter
-from gengap.registry import Paper, register
+from gengap.models.networks import Network
+from gengap.training.optimizer import AdamW
 
 
 @register(

@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
 
 FORMAT = b"g1"
 LEVEL = 1

@@ -28,7 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
 from gengap.records.tables import SCHEMA, metadata, schema_table
 
 # Seconds a writer waits for another before it gives up.

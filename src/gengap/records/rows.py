@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
 from gengap.records.codec import narrow_floats, narrow_integers, pack, unpack
 from gengap.records.run import FinishedRun, Outcome, Part, Run, plain
 

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
 
 Role = Literal["unseen", "reference", "inner"]
 Part = Literal["validation", "test"]

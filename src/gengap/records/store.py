@@ -25,7 +25,7 @@ from sqlalchemy import Connection, Table, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Engine
 
-from gengap.errors import UsageError, listing
+from gengap.base.errors import UsageError, listing
 from gengap.records.codec import pack, unpack
 from gengap.records.database import connect, parse, prepare, show, transaction
 from gengap.records.rows import (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gengap.errors import listing
+from gengap.base.errors import listing
 from gengap.report.numerals import MISSING, Numerals, count, duration
 from gengap.report.summary import Summary
 from gengap.report.text import clean, isolate, shorten

@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
 from gengap.report.text import clean
 
 Row = dict[str, Any]

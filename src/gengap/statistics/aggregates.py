@@ -32,7 +32,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
 
 
 def mean(scores: ArrayLike) -> np.ndarray:

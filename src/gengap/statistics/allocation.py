@@ -22,7 +22,7 @@ from typing import Literal
 import numpy as np
 from scipy import special
 
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
 from gengap.statistics.intervals import check_level, quantile
 from gengap.statistics.planning import detection_power
 from gengap.statistics.variance_parts import VarianceParts

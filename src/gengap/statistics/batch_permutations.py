@@ -14,8 +14,8 @@ from math import comb
 
 import numpy as np
 
-from gengap.errors import UsageError
-from gengap.seeds import generator
+from gengap.base.errors import UsageError
+from gengap.base.seeds import generator
 
 
 class BatchPermutations:

@@ -36,7 +36,7 @@ from typing import Literal, NamedTuple, get_args
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gengap.errors import UsageError, listing, suggest
+from gengap.base.errors import UsageError, listing, suggest
 from gengap.statistics.aggregates import score_table
 from gengap.statistics.bootstrap_limits import (
     bca,

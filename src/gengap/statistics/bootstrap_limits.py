@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special
 
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
 from gengap.statistics.resampling import Replicates
 
 

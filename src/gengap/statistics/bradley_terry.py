@@ -39,8 +39,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from gengap.errors import UsageError
-from gengap.seeds import generator
+from gengap.base.errors import UsageError
+from gengap.base.seeds import generator
 from gengap.statistics.intervals import Interval, check_level, quantile
 from gengap.statistics.rankings import Ranking, as_ranking
 from gengap.statistics.votes import count_votes, linked, score_table

@@ -22,8 +22,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from gengap.errors import UsageError, listing, suggest
-from gengap.seeds import generator
+from gengap.base.errors import UsageError, listing, suggest
+from gengap.base.seeds import generator
 from gengap.statistics.aggregate_intervals import aggregate_intervals
 from gengap.statistics.bootstrap import student_interval
 from gengap.statistics.fixed_environments import seed_difference

@@ -33,7 +33,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
 
 PRIOR_DEGREES = 5.0
 """How many degrees of freedom the other environments' example noise counts for."""

@@ -38,7 +38,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import optimize, special
 
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
 from gengap.statistics.cell_sums import Sums, cell_sums
 from gengap.statistics.crossed import RESIDUAL, Design, moments, read_design
 from gengap.statistics.intervals import Interval, check_level

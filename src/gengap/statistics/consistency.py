@@ -40,7 +40,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
 from gengap.statistics.intervals import Interval, check_level, satterthwaite, student
 
 ALIKE = "All examples are alike, so how far others would differ cannot be told."

@@ -29,7 +29,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import sparse
 
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
 
 RESIDUAL = "residual"
 INTERACTION = "environment x seed"

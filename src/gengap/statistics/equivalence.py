@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
 from gengap.statistics.intervals import Interval, student
 from gengap.statistics.paired import environment_means, t_note, variance_of_mean
 from gengap.statistics.sign_flips import ALL_SETS_UP_TO, sign_flips

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
 
 MOST_ROUNDS = 20
 BLOCK = 1 << 20  # entries of the table handled at a time where each needs an int64

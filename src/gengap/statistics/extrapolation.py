@@ -23,7 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
 from gengap.statistics.curves import fit_curve
 from gengap.statistics.intervals import Interval
 from gengap.statistics.power_law import FEWEST_SIZES

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
 from gengap.statistics.intervals import Interval, check_level, p_value, satterthwaite, student
 
 ONE_RUN = "One run per cell: what other seeds would give is unknown."

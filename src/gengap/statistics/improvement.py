@@ -39,7 +39,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
 from gengap.statistics.aggregates import score_table
 from gengap.statistics.bootstrap import run_note
 from gengap.statistics.bootstrap_limits import Limits, percentile

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
 
 
 @dataclass(frozen=True, repr=False)
@@ -105,6 +105,6 @@ def p_value(estimate: float, variance: float, degrees: float) -> float:
 
 
 def check_level(level: float) -> None:
-    """Raise :class:`~gengap.errors.UsageError` unless ``level`` lies strictly between 0 and 1."""
+    """Raise a usage error unless ``level`` lies strictly between 0 and 1."""
     if not 0 < level < 1:
         raise UsageError(f"level is {level}; give a share between 0 and 1, e.g. 0.95.")

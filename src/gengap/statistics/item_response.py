@@ -41,7 +41,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
 from gengap.statistics.intervals import Interval, check_level, quantile
 from gengap.statistics.item_response_steps import (
     INTERCEPT_SPREAD,

@@ -31,7 +31,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
 from gengap.statistics.intervals import Interval, check_level, p_value, student
 from gengap.statistics.sign_flips import ALL_SETS_UP_TO, sign_flips
 from gengap.statistics.signed_ranks import (

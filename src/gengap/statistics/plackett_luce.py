@@ -41,7 +41,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gengap.seeds import generator
+from gengap.base.seeds import generator
 from gengap.statistics.bradley_terry import (
     NEVER_LOSES,
     NEWTON_STEPS,

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
 from gengap.statistics.intervals import check_level, quantile
 from gengap.statistics.variance_parts import VarianceParts
 

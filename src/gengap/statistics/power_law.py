@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import optimize, special
 
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
 
 FEWEST_SIZES = 4
 EXPONENTS = np.geomspace(0.02, 5.0, 320)

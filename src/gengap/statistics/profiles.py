@@ -33,7 +33,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
 
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
 from gengap.statistics.aggregates import score_table
 from gengap.statistics.bootstrap import ONE_RUN, run_note
 from gengap.statistics.intervals import check_level

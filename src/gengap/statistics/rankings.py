@@ -40,7 +40,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gengap.errors import UsageError, listing, suggest
+from gengap.base.errors import UsageError, listing, suggest
 from gengap.statistics.kemeny import EXACT_TO, best_positions, kemeny
 from gengap.statistics.votes import Votes, count_votes, linked, score_table, shared_ranks
 

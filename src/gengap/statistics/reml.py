@@ -36,7 +36,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import optimize
 
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
 from gengap.statistics.cell_sums import Sums
 
 SMALLEST_RESIDUAL = 1e-6

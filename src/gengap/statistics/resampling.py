@@ -26,9 +26,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gengap import seeds
-from gengap.cores import cores
-from gengap.errors import UsageError
+from gengap.base import seeds
+from gengap.base.errors import UsageError
+from gengap.base.machine import cores
 
 BLOCK = 2**19
 """Draws per block: what a core's cache holds."""

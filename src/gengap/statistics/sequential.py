@@ -48,7 +48,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
 from gengap.statistics.batch_permutations import BatchPermutations
 from gengap.statistics.intervals import Interval, check_level
 from gengap.statistics.pair_test import PairTest

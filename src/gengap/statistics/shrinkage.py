@@ -31,7 +31,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
 from gengap.statistics.intervals import Interval, check_level, student
 from gengap.statistics.two_way import read_table, two_way
 from gengap.statistics.variance import Between, add_training

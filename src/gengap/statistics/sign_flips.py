@@ -23,8 +23,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gengap.errors import UsageError
-from gengap.seeds import generator
+from gengap.base.errors import UsageError
+from gengap.base.seeds import generator
 
 ALL_SETS_UP_TO = 20
 

@@ -32,8 +32,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gengap.errors import UsageError
-from gengap.seeds import generator
+from gengap.base.errors import UsageError
+from gengap.base.seeds import generator
 from gengap.statistics.paired import environment_means
 
 BLOCK = 5_000

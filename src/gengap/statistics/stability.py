@@ -29,15 +29,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gengap.errors import UsageError, listing
-from gengap.seeds import generator
-from gengap.statistics.intervals import check_level
-from gengap.statistics.ranking_sentences import (
+from gengap.base.errors import UsageError, listing
+from gengap.base.seeds import generator
+from gengap.report.sentences.ranking import (
     chance_sentences,
     common_winners,
     left_out_sentences,
     winner_sentence,
 )
+from gengap.statistics.intervals import check_level
 from gengap.statistics.rankings import RANKING_RULES, Ranking, rank
 from gengap.statistics.votes import (
     Votes,

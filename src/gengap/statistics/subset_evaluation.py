@@ -39,8 +39,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from gengap.errors import UsageError
-from gengap.seeds import generator
+from gengap.base.errors import UsageError
+from gengap.base.seeds import generator
 from gengap.statistics.example_order import (
     Order,
     checked_scores,

@@ -34,8 +34,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gengap.errors import UsageError
-from gengap.seeds import generator
+from gengap.base.errors import UsageError
+from gengap.base.seeds import generator
 from gengap.statistics.curves import orientation
 from gengap.statistics.intervals import Interval, check_level
 

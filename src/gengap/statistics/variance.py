@@ -45,7 +45,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
 from gengap.statistics.cells import Cells, borrow
 from gengap.statistics.intervals import satterthwaite
 

@@ -43,7 +43,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
 from gengap.statistics.cells import read_columns, summarise
 
 ONE_SEED = (

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
 
 
 class Votes(NamedTuple):

@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gengap.detectors.base import Head, Outputs
-from gengap.seeds import derive
+from gengap.base.seeds import derive
+from gengap.models.outputs import Head, Outputs
 
 DIMENSIONS, WIDTH, CLASSES = 6, 16, 3
 CENTRES = 4 * (torch.eye(CLASSES, DIMENSIONS) - F.pad(torch.full((3,), 1 / 3), (0, 3)))

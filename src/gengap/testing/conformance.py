@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gengap.fleet.networks import Module, Parameters, small_cnn
+from gengap.base.registry import MethodInfo, methods
+from gengap.base.seeds import generator
 from gengap.methods.base import Batch, Method
-from gengap.registry import MethodInfo, methods
-from gengap.seeds import generator
+from gengap.models.networks import Module, Parameters, small_cnn
 from gengap.testing.toys import TASKS, Size, toy
 
 

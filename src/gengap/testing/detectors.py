@@ -12,9 +12,10 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from gengap.detectors.base import Detector, Fitted, Outputs
-from gengap.errors import UsageError
-from gengap.registry import DetectorInfo, detectors
+from gengap.base.errors import UsageError
+from gengap.base.registry import DetectorInfo, detectors
+from gengap.detectors.base import Detector, Fitted
+from gengap.models.outputs import Outputs
 from gengap.testing.blobs import Blobs, blobs
 from gengap.testing.conformance import _global_random_states
 from gengap.testing.toys import TASKS

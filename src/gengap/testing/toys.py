@@ -14,11 +14,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gengap.fleet.networks import MLP, Architecture, Network, Parameters
-from gengap.fleet.optimizer import AdamW
-from gengap.fleet.train import CountingNetwork
+from gengap.base.seeds import derive, generator
 from gengap.methods.base import Batch, Context, Method, stack
-from gengap.seeds import derive, generator
+from gengap.models.networks import MLP, Architecture, Network, Parameters
+from gengap.training.optimizer import AdamW
+from gengap.training.train import CountingNetwork
 
 TASKS = ("classification", "regression")
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from gengap.detectors.base import Detector
-from gengap.features import outputs_of
+from gengap.models.reading import outputs_of
 from gengap.testing.detectors import auroc
 
 __all__ = ["auroc", "network", "separated", "toy"]

@@ -8,10 +8,10 @@ import torch
 from exposed_toys import network, toy
 from torch import nn
 
+from gengap.base.errors import UsageError
+from gengap.base.seeds import generator
 from gengap.detectors.exposed.descent import Schedule, checked, trained
 from gengap.detectors.exposed.outlier_exposure import outlier_exposure
-from gengap.errors import UsageError
-from gengap.seeds import generator
 
 SHORT = Schedule(steps=5, batch=8)
 

@@ -10,7 +10,7 @@ import torch
 from exposed_toys import auroc, network, toy
 from sklearn.cluster import KMeans
 
-from gengap.detectors.base import Outputs
+from gengap.base.errors import UsageError
 from gengap.detectors.exposed.descent import Schedule
 from gengap.detectors.exposed.diverse_outliers import (
     absent_score,
@@ -18,8 +18,8 @@ from gengap.detectors.exposed.diverse_outliers import (
     diverse_outliers,
     k_means,
 )
-from gengap.errors import UsageError
-from gengap.features import outputs_of
+from gengap.models.outputs import Outputs
+from gengap.models.reading import outputs_of
 
 
 def test_k_means_against_scikit_learn():

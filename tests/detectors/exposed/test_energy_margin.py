@@ -9,6 +9,7 @@ import torch
 from exposed_toys import network, separated, toy
 from scipy.special import logsumexp
 
+from gengap.base.errors import UsageError
 from gengap.detectors.energy import Energy
 from gengap.detectors.exposed.descent import Schedule
 from gengap.detectors.exposed.energy_margin import (
@@ -18,7 +19,6 @@ from gengap.detectors.exposed.energy_margin import (
     usual_margins,
 )
 from gengap.detectors.exposed.outlier_exposure import outlier_exposure
-from gengap.errors import UsageError
 
 
 def test_energy_against_scipy():

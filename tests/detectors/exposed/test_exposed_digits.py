@@ -15,7 +15,7 @@ from gengap.detectors.energy import Energy
 from gengap.detectors.exposed.outlier_exposure import outlier_exposure
 from gengap.detectors.exposed.scone import scone
 from gengap.detectors.exposed.separate_and_learn import separate_and_learn
-from gengap.features import outputs_of
+from gengap.models.reading import outputs_of
 
 SEEDS = range(3)
 

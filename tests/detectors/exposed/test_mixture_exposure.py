@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from exposed_toys import network, toy
 
+from gengap.base.errors import UsageError
 from gengap.detectors.exposed.descent import Schedule
 from gengap.detectors.exposed.mixture_exposure import blend_loss, blended, mixture_exposure
-from gengap.errors import UsageError
 
 
 def test_blend_loss_by_hand():

@@ -7,12 +7,12 @@ import torch
 import torch.nn.functional as F
 from exposed_toys import network, separated, toy
 
+from gengap.base.errors import UsageError
 from gengap.detectors.energy import Energy
 from gengap.detectors.exposed.descent import Schedule
 from gengap.detectors.exposed.energy_margin import energy
 from gengap.detectors.exposed.outlier_exposure import outlier_exposure
 from gengap.detectors.exposed.scone import Multiplier, scone
-from gengap.errors import UsageError
 
 
 def test_augmented_terms_by_hand():

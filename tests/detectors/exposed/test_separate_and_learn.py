@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from exposed_toys import network, separated, toy
 
-from gengap.detectors.base import Head, Outputs
+from gengap.base.errors import UsageError
 from gengap.detectors.energy import Energy
 from gengap.detectors.exposed.descent import Schedule
 from gengap.detectors.exposed.outlier_exposure import outlier_exposure
@@ -20,8 +20,8 @@ from gengap.detectors.exposed.separate_and_learn import (
     separate_and_learn,
     top_direction,
 )
-from gengap.errors import UsageError
-from gengap.features import outputs_of
+from gengap.models.outputs import Head, Outputs
+from gengap.models.reading import outputs_of
 
 FAST = Schedule(steps=120, learning_rate=1e-2)
 

@@ -7,10 +7,10 @@ from scipy.special import logsumexp
 from torch import nn
 from trained_toys import circle
 
-from gengap.detectors.base import Outputs
 from gengap.detectors.energy import Energy
 from gengap.detectors.trained import abet
 from gengap.detectors.trained.base import Schedule
+from gengap.models.outputs import Outputs
 from gengap.testing import toy
 
 

@@ -8,11 +8,11 @@ import torch
 from scipy import stats
 from scipy.special import log_softmax
 
-from gengap.detectors.base import Outputs
+from gengap.base.registry import DetectorInfo
 from gengap.detectors.trained import flowcon
 from gengap.detectors.trained.coupling import flow, initial_couplings
 from gengap.detectors.trained.flowcon import FlowCon
-from gengap.registry import DetectorInfo
+from gengap.models.outputs import Outputs
 from gengap.testing import DetectorConformance
 
 

@@ -11,9 +11,9 @@ from safetensors.torch import load, save
 from sklearn.metrics import roc_auc_score
 from trained_toys import circle, middle
 
+from gengap.base.errors import UsageError
 from gengap.detectors.trained import abet, hypo, palm, unleashing_mask
 from gengap.detectors.trained.base import Schedule, TrainedDetector
-from gengap.errors import UsageError
 from gengap.methods.base import Method
 from gengap.testing import Size, toy
 

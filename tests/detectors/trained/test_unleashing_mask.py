@@ -6,6 +6,7 @@ import torch
 from scipy.special import log_softmax
 from trained_toys import circle
 
+from gengap.base.errors import UsageError
 from gengap.detectors.energy import Energy
 from gengap.detectors.trained import unleashing_mask as um
 from gengap.detectors.trained.base import (
@@ -14,7 +15,6 @@ from gengap.detectors.trained.base import (
     plain_outputs,
     train_detector,
 )
-from gengap.errors import UsageError
 from gengap.methods.erm import ERM
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from gengap.comparison import ScoreTable
-from gengap.comparison.summary import summarise
+from gengap.questions.comparison import ScoreTable
+from gengap.questions.comparison.summary import summarise
 
 METHODS = ("plain", "tuned", "large", "small")
 # Numbers without which there would be no row at all.

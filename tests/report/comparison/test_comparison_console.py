@@ -8,7 +8,7 @@ import pytest
 from comparison_builders import METHODS, bare, scores, small, table, without_numbers
 from rich.console import Console
 
-from gengap.comparison.summary import summarise
+from gengap.questions.comparison.summary import summarise
 from gengap.report.comparison import console_table, tables
 from gengap.report.comparison.reading import digits
 

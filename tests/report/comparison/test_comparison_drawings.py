@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from comparison_builders import bare, scores, small, table, without_numbers
 
-from gengap.comparison.summary import summarise
+from gengap.questions.comparison.summary import summarise
 from gengap.report.comparison import figures
 from gengap.report.comparison.drawing import label, text_width
 

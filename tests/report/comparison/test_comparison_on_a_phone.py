@@ -12,7 +12,7 @@ from PIL import Image
 from playwright.sync_api import Page
 
 from browser import running_browser, visit
-from gengap.comparison.summary import summarise
+from gengap.questions.comparison.summary import summarise
 from gengap.report.comparison import render_html
 
 NAMES = tuple(f"classifier number {k}" for k in range(8))

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from comparison_builders import METHODS, bare, scores, small, table, without_numbers
 
-from gengap.comparison.summary import summarise
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
+from gengap.questions.comparison.summary import summarise
 from gengap.report.comparison import render_html, render_markdown
 
 ODD = (

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from comparison_builders import METHODS, bare, scores, small, table
 
-from gengap.comparison.summary import summarise
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
+from gengap.questions.comparison.summary import summarise
 from gengap.report.comparison.reading import (
     against_reference,
     digits,

@@ -7,7 +7,7 @@ import pytest
 from comparison_builders import METHODS, bare, scores, small, table, without_numbers
 from scipy import stats
 
-from gengap.comparison.summary import summarise
+from gengap.questions.comparison.summary import summarise
 from gengap.report.comparison import tables
 from gengap.report.comparison.reading import digits
 

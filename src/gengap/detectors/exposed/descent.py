@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gengap.errors import UsageError
-from gengap.features import outputs_of
-from gengap.seeds import derive, generator
+from gengap.base.errors import UsageError
+from gengap.base.seeds import derive, generator
+from gengap.models.reading import outputs_of
 
 
 @dataclass(frozen=True)

@@ -32,11 +32,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gengap.detectors.base import Outputs, features_of, logits_of
+from gengap.base.errors import UsageError
 from gengap.detectors.exposed.descent import Draw, Schedule, checked, trained
-from gengap.errors import UsageError
-from gengap.features import outputs_of
-from gengap.features.networks import network_reader
+from gengap.models.network_outputs import network_reader
+from gengap.models.outputs import Outputs, features_of, logits_of
+from gengap.models.reading import outputs_of
 
 ROUNDS = 10  # of k-means; later ones move few points
 

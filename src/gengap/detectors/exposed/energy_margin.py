@@ -26,10 +26,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gengap.detectors.base import logits_of
+from gengap.base.errors import UsageError
 from gengap.detectors.exposed.descent import Draw, Schedule, both, checked, trained
-from gengap.errors import UsageError
-from gengap.features import outputs_of
+from gengap.models.outputs import logits_of
+from gengap.models.reading import outputs_of
 
 
 def energy_margin(

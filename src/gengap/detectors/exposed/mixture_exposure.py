@@ -25,8 +25,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gengap.base.errors import UsageError
 from gengap.detectors.exposed.descent import Draw, Schedule, checked, trained
-from gengap.errors import UsageError
 
 
 def mixture_exposure(

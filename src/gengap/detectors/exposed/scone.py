@@ -38,11 +38,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gengap.detectors.base import logits_of
+from gengap.base.errors import UsageError
 from gengap.detectors.exposed.descent import Draw, Schedule, both, checked, trained
 from gengap.detectors.exposed.energy_margin import energy
-from gengap.errors import UsageError
-from gengap.features import outputs_of
+from gengap.models.outputs import logits_of
+from gengap.models.reading import outputs_of
 
 GROWTH = 1.5  # of the penalty of a violated constraint
 EVERY = 25  # steps between updates of the multipliers

@@ -37,12 +37,12 @@ import torch.nn.functional as F
 from scipy.sparse.linalg import LinearOperator, svds
 from torch import Tensor, nn
 
-from gengap.detectors.base import Outputs, features_of, head_of, labels_of, logits_of
+from gengap.base.errors import UsageError
+from gengap.base.seeds import generator
 from gengap.detectors.exposed.descent import Draw, Schedule, both, checked, trained
 from gengap.detectors.exposed.energy_margin import energy
-from gengap.errors import UsageError
-from gengap.features import outputs_of
-from gengap.seeds import generator
+from gengap.models.outputs import Outputs, features_of, head_of, labels_of, logits_of
+from gengap.models.reading import outputs_of
 
 
 @dataclass(frozen=True)

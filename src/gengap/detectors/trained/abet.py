@@ -31,12 +31,12 @@ import torch.nn.functional as F
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from gengap.detectors.base import Outputs
+from gengap.base.registry import Paper
 from gengap.detectors.energy import Energy
 from gengap.detectors.trained.base import SCHEDULE, Schedule, TrainedDetector, train_detector
-from gengap.fleet.networks import Network, Parameters
 from gengap.methods.base import Batch, Context, Method
-from gengap.registry import Paper
+from gengap.models.networks import Network, Parameters
+from gengap.models.outputs import Outputs
 
 PAPER = Paper(
     "Out-of-distribution detection & applications with ablated learned temperature energy",

@@ -3,7 +3,7 @@
 The loss is a training-time method (see :mod:`gengap.methods.base`), so it is trained by the fleet,
 with the same preparation of inputs, batches, optimiser and seeds as the networks of a study. What
 the method makes of an input, a function from the network to
-:class:`~gengap.detectors.base.Outputs`, is then handed to a post-hoc detector.
+:class:`~gengap.models.outputs.Outputs`, is then handed to a post-hoc detector.
 """
 
 from __future__ import annotations
@@ -16,14 +16,15 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from gengap.detectors.base import Detector, Fitted, Outputs
+from gengap.base.errors import UsageError
+from gengap.detectors.base import Detector, Fitted
 from gengap.environments.preparation import Encoded, Preparation, fit_preparation
-from gengap.errors import UsageError
-from gengap.fleet.networks import Network, architecture
-from gengap.fleet.tasks import Data, Task
-from gengap.fleet.train import train_fleet
 from gengap.methods.base import Method
+from gengap.models.networks import Network, architecture
+from gengap.models.outputs import Outputs
 from gengap.records.run import Run
+from gengap.training.tasks import Data, Task
+from gengap.training.train import train_fleet
 
 Read = Callable[[Network, Tensor], Outputs]
 

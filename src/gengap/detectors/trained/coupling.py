@@ -18,7 +18,7 @@ import math
 import torch
 from torch import Tensor
 
-from gengap.fleet.networks import Parameters
+from gengap.models.networks import Parameters
 
 COUPLINGS, HIDDEN = 4, 64
 

@@ -31,14 +31,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gengap.detectors.base import Detector, Fitted, Outputs, features_of
-from gengap.detectors.blocks import by_rows
+from gengap.base.registry import Paper
+from gengap.base.seeds import derive, generator
+from gengap.detectors.base import Detector, Fitted
+from gengap.detectors.tools.blocks import by_rows
+from gengap.detectors.tools.training import class_means, classes_of, training_features
 from gengap.detectors.trained.coupling import flow, initial_couplings
-from gengap.detectors.training import class_means, classes_of, training_features
-from gengap.fleet.networks import Parameters
 from gengap.methods.base import hyperparameter
-from gengap.registry import Paper
-from gengap.seeds import derive, generator
+from gengap.models.networks import Parameters
+from gengap.models.outputs import Outputs, features_of
 
 PAPER = Paper(
     "FlowCon: out-of-distribution detection using flow-based contrastive learning",

@@ -26,13 +26,13 @@ import torch.nn.functional as F
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from gengap.detectors.base import Outputs
+from gengap.base.registry import Paper
 from gengap.detectors.max_logit import MaximumLogit
 from gengap.detectors.trained.base import SCHEDULE, Schedule, TrainedDetector, train_detector
 from gengap.detectors.trained.sphere import WIDTH, embed, follow, projection
-from gengap.fleet.networks import Network, Parameters
 from gengap.methods.base import Batch, Context, Method, along_runs, hyperparameter
-from gengap.registry import Paper
+from gengap.models.networks import Network, Parameters
+from gengap.models.outputs import Outputs
 
 PAPER = Paper(
     "HYPO: hyperspherical out-of-distribution generalization",

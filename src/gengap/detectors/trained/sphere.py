@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gengap.fleet.networks import Network, Parameters
 from gengap.methods.base import Context, along_runs
+from gengap.models.networks import Network, Parameters
 
 WIDTH = 64
 

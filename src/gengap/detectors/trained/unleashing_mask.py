@@ -29,6 +29,9 @@ import torch.nn.functional as F
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from gengap.base.errors import UsageError
+from gengap.base.registry import Paper
+from gengap.base.seeds import generator
 from gengap.detectors.energy import Energy
 from gengap.detectors.trained.base import (
     ROWS_AT_ONCE,
@@ -39,13 +42,10 @@ from gengap.detectors.trained.base import (
     plain_outputs,
     train_detector,
 )
-from gengap.errors import UsageError
-from gengap.fleet.networks import Network, Parameters
-from gengap.fleet.optimizer import AdamW
 from gengap.methods.base import gradients
 from gengap.methods.erm import ERM
-from gengap.registry import Paper
-from gengap.seeds import generator
+from gengap.models.networks import Network, Parameters
+from gengap.training.optimizer import AdamW
 
 PAPER = Paper(
     "Unleashing mask: explore the intrinsic out-of-distribution detection capability",

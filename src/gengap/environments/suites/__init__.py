@@ -16,9 +16,9 @@ from typing import Any, TypeVar, get_origin, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
+from gengap.base.errors import UsageError, listing, suggest
 from gengap.environments.core import Environments
 from gengap.environments.suites.truth import Truth
-from gengap.errors import UsageError, listing, suggest
 
 F = TypeVar("F", bound=Callable[..., Environments])
 

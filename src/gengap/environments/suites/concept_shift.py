@@ -27,11 +27,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gengap.base.errors import UsageError
 from gengap.environments.core import Environments
 from gengap.environments.suites import suite
 from gengap.environments.suites.drawing import at_least_one
 from gengap.environments.suites.truth import Truth, distinct, estimand, number_name, position
-from gengap.errors import UsageError
 
 OFFSETS = (-1.0, -0.6, -0.2, 0.2, 0.6, 1.0)
 

@@ -26,11 +26,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gengap.base.errors import UsageError
 from gengap.environments.core import Environments
 from gengap.environments.suites import suite
 from gengap.environments.suites.drawing import at_least_one
 from gengap.environments.suites.truth import Truth, distinct, estimand, number_name, position
-from gengap.errors import UsageError
 
 MEANS = (-1.5, -0.9, -0.3, 0.3, 0.9, 1.5)
 NOISE = (0.3, 0.8)

@@ -16,11 +16,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from gengap.base.errors import UsageError
 from gengap.environments.core import Environments
 from gengap.environments.suites import suite
 from gengap.environments.suites.drawing import deal, thin
 from gengap.environments.suites.images import rotate
-from gengap.errors import UsageError
 
 FORM_STARTS = (0, 130, 256, 386, 516, 646, 776, 906, 1029, 1157, 1287, 1415, 1545, 1667)
 SOURCE = "scikit-learn's load_digits: UCI optdigits, Alpaydin and Kaynak 1998"

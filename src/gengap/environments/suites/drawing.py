@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from gengap.base.errors import UsageError
 from gengap.environments.core import Environments
-from gengap.errors import UsageError
 
 
 def at_least_one(n: int, option: str = "n") -> None:

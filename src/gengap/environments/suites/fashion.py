@@ -7,11 +7,11 @@ from typing import Literal
 
 import numpy as np
 
+from gengap.base.errors import UsageError
 from gengap.environments.core import Environments
 from gengap.environments.suites import suite
 from gengap.environments.suites.drawing import at_least_one, deal
 from gengap.environments.suites.images import CORRUPTIONS, corrupt, rotate
-from gengap.errors import UsageError
 
 DEBIAN_PATH = "/usr/share/datasets/fashion-mnist"
 ANGLES = (0, 15, 30, 45, 60, 75)

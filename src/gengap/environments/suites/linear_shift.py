@@ -43,11 +43,11 @@ from typing import Literal
 import numpy as np
 from scipy.special import expit, ndtr
 
+from gengap.base.errors import UsageError
 from gengap.environments.core import Environments
 from gengap.environments.suites import suite
 from gengap.environments.suites.drawing import at_least_one
 from gengap.environments.suites.truth import Truth, estimand, position
-from gengap.errors import UsageError
 
 Task = Literal["classification", "regression"]
 

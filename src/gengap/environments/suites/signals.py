@@ -23,10 +23,10 @@ from __future__ import annotations
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
+from gengap.base.errors import UsageError
 from gengap.environments.core import Environments
 from gengap.environments.suites import suite
 from gengap.environments.suites.drawing import at_least_one
-from gengap.errors import UsageError
 
 LENGTH = 40
 POINTS = 12

@@ -21,7 +21,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from gengap.errors import UsageError, listing, suggest
+from gengap.base.errors import UsageError, listing, suggest
 
 Learner = TypeVar("Learner")
 

@@ -9,7 +9,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from gengap.comparison.verdict import Numbers
+from gengap.questions.comparison.verdict import Numbers
 from gengap.report.comparison.reading import (
     Row,
     Summary,
@@ -31,7 +31,7 @@ def console_table(summary: Mapping[str, Any]) -> Table:
     """Return the methods as a rich table that fits in 80 columns, the best mean first.
 
     Args:
-        summary: what :func:`gengap.comparison.summary.summarise` returns.
+        summary: what :func:`gengap.questions.comparison.summary.summarise` returns.
 
     Raises:
         UsageError: ``summary`` is not what ``compare.json`` holds.

@@ -22,7 +22,7 @@ def render_html(summary: Mapping[str, Any]) -> str:
     """Return the comparison as a complete HTML page.
 
     Args:
-        summary: what :func:`gengap.comparison.summary.summarise` returns.
+        summary: what :func:`gengap.questions.comparison.summary.summarise` returns.
 
     Raises:
         UsageError: ``summary`` is not what ``compare.json`` holds.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from markupsafe import Markup
 
-from gengap.comparison.verdict import Numbers
+from gengap.questions.comparison.verdict import Numbers
 from gengap.report.axis import Axis
 from gengap.report.comparison.drawing import (
     MOST_DRAWN,

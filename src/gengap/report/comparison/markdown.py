@@ -16,7 +16,7 @@ def render_markdown(summary: Mapping[str, Any]) -> str:
     """Return the comparison as Markdown with pipe tables.
 
     Args:
-        summary: what :func:`gengap.comparison.summary.summarise` returns.
+        summary: what :func:`gengap.questions.comparison.summary.summarise` returns.
 
     Raises:
         UsageError: ``summary`` is not what ``compare.json`` holds.

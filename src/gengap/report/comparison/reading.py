@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gengap.comparison.verdict import Numbers, numbers
-from gengap.errors import UsageError
+from gengap.base.errors import UsageError
+from gengap.questions.comparison.verdict import Numbers, numbers
 from gengap.report.text import clean
 
 Summary = dict[str, Any]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from gengap.comparison.verdict import Numbers
+from gengap.questions.comparison.verdict import Numbers
 from gengap.report.comparison.reading import (
     Row,
     Summary,

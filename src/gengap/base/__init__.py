@@ -1,0 +1,1 @@
+"""What everything else stands on: errors, seeds, files, the machine, the registry."""

@@ -1,7 +1,0 @@
-"""Comparing methods from a table of scores: reading it, and everything that follows from it."""
-
-from gengap.comparison.readers import Columns, from_frame, read_scores
-from gengap.comparison.records import from_store
-from gengap.comparison.table import ScoreTable
-
-__all__ = ["Columns", "ScoreTable", "from_frame", "from_store", "read_scores"]

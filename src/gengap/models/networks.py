@@ -1,0 +1,265 @@
+"""Many networks of one architecture as one function.
+
+The parameters of ``R`` runs are stacked along a leading axis, so a layer of all runs is one
+batched matrix product: ``(R, n, in) @ (R, in, out)``. Multilayer perceptrons are written out with
+``baddbmm``; any other ``torch.nn.Module`` goes through ``torch.func.vmap`` when it has neither
+convolutions nor state of its own, and otherwise runs one at a time (``R = 1``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import math
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, NamedTuple, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from gengap.base.errors import UsageError
+
+Parameters = dict[str, Tensor]
+
+_GLOBAL_GENERATOR = threading.Lock()
+
+
+class Output(NamedTuple):
+    """``features (R, ..., f)``, the input of the last layer, and ``logits (R, ..., c)``."""
+
+    features: Tensor
+    logits: Tensor
+
+
+class Architecture(Protocol):
+    """How the networks of a fleet are made and evaluated.
+
+    ``name`` goes into records; ``vectorises`` says whether runs may share one program.
+    """
+
+    @property
+    def name(self) -> str:
+        """What the records call it; another name for whatever computes something else."""
+        ...
+
+    @property
+    def vectorises(self) -> bool:
+        """Whether runs may share one program; known once ``initialise`` was called."""
+        ...
+
+    def initialise(self, shape: Sequence[int], outputs: int, seed: int) -> Parameters:
+        """Return one run's initial parameters, which depend on nothing but the arguments."""
+        ...
+
+    def forward(self, parameters: Parameters, x: Tensor) -> Output:
+        """Evaluate ``x (R, n, *shape)`` with stacked parameters ``(R, ...)``."""
+        ...
+
+    def train(self, mode: bool) -> None:
+        """Switch layers that behave differently in training, such as BatchNorm."""
+        ...
+
+
+@dataclass(frozen=True)
+class MLP:
+    """A multilayer perceptron with ReLU; no hidden widths make it a linear model.
+
+    Inputs are flattened. Weights and biases start uniform in ``±1/sqrt(inputs)``, as PyTorch's
+    linear layers do.
+    """
+
+    widths: tuple[int, ...] = (128, 128)
+
+    @property
+    def name(self) -> str:
+        """``linear`` or ``mlp(128,128)``."""
+        return f"mlp({','.join(map(str, self.widths))})" if self.widths else "linear"
+
+    @property
+    def vectorises(self) -> bool:
+        """Always."""
+        return True
+
+    def initialise(self, shape: Sequence[int], outputs: int, seed: int) -> Parameters:
+        """Weights ``(in, out)`` and biases ``(1, out)`` per layer."""
+        generator = torch.Generator().manual_seed(seed)
+        sizes = [math.prod(shape), *self.widths, outputs]
+        parameters: Parameters = {}
+        for layer, (inputs, units) in enumerate(pairwise(sizes)):
+            bound = 1 / math.sqrt(max(inputs, 1))
+            for name, size in ((f"weight{layer}", (inputs, units)), (f"bias{layer}", (1, units))):
+                uniform = torch.rand(size, generator=generator)
+                parameters[name] = (2 * uniform - 1) * bound
+        return parameters
+
+    def forward(self, parameters: Parameters, x: Tensor) -> Output:
+        """One ``baddbmm`` per layer."""
+        features = x.flatten(2)
+        last = len(self.widths)
+        for layer in range(last):
+            features = torch.relu(
+                torch.baddbmm(parameters[f"bias{layer}"], features, parameters[f"weight{layer}"])
+            )
+        logits = torch.baddbmm(parameters[f"bias{last}"], features, parameters[f"weight{last}"])
+        return Output(features, logits)
+
+    def train(self, mode: bool) -> None:
+        """Nothing to switch."""
+
+
+class Module:
+    """Any ``torch.nn.Module``, made by a factory ``factory(shape, outputs)`` or ``factory()``.
+
+    Features are the input of the last linear layer, found by running the module. A module with
+    convolutions, recurrent layers, dropout or buffers is trained one run at a time.
+    """
+
+    def __init__(self, factory: Callable[..., nn.Module], name: str | None = None) -> None:
+        self.factory = factory
+        self._name = name
+        self._module: nn.Module | None = None
+
+    @property
+    def name(self) -> str:
+        """The given name, or one that changes with the module's structure."""
+        if self._name:
+            return self._name
+        module = self._module or self._make((1,), 1, 0)
+        structure = hashlib.sha256(str(module).encode()).hexdigest()[:12]
+        return f"module:{type(module).__name__}:{structure}"
+
+    @property
+    def vectorises(self) -> bool:
+        """Whether vmap applies and pays."""
+        module = self._module
+        if module is None:
+            raise RuntimeError("call initialise first: the module's layers decide")
+        one_at_a_time = (nn.modules.conv._ConvNd, nn.RNNBase, nn.modules.dropout._DropoutNd)
+        return not any(isinstance(m, one_at_a_time) for m in module.modules()) and not any(
+            True for _ in module.buffers()
+        )
+
+    def initialise(self, shape: Sequence[int], outputs: int, seed: int) -> Parameters:
+        """Make a fresh module under the seed and return its parameters."""
+        self._module = self._make(shape, outputs, seed)
+        return {name: p.detach().clone() for name, p in self._module.named_parameters()}
+
+    def forward(self, parameters: Parameters, x: Tensor) -> Output:
+        """``vmap`` over runs, or a plain call for a single run."""
+        assert self._module is not None
+        if x.shape[0] == 1:
+            output = self._single({name: p[0] for name, p in parameters.items()}, x[0])
+            return Output(output.features[None], output.logits[None])
+        return torch.func.vmap(self._single)(parameters, x)
+
+    def train(self, mode: bool) -> None:
+        """Pass the mode on to the module."""
+        if self._module is not None:
+            self._module.train(mode)
+
+    def _single(self, parameters: Parameters, x: Tensor) -> Output:
+        assert self._module is not None
+        # A method's own parameters travel with the network's; the module knows only its own.
+        own = {name: parameters[name] for name, _ in self._module.named_parameters()}
+        last = [m for m in self._module.modules() if isinstance(m, nn.Linear)][-1:]
+        seen: list[Tensor] = []
+        hooks = [
+            m.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0])) for m in last
+        ]
+        try:
+            logits = torch.func.functional_call(self._module, own, (x,))
+        finally:
+            for hook in hooks:
+                hook.remove()
+        features = seen[-1] if seen else logits
+        return Output(features.reshape(len(x), -1), logits.reshape(len(x), -1))
+
+    def _make(self, shape: Sequence[int], outputs: int, seed: int) -> nn.Module:
+        takes_arguments = len(inspect.signature(self.factory).parameters) >= 2
+        # Modules draw their initial weights from torch's global generator, which threads share; it
+        # is put back afterwards.
+        with _GLOBAL_GENERATOR, torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            module = self.factory(tuple(shape), outputs) if takes_arguments else self.factory()
+        if not isinstance(module, nn.Module):
+            raise UsageError(
+                f"The model factory returned {type(module).__name__}, not a torch.nn.Module; "
+                "give a function that builds a fresh module."
+            )
+        return module
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"factory": self.factory, "_name": self._name, "_module": None}
+
+
+def small_cnn(shape: Sequence[int], outputs: int) -> nn.Module:
+    """Two 3-wide convolutions (32, 64 channels), pooling, and a linear layer of 128 units.
+
+    For images ``(c, h, w)`` and signals ``(c, length)``.
+    """
+    if len(shape) not in (2, 3):
+        raise UsageError(
+            f"The CNN needs images (c, h, w) or signals (c, length); one example here has shape "
+            f"{tuple(shape)}; use --model mlp."
+        )
+    plane = len(shape) == 3
+    conv: Any = nn.Conv2d if plane else nn.Conv1d
+    pool: Any = nn.MaxPool2d if plane else nn.MaxPool1d
+    squeeze: Any = nn.AdaptiveAvgPool2d if plane else nn.AdaptiveAvgPool1d
+    side = 4
+    return nn.Sequential(
+        conv(shape[0], 32, 3, padding=1),
+        nn.ReLU(),
+        conv(32, 64, 3, padding=1),
+        nn.ReLU(),
+        pool(2),
+        squeeze(side),
+        nn.Flatten(),
+        nn.Linear(64 * side ** (2 if plane else 1), 128),
+        nn.ReLU(),
+        nn.Linear(128, outputs),
+    )
+
+
+def architecture(model: str | Callable[..., nn.Module] | Architecture) -> Architecture:
+    """Make an architecture of ``"linear"``, ``"mlp(64,64)"``, ``"cnn"`` or a factory."""
+    if not isinstance(model, str):
+        return Module(model) if not hasattr(model, "initialise") else model  # type: ignore[return-value]
+    text = model.replace(" ", "").lower()
+    if text == "linear":
+        return MLP(())
+    if text == "mlp":
+        return MLP()
+    if text == "cnn":
+        return Module(small_cnn, name="cnn")
+    if text.startswith("mlp(") and text.endswith(")"):
+        widths = text[4:-1].split(",")
+        if all(w.isdigit() and int(w) > 0 for w in widths):
+            return MLP(tuple(int(w) for w in widths))
+    raise UsageError(
+        f"There is no model {model!r}; use linear, mlp, mlp(64,64) with widths of your choice, or "
+        "cnn (in Python also any function that returns a torch.nn.Module)."
+    )
+
+
+class Network:
+    """``R`` networks with stacked parameters, called on ``x (R, ..., *shape)``."""
+
+    def __init__(self, architecture: Architecture, parameters: Parameters, shape: Sequence[int]):
+        self.architecture = architecture
+        self.parameters = parameters
+        self.shape = tuple(shape)
+
+    def __call__(self, x: Tensor) -> Output:
+        """Return features and logits with the leading axes of ``x``."""
+        leading = x.shape[: x.dim() - len(self.shape)]
+        flat = x.reshape(leading[0], -1, *self.shape)
+        features, logits = self.architecture.forward(self.parameters, flat)
+        return Output(features.reshape(*leading, -1), logits.reshape(*leading, -1))
+
+    def at(self, parameters: Parameters) -> Network:
+        """The same networks at other parameters."""
+        return Network(self.architecture, parameters, self.shape)

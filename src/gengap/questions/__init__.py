@@ -1,0 +1,1 @@
+"""What can be asked of records and models, one folder a question."""

@@ -1,0 +1,309 @@
+"""Everything a comparison says, as one dictionary of JSON values that every report reads."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from gengap.base.errors import UsageError
+from gengap.base.files import json_values
+from gengap.questions.comparison.pairs import Row, in_unit, pair_rows, pairs_of
+from gengap.questions.comparison.table import ScoreTable
+from gengap.questions.comparison.verdict import answer, findings
+from gengap.statistics.aggregate_intervals import aggregate_intervals
+from gengap.statistics.bootstrap import Kind, student_interval
+from gengap.statistics.friedman import critical_difference, friedman_test
+from gengap.statistics.intervals import Interval, check_level
+from gengap.statistics.profiles import performance_profile
+from gengap.statistics.stability import Stability, stability
+from gengap.training.tasks import versions
+
+THRESHOLDS = 101
+# Kemeny's order and a thousand resamples of every rule are for tables a person can read.
+MOST_RANKED = 200
+ADJUSTED = (
+    "Means of methods with missing cells are adjusted for the environments they lack, taking the "
+    "effects of method and environment to add up; they have no limits."
+)
+
+
+def summarise(
+    table: ScoreTable,
+    *,
+    level: float = 0.95,
+    baseline: str | None = None,
+    margin: float | None = None,
+    target: float | None = None,
+    replicates: int = 2000,
+    seed: int = 0,
+    command: str = "",
+) -> dict[str, Any]:
+    """Compare all methods of a table.
+
+    Args:
+        table: the scores.
+        level: of intervals, and 1 minus the chance of any false verdict.
+        baseline: compare every other method with this one; None compares all pairs.
+        margin: differences up to this size do not matter; 0.01 for scores between 0 and 1 whose
+            largest is at least 0.1, else none is assumed.
+        target: the score beyond which more does not count, for the optimality gap; 1 for such
+            scores, else none is assumed.
+        replicates: bootstrap resamples.
+        seed: of everything random; the same seed gives the same digits.
+        command: what the user typed, for the report.
+
+    Returns:
+        ``answer`` (a sentence), ``findings`` (sentences), ``comparison`` (what was compared and
+        how), ``methods``, ``pairs``, ``environments``, ``ranks``, ``rankings``, ``stability`` and
+        ``profiles``. Numbers are in the table's unit; what could not be had is None.
+
+    Raises:
+        UsageError: fewer than two methods, an unknown baseline, a level outside 0 to 1, a margin
+            or number of replicates that is not positive.
+    """
+    started = time.perf_counter()
+    check_level(level)
+    if len(table.methods) < 2:
+        raise UsageError(
+            f"{table.name} has one method ({table.methods[0]}); a comparison needs at least two."
+        )
+    if margin is not None and not margin > 0:
+        raise UsageError(f"The margin is {margin}; give the largest difference that is none, > 0.")
+    if replicates < 100:
+        raise UsageError(f"{replicates} bootstrap replicates are too few; give at least 100.")
+    if table.fraction and float(np.nanmax(table.scores)) >= 0.1:
+        margin = 0.01 if margin is None else margin
+        target = (1.0 if table.higher_is_better else 0.0) if target is None else target
+    steadiness = _stability(table, level, seed)
+    pairs = pair_rows(
+        table,
+        pairs_of(table, baseline),
+        _leader(table, steadiness),
+        level=level,
+        margin=margin,
+        seed=seed,
+    )
+    ranks = _ranks(table, level)
+    methods = _method_rows(table, steadiness, ranks, level, target, replicates, seed)
+    summary: dict[str, Any] = {
+        "comparison": {
+            "name": table.name,
+            "metric": table.metric,
+            "higher_is_better": table.higher_is_better,
+            "fraction": table.fraction,
+            "methods": list(table.methods),
+            "environments": list(table.environments),
+            "seeds": len(table.seeds),
+            "runs": int(table.runs.sum()),
+            "runs_per_cell": [int(table.runs.min()), int(table.runs.max())],
+            "missing_cells": int((table.runs == 0).sum()),
+            "paired_seeds": table.paired,
+            "baseline": baseline,
+            "level": level,
+            "margin": margin,
+            "target": target,
+            "replicates": replicates,
+            "seed": seed,
+            "notes": list(table.notes),
+            "command": command,
+            "versions": versions(),
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        },
+        "methods": methods,
+        "pairs": pairs,
+        "environments": _environment_rows(table),
+        "ranks": ranks,
+        "rankings": _ranking_rows(table, steadiness),
+        "stability": _stability_row(table, steadiness),
+        "profiles": _profiles(table, level, replicates, seed),
+    }
+    summary = json_values(summary)
+    summary["answer"] = answer(summary)
+    summary["findings"] = findings(summary)
+    summary["comparison"]["seconds"] = round(time.perf_counter() - started, 2)
+    return summary
+
+
+def _method_rows(
+    table: ScoreTable,
+    steadiness: Stability | None,
+    ranks: Row | None,
+    level: float,
+    target: float | None,
+    replicates: int,
+    seed: int,
+) -> list[Row]:
+    """One row per method, best mean first."""
+    oriented_target = None if target is None else target if table.higher_is_better else -target
+    average = dict(zip(ranks["methods"], ranks["average_ranks"], strict=True)) if ranks else {}
+    rows = []
+    for m, method in enumerate(table.methods):
+        found = _aggregates(table.measured(m), oriented_target or 0.0, level, replicates, seed)
+        new = student_interval(table.means[m][np.isfinite(table.means[m])], level)
+        row: Row = {
+            "method": method,
+            "runs": int(table.runs[m].sum()),
+            "environments": int((table.runs[m] > 0).sum()),
+            **in_unit(table, "mean", found["mean"]),
+            **in_unit(table, "like_these", new),
+            **in_unit(table, "median", found["median"]),
+            **in_unit(table, "interquartile_mean", found["interquartile mean"]),
+            "average_rank": average.get(method),
+            "note": found["mean"].note,
+        }
+        if oriented_target is not None:
+            gap = found["optimality gap"]
+            row |= {
+                "optimality_gap": gap.estimate,
+                "optimality_gap_low": gap.low,
+                "optimality_gap_high": gap.high,
+            }
+        if steadiness is not None:
+            if (table.runs[m] == 0).any():
+                row |= _adjusted(table, float(steadiness.rankings["mean"].scores[m]))
+            row |= {
+                "rank": float(steadiness.rankings["mean"].ranks[m]),
+                "rank_low": float(steadiness.rank_low["mean"][m]),
+                "rank_high": float(steadiness.rank_high["mean"][m]),
+                "win_share": float(steadiness.win_share["mean"][m]),
+            }
+            if table.runs.max() == 1 and len(table.environments) == 1:
+                # One draw of one run is that run: resamples say nothing.
+                row |= {"rank_low": None, "rank_high": None, "win_share": None}
+        rows.append(row)
+    sign = -1 if table.higher_is_better else 1
+    return sorted(rows, key=lambda row: (row.get("rank", 0), sign * row["mean"]))
+
+
+def _leader(table: ScoreTable, steadiness: Stability | None) -> int:
+    if steadiness is not None:
+        return steadiness.rankings["mean"].order[0]
+    return int(np.nanargmax(np.nanmean(table.means, axis=1)))
+
+
+def _adjusted(table: ScoreTable, effect: float) -> Row:
+    """The mean that an additive fit of method and environment gives; it has no limits."""
+    mean = effect if table.higher_is_better else -effect
+    without = {f"{name}_{end}": None for name in ("mean", "like_these") for end in ("low", "high")}
+    return {"mean": mean, "like_these": mean, **without, "note": ADJUSTED}
+
+
+def _aggregates(
+    scores: np.ndarray, target: float, level: float, replicates: int, seed: int
+) -> dict[str, Interval]:
+    """Studentised limits, which hold with few runs, but for the median, which has no such ones."""
+
+    def limits(kind: Kind) -> dict[str, Interval]:
+        return aggregate_intervals(
+            scores, kind=kind, replicates=replicates, level=level, target=target, seed=seed
+        )
+
+    return {**limits("studentised"), "median": limits("percentile")["median"]}
+
+
+def _stability(table: ScoreTable, level: float, seed: int) -> Stability | None:
+    """How the order depends on what it should not; None where methods cannot be ranked at all."""
+    if len(table.methods) > MOST_RANKED:
+        return None
+    try:
+        return stability(table.oriented, table.methods, table.environments, level=level, seed=seed)
+    except UsageError:
+        return None
+
+
+def _ranks(table: ScoreTable, level: float) -> Row | None:
+    """Friedman's test, average ranks and Nemenyi's groups, over complete environments."""
+    try:
+        test = friedman_test(table.means)
+        groups = critical_difference(table.means, table.methods, level)
+    except UsageError:
+        return None
+    return {
+        "methods": list(groups.names),
+        "average_ranks": list(groups.average_ranks),
+        "critical_difference": groups.critical_difference,
+        "groups": [list(group) for group in groups.groups],
+        "friedman_p": test.p_value,
+        "iman_davenport_p": test.f_p_value,
+        "environments": test.environments,
+        "note": groups.note,
+    }
+
+
+def _ranking_rows(table: ScoreTable, steadiness: Stability | None) -> list[Row]:
+    if steadiness is None:
+        return []
+    return [
+        {
+            "rule": rule,
+            "methods": [table.methods[m] for m in ranking.order],
+            "ranks": [float(ranking.ranks[m]) for m in ranking.order],
+            "scores": [float(ranking.scores[m]) for m in ranking.order],
+            "note": ranking.note,
+        }
+        for rule, ranking in steadiness.rankings.items()
+    ]
+
+
+def _stability_row(table: ScoreTable, steadiness: Stability | None) -> Row | None:
+    if steadiness is None:
+        return None
+    return {
+        "winner_depends_on_rule": steadiness.winner_depends_on_rule,
+        "rules": list(steadiness.rankings),
+        "tau": steadiness.tau.tolist(),
+        "win_share": {rule: share.tolist() for rule, share in steadiness.win_share.items()},
+        "scales": {
+            name: [table.methods[m] for m in ranking.order]
+            for name, ranking in steadiness.scales.items()
+        },
+        "sentences": list(steadiness.sentences),
+    }
+
+
+def _environment_rows(table: ScoreTable) -> list[Row]:
+    """Mean score of every method in every environment, and who leads there."""
+    sign = 1.0 if table.higher_is_better else -1.0
+    rows = []
+    for e, name in enumerate(table.environments):
+        column = table.means[:, e]
+        known = np.isfinite(column)
+        best: Any = np.flatnonzero(column == column[known].max()) if known.any() else []
+        rows.append(
+            {
+                "environment": name,
+                "scores": (sign * column).tolist(),
+                "best": [table.methods[m] for m in best],
+            }
+        )
+    return rows
+
+
+def _profiles(table: ScoreTable, level: float, replicates: int, seed: int) -> Row:
+    """Share of runs better than each threshold, per method."""
+    known = table.oriented[np.isfinite(table.oriented)]
+    thresholds = np.linspace(known.min(), known.max(), THRESHOLDS)
+    methods = []
+    for m, name in enumerate(table.methods):
+        profile = performance_profile(
+            table.measured(m), thresholds, level=level, replicates=min(replicates, 1000), seed=seed
+        )
+        methods.append(
+            {
+                "method": name,
+                "share": _rounded(profile.share),
+                "low": _rounded(profile.low),
+                "high": _rounded(profile.high),
+            }
+        )
+    sign = 1.0 if table.higher_is_better else -1.0
+    return {"thresholds": (sign * thresholds).tolist(), "methods": methods}
+
+
+def _rounded(values: Sequence[float] | np.ndarray) -> list[float]:
+    return [math.nan if math.isnan(v) else round(float(v), 4) for v in values]

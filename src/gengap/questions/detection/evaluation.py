@@ -1,0 +1,235 @@
+"""Which detector finds what: every detector on every environment left out, and what it buys.
+
+For each seed and environment a model trains on the others; every detector is fitted on that model's
+outputs and asked about held-out examples of the environments it knows, about the unseen
+environment, and about synthetic inputs. Once per seed a model also trains without some classes.
+What comes out, with environments (or classes) as the unit:
+
+    unseen      AUROC between known environments and the unseen one
+    classes     AUROC between known classes and new ones
+    errors      AUROC between the model's right and wrong answers in the unseen environment
+    tests       share of each kind of synthetic input flagged at 5% false alarms
+    thresholds  false alarms in each known environment, and share flagged of each unseen one
+    rejecting   score and cost of unseen after rejecting the strangest
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain
+from typing import Any
+
+from gengap.base.errors import UsageError
+from gengap.base.files import json_values
+from gengap.base.registry import DetectorInfo, detector_info
+from gengap.base.registry import detectors as registered
+from gengap.environments.checks import drop_small
+from gengap.environments.core import Environments
+from gengap.environments.preparation import encode
+from gengap.questions.detection.cases import (
+    Case,
+    Entries,
+    Settings,
+    class_cases,
+    unseen_cases,
+    wrong_task,
+)
+from gengap.questions.detection.grading import Detected, graded
+from gengap.questions.detection.models import resolved_model
+from gengap.questions.detection.selection import candidates, choose_by_others
+from gengap.questions.detection.strangers import class_groups
+from gengap.questions.forecasting.examples import Examples
+from gengap.statistics.intervals import Interval, check_level
+from gengap.statistics.separation.rejecting import mean_over_environments
+from gengap.study.study import Progress
+
+FEWEST = 3
+MOST_SEEDS = 1_000
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Evaluation:
+    """Detectors, graded.
+
+    Attributes:
+        problem: name of the data; ``kind`` is what one environment is called.
+        environments: names, ``E``.
+        task: ``"classification"`` or ``"regression"``.
+        model: what was trained, with ``seeds`` runs per environment left out.
+        level: confidence level of all intervals.
+        detectors: by name, best AUROC on unseen environments first.
+        skipped: why others are missing, by name.
+        by_auroc: the detector chosen for each environment by AUROC on the others.
+        by_gain: the same by the score gained from rejecting 10%.
+        chosen_auroc, chosen_gain: what choosing so is worth.
+        looks: looks at unseen environments that one choice took, hyperparameters included.
+    """
+
+    problem: str
+    kind: str
+    environments: tuple[str, ...]
+    task: str
+    model: str
+    seeds: int
+    level: float
+    detectors: dict[str, Detected]
+    skipped: dict[str, str]
+    by_auroc: tuple[str, ...]
+    by_gain: tuple[str, ...]
+    chosen_auroc: Interval
+    chosen_gain: Interval
+    looks: int
+
+    @property
+    def answer(self) -> str:
+        """What detection and rejecting are worth, in a few sentences."""
+        from gengap.questions.detection.wording import sentences
+
+        return " ".join(sentences(self))
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """Everything as JSON values; what is not defined is None."""
+        return {"answer": self.answer, **json_values(self)}
+
+    def __repr__(self) -> str:
+        return self.answer
+
+
+def evaluate(
+    environments: Environments,
+    model: Any = "mlp",
+    *,
+    detectors: Sequence[str] | None = None,
+    seeds: int = 3,
+    steps: int = 300,
+    trials: int = 1,
+    level: float = 0.95,
+    progress: Callable[[Progress], None] | None = None,
+) -> Evaluation:
+    """Grade detectors on environments left out in turn.
+
+    Args:
+        environments: at least 3, with labels.
+        model: ``"mlp"``, ``"mlp(64,64)"``, ``"linear"``, ``"cnn"``, ``"sklearn:NAME"``, an
+            estimator, or a function that returns a ``torch.nn.Module``.
+        detectors: names; None is all that apply.
+        seeds: runs per environment left out.
+        steps: training steps of a network.
+        trials: candidates of hyperparameters per detector, the defaults first; each environment
+            gets the one that is best on the others.
+        level: confidence level of all intervals.
+        progress: called with a :class:`~gengap.study.study.Progress`.
+
+    Raises:
+        UsageError: fewer than 3 environments, an unknown model or detector, or none that applies.
+    """
+    check_level(level)
+    check_counts(seeds=seeds, steps=steps, trials=trials)
+    e = drop_small(environments)
+    if len(e.names) < FEWEST:
+        raise UsageError(
+            f"Detectors cannot be graded on {len(e.names)} environments; give at least {FEWEST}, "
+            "or group the rows by a finer column."
+        )
+    infos = wanted(detectors)
+    reasons = {name: wrong_task(info, e.task) for name, info in infos.items()}
+    skipped = {name: reason for name, reason in reasons.items() if reason}
+    entries = {
+        name: candidates(info.detector, trials)
+        for name, info in infos.items()
+        if name not in skipped
+    }
+    resolved = resolved_model(model, e)
+    cases = _cases(e, resolved, entries, skipped, seeds, steps, progress)
+    entries = {name: own for name, own in entries.items() if name not in skipped}
+    if not entries:
+        raise UsageError(f"No detector applies: {next(iter(skipped.values()))}")
+    found = {
+        name: graded(name, cases, len(e.names), len(own), level) for name, own in entries.items()
+    }
+    found = dict(sorted(found.items(), key=lambda item: -item[1].unseen.estimate))
+    names = tuple(found)
+    by_auroc = choose_by_others([found[name].auroc for name in names])
+    by_gain = choose_by_others([found[name].gains for name in names])
+    return Evaluation(
+        problem=e.name,
+        kind=e.kind,
+        environments=e.names,
+        task=e.task,
+        model=model if isinstance(model, str) else _name(resolved),
+        seeds=seeds,
+        level=level,
+        detectors=found,
+        skipped=skipped,
+        by_auroc=tuple(names[k] for k in by_auroc.chosen),
+        by_gain=tuple(names[k] for k in by_gain.chosen),
+        chosen_auroc=mean_over_environments(by_auroc.values, level),
+        chosen_gain=mean_over_environments(by_gain.values, level),
+        looks=by_auroc.looks + _looks(entries, len(e.names)),
+    )
+
+
+def check_counts(**counts: int) -> None:
+    """Raise :class:`UsageError` unless each is a whole number from 1, seeds at most 1,000."""
+    for name, value in counts.items():
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise UsageError(f"{name} must be a whole number of at least 1, not {value!r}.")
+        if name == "seeds" and value > MOST_SEEDS:
+            raise UsageError(f"seeds must be at most {MOST_SEEDS:,}, not {value:,}; give fewer.")
+
+
+def wanted(names: Sequence[str] | None) -> dict[str, DetectorInfo]:
+    """Registry records of the detectors named; None is all, and an empty list an error."""
+    if names is not None and len(names) == 0:
+        raise UsageError("No detector is named; name one (see gengap detectors) or leave it out.")
+    return registered() if names is None else {name: detector_info(name) for name in names}
+
+
+def _cases(
+    e: Environments,
+    model: Any,
+    entries: Entries,
+    skipped: dict[str, str],
+    seeds: int,
+    steps: int,
+    progress: Callable[[Progress], None] | None,
+) -> list[Case]:
+    """All cases; detectors that failed in any are entered into ``skipped``."""
+    examples = Examples(e, encode(e.X), e.X)
+    groups = class_groups(e, seeds)
+    each = len(e.names) + 1
+    cases: list[Case] = []
+
+    def tell(done: float, doing: str) -> None:
+        if progress is not None:
+            progress(Progress(int(done), 2 * each * seeds, doing))
+
+    for seed in range(seeds):
+        start = 2 * each * seed
+        training = partial(_training, tell, start, each, seed)
+        left = {name: own for name, own in entries.items() if name not in skipped}
+        how = Settings(model, left, seed, steps, training)
+        for done, (case, failed) in enumerate(
+            chain(unseen_cases(examples, how), class_cases(examples, groups[seed:][:1], how))
+        ):
+            cases.append(case)
+            skipped.update(failed)
+            tell(start + each + done, f"scoring, seed {seed}")
+    return cases
+
+
+def _training(
+    tell: Callable[[float, str], None], start: int, each: int, seed: int, share: float
+) -> None:
+    tell(start + share * each, f"training, seed {seed}")
+
+
+def _looks(entries: Entries, E: int) -> int:
+    return sum(len(own) * (E - 1) for own in entries.values() if len(own) > 1)
+
+
+def _name(resolved: Any) -> str:
+    return type(resolved).__name__ if hasattr(resolved, "fit") else str(resolved.name)

@@ -1,0 +1,82 @@
+"""Puts unlabelled examples below the labelled ones, column by column."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gengap.base.errors import UsageError, listing
+from gengap.environments.columns import MISSING_MARKERS
+
+
+def joined(X: np.ndarray | pd.DataFrame, new: Any) -> np.ndarray | pd.DataFrame:
+    """Return the examples ``X (n, ...)`` and, below them, the new ``(m, ...)``; neither is changed.
+
+    Columns of a new table are found by name and read as the kind they are in ``X``; further ones
+    are ignored. Categories that ``X`` does not have are kept as such.
+
+    Rows in messages count from 1, without the header.
+
+    Raises:
+        UsageError: no rows, another shape, columns missing, or text and infinities for numbers.
+    """
+    if not isinstance(X, pd.DataFrame):
+        return _joined_arrays(X, new)
+    if not isinstance(new, pd.DataFrame):
+        raise UsageError("The new examples must be a DataFrame, as the labelled ones are.")
+    if missing := [name for name in X.columns if name not in new.columns]:
+        raise UsageError(
+            f"The new examples have no column {listing(map(repr, missing))}; they need every "
+            "feature that the model learns from."
+        )
+    if len(new) == 0:
+        raise UsageError("There are no new examples; give at least one row.")
+    return pd.DataFrame({str(name): _joined_column(X[name], new[name]) for name in X.columns})
+
+
+def _joined_arrays(X: np.ndarray, new: Any) -> np.ndarray:
+    below = np.asarray(new)
+    if below.ndim != X.ndim or below.shape[1:] != X.shape[1:] or len(below) == 0:
+        raise UsageError(
+            f"The new examples have shape {below.shape}; give one or more of shape {X.shape[1:]}, "
+            "as the labelled ones are."
+        )
+    if below.dtype.kind not in "fiub" or np.isinf(below).any():
+        raise UsageError("The new examples must be finite numbers, or NaN where missing.")
+    return np.concatenate([X, below])
+
+
+def _joined_column(old: pd.Series, new: pd.Series) -> Any:
+    if isinstance(old.dtype, pd.CategoricalDtype):
+        return _joined_categories(old, new)
+    label = f"Column {old.name!r} of the new examples"
+    numbers = pd.to_numeric(new, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    text = new.astype("str").str.strip().str.lower()
+    bad = np.isnan(numbers) & new.notna().to_numpy() & ~text.isin(MISSING_MARKERS).to_numpy()
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise UsageError(
+            f"{label} holds {str(new.iloc[row])!r} in row {row + 1}, where the labelled ones have "
+            "numbers; write plain numbers or leave the cell empty."
+        )
+    if (infinite := np.isinf(numbers)).any():
+        raise UsageError(
+            f"{label} has an infinite value in row {int(np.argmax(infinite)) + 1}; leave the cell "
+            "empty or drop the row."
+        )
+    return np.concatenate([old.to_numpy(dtype=np.float64, na_value=np.nan), numbers])
+
+
+def _joined_categories(old: pd.Series, new: pd.Series) -> pd.Categorical:
+    known = old.cat.categories
+    values = new.astype("object")
+    if all(isinstance(level, str) for level in known):
+        values = values.map(lambda value: str(value).strip(), na_action="ignore")
+    other = sorted(set(values.dropna()) - set(known), key=str)
+    if old.cat.ordered:  # no rank can be given to a value that the order does not hold
+        values, other = values.where(values.isin(known), None), []
+    return pd.Categorical(
+        [*old.astype("object"), *values], [*known, *other], ordered=old.cat.ordered
+    )

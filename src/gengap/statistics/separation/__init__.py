@@ -1,0 +1,1 @@
+"""How well scores separate two groups of examples, and what rejecting by them buys."""

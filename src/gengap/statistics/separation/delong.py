@@ -1,0 +1,136 @@
+"""DeLong's intervals of AUROC, and of differences between detectors on the same examples.
+
+With the placements ``V_i`` (share of strangers above inlier ``i``, ties half) and ``W_j`` (share of
+inliers below stranger ``j``) the covariance of the areas over detectors is
+
+    cov(V) / n + cov(W) / m
+
+(E. R. DeLong, D. M. DeLong & D. L. Clarke-Pearson, Comparing the areas under two or more correlated
+receiver operating characteristic curves, Biometrics 44 (1988), 837-845). Limits are drawn on the
+logit scale, which keeps them within 0 and 1 and covers better near the ends. Where separation is
+perfect there is no variance to use: ``min(n, m)`` disjoint pairs were all in order, which gives the
+exact binomial bound. Examples are taken as independent; where they come in environments or classes
+that differ, use :mod:`gengap.statistics.separation.intervals`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import stats
+
+from gengap.base.errors import UsageError
+from gengap.statistics.intervals import Interval, check_level, quantile
+from gengap.statistics.separation.metrics import auroc, checked
+
+PERFECT = "Separation is perfect here; the limit is the exact binomial one of disjoint pairs."
+TOO_FEW = "Fewer than 2 inliers or strangers: there are no limits."
+
+
+def auroc_covariance(inliers: ArrayLike, strangers: ArrayLike) -> np.ndarray:
+    """DeLong's covariance ``(D, D)`` of the areas of detectors that scored the same examples.
+
+    Args:
+        inliers: ``(D, n)`` scores.
+        strangers: ``(D, m)`` scores.
+
+    Raises:
+        UsageError: fewer than 2 inliers or strangers, or unusable scores.
+    """
+    x, y = (np.atleast_2d(scores) for scores in checked(inliers, strangers))
+    n, m = x.shape[1], y.shape[1]
+    if min(n, m) < 2:
+        raise UsageError(f"A variance needs 2 inliers and 2 strangers; there are {n} and {m}.")
+    together = stats.rankdata(np.concatenate([x, y], axis=1), axis=1)
+    above = 1 - (together[:, :n] - stats.rankdata(x, axis=1)) / m
+    below = (together[:, n:] - stats.rankdata(y, axis=1)) / n
+    return np.atleast_2d(np.cov(above) / n + np.cov(below) / m)
+
+
+def auroc_interval(inliers: ArrayLike, strangers: ArrayLike, level: float = 0.95) -> Interval:
+    """AUROC of one detector with DeLong's limits on the logit scale.
+
+    Args:
+        inliers: ``(n,)`` scores.
+        strangers: ``(m,)`` scores.
+        level: confidence level; examples are taken as independent.
+
+    Raises:
+        UsageError: unusable scores (see :func:`~gengap.statistics.separation.metrics.separation`).
+    """
+    check_level(level)
+    area = float(auroc(inliers, strangers))
+    pairs = min(np.size(inliers), np.size(strangers))
+    if pairs < 2:
+        return Interval(area, math.nan, math.nan, level, TOO_FEW)
+    if area in (0.0, 1.0):
+        bound = ((1 - level) / 2) ** (1 / pairs)
+        low, high = (bound, 1.0) if area == 1 else (0.0, 1 - bound)
+        return Interval(area, low, high, level, PERFECT)
+    return area_limits(area, float(auroc_covariance(inliers, strangers)[0, 0]), level)
+
+
+def area_limits(area: float, variance: float, level: float = 0.95, note: str = "") -> Interval:
+    """Limits of an area strictly between 0 and 1, symmetric on the logit scale."""
+    logit = math.log(area / (1 - area))
+    half = quantile(level, math.inf) * math.sqrt(variance) / (area * (1 - area))
+    low, high = (1 / (1 + math.exp(-min(max(z, -700), 700))) for z in (logit - half, logit + half))
+    return Interval(area, low, high, level, note)
+
+
+def mean_auroc_interval(
+    pairs: Sequence[tuple[ArrayLike, ArrayLike]], level: float = 0.95
+) -> Interval:
+    """Mean AUROC over runs that scored overlapping examples, each given as (inliers, strangers).
+
+    The variance is the mean of the runs' own, as if they shared all their noise, so the limits are
+    wide rather than narrow; what runs have of their own noise only narrows the truth.
+
+    Raises:
+        UsageError: no runs, or unusable scores (see
+            :func:`~gengap.statistics.separation.metrics.separation`).
+    """
+    if not pairs:
+        raise UsageError("There are no runs to average over; give at least one.")
+    single = [auroc_interval(*pair, level) for pair in pairs]
+    area = float(np.mean([interval.estimate for interval in single]))
+    if area in (0.0, 1.0) or not all(interval.defined for interval in single):
+        widest = min(single, key=lambda interval: interval.low)
+        return Interval(area, widest.low, widest.high, level, widest.note)
+    variances = [float(auroc_covariance(x, y)[0, 0]) for x, y in map(_vectors, pairs)]
+    return area_limits(area, float(np.mean(variances)), level)
+
+
+def auroc_difference(
+    first: tuple[ArrayLike, ArrayLike], second: tuple[ArrayLike, ArrayLike], level: float = 0.95
+) -> Interval:
+    """AUROC of one detector less another's, both given as (inliers, strangers), with limits.
+
+    The two must have scored the same examples in the same order.
+
+    Raises:
+        UsageError: as :func:`auroc_covariance`.
+    """
+    check_level(level)
+    x = np.stack(_same(first[0], second[0]))
+    y = np.stack(_same(first[1], second[1]))
+    areas = np.asarray(auroc(x, y))
+    gain = float(areas[0] - areas[1])
+    covariance = auroc_covariance(x, y)
+    variance = max(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1], 0.0)
+    half = quantile(level, math.inf) * math.sqrt(variance)
+    return Interval(gain, gain - half, gain + half, level)
+
+
+def _vectors(pair: tuple[ArrayLike, ArrayLike]) -> tuple[np.ndarray, np.ndarray]:
+    return np.asarray(pair[0], np.float64), np.asarray(pair[1], np.float64)
+
+
+def _same(first: ArrayLike, second: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    a, b = np.asarray(first, np.float64), np.asarray(second, np.float64)
+    if a.shape != b.shape:
+        raise UsageError(f"Both detectors must score the same examples; got {a.shape}, {b.shape}.")
+    return a, b

@@ -1,0 +1,1 @@
+"""A study: what is planned, trained, recorded, read back and selected."""

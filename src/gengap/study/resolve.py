@@ -1,0 +1,194 @@
+"""From what a user wrote under "methods" to what a study trains."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import FunctionType
+from typing import Any
+
+import joblib
+import numpy as np
+
+from gengap.base.errors import UsageError
+from gengap.base.registry import method_info, methods
+from gengap.base.seeds import generator
+from gengap.methods.base import Method
+from gengap.training.estimators import estimator_named
+
+ESTIMATOR_PREFIX = "sklearn:"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A method of a study, resolved: a registered method with its trials, or an estimator.
+
+    Attributes:
+        name: what tables call it.
+        trials: hyperparameters per trial, JSON values; the first are the defaults.
+        method: the class of a registered method, else None.
+        estimator: the scikit-learn estimator, else None.
+    """
+
+    name: str
+    trials: tuple[dict[str, Any], ...]
+    method: type[Method] | None = None
+    estimator: Any = None
+
+
+def resolve(
+    wanted: Sequence[Any],
+    task: str,
+    environments: int,
+    trials: int,
+    plain_training: bool = True,
+    hidden_features: bool = True,
+) -> tuple[list[Entry], dict[str, str]]:
+    """Resolve methods; returns entries and, by name, why others are skipped.
+
+    Plain training comes first, and is added when it was not asked for unless ``plain_training``
+    is false. ``environments`` is the smallest number of training environments of any split,
+    ``hidden_features`` whether the network has any.
+    """
+    entries: list[Entry] = []
+    skipped: dict[str, str] = {}
+    for item in wanted:
+        if _is_estimator(item):
+            _check_estimator(item, task)
+            entries.append(_estimator_entry(type(item).__name__, item))
+            continue
+        name, given = _name_and_values(item)
+        if name.startswith(ESTIMATOR_PREFIX):
+            kind = name.removeprefix(ESTIMATOR_PREFIX)
+            entries.append(_estimator_entry(name, estimator_named(kind, task, **given)))
+            continue
+        info = method_info(name)
+        reason = info.why_not(task, environments, hidden_features)
+        if reason:
+            skipped[name] = reason
+        else:
+            entries.append(_method_entry(name, info.method, given, trials))
+    if plain_training and all(e.name != "erm" for e in entries):
+        entries.insert(0, _method_entry("erm", method_info("erm").method, {}, trials))
+    entries.sort(key=lambda e: e.name != "erm")
+    if not entries:
+        reasons = " ".join(skipped.values())
+        raise UsageError(f"No method is left to run: {reasons or 'name one with --methods.'}")
+    return _distinct(entries), skipped
+
+
+def _is_estimator(item: Any) -> bool:
+    return not isinstance(item, str | Mapping | Method) and hasattr(item, "fit")
+
+
+def _check_estimator(item: Any, task: str) -> None:
+    """Refuse a class, and an estimator that says it is for the other kind of target."""
+    if isinstance(item, type):
+        raise UsageError(f"{item.__name__} is a class; give an object: {item.__name__}().")
+    other = "regressor" if task == "classification" else "classifier"
+    if estimator_kind(item) == other:
+        raise UsageError(f"{type(item).__name__} is a {other}, but the target is a {task}.")
+
+
+def estimator_kind(item: Any) -> str | None:
+    """Say ``"classifier"``, ``"regressor"`` or, of an object that does not tell, None."""
+    from sklearn.base import is_classifier, is_regressor
+
+    try:
+        return "classifier" if is_classifier(item) else "regressor" if is_regressor(item) else None
+    except AttributeError:  # not every object with fit and predict has scikit-learn's tags
+        return None
+
+
+def _name_and_values(item: Any) -> tuple[str, dict[str, Any]]:
+    if isinstance(item, Method):
+        name = next((n for n, info in methods().items() if info.method is type(item)), "")
+        if not name:
+            raise UsageError(
+                f"{type(item).__name__} is not registered; decorate it with "
+                "gengap.base.registry.register."
+            )
+        return name, {f: getattr(item, f) for f in item.fields()}
+    if isinstance(item, Mapping) and len(item) == 1:
+        name, values = next(iter(item.items()))
+        if not isinstance(values, Mapping | None):
+            raise UsageError(
+                f"The hyperparameters of {name} are {values!r}; give a mapping of names to values."
+            )
+        return str(name), dict(values or {})
+    if not isinstance(item, str):
+        raise UsageError(
+            f"{item!r} is no method: give a name, a mapping from a name to hyperparameters, or an "
+            "object with fit and predict."
+        )
+    if item.startswith(ESTIMATOR_PREFIX):
+        head, _, tail = item.removeprefix(ESTIMATOR_PREFIX).partition(":")
+        return ESTIMATOR_PREFIX + head, _values(tail)
+    head, _, tail = item.partition(":")
+    return head, _values(tail)
+
+
+def _values(text: str) -> dict[str, Any]:
+    """Read ``penalty=10;anneal=0.5``; numbers, true, false and null are JSON, the rest is text."""
+    values: dict[str, Any] = {}
+    for pair in filter(None, text.split(";")):
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise UsageError(f"{pair!r} is no hyperparameter: write name=value.")
+        try:
+            values[name.strip()] = json.loads(value)
+        except json.JSONDecodeError:
+            values[name.strip()] = value.strip()
+    return values
+
+
+def _method_entry(name: str, method: type[Method], given: Mapping[str, Any], trials: int) -> Entry:
+    base = method.make(**given)
+    drawn = [method.draw(generator(trial, "trial", name), **given) for trial in range(1, trials)]
+    settings = tuple({f: getattr(m, f) for f in method.fields()} for m in (base, *drawn))
+    return Entry(name, settings, method=method)
+
+
+def _estimator_entry(name: str, estimator: Any) -> Entry:
+    parameters = (
+        {key: _described(value) for key, value in sorted(estimator.get_params().items())}
+        if hasattr(estimator, "get_params")
+        else {"estimator": _described(estimator)}
+    )
+    return Entry(name, (parameters,), estimator=estimator)
+
+
+def _described(value: Any) -> Any:
+    """Return a parameter as a JSON value that is equal in every process, and differs if it does."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return repr(value)
+    if isinstance(value, int | float | str | bool | None):
+        return value
+    if isinstance(value, np.ndarray | np.random.Generator | np.random.RandomState):
+        return f"{type(value).__name__}:{joblib.hash(value)}"
+    if isinstance(value, FunctionType):
+        code = value.__code__
+        body = _without_address(repr((code.co_code, code.co_consts, code.co_names)))
+        digest = hashlib.sha256(body.encode()).hexdigest()[:12]
+        return f"{value.__module__}.{value.__qualname__}:{digest}"
+    return _without_address(repr(value))
+
+
+def _without_address(text: str) -> str:
+    return re.sub(r" at 0x[0-9A-Fa-f]+", "", text)
+
+
+def _distinct(entries: list[Entry]) -> list[Entry]:
+    """Number methods of the same name, so that two settings of one method can be compared."""
+    seen: dict[str, int] = {}
+    found: list[Entry] = []
+    for entry in entries:
+        seen[entry.name] = seen.get(entry.name, 0) + 1
+        number = seen[entry.name]
+        name = entry.name if number == 1 else f"{entry.name} #{number}"
+        found.append(Entry(name, entry.trials, entry.method, entry.estimator))
+    return found

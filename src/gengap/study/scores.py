@@ -1,0 +1,239 @@
+"""From records to score arrays: candidates for selection, and what the selected runs scored."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from gengap.records.run import ExampleSet, Outcome, Part, Problem, Run
+from gengap.records.store import Store
+from gengap.study.metrics import Metric
+from gengap.study.plan import Cell, Layout
+from gengap.study.rules import RULES, Candidate, Rule, choose, looks
+
+if TYPE_CHECKING:
+    from gengap.study.study import Study
+
+# What a rule keeps for each split and seed: the candidates of the unseen run and the reference.
+Choices = dict[tuple[str, int], tuple[Candidate, Candidate]]
+
+
+@dataclass(frozen=True)
+class Paired:
+    """Scores of one method under one rule, one entry per test example of an unseen environment.
+
+    Attributes:
+        unseen: ``(n,)`` score of the run that never saw the example's environment.
+        reference: ``(n,)`` score of the run that did.
+        environment: ``(n,)`` environment codes.
+        seed: ``(n,)`` which replicate: the seed's position, and beyond the number of seeds the
+            further splits in which the environment is unseen.
+        example: ``(n,)`` row numbers.
+        in_distribution: ``{(environment, replicate): score}`` of the unseen run on the test parts
+            of its own training environments, each weighing equally.
+    """
+
+    unseen: np.ndarray
+    reference: np.ndarray
+    environment: np.ndarray
+    seed: np.ndarray
+    example: np.ndarray
+    in_distribution: Mapping[tuple[int, int], float]
+
+
+@dataclass
+class Scores:
+    """Reads one method's outcomes from the store and applies selection rules to them."""
+
+    study: Study
+    store: Store
+    method: str
+    _choices: dict[str, tuple[Choices, int]] = field(default_factory=dict)
+
+    @property
+    def layout(self) -> Layout:
+        """The study's splits."""
+        return self.study.layout
+
+    @property
+    def problem(self) -> Problem:
+        """The study's data, in words."""
+        return self.study.problem
+
+    @property
+    def metric(self) -> Metric:
+        """The study's metric."""
+        return self.study.metric_used
+
+    @cached_property
+    def by_cell(self) -> dict[tuple[str, str, int], list[Run]]:
+        """Runs of the method by role, cell and seed."""
+        found: dict[tuple[str, str, int], list[Run]] = {}
+        for run, cell in self.study.plan[self.method]:
+            found.setdefault((cell.role, cell.name, run.seed), []).append(run)
+        return found
+
+    @cached_property
+    def validation(self) -> dict[str, dict[int, tuple[np.ndarray, np.ndarray]]]:
+        """Mean validation scores per environment ``(K,)``, by run key and step; larger is better.
+
+        The first on the rows that the run may train on, the second on those held out: a split
+        along a factor has both in one environment. NaN where there is no such row; a run whose
+        training diverged scores minus infinity.
+        """
+        found: dict[str, dict[int, tuple[np.ndarray, np.ndarray]]] = {}
+        for seed in self.study.seed_list:
+            examples = self.layout.example_set(seed, "validation")
+            cells = {r.key: cell for r, cell in self.study.plan[self.method] if r.seed == seed}
+            for (key, step), outcome in self.store.outcomes(cells, "validation").items():
+                found.setdefault(key, {})[step] = (
+                    self._oriented_means(outcome, examples, cells[key].rows),
+                    self._oriented_means(outcome, examples, cells[key].held_out),
+                )
+        return found
+
+    def candidates(self, cell: Cell, seed: int) -> list[Candidate]:
+        """Every trial at every checkpoint of a cell under a seed."""
+        return [
+            Candidate(
+                key=run.key,
+                trial=run.trial,
+                step=step,
+                validation=_mean_where_defined(inside),
+                left_out=self._left_out(cell, seed, run.trial, step),
+                unseen=_mean_where_defined(outside),
+            )
+            for run in self.by_cell[cell.role, cell.name, seed]
+            for step, (inside, outside) in sorted(self.validation[run.key].items())
+        ]
+
+    def choices(self, rule: Rule) -> tuple[Choices, int]:
+        """Apply a rule: (unseen, reference) per split and seed, and how often it looked.
+
+        Empty when the rule lacks the records it needs or keeps a run that diverged. The reference,
+        which has no unseen environment, is selected by validation unless the rule selects nothing.
+        """
+        if rule.name not in self._choices:
+            self._choices[rule.name] = self._apply(rule)
+        return self._choices[rule.name]
+
+    def _apply(self, rule: Rule) -> tuple[Choices, int]:
+        found: Choices = {}
+        count = 0
+        for place, candidates, kept, beside in self._kept(rule):
+            if kept is None or beside is None or kept.diverged or beside.diverged:
+                return {}, 0
+            count += looks(rule, candidates)
+            found[place] = (kept, beside)
+        return found, count
+
+    def diverged(self, rule: Rule) -> bool:
+        """Whether the rule has nothing better to keep than a run that diverged."""
+        return any(
+            c is not None and c.diverged
+            for *_, kept, beside in self._kept(rule)
+            for c in (kept, beside)
+        )
+
+    def _kept(
+        self, rule: Rule
+    ) -> Iterator[tuple[tuple[str, int], list[Candidate], Candidate | None, Candidate | None]]:
+        for_reference = RULES["validation"] if rule.criterion else rule
+        for cell in self.layout.unseen:
+            reference = self.layout.references[cell.name]
+            for seed in self.study.seed_list:
+                candidates = self.candidates(cell, seed)
+                beside = choose(for_reference, self.candidates(reference, seed))
+                yield (cell.name, seed), candidates, choose(rule, candidates), beside
+
+    def paired(self, choices: Choices, part: Part = "test") -> Paired:
+        """Score the selected runs on the same examples of the unseen environments.
+
+        On validation parts a seed scores what another tests on, so that the same examples are
+        scored by runs with other training sets.
+        """
+        kept_at = [candidate for pair in choices.values() for candidate in pair]
+        outcomes = self.store.outcomes({c.key for c in kept_at}, part, {c.step for c in kept_at})
+        pieces: list[tuple[np.ndarray, ...]] = []
+        inside: dict[tuple[int, int], float] = {}
+        times_unseen: Counter[int] = Counter()
+        for cell in self.layout.unseen:
+            codes = np.unique(self.study.environments.environment[cell.held_out])
+            for position, seed in enumerate(self.study.seed_list):
+                kept, beside = choices[cell.name, seed]
+                examples = self.layout.example_set(seed, part)
+                outcome = outcomes[kept.key, kept.step]
+                inside_rows, rows = (m[examples.example] for m in (cell.rows, cell.held_out))
+                environment = examples.environment[rows].astype(np.int64)
+                # An environment unseen in several splits has one replicate per split and seed.
+                replicate = np.zeros(len(self.study.environments.names), np.int64)
+                score = _mean_where_defined(self._means(outcome, examples, inside_rows))
+                for code in map(int, codes):
+                    replicate[code] = position + len(self.study.seed_list) * times_unseen[code]
+                    inside[code, int(replicate[code])] = score
+                pieces.append(
+                    (
+                        self._values(outcome, examples, rows),
+                        self._values(outcomes[beside.key, beside.step], examples, rows),
+                        environment,
+                        replicate[environment],
+                        examples.example[rows].astype(np.int64),
+                    )
+                )
+            times_unseen.update(map(int, codes))
+        joined = [np.concatenate(column) for column in zip(*pieces, strict=True)]
+        return Paired(joined[0], joined[1], joined[2], joined[3], joined[4], inside)
+
+    def _left_out(self, cell: Cell, seed: int, trial: int, step: int) -> float:
+        own = self.layout.inner_cells.get(cell.name)
+        if cell.role != "unseen" or not own:
+            return float("nan")
+        names = list(self.study.environments.names)
+        values = []
+        for name, inner in own.items():
+            runs = self.by_cell["inner", inner.name, seed]
+            run = next(r for r in runs if r.trial == trial)
+            values.append(self.validation[run.key][step][1][names.index(name)])
+        return _mean_where_defined(np.array(values))
+
+    def _values(self, outcome: Outcome, examples: ExampleSet, rows: np.ndarray) -> np.ndarray:
+        """Metric per example on some rows ``(n,)`` alone, as if there were no others."""
+        true = outcome.true_probability
+        return self.metric.per_example(
+            Outcome(
+                outcome.step,
+                outcome.part,
+                outcome.predicted[rows],
+                None if true is None else true[rows],
+            ),
+            ExampleSet(examples.example[rows], examples.environment[rows], examples.target[rows]),
+            self.problem,
+        )
+
+    def _means(self, outcome: Outcome, examples: ExampleSet, rows: np.ndarray) -> np.ndarray:
+        """Mean per environment ``(K,)`` of the rows, NaN where there is none."""
+        count = len(self.study.environments.names)
+        codes = examples.environment[rows]
+        sizes = np.bincount(codes, minlength=count)
+        sums = np.bincount(codes, weights=self._values(outcome, examples, rows), minlength=count)
+        return np.where(sizes > 0, sums / np.maximum(sizes, 1), np.nan)
+
+    def _oriented_means(
+        self, outcome: Outcome, examples: ExampleSet, rows: np.ndarray
+    ) -> np.ndarray:
+        sign = 1.0 if self.metric.higher_is_better else -1.0
+        rows = rows[examples.example]
+        means = sign * self._means(outcome, examples, rows)
+        present = np.bincount(examples.environment[rows], minlength=len(means)) > 0
+        return np.where(present & np.isnan(means), -np.inf, means)
+
+
+def _mean_where_defined(values: np.ndarray) -> float:
+    """Mean of what is not NaN, or NaN when nothing is left."""
+    defined = values[~np.isnan(values)]
+    return float(defined.mean()) if len(defined) else float("nan")

@@ -1,0 +1,206 @@
+"""The study file: everything a command line can say, as YAML that can be kept and sent.
+
+Plain YAML only: tags, which could build arbitrary objects, are refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from gengap.base.errors import UsageError, listing, suggest
+from gengap.environments.core import Environments
+from gengap.study.study import DEFAULT_MEMORY, Study
+
+MEGABYTE = 1 << 20
+DEFAULT_SUITE = "digits-writers"
+
+
+class StudyFile(BaseModel):
+    """The keys of a study file, with their defaults; unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, protected_namespaces=())
+
+    data: str | None = Field(None, description="CSV, Parquet or .npz file, or an image folder")
+    suite: str | None = Field(None, description="a built-in suite instead of data")
+    target: str | None = Field(None, description="column to predict")
+    environment: str | None = Field(None, description="column that says where a row came from")
+    task: Literal["classification", "regression"] | None = None
+    drop: list[str] = Field([], description="columns to leave out")
+    factors: list[str] = Field([], description="columns to split by that are no features")
+    methods: list[str | dict[str, dict[str, Any] | None]] | None = None
+    seeds: int | list[int] = 5
+    trials: int = 1
+    steps: int = 300
+    batch: int = 32
+    model: str = "mlp"
+    metric: str | None = None
+    splits: str | None = None
+    selection: str = "validation"
+    inner: bool = False
+    until_decided: bool = Field(False, description="add seeds until methods are told apart")
+    jobs: int = 0
+    threads: int = 0
+    memory: int = Field(DEFAULT_MEMORY // MEGABYTE, description="MiB for the fleet")
+    device: str = "auto"
+    store: str | None = None
+    out: str = "gengap-out"
+
+    @property
+    def folder(self) -> Path:
+        """The output folder."""
+        return Path(self.out).expanduser()
+
+    def text(self) -> str:
+        """The file's text; keys that were not set are left out."""
+        values = {
+            key: value
+            for key, value in self.model_dump().items()
+            if value is not None and (value != [] or key == "methods")
+        }
+        return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+
+
+def read_study_file(path: Path) -> dict[str, Any]:
+    """Read a study file's keys; the data's path is taken relative to the file's folder."""
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UsageError(
+            f"There is no study file {path}; check the path, or write one with "
+            f"gengap run --print-study > {path}."
+        ) from None
+    except OSError as error:
+        raise UsageError(
+            f"Cannot read the study file {path}: {error.strerror}; check the path and its rights."
+        ) from None
+    except UnicodeDecodeError:
+        raise UsageError(f"The study file {path} is not text; save it as UTF-8.") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" in line {mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or "not valid YAML"
+        raise UsageError(
+            f"The study file {path} cannot be read{where}: {problem}; use plain keys and values, "
+            "without tags (see gengap run --print-study)."
+        ) from None
+    if not isinstance(values, Mapping):
+        raise UsageError(
+            f"The study file {path} holds no keys; write e.g. 'suite: digits-writers' "
+            "(see gengap run --print-study)."
+        )
+    values = {str(key): value for key, value in values.items()}
+    data = values.get("data")
+    if isinstance(data, str):
+        values["data"] = str(path.parent / Path(data).expanduser())
+    return values
+
+
+def validated(values: Mapping[str, Any]) -> StudyFile:
+    """Check keys and values; the first fault becomes one sentence."""
+    try:
+        return StudyFile(**dict(values))
+    except ValidationError as error:
+        fault = error.errors()[0]
+        key = str(fault["loc"][0])
+        if fault["type"] == "extra_forbidden":
+            hint = suggest(key, StudyFile.model_fields)
+            remedy = hint or f"; use one of {listing(StudyFile.model_fields, 30)}."
+            raise UsageError(f"There is no study key {key!r}{remedy}") from None
+        wanted = _WANTED.get(key) or _WANTED.get(fault["type"]) or fault["msg"]
+        raise UsageError(
+            f"{key} must be {wanted.removeprefix('Input should be ')}, not {values[key]!r}."
+        ) from None
+
+
+# What a value must be, by its key or by the kind of fault.
+_WANTED = {
+    "seeds": "a whole number or a list of them",
+    "methods": "a list such as [erm, irm: {penalty: 10}]",
+    "int_type": "a whole number",
+    "bool_type": "true or false",
+    "list_type": "a list such as [a, b]",
+    "string_type": "text, in quotes if it looks like a number",
+}
+
+
+def load_environments(file: StudyFile) -> Environments:
+    """Read the data or build the suite that a study names; neither means the default suite."""
+    from gengap.environments.readers import read
+    from gengap.environments.suites import load_suite
+
+    if file.data and file.suite:
+        raise UsageError("Give either a data file or --suite, not both.")
+    for key in ("target", "task", "drop", "factors"):
+        if getattr(file, key) and not file.data:
+            raise UsageError(
+                f"--{key} is for your own data; name the file (gengap run data.csv --{key} ...), "
+                f"or leave --{key} out."
+            )
+    if file.data:
+        return read(
+            Path(file.data),
+            target=file.target,
+            environment=file.environment,
+            task=file.task,
+            drop=file.drop,
+            factors=file.factors,
+        )
+    environments = load_suite(file.suite or DEFAULT_SUITE)
+    return environments.regroup(file.environment) if file.environment else environments
+
+
+def build_study(file: StudyFile, environments: Environments, command: str = "") -> Study:
+    """Make the study that a study file describes."""
+    store = file.store or file.folder / "records.db"
+    return Study(
+        environments,
+        methods=default_methods(environments) if file.methods is None else file.methods,
+        seeds=file.seeds,
+        splits=file.splits or _default_splits(file),
+        trials=file.trials,
+        steps=file.steps,
+        batch=file.batch,
+        model=file.model,
+        metric=file.metric,
+        selection=file.selection,
+        inner=file.inner,
+        store=store,
+        jobs=file.jobs,
+        threads=file.threads,
+        memory=_bytes(file.memory),
+        device=file.device,
+        command=command,
+    )
+
+
+def _default_splits(file: StudyFile) -> str:
+    from gengap.environments.suites import parse_suite, suite_info
+
+    if file.data or file.environment:
+        return "auto"
+    return suite_info(parse_suite(file.suite or DEFAULT_SUITE)[0]).default_splits
+
+
+def default_methods(environments: Environments) -> list[str]:
+    """Plain training, one method that aligns environments, and a scikit-learn baseline.
+
+    Tables also get gradient boosting, the model most of their owners would use.
+    """
+    classify = environments.task == "classification"
+    linear = "sklearn:LogisticRegression" if classify else "sklearn:Ridge"
+    methods = ["erm", "coral", linear]
+    if environments.X.ndim == 2:
+        kind = "Classifier" if classify else "Regressor"
+        methods.append(f"sklearn:HistGradientBoosting{kind}")
+    return methods
+
+
+def _bytes(megabytes: int) -> int:
+    if megabytes < 1:
+        raise UsageError(f"memory must be at least 1 (MiB), not {megabytes}.")
+    return megabytes * MEGABYTE

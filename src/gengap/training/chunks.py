@@ -1,0 +1,80 @@
+"""How many runs train together: as many as memory and cache allow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TypeVar
+
+import torch
+
+from gengap.models.networks import Architecture
+from gengap.training.tasks import Data
+
+T = TypeVar("T")
+
+# Beyond this many runs a batched product gains nothing, while more would be lost to an interrupt.
+MOST_RUNS = 64
+# Activations of a step that stay in a core's cache; larger fleets spend their time on memory.
+CACHE_BYTES = 8 << 20
+# Parameters, gradients, two moments, and the temporaries of the optimizer and of the methods.
+COPIES = 12
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """What one run adds to a fleet, in bytes.
+
+    Attributes:
+        total: memory in all.
+        activations: what the forward pass keeps for the backward pass.
+    """
+
+    total: int
+    activations: int
+
+    def runs_at_once(self, memory: int) -> int:
+        """Runs that fit the memory bound (bytes) and the cache, at least one."""
+        by_cache = max(2, CACHE_BYTES // max(self.activations, 1))
+        return max(1, min(MOST_RUNS, by_cache, memory // max(self.total, 1)))
+
+
+def footprint(
+    data: Data, architecture: Architecture, *, steps: int, batch: int, slots: int, passes: float
+) -> Footprint:
+    """Estimate the memory one run adds to a fleet.
+
+    Counts parameters with their copies, the activations that the backward pass keeps (measured
+    on two examples), the inputs, the drawn row numbers, and a Gram matrix over the batch, which
+    kernel methods build.
+    """
+    parameters = architecture.initialise(data.shape, data.outputs, seed=0)
+    weights = sum(p.numel() for p in parameters.values())
+    stacked = {name: p[None].requires_grad_() for name, p in parameters.items()}
+    own = {p.data_ptr() for p in stacked.values()}
+    kept = 0
+
+    def count(tensor: torch.Tensor) -> torch.Tensor:
+        nonlocal kept
+        if tensor.data_ptr() not in own:
+            kept += tensor.numel()
+        return tensor
+
+    probe = torch.zeros((1, 2, *data.shape))
+    with torch.autograd.graph.saved_tensors_hooks(count, lambda t: t):
+        architecture.forward(stacked, probe)
+    examples = slots * batch
+    activations = 4 * examples * (kept // 2)
+    inputs = 4 * examples * 3 * int(probe[0, 0].numel())
+    gram = 4 * 3 * examples**2
+    rows = 4 * steps * slots * (batch + 2)
+    total = 4 * COPIES * weights + inputs + int(activations * (2 + passes)) + gram + rows
+    return Footprint(total, activations)
+
+
+def chunks(items: Sequence[T], size: int) -> list[Sequence[T]]:
+    """Cut into consecutive pieces of nearly equal size, none longer than ``size``."""
+    count = -(-len(items) // max(size, 1))
+    bounds = [round(k * len(items) / count) for k in range(count + 1)] if count else []
+    return [items[a:b] for a, b in pairwise(bounds)]

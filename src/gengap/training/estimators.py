@@ -1,0 +1,125 @@
+"""Runs of scikit-learn estimators, with the same parts, preparation and records as networks."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gengap.base.errors import UsageError, listing, suggest
+from gengap.base.seeds import derive
+from gengap.records.run import FinishedRun, Outcome
+from gengap.training.tasks import Data, Task, finished
+
+
+def estimator_named(name: str, task: str, **parameters: Any) -> Any:
+    """Build the scikit-learn estimator called ``name``; checks that it fits the task."""
+    from sklearn.base import is_classifier, is_regressor
+    from sklearn.utils import all_estimators
+
+    known = dict(all_estimators(type_filter=["classifier", "regressor"]))
+    if name not in known:
+        raise UsageError(
+            f"scikit-learn has no classifier or regressor {name!r}{suggest(name, known)}; "
+            "write the name of its class, e.g. sklearn:RandomForestClassifier."
+        )
+    try:
+        estimator = known[name](**parameters)
+    except TypeError:
+        accepted = known[name]().get_params()
+        wrong = next((p for p in parameters if p not in accepted), "")
+        raise UsageError(
+            f"sklearn:{name} has no parameter {wrong!r}{suggest(wrong, accepted)} "
+            f"(it has: {listing(accepted)})."
+        ) from None
+    fits = is_classifier(estimator) if task == "classification" else is_regressor(estimator)
+    if not fits:
+        kind = "classifier" if is_classifier(estimator) else "regressor"
+        twin = _twin(name, kind, set(known))
+        raise UsageError(
+            f"sklearn:{name} is a {kind}, but the target is a {task}; use sklearn:{twin}."
+        )
+    return estimator
+
+
+def _twin(name: str, kind: str, known: set[str]) -> str:
+    """The estimator of the other kind that corresponds to one, or the usual baseline."""
+    endings = [("Classifier", "Regressor"), ("SVC", "SVR")]
+    for ending, other in endings if kind == "classifier" else [(b, a) for a, b in endings]:
+        twin = name.removesuffix(ending) + other
+        if name.endswith(ending) and twin in known:
+            return twin
+    return "Ridge" if kind == "classifier" else "LogisticRegression"
+
+
+def takes_raw_input(estimator: Any, X: np.ndarray | pd.DataFrame) -> bool:
+    """Whether the estimator gets the user's ``X`` as it is rather than the prepared matrix.
+
+    Pipelines bring their own preprocessing. Bare estimators get plain numbers unchanged, and
+    the prepared matrix when the table has categories or missing values they could not read.
+    """
+    from sklearn.pipeline import Pipeline
+
+    if isinstance(estimator, Pipeline):
+        return True
+    if isinstance(X, pd.DataFrame):
+        return all(t.kind in "fiub" for t in X.dtypes if hasattr(t, "kind")) and not (
+            X.isna().to_numpy().any()
+        )
+    return X.ndim == 2 and not (X.dtype.kind == "f" and np.isnan(X).any())
+
+
+def train_estimator(
+    estimator: Any, task: Task, data: Data, raw: np.ndarray | pd.DataFrame | None = None
+) -> FinishedRun:
+    """Fit a clone on the task's training rows and score it; the given estimator is not changed.
+
+    Args:
+        raw: the user's ``X`` when the estimator takes raw input, else None.
+    """
+    from sklearn.base import clone
+
+    start = time.perf_counter()
+    model = seeded(clone(estimator), task.run.seed)
+    rows = task.train_rows
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.fit(_inputs(task, data, raw, rows), data.target[rows])
+        outcomes = [
+            _outcome(model, _inputs(task, data, raw, scored), data, scored, part)
+            for part, scored in task.score.items()
+        ]
+    return finished(task, outcomes, time.perf_counter() - start, 1.0, len(rows))
+
+
+def seeded(estimator: Any, seed: int) -> Any:
+    """Set every ``random_state`` that the user left open."""
+    for name, value in estimator.get_params().items():
+        if (name == "random_state" or name.endswith("__random_state")) and value is None:
+            estimator.set_params(**{name: derive(seed, "estimator", name) % 2**31})
+    return estimator
+
+
+def _inputs(task: Task, data: Data, raw: np.ndarray | pd.DataFrame | None, rows: np.ndarray) -> Any:
+    if raw is None:
+        return task.preparation.apply(data.matrix[rows]).reshape(len(rows), -1)
+    return raw.iloc[rows] if isinstance(raw, pd.DataFrame) else raw[rows]
+
+
+def _outcome(model: Any, X: Any, data: Data, rows: np.ndarray, part: Any) -> Outcome:
+    if not data.classes:
+        return Outcome(0, part, np.asarray(model.predict(X), dtype=np.float32).ravel())
+    if not hasattr(model, "predict_proba"):
+        return Outcome(0, part, np.asarray(model.predict(X)).astype(np.int64))
+    probability = np.asarray(model.predict_proba(X))
+    known = np.asarray(model.classes_).astype(np.int64)
+    column = np.full(data.classes, -1)
+    column[known] = np.arange(len(known))
+    own = column[data.target[rows]]
+    true = np.where(own >= 0, probability[np.arange(len(rows)), own], 0.0)
+    # Not every estimator predicts its most probable class; the records keep what it answers.
+    predicted = np.asarray(model.predict(X)).astype(np.int64)
+    return Outcome(0, part, predicted, true.astype(np.float16))

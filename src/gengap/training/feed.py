@@ -1,0 +1,128 @@
+"""Feeds a fleet: gathers batches and rows to score, each run's prepared as the run prescribes."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gengap.base.seeds import generator
+from gengap.environments.preparation import CLIP
+from gengap.methods.base import Batch, Context
+from gengap.models.networks import Network
+from gengap.records.run import Outcome
+from gengap.training.tasks import Data, Task, draw_batches
+
+# Rows of all runs together that are predicted in one go; bounds memory whatever the test size.
+ROWS_AT_ONCE = 65_536
+
+
+class Feed:
+    """Gathers batches and rows to score for all runs of a chunk."""
+
+    def __init__(
+        self,
+        data: Data,
+        tasks: Sequence[Task],
+        steps: int,
+        batch: int,
+        slots: int,
+        environments: int,
+        device: str,
+    ) -> None:
+        self.data, self.tasks, self.device = data, tasks, device
+        self.steps, self.slots, self.size = steps, slots, batch
+        self.environments = environments
+        with warnings.catch_warnings():
+            # A process of the pool reads a shared, read-only matrix, and so does this class.
+            warnings.filterwarnings("ignore", "The given NumPy array is not writable")
+            self.matrix = torch.from_numpy(data.matrix).to(device)
+            self.target = torch.from_numpy(data.target).to(device)
+        self.missing = bool(np.isnan(data.matrix).any())
+        drawn = [draw_batches(task, steps, slots, batch) for task in tasks]
+        self.rows = torch.from_numpy(np.stack([rows for rows, _ in drawn], 1))
+        self.environment = torch.from_numpy(np.stack([e for _, e in drawn], 1))
+        runs = (len(tasks), 1)
+        shape = data.shape
+        self.shift = _stacked([np.broadcast_to(t.preparation.shift, shape) for t in tasks], device)
+        self.scale = _stacked([np.broadcast_to(t.preparation.scale, shape) for t in tasks], device)
+        self.target_shift = np.array([t.target_shift for t in tasks]).reshape(runs)
+        self.target_scale = np.array([t.target_scale for t in tasks]).reshape(runs)
+        self.class_share = self._class_shares().to(device)
+        self.generators = [generator(t.run.seed, "method", t.run.split) for t in tasks]
+
+    def inputs(self, rows: Tensor) -> Tensor:
+        """Gather and standardise ``rows (R, n)``; returns ``(R, n, *shape)``."""
+        x = self.matrix[rows.reshape(-1)].view(*rows.shape, *self.data.shape)
+        x.sub_(self.shift).mul_(self.scale)
+        if self.missing:
+            torch.nan_to_num_(x, nan=0.0)
+        return x.clamp_(-CLIP, CLIP)
+
+    def batch(self, step: int, context: Context) -> Batch:
+        """The examples of one step."""
+        rows = self.rows[step].to(self.device).long()
+        runs, slots, size = rows.shape
+        x = self.inputs(rows.view(runs, -1)).view(runs, slots, size, *self.data.shape)
+        y = self.target[rows]
+        if not self.data.classes:
+            shift = torch.from_numpy(self.target_shift).to(self.device)[..., None]
+            scale = torch.from_numpy(self.target_scale).to(self.device)[..., None]
+            y = ((y - shift) / scale).float()
+        return Batch(
+            x,
+            y,
+            self.environment[step].to(self.device).long(),
+            self.class_share,
+            step,
+            context,
+            self.generators,
+        )
+
+    @torch.no_grad()
+    def predict(self, network: Network, step: int) -> list[list[Outcome]]:
+        """Predict the rows to score of every run, a bounded block of rows at a time."""
+        found: list[list[Outcome]] = [[] for _ in self.tasks]
+        for part in self.tasks[0].score:
+            rows = [task.score[part] for task in self.tasks]
+            longest = max(map(len, rows))
+            padded = np.stack([np.pad(r, (0, longest - len(r)), mode="edge") for r in rows])
+            block = max(self.slots * self.size, ROWS_AT_ONCE // len(rows))
+            pieces = [
+                self._outputs(network, torch.from_numpy(padded[:, k : k + block]))
+                for k in range(0, longest, block)
+            ]
+            for run, own in enumerate(rows):
+                predicted = np.concatenate([p[0][run] for p in pieces])[: len(own)]
+                if not self.data.classes:
+                    found[run].append(Outcome(step, part, predicted.astype(np.float32)))
+                    continue
+                true = np.concatenate([p[1][run] for p in pieces])[: len(own)]
+                found[run].append(Outcome(step, part, predicted, true.astype(np.float16)))
+        return found
+
+    def _outputs(self, network: Network, rows: Tensor) -> tuple[np.ndarray, np.ndarray]:
+        rows = rows.to(self.device).long()
+        logits = network(self.inputs(rows)).logits
+        if not self.data.classes:
+            values = logits.squeeze(-1).double().cpu().numpy()
+            return values * self.target_scale + self.target_shift, values
+        probability = torch.softmax(logits, -1)
+        true = probability.gather(-1, self.target[rows][..., None]).squeeze(-1)
+        return logits.argmax(-1).cpu().numpy(), true.cpu().numpy()
+
+    def _class_shares(self) -> Tensor:
+        classes = self.data.classes
+        shares = np.zeros((len(self.tasks), self.environments, classes), np.float32)
+        for run, task in enumerate(self.tasks):
+            for k, own in enumerate(task.train if classes else ()):
+                shares[run, k] = np.bincount(self.data.target[own], minlength=classes) / len(own)
+        return torch.from_numpy(shares)
+
+
+def _stacked(values: Sequence[np.ndarray], device: str) -> Tensor:
+    """``(R, 1, *shape)`` float32, to broadcast against ``(R, n, *shape)``."""
+    return torch.from_numpy(np.stack(values).astype(np.float32)[:, None]).to(device)

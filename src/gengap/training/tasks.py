@@ -1,0 +1,102 @@
+"""What the fleet is asked to train: one task per run, with its rows and its inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import version
+
+import numpy as np
+
+from gengap.base.seeds import generator
+from gengap.environments.preparation import Preparation
+from gengap.records.run import FinishedRun, Outcome, Part, Run
+
+
+@dataclass(frozen=True)
+class Data:
+    """The examples all tasks of a study share; never copied per run.
+
+    Attributes:
+        matrix: ``(n, *shape)`` float32, missing numbers as NaN (see ``environments.preparation``).
+        target: ``(n,)`` class codes (int64) or values (float64).
+        classes: number of classes, 0 for regression.
+    """
+
+    matrix: np.ndarray
+    target: np.ndarray
+    classes: int
+
+    @property
+    def outputs(self) -> int:
+        """Number of outputs of a network: classes, or 1."""
+        return max(self.classes, 1)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one example."""
+        return self.matrix.shape[1:]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One run and everything its training reads.
+
+    Attributes:
+        run: the run's description.
+        train: row numbers per training environment.
+        preparation: fitted on the training rows.
+        target_shift, target_scale: standardisation of a regression target on the training rows.
+        score: rows to predict at each checkpoint, by part.
+    """
+
+    run: Run
+    train: tuple[np.ndarray, ...]
+    preparation: Preparation
+    target_shift: float
+    target_scale: float
+    score: dict[Part, np.ndarray] = field(default_factory=dict)
+
+    @property
+    def train_rows(self) -> np.ndarray:
+        """All training rows, in the order of environments."""
+        return np.concatenate(self.train)
+
+
+def finished(
+    task: Task, outcomes: Sequence[Outcome], seconds: float, passes: float, examples: int
+) -> FinishedRun:
+    """Wrap up one run."""
+    return FinishedRun(task.run, tuple(outcomes), seconds, passes, examples, versions())
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Versions of what computes the numbers."""
+    return {name: version(name) for name in ("gengap", "numpy", "scikit-learn", "torch")}
+
+
+def draw_batches(task: Task, steps: int, slots: int, batch: int) -> tuple[np.ndarray, np.ndarray]:
+    """Draw every step's rows ``(steps, slots, batch)`` and environments ``(steps, slots)``, int32.
+
+    Each environment's rows are walked through in shuffled order, anew each time they run out.
+    With fewer slots than environments, each step uses a random choice of them, so that a
+    reference run with one more environment sees exactly as many examples. An environment whose
+    few rows are all scored under a seed leaves fewer than slots; then some fill two.
+    """
+    count = len(task.train)
+    draw = generator(task.run.seed, "batches", task.run.split, task.run.left_out)
+    if slots == count:
+        environment = np.tile(np.arange(count, dtype=np.int32), (steps, 1))
+    else:
+        order = draw.random((steps, count)).argsort(1).astype(np.int32)
+        environment = order[:, np.arange(slots) % count]
+    rows = np.empty((steps, slots, batch), np.int32)
+    for k, own in enumerate(task.train):
+        mine = environment == k
+        need = int(mine.sum()) * batch
+        laps = -(-need // len(own))
+        order = draw.permuted(np.tile(np.arange(len(own)), (laps, 1)), axis=1).ravel()[:need]
+        rows[mine] = own[order].reshape(-1, batch)
+    return rows, environment

@@ -1,0 +1,149 @@
+"""Trains many runs of one method and architecture as one program.
+
+The parameters of the runs are stacked; a step gathers every run's batch from the shared matrix,
+standardises it with the run's own shift and scale, and takes one update of all runs at once.
+Nothing a run reads depends on the other runs: initial weights, batches and the method's own
+draws come from streams derived from the run's seed, and every operation acts on each run apart.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from gengap.base.seeds import derive
+from gengap.methods.base import Context, Method, stack
+from gengap.models.networks import Architecture, Network, Parameters
+from gengap.records.run import FinishedRun, Outcome
+from gengap.training.feed import Feed
+from gengap.training.memory import keep_freed_memory
+from gengap.training.optimizer import AdamW
+from gengap.training.tasks import Data, Task, finished
+
+Progress = Callable[[float], None]
+
+
+def train_fleet(
+    data: Data,
+    tasks: Sequence[Task],
+    methods: Sequence[Method],
+    architecture: Architecture,
+    *,
+    steps: int,
+    batch: int,
+    slots: int,
+    checkpoints: Sequence[int],
+    environments: int,
+    device: str = "cpu",
+    progress: Progress | None = None,
+    keep: Callable[[Network], None] | None = None,
+) -> list[FinishedRun]:
+    """Train one chunk of runs and score them at their checkpoints.
+
+    Args:
+        tasks: the runs; all have at least ``slots`` training environments.
+        methods: the hyperparameters of each run, all of one class.
+        steps: training steps; ``batch`` examples of ``slots`` environments each.
+        checkpoints: steps after which validation and test rows are predicted.
+        environments: environments of the problem; methods size what they keep per environment
+            by it, so that a run is the same whichever others it trains beside.
+        progress: called with the share of the chunk that is done, between 0 and 1.
+        keep: called at the end with the trained networks, as they predict; the first are the
+            tasks' in order, and a lone run's copy may follow.
+    """
+    keep_freed_memory()
+    start = time.perf_counter()
+    wanted = len(tasks)
+    architecture.initialise(data.shape, data.outputs, seed=0)  # its layers decide on the next line
+    if wanted == 1 and architecture.vectorises:
+        # A batched product of one takes another path through the matrix library and rounds
+        # differently, so a lone run trains beside its own copy.
+        tasks, methods = [*tasks, *tasks], [*methods, *methods]
+    feed = Feed(data, tasks, steps, batch, slots, environments, device)
+    network, context = initial_network(feed, methods, architecture)
+    method = stack(methods, device)
+    optimizer = AdamW(network.parameters, method.learning_rate, method.weight_decay)  # type: ignore[arg-type]
+    state = method.initial_state(context, network.parameters)
+    calls = CountingNetwork(network)
+    outcomes: list[list[Outcome]] = [[] for _ in tasks]
+    architecture.train(True)
+    for step in range(steps):
+        method.update(calls, optimizer, feed.batch(step, context), state)
+        if step + 1 in checkpoints:
+            architecture.train(False)
+            at = network.at(method.prediction_parameters(network, state))
+            for found, run_outcomes in zip(feed.predict(at, step + 1), outcomes, strict=True):
+                run_outcomes.extend(found)
+            architecture.train(True)
+        if progress is not None:
+            progress((step + 1) / steps)
+    if keep is not None:
+        architecture.train(False)
+        keep(network.at(method.prediction_parameters(network, state)))
+    seconds = (time.perf_counter() - start) / wanted
+    per_step = steps * slots * batch
+    passes = calls.examples / (len(tasks) * per_step)
+    return [
+        finished(task, found, seconds, passes * steps, per_step)
+        for task, found in zip(tasks[:wanted], outcomes[:wanted], strict=True)
+    ]
+
+
+class CountingNetwork(Network):
+    """The network in training, counting the examples that pass through it."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__(network.architecture, network.parameters, network.shape)
+        self._count = [0]
+
+    @property
+    def examples(self) -> int:
+        """Examples of all runs evaluated so far."""
+        return self._count[0]
+
+    def __call__(self, x: Tensor):  # type: ignore[no-untyped-def]
+        """Evaluate and count."""
+        self._count[0] += math.prod(x.shape[: x.dim() - len(self.shape)])
+        return super().__call__(x)
+
+    def at(self, parameters: Parameters) -> Network:
+        """The same networks at other parameters, on the same counter."""
+        other = CountingNetwork(Network(self.architecture, parameters, self.shape))
+        other._count = self._count
+        return other
+
+
+def initial_network(
+    feed: Feed, methods: Sequence[Method], architecture: Architecture
+) -> tuple[Network, Context]:
+    """Stack the initial parameters of all runs, the methods' own included."""
+    tasks, data = feed.tasks, feed.data
+    own = [
+        architecture.initialise(data.shape, data.outputs, derive(task.run.seed, "weights"))
+        for task in tasks
+    ]
+    probe = {name: p[None].to(feed.device) for name, p in own[0].items()}
+    example = torch.zeros((1, 2, *data.shape), device=feed.device)
+    architecture.train(False)  # or BatchNorm would learn the statistics of these zeros
+    with torch.no_grad():
+        features = architecture.forward(probe, example).features.shape[-1]
+    context = Context(
+        task="classification" if data.classes else "regression",
+        outputs=data.outputs,
+        environments=feed.environments,
+        slots=feed.slots,
+        features=features,
+        steps=feed.steps,
+    )
+    for parameters, method, task in zip(own, methods, tasks, strict=True):
+        source = torch.Generator().manual_seed(derive(task.run.seed, "method weights"))
+        parameters.update(method.extra_parameters(context, source))
+    stacked = {
+        name: torch.stack([parameters[name] for parameters in own]).to(feed.device).requires_grad_()
+        for name in own[0]
+    }
+    return Network(architecture, stacked, data.shape), context

@@ -1,0 +1,163 @@
+"""The driver on problems whose answer is known."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+
+import numpy as np
+import pytest
+from detection_problems import shifted, values
+from sklearn.metrics import roc_auc_score
+
+from gengap.base.errors import UsageError
+from gengap.environments.preparation import encode
+from gengap.environments.suites import load_suite
+from gengap.questions.detection import Evaluation, evaluate
+from gengap.questions.detection.models import resolved_model, train
+from gengap.questions.detection.report import render_html
+from gengap.questions.detection.wording import points
+from gengap.questions.forecasting.examples import Examples
+
+FEW = ["msp", "knn", "max-logit"]
+
+
+@cache
+def _evaluated() -> Evaluation:
+    return evaluate(shifted(5.0, each=90), "mlp(16)", detectors=FEW, seeds=2, steps=60)
+
+
+def test_the_shifted_environment_is_a_stranger_and_the_others_are_not() -> None:
+    knn = _evaluated().detectors["knn"]
+    assert knn.auroc[3] > 0.8
+    assert np.abs(knn.auroc[:3] - 0.5).max() < 0.2
+    assert knn.flagged[3] > 0.3
+    assert knn.flagged[:3].max() < 0.2
+    assert knn.tests["scaled"].low >= 0
+    assert knn.tests["scaled"].estimate > 2 * knn.false_alarms.mean()
+    assert knn.classes is not None
+    assert knn.classes.estimate > 0.8
+    assert set(knn.by_class) <= {"0", "1", "2"}
+
+
+def test_auroc_agrees_with_scikit_learn_on_the_same_models() -> None:
+    e = shifted(5.0)
+    examples = Examples(e, encode(e.X), e.X)
+    (trained,) = (
+        t
+        for t in train(
+            resolved_model("mlp(16)", e), examples, [-1, 0, 1, 2, 3], 0, 60, lambda s: None
+        )
+        if t.left_out == 1
+    )
+    known, strangers = examples.validation(1, 0), np.flatnonzero(e.environment == 1)
+    logits = trained.outputs(examples.encoded.matrix[np.r_[known, strangers]]).logits
+    assert logits is not None
+    label = np.r_[np.zeros(len(known)), np.ones(len(strangers))]
+    expected = roc_auc_score(label, -logits.max(1).values)
+    one = evaluate(e, "mlp(16)", detectors=["max-logit"], seeds=1, steps=60)
+    assert one.detectors["max-logit"].auroc[1] == pytest.approx(expected, abs=1e-3)
+
+
+def test_a_placebo_has_no_strangers() -> None:
+    found = evaluate(shifted(0.0, each=90), "linear", detectors=["knn"], seeds=1, steps=40)
+    knn = found.detectors["knn"]
+    assert knn.unseen.estimate == pytest.approx(0.5, abs=0.08)
+    # One detector is no choice, and no cost leaves nothing to remove a share of.
+    assert "chosen on the" not in found.answer
+    assert not any(row.removed.defined for row in knn.rejecting)
+    page = render_html(found)
+    bought = page.split("<h2>What rejecting buys</h2>")[1].split("</table>")[0]
+    assert bought.count("n/a") == len(knn.rejecting)
+    assert "no limits" not in bought
+
+
+def test_the_area_for_another_environment_stays_between_0_and_1() -> None:
+    another = _evaluated().detectors["knn"].new_environment
+    assert 0 <= another.low < another.high == 1
+    assert "chosen on the other environments" in _evaluated().answer
+
+
+def test_nothing_has_no_sign() -> None:
+    assert points(-0.0001, "classification") == "0.0"
+    assert points(0.0, "classification") == "0.0"
+    assert points(-0.0, "regression") == "0"
+    assert points(-0.012, "classification") == "-1.2"
+    assert points(0.00001, "regression") == "+1e-05"
+
+
+def test_the_numbers_are_the_same_again_and_are_json() -> None:
+    first = _evaluated()
+    again = evaluate(shifted(5.0, each=90), "mlp(16)", detectors=FEW, seeds=2, steps=60)
+    both = [json.loads(json.dumps(found.summary)) for found in (first, again)]
+    times = [[one.pop("microseconds") for one in s["detectors"].values()] for s in both]
+    assert all(time > 0 for run in times for time in run)
+    assert both[0] == both[1]
+    assert json.loads(json.dumps(first.summary, allow_nan=False))["model"] == "mlp(16)"
+
+
+def test_the_answer_and_the_page_say_what_was_found() -> None:
+    found = _evaluated()
+    assert found.answer == repr(found)
+    assert "Rejecting the 10%" in found.answer
+    assert "fewer than 10 environments" in found.answer
+    page = render_html(found, "gengap detect x.csv")
+    assert all(name in page for name in FEW)
+    assert "gengap detect x.csv" in page
+    assert "nan" not in page.lower().split("<script>")[0].replace("explanan", "")
+
+
+def test_trials_are_chosen_on_the_other_environments_and_counted() -> None:
+    found = evaluate(shifted(2.0), "linear", detectors=["knn"], seeds=1, steps=30, trials=3)
+    assert found.detectors["knn"].trials == 3
+    assert found.looks == 3 * 3
+
+
+def test_regression_has_no_errors_and_no_classes() -> None:
+    found = evaluate(values(), "mlp(16)", detectors=["msp", "isolation-forest"], seeds=1, steps=80)
+    assert list(found.detectors) == ["isolation-forest"]
+    assert "classification only" in found.skipped["msp"]
+    forest = found.detectors["isolation-forest"]
+    assert forest.auroc[3] > 0.9
+    assert (forest.errors, forest.classes, forest.three_ways) == (None, None, None)
+    assert "mean absolute error there from" in found.answer
+    assert "isolation-forest" in render_html(found)
+
+
+def test_estimators_skip_what_they_cannot_show() -> None:
+    found = evaluate(
+        shifted(3.0), "sklearn:LogisticRegression", detectors=["msp", "knn", "react"], seeds=1
+    )
+    assert found.skipped["react"] == (
+        "react needs the model's head, which this model does not show."
+    )
+    assert set(found.detectors) == {"msp", "knn"}
+
+
+def test_bad_input_is_told_in_a_sentence() -> None:
+    with pytest.raises(UsageError, match="give at least 3"):
+        evaluate(shifted(0.0, environments=2), detectors=["msp"])
+    with pytest.raises(UsageError, match="no detector 'mps'; did you mean 'msp'"):
+        evaluate(shifted(0.0), detectors=["mps"])
+    with pytest.raises(UsageError, match="seeds must be a whole number"):
+        evaluate(shifted(0.0), seeds=0)
+    with pytest.raises(UsageError, match="No detector applies"):
+        evaluate(values(), detectors=["msp"], seeds=1, steps=5)
+
+
+@pytest.mark.slow
+def test_digits_by_writer_and_their_placebo() -> None:
+    found = evaluate(load_suite("digits-writers"), detectors=["msp", "density"], seeds=2)
+    novelty, doubt = found.detectors["density"], found.detectors["msp"]
+    assert novelty.unseen.low > 0.5
+    assert novelty.unseen.estimate > doubt.unseen.estimate
+    # What finds strangers best is not what finds errors best.
+    assert doubt.errors is not None
+    assert novelty.errors is not None
+    assert doubt.errors.estimate > novelty.errors.estimate + 0.04
+    assert doubt.rejecting[2].gain.low > 0.01
+    assert doubt.rejecting[2].removed.low > 0.2
+    placebo = evaluate(load_suite("digits-writers-shuffled"), detectors=["density"], seeds=2)
+    assert placebo.detectors["density"].unseen.excludes(0.53)
+    assert placebo.detectors["density"].unseen.estimate == pytest.approx(0.5, abs=0.02)
+    assert placebo.detectors["density"].flagged.mean() == pytest.approx(0.05, abs=0.02)

@@ -1,0 +1,205 @@
+"""``gengap plan``: from a study's records to the numbers and sentences of the next one."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from study_builders import by_year, study, wards
+from typer.testing import CliRunner
+
+from gengap.base.errors import UsageError
+from gengap.cli import app
+from gengap.questions.planning.next_study import amount, next_study
+from gengap.records import Store
+from gengap.study.differences import paired_differences, scores_by_training_environments
+from gengap.study.metrics import METRICS
+
+METHODS = ["sklearn:GaussianNB", "sklearn:DummyClassifier"]
+CHEAP = {"plain_training": False, "seeds": 2}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """Records of two methods on four wards."""
+    out = tmp_path_factory.mktemp("plan")
+    study(wards(), METHODS, store=out / "records.db", name="wards", **CHEAP).run()
+    return out
+
+
+@pytest.fixture
+def store(folder: Path):
+    with Store(folder / "records.db", create=False) as opened:
+        yield opened
+
+
+def plan(*args: str, code: int = 0) -> str:
+    result = CliRunner().invoke(app, ["plan", *args])
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+def test_differences_are_those_of_the_study(folder: Path, store: Store):
+    made = study(wards(), METHODS, store=folder / "records.db", selection="last-step", **CHEAP)
+    paired = made.run()._paired["sklearn:GaussianNB"]
+    problem = store.problems()[0]
+    mine = paired_differences(store, problem, "sklearn:GaussianNB", METRICS["accuracy"])
+    np.testing.assert_array_equal(mine.difference, paired.reference - paired.unseen)
+    np.testing.assert_array_equal(mine.environment, paired.environment)
+    np.testing.assert_array_equal(mine.seed, paired.seed)
+    np.testing.assert_array_equal(mine.example, paired.example)
+    # Four splits and one shared reference, two seeds.
+    assert (mine.runs, mine.shared_runs) == (10, 2)
+
+
+def test_methods_are_compared_on_unseen_environments(store: Store):
+    problem = store.problems()[0]
+    forth = paired_differences(store, problem, METHODS[0], METRICS["log_loss"], METHODS[1])
+    back = paired_differences(store, problem, METHODS[1], METRICS["log_loss"], METHODS[0])
+    np.testing.assert_array_equal(forth.difference, -back.difference)
+    assert (forth.runs, forth.shared_runs) == (16, 0)
+    # Losses are turned round: a smaller loss of the method is a positive difference.
+    accuracy = paired_differences(store, problem, METHODS[0], METRICS["accuracy"], METHODS[1])
+    assert accuracy.difference.mean() > 0
+
+
+def test_environments_unseen_twice_have_a_replicate_per_split(tmp_path: Path):
+    made = study(
+        wards(), METHODS[:1], store=tmp_path / "r.db", splits="leave-2-out",
+        selection="last-step", **CHEAP,
+    )  # fmt: skip
+    paired = made.run()._paired[METHODS[0]]
+    with Store(tmp_path / "r.db", create=False) as store:
+        mine = paired_differences(store, store.problems()[0], METHODS[0], METRICS["accuracy"])
+    rows = {
+        (e, s, i, d)
+        for e, s, i, d in zip(
+            paired.environment, paired.seed, paired.example,
+            paired.reference - paired.unseen, strict=True,
+        )
+    }  # fmt: skip
+    mine_rows = zip(mine.environment, mine.seed, mine.example, mine.difference, strict=True)
+    assert set(mine_rows) == rows
+
+
+def test_answer_in_sentences(folder: Path):
+    output = " ".join(plan(str(folder), "--detect", "0.1", "--budget", "40").split())
+    assert "more environments" in output
+    assert "The cost of unseen of sklearn:GaussianNB" in output
+    assert "4 environments and 2 seeds" in output
+    assert "trained on 3 environments, which cannot tell" in output
+    assert "40 runs from scratch are best spent on" in output
+
+
+def test_a_loss_may_differ_by_more_than_1(store: Store):
+    assert next_study(store, 1.5, metric="log_loss").plan.difference == 1.5
+
+
+def test_sentence_and_table_count_the_same_examples(folder: Path):
+    output = plan(str(folder), "--detect", "0.25", "--against", METHODS[1])
+    starts = ("as it is", "more test examples")
+    rows = [row for row in output.splitlines() if row.startswith(starts)]
+    # The columns after the name: environments, seeds, examples, new runs, power, half-width.
+    before, after = (int(row.split()[-4].replace(",", "")) for row in rows)
+    assert after > before
+    examples = "example" if after - before == 1 else "examples"
+    said = " ".join(output.split())
+    assert (
+        f"{after - before:,} more test {examples} per environment and seed "
+        f"({after:,} instead of {before:,}) would" in said
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "metric", "read"),
+    [
+        (0.01, "accuracy", "1 point"),
+        (0.02, "accuracy", "2 points"),
+        (0.0123456, "accuracy", "1.23 points"),
+        (1234567.0, "squared_error", "1,234,567"),
+        (1.0, "squared_error", "1"),
+        (math.nan, "accuracy", "n/a"),
+    ],
+)
+def test_amounts_as_they_are_read(value: float, metric: str, read: str):
+    assert amount(value, METRICS[metric]) == read
+
+
+def test_json_holds_everything(folder: Path):
+    args = "--detect", "0.1", "--against", METHODS[1], "--budget", "40", "--json"
+    found = json.loads(plan(str(folder / "records.db"), *args))
+    assert found["against"] == METHODS[1]
+    assert {"environment", "seed", "interaction", "example", "residual"} <= found["parts"].keys()
+    assert [o["change"] for o in found["plan"]["options"]][:3] == [
+        "environments",
+        "seeds",
+        "examples",
+    ]
+    assert found["allocations"][0]["runs"] <= 40
+    assert found["curve"] is None
+
+
+def test_a_curve_where_the_records_hold_several_numbers_of_environments(tmp_path: Path):
+    data = wards((20,) * 6)
+    for splits in ("leave-one-out", "leave-2-out", "leave-3-out", "leave-4-out"):
+        study(data, METHODS[:1], store=tmp_path / "r.db", splits=splits, **CHEAP).run()
+    with Store(tmp_path / "r.db", create=False) as store:
+        counts, scores = scores_by_training_environments(
+            store, store.problems()[0], METHODS[0], METRICS["accuracy"]
+        )
+        found = next_study(store, 0.05)
+    assert sorted(set(counts)) == [2, 3, 4, 5]
+    assert np.all((scores >= 0) & (scores <= 1))
+    np.testing.assert_array_equal(found.curve.sizes, [2, 3, 4, 5])
+    assert any("Twice the 5 training environments" in words for words in found.sentences)
+
+
+def test_splits_that_divide_environments_cannot_be_planned(tmp_path: Path):
+    made = study(by_year(), METHODS[:1], store=tmp_path / "r.db", splits="forward:year", **CHEAP)
+    made.run()
+    with (
+        Store(tmp_path / "r.db", create=False) as store,
+        pytest.raises(UsageError, match="whole environments"),
+    ):
+        next_study(store, 0.05)
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (("--detect", "0"), "positive"),
+        (("--detect", "nan"), "positive"),
+        (("--detect", "2"), "2 in accuracy would be 200 points; did you mean 0.02?"),
+        (("--detect", "200", "--metric", "balanced_accuracy"), "give a fraction, e.g. 0.02."),
+        (
+            ("--detect", "0.1", "--method", "sklearn:GausianNB"),
+            "did you mean 'sklearn:GaussianNB'?",
+        ),
+        (("--detect", "0.1", "--against", "irm"), "no runs of 'irm'"),
+        (("--detect", "0.1", "--against", "sklearn:GaussianNB"), "itself"),
+        (("--detect", "0.1", "--budget", "2"), "too small"),
+        (("--detect", "0.1", "--metric", "r2"), "regression"),
+        (("--detect", "0.1", "--problem", "ward"), "did you mean 'wards'?"),
+        (("--detect", "0.1", "--power", "2"), "power"),
+    ],
+)
+def test_unusable_input_is_one_sentence(folder: Path, args, words: str):
+    assert words in " ".join(plan(str(folder), *args, code=2).split())
+
+
+def test_missing_and_empty_records(tmp_path: Path):
+    assert "no store" in plan(str(tmp_path / "nowhere.db"), "--detect", "0.1", code=2)
+    Store(tmp_path / "empty.db").close()
+    output = plan(str(tmp_path / "empty.db"), "--detect", "0.1", code=2)
+    assert "holds no study" in " ".join(output.split())
+
+
+def test_infinite_numbers_are_null(store: Store):
+    found = next_study(store, 0.1).as_json()
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    assert not math.isnan(found["parts"]["environment"])

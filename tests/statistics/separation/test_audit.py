@@ -1,0 +1,72 @@
+"""Hidden inliers are found and bounded; three ways are told apart."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.spatial.distance import cdist
+
+from gengap.base.errors import UsageError
+from gengap.statistics.separation.audit import contamination, hidden_share, nearest, three_ways
+
+
+def test_nearest_agrees_with_all_distances() -> None:
+    rng = np.random.default_rng(0)
+    train, rows = rng.normal(size=(50, 4)), rng.normal(size=(20, 4))
+    index, distance = nearest(train, rows)
+    every = cdist(rows, train)
+    np.testing.assert_array_equal(index, every.argmin(1))
+    np.testing.assert_allclose(distance, every.min(1))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_the_share_of_hidden_inliers_is_found(share: float) -> None:
+    rng = np.random.default_rng(1)
+    hidden = rng.random(4000) < share
+    strangers = np.where(hidden, rng.normal(size=4000), rng.normal(8, 1, 4000))
+    found = hidden_share(rng.normal(size=4000), strangers)
+    assert found.estimate == pytest.approx(share, abs=0.04)
+    assert found.low == 0
+    assert share <= found.high <= min(share + 0.12, 1)
+
+
+def test_the_bound_holds_in_nearly_all_draws() -> None:
+    rng, held = np.random.default_rng(2), 0
+    for _ in range(200):
+        strangers = np.r_[rng.normal(size=40), rng.normal(5, 1, 60)]
+        held += hidden_share(rng.normal(size=100), strangers).high >= 0.4
+    assert held >= 190
+
+
+def test_planted_inliers_come_first() -> None:
+    rng = np.random.default_rng(3)
+    train, inliers = rng.normal(size=(300, 5)), rng.normal(size=(100, 5))
+    strangers = rng.normal(6, 1, size=(30, 5))
+    strangers[[4, 17]] = train[[10, 20]] + 0.01
+    found = contamination(train, inliers, strangers)
+    assert set(found.order[:2]) == {4, 17}
+    assert found.nearest[[4, 17]].tolist() == [10, 20]
+    assert found.closer[4] == 1.0
+    assert found.closer[0] == 0.0
+    sure = np.zeros(30)
+    sure[17] = 1.0
+    assert contamination(train, inliers, strangers, sure).order[0] == 17
+
+
+def test_three_ways_by_hand() -> None:
+    found = three_ways([1, 2, 5, 6], [True, True, False, False], [4, 7])
+    assert found.error_over_correct.estimate == 1.0
+    assert found.stranger_over_correct.estimate == 1.0
+    assert found.stranger_over_error.estimate == 0.5
+    none = three_ways([1, 2], [True, True], [3, 4])
+    assert np.isnan(none.error_over_correct.estimate)
+    assert none.error_over_correct.note == "There are no errors."
+
+
+def test_bad_input_is_told_in_a_sentence() -> None:
+    with pytest.raises(UsageError, match="features of strangers must be"):
+        contamination(np.zeros((3, 2)), np.zeros((3, 2)), np.zeros((3, 4)))
+    with pytest.raises(UsageError, match="NaN or infinity"):
+        contamination(np.zeros((3, 2)), np.full((3, 2), np.nan), np.zeros((3, 2)))
+    with pytest.raises(UsageError, match="whether it is correct"):
+        three_ways([1, 2], [True], [3])

@@ -1,0 +1,81 @@
+"""Small problems and studies, and readers of a store's raw records."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+import gengap as gg
+from gengap.records import Store
+
+
+def wards(
+    sizes: Sequence[int] = (40, 40, 40, 40), classes: int = 3, seed: int = 0, factors: Any = None
+) -> gg.Environments:
+    """Environments a, b, c, ... of a noisy linear problem whose weights differ a little.
+
+    ``classes`` 0 gives regression. Rows are shuffled, so that environments are not blocks.
+    """
+    rng = np.random.default_rng(seed)
+    code = rng.permutation(np.repeat(np.arange(len(sizes)), sizes))
+    X = rng.normal(size=(len(code), 4)) + 0.4 * code[:, None]
+    weights = rng.normal(size=4) + 0.8 * rng.normal(size=(len(sizes), 4))
+    signal = (X * weights[code]).sum(1) + 0.5 * rng.normal(size=len(code))
+    y: np.ndarray = signal
+    if classes:
+        y = np.digitize(signal, np.quantile(signal, np.linspace(0, 1, classes + 1)[1:-1]))
+    task = "classification" if classes else "regression"
+    names = np.array(list("abcdefghijklmnopqrstuvwxyzABCDEFGH"))[code]
+    return gg.Environments.from_arrays(X, y, names, task=task, factors=factors)
+
+
+def by_year(sizes: Sequence[int] = (40, 40, 40, 40), classes: int = 3) -> gg.Environments:
+    """Wards with a factor ``year`` from 0 to 9 in every ward, and one ``mark`` per class.
+
+    ``mark`` names the class in three of five rows, so that its correlation can be turned round.
+    """
+    plain = wards(sizes, classes)
+    rng = np.random.default_rng(1)
+    n = len(plain)
+    names = np.asarray(plain.names)[plain.environment]
+    other = (plain.y + 1) % max(classes, 1)
+    mark = np.where(rng.random(n) < 0.6, plain.y, other)
+    factors = pd.DataFrame({"year": rng.integers(0, 10, n), "mark": mark})
+    return gg.Environments.from_arrays(plain.X, plain.y, names, task=plain.task, factors=factors)
+
+
+def study(environments: gg.Environments, methods: Sequence[Any] = ("erm",), **settings: Any):
+    """A study small enough to train in about a second."""
+    defaults: dict[str, Any] = {
+        "seeds": 2, "steps": 12, "batch": 8, "model": "mlp(8)", "threads": 1, "jobs": 1,
+    }  # fmt: skip
+    return gg.Study(environments, methods, **{**defaults, **settings})
+
+
+def contents(store: Store) -> dict[tuple[str, str, int], tuple[np.ndarray, ...]]:
+    """Every outcome in a store by run key, part and step."""
+    keys = [stored.run.key for stored in store.runs()]
+    return {
+        (key, part, step): (outcome.predicted, outcome.true_probability)
+        for part in ("validation", "test")
+        for (key, step), outcome in store.outcomes(keys, part).items()
+    }
+
+
+def assert_same_contents(first: dict, second: dict) -> None:
+    assert first.keys() == second.keys()
+    for key, columns in first.items():
+        for mine, yours in zip(columns, second[key], strict=True):
+            np.testing.assert_array_equal(mine, yours)
+
+
+def small_study(path, methods=("erm", "sklearn:LogisticRegression"), **options) -> gg.Study:
+    rng = np.random.default_rng(5)
+    where = np.repeat(["a", "b", "c"], 60)
+    X = rng.normal(size=(180, 3))
+    y = (X[:, 0] + (where == "c") * X[:, 1] + rng.normal(0, 0.5, 180) > 0).astype(int)
+    data = gg.Environments.from_arrays(X, y, where, name="toy")
+    return gg.Study(data, methods, seeds=2, steps=20, model="linear", store=path, **options)
