@@ -7,10 +7,10 @@ from collections import defaultdict
 import numpy as np
 import pytest
 from sklearn.metrics import balanced_accuracy_score
-from study_builders import by_year, study, wards
 
 from gengap.environments.splits import FlipCorrelation
 from gengap.study.scores import Scores
+from study_builders import by_year, study, wards
 
 SEEDS = 2
 RULES = ("validation", "leave-one-environment-out", "last-step", "oracle")
@@ -120,7 +120,7 @@ def test_the_study_has_what_the_rules_need(raw):
 
 @pytest.mark.parametrize("rule", RULES)
 def test_every_rules_choices_are_those_of_the_raw_predictions(result, raw, rule):
-    from gengap.selection import rule_named
+    from gengap.study.rules import rule_named
 
     choices, looks = Scores(result.study, result.store, "irm").choices(rule_named(rule))
     assert len(choices) == 4 * SEEDS
@@ -255,7 +255,7 @@ def test_validation_does_not_peek_where_a_split_divides_environments(divided):
 @pytest.mark.filterwarnings("ignore:y_pred contains classes not in y_true")
 def test_gaps_where_a_split_divides_environments(divided):
     """Balanced accuracy is balanced over the unseen rows, not over all of their environment."""
-    from gengap.selection import rule_named
+    from gengap.study.rules import rule_named
 
     choices, _ = Scores(divided.study, divided.store, "erm").choices(rule_named("validation"))
     (split,) = divided.study.layout.splits

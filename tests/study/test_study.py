@@ -13,15 +13,15 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
-from study_builders import assert_same_contents, by_year, contents, study, wards
 
 import gengap as gg
 from gengap.base.seeds import generator
 from gengap.methods.irm import IRM
 from gengap.records import Store
 from gengap.study import execution
+from study_builders import assert_same_contents, by_year, contents, study, wards
 
-FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).parents[1]
 
 
 @pytest.fixture
