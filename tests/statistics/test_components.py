@@ -49,6 +49,15 @@ def estimates(result) -> np.ndarray:
     return np.array([part.estimate for part in result.variances.values()])
 
 
+def dense_deviance(y: np.ndarray, V, theta) -> tuple[float, np.ndarray]:
+    """-2 log of the restricted likelihood from whole matrices, and the projection ``P``."""
+    whole = sum(value * part for value, part in zip(theta, V, strict=True))
+    inverse = np.linalg.inv(whole)
+    ones = inverse.sum(axis=1)
+    P = inverse - np.outer(ones, ones) / ones.sum()
+    return np.linalg.slogdet(whole)[1] + math.log(ones.sum()) + y @ P @ y, P
+
+
 @pytest.mark.parametrize("method", ["reml", "moments"])
 def test_balanced_cells_by_hand(method):
     # Rows 1 2 3 and 5 6 7.5: mean squares 3 * 2 * (25/12)^2, 2 * var(3, 4, 5.25), and 1/24.
@@ -103,11 +112,7 @@ def test_likelihood_and_derivatives_against_dense_matrices(keep: float):
     point = evaluate(cell_sums(design, y), theta)
     V = [(code[:, None] == code).astype(float) for code in design.codes.values()]
     V.append(np.eye(len(y)))
-    whole = sum(value * part for value, part in zip(theta, V, strict=True))
-    inverse = np.linalg.inv(whole)
-    ones = inverse.sum(axis=1)
-    P = inverse - np.outer(ones, ones) / ones.sum()
-    deviance = np.linalg.slogdet(whole)[1] + math.log(ones.sum()) + y @ P @ y
+    deviance, P = dense_deviance(y, V, theta)
     assert point.deviance == pytest.approx(deviance)
     slopes = [np.trace(P @ part) - y @ P @ part @ P @ y for part in V]
     assert point.gradient == pytest.approx(slopes)
@@ -115,9 +120,13 @@ def test_likelihood_and_derivatives_against_dense_matrices(keep: float):
     assert point.information == pytest.approx(np.array(information))
 
 
-@pytest.mark.parametrize("seed", [0, 2])
+@pytest.mark.parametrize("seed", range(4))
 def test_unbalanced_against_statsmodels(seed: int):
-    """Seed 2 has its maximum where one variance is 0."""
+    """Seed 2 has its maximum where one variance is 0, and there their search may stop short.
+
+    Where it stops depends on the processor; what cannot is that no variances are likelier than
+    ours, and that where theirs are as likely, they are ours.
+    """
     import statsmodels.formula.api as smf
 
     y, columns = draw(5, 4, 4, seed=seed, keep=0.75)
@@ -125,20 +134,23 @@ def test_unbalanced_against_statsmodels(seed: int):
     parts = {
         "environment": "0 + C(environment)",
         "seed": "0 + C(seed)",
-        "pair": "0 + C(environment):C(seed)",
+        "environment x seed": "0 + C(environment):C(seed)",
         "example": "0 + C(environment):C(example)",
     }
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model = smf.mixedlm("y ~ 1", table, groups="one", vc_formula=parts, re_formula="0")
-        # Its gradient search alone stops short of a maximum on the boundary.
         fit = model.fit(reml=True, method=["lbfgs", "nm"], maxiter=3000)
-    theirs = dict(zip(model.exog_vc.names, fit.vcomp, strict=True))
-    ours = variance_components(y, **columns).variances
-    names = {"pair": "environment x seed"}
-    for name, value in theirs.items():
-        assert ours[names.get(name, name)].estimate == pytest.approx(value, rel=0.01, abs=1e-3)
-    assert ours["residual"].estimate == pytest.approx(fit.scale, rel=0.01)
+    found = dict(zip(model.exog_vc.names, fit.vcomp, strict=True)) | {"residual": fit.scale}
+    result = variance_components(y, **columns)
+    ours, theirs = estimates(result), np.array([found[name] for name in result.variances])
+    design = read_design(y, **columns)
+    V = [(code[:, None] == code).astype(float) for code in design.codes.values()]
+    V.append(np.eye(len(y)))
+    excess = dense_deviance(y, V, theirs)[0] - dense_deviance(y, V, ours)[0]
+    assert excess > -1e-6
+    if excess < 1e-4:
+        assert ours == pytest.approx(theirs, rel=0.02, abs=3e-3)
 
 
 def test_many_levels_recover_the_truth():
