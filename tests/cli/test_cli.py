@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,8 @@ from typer.testing import CliRunner
 
 from gengap.base.registry import methods
 from gengap.cli import app
-from gengap.study.study_file import StudyFile, read_study_file, validated
+from gengap.study.keys import StudyFile
+from gengap.study.study_file import read_study_file, validated
 
 QUICK = ["--steps", "30", "--seeds", "2", "--model", "linear", "--threads", "1", "--jobs", "1"]
 COLUMNS = ["--target", "cost", "--environment", "year"]
@@ -123,7 +125,7 @@ def test_no_command_prints_the_help():
 def test_help_of_run_shows_every_key_of_a_study_file(monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     output = gengap("run", "--help").stdout
-    for key in set(StudyFile.model_fields) - {"data"}:
+    for key in {key.name for key in fields(StudyFile)} - {"data"}:
         option = f"│ --{key.replace('_', '-')} "
         line = next(line for line in output.splitlines() if line.startswith(option))
         assert len(line.split(">", 1)[1].strip("│ ")) > 5, f"--{key} has no explanation"
@@ -305,7 +307,7 @@ def test_a_study_file_holds_all_a_command_line_says(table, tmp_path):
         "inner": True, "until_decided": True, "jobs": 1, "threads": 1, "memory": 64,
         "device": "cpu", "store": "sqlite:///all.db", "out": "there",
     }  # fmt: skip
-    assert set(values) | {"suite"} == set(StudyFile.model_fields)
+    assert set(values) | {"suite"} == {key.name for key in fields(StudyFile)}
     args = ["run", values["data"]]
     for key, value in values.items():
         if value is True:

@@ -9,9 +9,9 @@ from types import MappingProxyType
 
 import numpy as np
 import pytest
-from record_builders import run
 
 from gengap.base.errors import UsageError
+from record_builders import run
 
 # The key's definition, written out by hand: every field but the trial, sorted, as compact JSON.
 TEXT = (

@@ -9,11 +9,11 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
-from record_builders import PROBLEM, STEPS, example_set, finished, predictions, run
 from sqlalchemy import event, text
 
 from gengap.base.errors import UsageError
 from gengap.records import ExampleSet, FinishedRun, Outcome, Problem, Store
+from record_builders import PROBLEM, STEPS, example_set, finished, predictions, run
 
 
 @pytest.fixture

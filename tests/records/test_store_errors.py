@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from record_builders import PROBLEM, finished, run
 from sqlalchemy import text
 
 from gengap.base.errors import UsageError
 from gengap.records import Store
 from gengap.records import database as database_module
+from record_builders import PROBLEM, finished, run
 
 if TYPE_CHECKING:
     from postgresql_server import Server

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from record_builders import PROBLEM, STEPS, example_set, finished, predictions, run
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
 from gengap.records import Store
 from gengap.records.rows import run_row
 from gengap.records.tables import run_table
+from record_builders import PROBLEM, STEPS, example_set, finished, predictions, run
 
 if TYPE_CHECKING:
     from postgresql_server import Server

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import record_builders as builders
 
+import record_builders as builders
 from gengap.base.errors import UsageError
 from gengap.records import ExampleSet, Store
 from gengap.study.matrix import correctness

@@ -7,11 +7,11 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from study_builders import by_year, wards
 
 from gengap.environments.parts import TRAIN, parts
 from gengap.environments.splits import FlipCorrelation, parse_splits
 from gengap.study.plan import MOST_SLOTS, Layout, runs_of
+from study_builders import by_year, wards
 
 SEEDS = (0, 3)
 

@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from study_builders import study, wards
 from typer.testing import CliRunner
 
 import gengap as gg
@@ -32,6 +31,7 @@ from gengap.study.until_decided import (
     run_until_decided,
     seed_scores,
 )
+from study_builders import study, wards
 
 METHODS = ("erm", "vrex", "sklearn:LogisticRegression")  # after 12 steps the last is far ahead
 

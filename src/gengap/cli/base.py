@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import shlex
 import sys
 import warnings
@@ -118,13 +117,6 @@ def usage_errors() -> Iterator[None]:
         sentence = f"{error.strerror}: free some space, then give the same command again."
     Console(stderr=True).print(f"[red]error[/] {escape(sentence)}", soft_wrap=True)
     raise typer.Exit(2)
-
-
-def listed(text: str | None) -> list[str] | None:
-    """Divide at commas, but not inside brackets: ``sklearn:MLPRegressor:hidden=[8,8]``."""
-    if text is None:
-        return None
-    return [part.strip() for part in re.split(r",(?![^\[]*\])", text) if part.strip()]
 
 
 def command_line() -> str:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 from rich.console import Console
 
 from gengap.cli.base import app, print_catalogue
+from gengap.cli.options import Json
 
 
 @app.command()
 def methods(
-    as_json: Annotated[bool, typer.Option("--json", help="Print the registry as JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """List the training methods, what they need, what they cost and where they come from."""
     from gengap.base.registry import methods as registered
@@ -42,7 +43,7 @@ def methods(
 
 @app.command()
 def suites(
-    as_json: Annotated[bool, typer.Option("--json", help="Print the catalogue as JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """List the built-in suites."""
     from gengap.environments.suites import suites as catalogue

@@ -13,6 +13,7 @@ from rich.markup import escape
 
 from gengap.base.errors import SuspiciousInput, UsageError
 from gengap.cli.base import app, command_line, writable
+from gengap.cli.options import Json, MetricName, ProblemName, Quiet
 
 if TYPE_CHECKING:
     from gengap.questions.comparison import ScoreTable
@@ -61,17 +62,11 @@ def compare(
     replicates: Annotated[
         int, typer.Option(help="Bootstrap resamples of means; other parts take fewer.")
     ] = 2000,
-    problem: Annotated[
-        str | None, typer.Option(help="Which study, where the records hold several.")
-    ] = None,
-    metric: Annotated[
-        str | None, typer.Option(help="Metric of records: accuracy, log_loss, r2, ...")
-    ] = None,
+    problem: ProblemName = None,
+    metric: MetricName = None,
     out: Annotated[str, typer.Option(help="Folder for the report.")] = "gengap-compare",
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print compare.json and nothing else.")
-    ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the answer.")] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Compare methods from a table of scores, of any field and origin.
 

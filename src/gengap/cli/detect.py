@@ -16,7 +16,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from gengap.base.errors import SuspiciousInput, UsageError
-from gengap.cli.base import INTERRUPTED, app, bar, command_line, listed, read_environments, writable
+from gengap.cli.base import INTERRUPTED, app, bar, command_line, read_environments, writable
+from gengap.cli.options import Json, Quiet, Seeds, listed, study_options
+from gengap.study.keys import StudyFile
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,19 +29,9 @@ if TYPE_CHECKING:
 
 
 @app.command(epilog="Exit codes: 0 done, 2 unusable input, 130 stopped by Ctrl-C.")
+@study_options("data", "target", "environment", "suite", "task", "drop", "steps")
 def detect(
-    source: Annotated[
-        str | None,
-        typer.Argument(
-            help="A table (.csv, .parquet), arrays (.npz) or an image folder. Without it and "
-            "without --suite or --normal: digits-writers."
-        ),
-    ] = None,
-    target: Annotated[str | None, typer.Option(help="Column to predict.")] = None,
-    environment: Annotated[
-        str | None, typer.Option(help="Column that says where each row came from.")
-    ] = None,
-    suite: Annotated[str | None, typer.Option(help="A built-in suite (see gengap suites).")] = None,
+    given: dict[str, Any],
     normal: Annotated[
         Path | None,
         typer.Option(help="A table of normal rows, in place of environments; needs --other."),
@@ -54,24 +46,17 @@ def detect(
         str | None,
         typer.Option(help="Comma-separated (see gengap detectors); all that apply when not given."),
     ] = None,
-    seeds: Annotated[int, typer.Option(help="Runs per environment left out.")] = 3,
-    steps: Annotated[int, typer.Option(help="Training steps of a network.")] = 300,
+    seeds: Seeds = 3,
     trials: Annotated[
         int,
         typer.Option(help="Hyperparameters tried per detector, chosen on the other environments."),
     ] = 1,
-    task: Annotated[
-        str | None, typer.Option(help="classification or regression; told apart when not given.")
-    ] = None,
-    drop: Annotated[str | None, typer.Option(help="Columns to leave out, comma-separated.")] = None,
     out: Annotated[
         str | None,
         typer.Option(help="Report to write (report.html), with the numbers beside it as .json."),
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the numbers as JSON and nothing else.")
-    ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the answer.")] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Grade detectors of strange inputs, and what rejecting those buys where a model is new.
 
@@ -86,22 +71,17 @@ def detect(
     Each environment is left out in turn, and each detector fitted on a model of the others. Without
     --target, --normal and --other are told apart by their inputs alone.
     """
-    if source is not None and not source.strip():
-        raise UsageError("The path of the data is empty; name a file or leave it out.")
-    given = {
-        "data": source, "target": target, "environment": environment, "suite": suite,
-        "task": task, "drop": listed(drop), "seeds": seeds, "steps": steps,
-    }  # fmt: skip
     talk = Console(stderr=True, quiet=quiet or as_json)
     page = None if out is None else _page(out)
+    steps = given.get("steps", StudyFile.steps)
     own: dict[str, Any] = {"detectors": listed(detectors), "seeds": seeds, "steps": steps}
     found: Evaluation | TwoSets
     if normal is None and other is None:
-        environments = read_environments({k: v for k, v in given.items() if v is not None}, talk)
+        environments = read_environments(given, talk)
         found = _evaluated(environments, model, {**own, "trials": trials}, talk)
     else:
         two = _two_tables(normal, other, given, trials)
-        found = _separated(*two, target, model, own, talk)
+        found = _separated(*two, given.get("target"), model, own, talk)
     if page is not None:
         _save(found, page)
     if as_json:
@@ -121,13 +101,13 @@ def _two_tables(
         missing = "normal" if normal is None else "other"
         raise UsageError(f"Give both --normal and --other; --{missing} is missing.")
     for name in ("data", "environment", "suite", "task"):
-        if given[name]:
+        if name in given:
             said = "a data file" if name == "data" else f"--{name}"
             raise UsageError(f"--normal and --other take the place of {said}; leave that out.")
     if trials != 1:
         raise UsageError("--trials needs environments to choose on; leave it out with --normal.")
     tables = read_table(normal), read_table(other)
-    dropped = given["drop"] or []
+    dropped = given.get("drop", [])
     for name in dropped:
         if name not in tables[0].columns:
             raise UsageError(f"{normal} has no column {name!r} to leave out; check --drop.")

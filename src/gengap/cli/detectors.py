@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from gengap.cli.base import app, print_catalogue
+from gengap.cli.options import Json
 
 if TYPE_CHECKING:
     from gengap.base.registry import DetectorInfo
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 @app.command()
 def detectors(
-    as_json: Annotated[bool, typer.Option("--json", help="Print the registry as JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """List the detectors, what they need, what they cost and where they come from."""
     from gengap.base.registry import detectors as registered

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from gengap.base.errors import UsageError
 from gengap.cli.base import app
+from gengap.cli.options import Draw, Json, ProblemName, Records
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,19 +31,15 @@ LEGEND = (
 
 @app.command(epilog="Exit codes: 0 done, 2 unusable input, 130 stopped by Ctrl-C.")
 def examples(
-    records: Annotated[
-        str, typer.Argument(help="The records.db of a study, its folder, or a database URL.")
-    ],
+    records: Records,
     subset: Annotated[
         int | None,
         typer.Option(help="How many examples to choose; 50, at most a quarter, when not given."),
     ] = None,
-    problem: Annotated[
-        str | None, typer.Option(help="Fingerprint, where the records hold several problems.")
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Decides which examples are drawn.")] = 0,
+    problem: ProblemName = None,
+    seed: Draw = 0,
     out: Annotated[Path | None, typer.Option(help="Write every example to this CSV file.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Show which examples are hardest, where seeds disagree, and which few stand for all."""
     from gengap.questions.diagnosis.hardness import hardness

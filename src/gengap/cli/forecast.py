@@ -15,7 +15,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from gengap.base.errors import SuspiciousInput, UsageError
-from gengap.cli.base import INTERRUPTED, app, bar, listed, read_environments, writable
+from gengap.cli.base import INTERRUPTED, app, bar, read_environments, writable
+from gengap.cli.options import Json, Quiet, Seeds, study_options
+from gengap.study.keys import StudyFile
 
 if TYPE_CHECKING:
     from gengap.environments.core import Environments
@@ -23,19 +25,9 @@ if TYPE_CHECKING:
 
 
 @app.command(epilog="Exit codes: 0 done, 2 unusable input, 130 stopped by Ctrl-C.")
+@study_options("data", "target", "environment", "suite", "task", "drop", "steps")
 def forecast(
-    source: Annotated[
-        str | None,
-        typer.Argument(
-            help="A table (.csv, .parquet), arrays (.npz) or an image folder. Without it and "
-            "without --suite: digits-writers."
-        ),
-    ] = None,
-    target: Annotated[str | None, typer.Option(help="Column to predict.")] = None,
-    environment: Annotated[
-        str | None, typer.Option(help="Column that says where each row came from.")
-    ] = None,
-    suite: Annotated[str | None, typer.Option(help="A built-in suite (see gengap suites).")] = None,
+    given: dict[str, Any],
     new: Annotated[
         Path | None,
         typer.Option(help="Unlabelled examples: a table with the same features, or .npz with X."),
@@ -47,17 +39,10 @@ def forecast(
             "mlp for the rest when not given."
         ),
     ] = None,
-    seeds: Annotated[int, typer.Option(help="Runs per environment left out.")] = 3,
-    steps: Annotated[int, typer.Option(help="Training steps of a network.")] = 300,
-    task: Annotated[
-        str | None, typer.Option(help="classification or regression; told apart when not given.")
-    ] = None,
-    drop: Annotated[str | None, typer.Option(help="Columns to leave out, comma-separated.")] = None,
+    seeds: Seeds = 3,
     out: Annotated[Path | None, typer.Option(help="Folder for forecast.json.")] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print forecast.json and nothing else.")
-    ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the answer.")] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Forecast a model's score where there are no labels, and say how far to trust that.
 
@@ -70,14 +55,11 @@ def forecast(
     Each environment is left out in turn and its score forecast from its inputs alone, then
     compared with what its labels say. The forecaster that was off by least is used on --new.
     """
-    given = {
-        "data": source, "target": target, "environment": environment, "suite": suite,
-        "task": task, "drop": listed(drop), "seeds": seeds, "steps": steps,
-    }  # fmt: skip
     talk = Console(stderr=True, quiet=quiet or as_json)
-    environments = read_environments({k: v for k, v in given.items() if v is not None}, talk)
+    environments = read_environments(given, talk)
     unlabelled = None if new is None else _unlabelled(new, environments)
     folder = None if out is None else writable(out.expanduser())
+    steps = given.get("steps", StudyFile.steps)
     found = _forecasts(environments, model, seeds, unlabelled, steps, talk)
     if new is not None:
         found = replace(found, new_name=new.name)

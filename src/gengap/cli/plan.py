@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from gengap.cli.base import app
+from gengap.cli.options import Json, MetricName, ProblemName, Records
 
 if TYPE_CHECKING:
     from gengap.questions.planning.next_study import NextStudy
@@ -30,9 +31,7 @@ SHOWN = 6
 
 @app.command(epilog="Exit codes: 0 done, 2 unusable input, 130 stopped by Ctrl-C.")
 def plan(
-    records: Annotated[
-        str, typer.Argument(help="Records of a study: records.db, the folder it is in, or a URL.")
-    ],
+    records: Records,
     detect: Annotated[
         float, typer.Option(help="Difference to find, in the unit of the score: 0.02 is 2 points.")
     ],
@@ -47,11 +46,9 @@ def plan(
     ] = None,
     power: Annotated[float, typer.Option(help="Chance to find the difference.")] = 0.8,
     level: Annotated[float, typer.Option(help="1 minus the chance of a false finding.")] = 0.95,
-    metric: Annotated[str | None, typer.Option(help="As of gengap run.")] = None,
-    problem: Annotated[
-        str | None, typer.Option(help="Name of the data, where the records hold several.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+    metric: MetricName = None,
+    problem: ProblemName = None,
+    as_json: Json = False,
 ) -> None:
     """Say how many more environments, seeds or test examples show a difference."""
     from gengap.questions.planning.next_study import next_study

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +13,9 @@ from rich.console import Console
 from rich.markup import escape
 
 from gengap.base.errors import SuspiciousInput, UsageError
-from gengap.cli.base import INTERRUPTED, app, bar, command_line, listed, writable
+from gengap.cli.base import INTERRUPTED, app, bar, command_line, writable
+from gengap.cli.options import Json, Quiet, study_options
+from gengap.study.keys import StudyFile
 
 if TYPE_CHECKING:
     from gengap.study.result import Result
@@ -21,8 +24,13 @@ if TYPE_CHECKING:
 STUDY_FILE_ENDINGS = {".yaml", ".yml"}
 
 
+STUDY_KEYS = [declared.name for declared in fields(StudyFile) if declared.name != "data"]
+
+
 @app.command(epilog="Exit codes: 0 done, 2 unusable input, 130 stopped by Ctrl-C (resumable).")
+@study_options(*STUDY_KEYS)
 def run(
+    given: dict[str, Any],
     source: Annotated[
         str | None,
         typer.Argument(
@@ -30,76 +38,11 @@ def run(
             "folder environment/class/image. Without it and without --suite: digits-writers."
         ),
     ] = None,
-    target: Annotated[str | None, typer.Option(help="Column to predict.")] = None,
-    environment: Annotated[
-        str | None, typer.Option(help="Column that says where each row came from.")
-    ] = None,
-    suite: Annotated[str | None, typer.Option(help="A built-in suite (see gengap suites).")] = None,
-    methods: Annotated[
-        str | None,
-        typer.Option(
-            help="Comma-separated, e.g. erm,irm:penalty=10;anneal=0.3,sklearn:Ridge "
-            "(see gengap methods)."
-        ),
-    ] = None,
-    seeds: Annotated[int | None, typer.Option(help="Repetitions; five test each row once.")] = None,
-    trials: Annotated[
-        int | None, typer.Option(help="Hyperparameter settings per method: defaults, then random.")
-    ] = None,
-    steps: Annotated[int | None, typer.Option(help="Training steps of a network.")] = None,
-    batch: Annotated[int | None, typer.Option(help="Examples per environment and step.")] = None,
-    model: Annotated[str | None, typer.Option(help="linear, mlp, mlp(64,64) or cnn.")] = None,
-    metric: Annotated[
-        str | None,
-        typer.Option(
-            help="accuracy, balanced_accuracy, log_loss; r2, squared_error, absolute_error."
-        ),
-    ] = None,
-    splits: Annotated[
-        str | None,
-        typer.Option(
-            help="leave-one-out, leave-2-out, extrapolate:FACTOR, forward:FACTOR, "
-            "combinations:A,B, flip:FACTOR@0.9, hold-out:NAME."
-        ),
-    ] = None,
-    task: Annotated[
-        str | None, typer.Option(help="classification or regression; told apart when not given.")
-    ] = None,
-    drop: Annotated[str | None, typer.Option(help="Columns to leave out, comma-separated.")] = None,
-    factors: Annotated[
-        str | None, typer.Option(help="Columns to split by, not to learn from, comma-separated.")
-    ] = None,
-    selection: Annotated[
-        str | None,
-        typer.Option(help="validation, leave-one-environment-out, last-step or oracle."),
-    ] = None,
-    inner: Annotated[
-        bool | None,
-        typer.Option("--inner", help="Train the runs leave-one-environment-out selection needs."),
-    ] = None,
-    until_decided: Annotated[
-        bool | None,
-        typer.Option(
-            "--until-decided",
-            help="Add seeds, five at a time and --seeds at most (30), until every method is told "
-            "apart from plain training.",
-        ),
-    ] = None,
-    out: Annotated[str | None, typer.Option(help="Folder for the report and the records.")] = None,
-    store: Annotated[
-        str | None, typer.Option(help="Database URL for the records, e.g. postgresql://...")
-    ] = None,
-    jobs: Annotated[int | None, typer.Option(help="Processes; 0 is one per core.")] = None,
-    threads: Annotated[int | None, typer.Option(help="Threads of the fleet; 0: per core.")] = None,
-    memory: Annotated[int | None, typer.Option(help="MiB the fleet may use of its own.")] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Forget the records in --out and start anew.")
     ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print gap.json and nothing else.")
-    ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the answer.")] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
     print_study: Annotated[
         bool, typer.Option("--print-study", help="Print the study file and stop.")
     ] = False,
@@ -122,26 +65,6 @@ def run(
     trained on it; the difference, example by example, is the cost of unseen. A stopped study goes
     on where it was when the same command is given again.
     """
-    given = {
-        "target": target, "environment": environment, "suite": suite,
-        "methods": listed(methods), "seeds": seeds, "trials": trials, "steps": steps,
-        "batch": batch, "model": model, "metric": metric, "splits": splits, "task": task,
-        "drop": listed(drop), "factors": listed(factors), "selection": selection,
-        "inner": inner, "until_decided": until_decided, "out": out, "store": store, "jobs": jobs,
-        "threads": threads, "memory": memory, "device": device,
-    }  # fmt: skip
-    given = {key: value for key, value in given.items() if value is not None}
-    _run(source, given, fresh, as_json, quiet, print_study)
-
-
-def _run(
-    source: str | None,
-    given: dict[str, Any],
-    fresh: bool,
-    as_json: bool,
-    quiet: bool,
-    print_study: bool,
-) -> None:
     from gengap.study.study_file import build_study, load_environments, read_study_file, validated
 
     if source is not None and Path(source).suffix.lower() in STUDY_FILE_ENDINGS:

@@ -15,7 +15,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from gengap.base.errors import SuspiciousInput, listing
-from gengap.cli.base import app, listed
+from gengap.cli.base import app
+from gengap.cli.options import Draw, Json, Quiet, listed
 
 if TYPE_CHECKING:
     from gengap.questions.shift import TableShift
@@ -35,11 +36,9 @@ def shift(
         str | None, typer.Option(help="Columns to leave out (the target), comma-separated.")
     ] = None,
     alpha: Annotated[float, typer.Option(help="Chance of a false alarm.")] = 0.05,
-    seed: Annotated[int, typer.Option(help="Of the permutations.")] = 0,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the numbers as JSON and nothing else.")
-    ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only the answer.")] = False,
+    seed: Draw = 0,
+    as_json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Test whether new rows look like the training rows, and say which columns moved.
 

@@ -23,6 +23,7 @@ from gengap.environments.splits import parse_splits
 from gengap.records.database import parse
 from gengap.records.run import Problem, Run
 from gengap.records.store import Store
+from gengap.study.keys import DEFAULT_MEMORY
 from gengap.study.metrics import Metric, metric_for
 from gengap.study.plan import Cell, Layout, runs_of
 from gengap.study.resolve import Entry, estimator_kind, resolve
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from gengap.study.result import Result
 
 MethodLike = Any  # a name, "sklearn:Name", {"name": {hyperparameters}}, a Method or an estimator
-DEFAULT_MEMORY = 1 << 30
 
 
 @dataclass(frozen=True)

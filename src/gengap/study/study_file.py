@@ -6,63 +6,17 @@ Plain YAML only: tags, which could build arbitrary objects, are refused.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, get_type_hints
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, ValidationError, create_model
 
 from gengap.base.errors import UsageError, listing, suggest
 from gengap.environments.core import Environments
-from gengap.study.study import DEFAULT_MEMORY, Study
-
-MEGABYTE = 1 << 20
-DEFAULT_SUITE = "digits-writers"
-
-
-class StudyFile(BaseModel):
-    """The keys of a study file, with their defaults; unknown keys are errors."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, protected_namespaces=())
-
-    data: str | None = Field(None, description="CSV, Parquet or .npz file, or an image folder")
-    suite: str | None = Field(None, description="a built-in suite instead of data")
-    target: str | None = Field(None, description="column to predict")
-    environment: str | None = Field(None, description="column that says where a row came from")
-    task: Literal["classification", "regression"] | None = None
-    drop: list[str] = Field([], description="columns to leave out")
-    factors: list[str] = Field([], description="columns to split by that are no features")
-    methods: list[str | dict[str, dict[str, Any] | None]] | None = None
-    seeds: int | list[int] = 5
-    trials: int = 1
-    steps: int = 300
-    batch: int = 32
-    model: str = "mlp"
-    metric: str | None = None
-    splits: str | None = None
-    selection: str = "validation"
-    inner: bool = False
-    until_decided: bool = Field(False, description="add seeds until methods are told apart")
-    jobs: int = 0
-    threads: int = 0
-    memory: int = Field(DEFAULT_MEMORY // MEGABYTE, description="MiB for the fleet")
-    device: str = "auto"
-    store: str | None = None
-    out: str = "gengap-out"
-
-    @property
-    def folder(self) -> Path:
-        """The output folder."""
-        return Path(self.out).expanduser()
-
-    def text(self) -> str:
-        """The file's text; keys that were not set are left out."""
-        values = {
-            key: value
-            for key, value in self.model_dump().items()
-            if value is not None and (value != [] or key == "methods")
-        }
-        return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+from gengap.study.keys import DEFAULT_SUITE, MEBIBYTE, StudyFile
+from gengap.study.study import Study
 
 
 def read_study_file(path: Path) -> dict[str, Any]:
@@ -100,21 +54,29 @@ def read_study_file(path: Path) -> dict[str, Any]:
     return values
 
 
+_CHECKED: Any = create_model(
+    "StudyFile",
+    __config__=ConfigDict(extra="forbid", strict=True, protected_namespaces=()),
+    **{name: (kind, None) for name, kind in get_type_hints(StudyFile).items()},  # type: ignore[call-overload]
+)
+
+
 def validated(values: Mapping[str, Any]) -> StudyFile:
     """Check keys and values; the first fault becomes one sentence."""
     try:
-        return StudyFile(**dict(values))
+        _CHECKED(**values)
     except ValidationError as error:
         fault = error.errors()[0]
         key = str(fault["loc"][0])
         if fault["type"] == "extra_forbidden":
-            hint = suggest(key, StudyFile.model_fields)
-            remedy = hint or f"; use one of {listing(StudyFile.model_fields, 30)}."
+            known = [declared.name for declared in fields(StudyFile)]
+            remedy = suggest(key, known) or f"; use one of {listing(known, 30)}."
             raise UsageError(f"There is no study key {key!r}{remedy}") from None
         wanted = _WANTED.get(key) or _WANTED.get(fault["type"]) or fault["msg"]
         raise UsageError(
             f"{key} must be {wanted.removeprefix('Input should be ')}, not {values[key]!r}."
         ) from None
+    return StudyFile(**values)
 
 
 # What a value must be, by its key or by the kind of fault.
@@ -133,6 +95,8 @@ def load_environments(file: StudyFile) -> Environments:
     from gengap.environments.readers import read
     from gengap.environments.suites import load_suite
 
+    if file.data is not None and not file.data.strip():
+        raise UsageError("The path of the data is empty; name a file or leave it out.")
     if file.data and file.suite:
         raise UsageError("Give either a data file or --suite, not both.")
     for key in ("target", "task", "drop", "factors"):
@@ -203,4 +167,4 @@ def default_methods(environments: Environments) -> list[str]:
 def _bytes(megabytes: int) -> int:
     if megabytes < 1:
         raise UsageError(f"memory must be at least 1 (MiB), not {megabytes}.")
-    return megabytes * MEGABYTE
+    return megabytes * MEBIBYTE

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from study_builders import by_year, study, wards
 from typer.testing import CliRunner
 
 from gengap.base.errors import UsageError
@@ -17,6 +16,7 @@ from gengap.questions.planning.next_study import amount, next_study
 from gengap.records import Store
 from gengap.study.differences import paired_differences, scores_by_training_environments
 from gengap.study.metrics import METRICS
+from study_builders import by_year, study, wards
 
 METHODS = ["sklearn:GaussianNB", "sklearn:DummyClassifier"]
 CHEAP = {"plain_training": False, "seeds": 2}

@@ -1,0 +1,89 @@
+"""The options that commands share, each declared once.
+
+Those that say what a study is are the keys of :class:`~gengap.study.keys.StudyFile`.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import types
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
+
+import typer
+
+from gengap.study.keys import StudyFile
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only the answer.")]
+Seeds = Annotated[int, typer.Option(help="Runs per environment left out.")]
+Records = Annotated[
+    str,
+    typer.Argument(help="Records of a study: records.db, the folder it is in, or a database URL."),
+]
+ProblemName = Annotated[
+    str | None, typer.Option(help="Which data, where the records hold several studies.")
+]
+MetricName = Annotated[
+    str | None, typer.Option(help="Metric of records: accuracy, log_loss, r2, ...")
+]
+Draw = Annotated[int, typer.Option(help="Seed of whatever is drawn at random.")]
+
+
+def listed(text: str | None) -> list[str] | None:
+    """Divide at commas, but not inside brackets: ``sklearn:MLPRegressor:hidden=[8,8]``."""
+    if text is None:
+        return None
+    return [part.strip() for part in re.split(r",(?![^\[]*\])", text) if part.strip()]
+
+
+def study_options(*keys: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Decorator that puts keys of a study before a command's own options.
+
+    The command gets those that the user set, as keys and values of a study file, in its first
+    parameter, ``given``.
+    """
+
+    def enter(command: Callable[..., None]) -> Callable[..., None]:
+        _, *own = inspect.signature(command, eval_str=True).parameters.values()
+        own = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
+        parameters = [*map(_parameter, keys), *own]
+
+        def run(**values: Any) -> None:
+            given = {key: value for key in keys if (value := values.pop(key)) is not None}
+            given |= {key: listed(given[key]) for key in given if _is_list(_KINDS[key])}
+            command(given, **values)
+
+        run.__name__, run.__doc__ = command.__name__, command.__doc__
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        return run
+
+    return enter
+
+
+_HELP = {declared.name: declared.metadata["help"] for declared in fields(StudyFile)}
+_KINDS = {
+    name: get_args(kind) if isinstance(kind, types.UnionType) else (kind,)
+    for name, kind in get_type_hints(StudyFile).items()
+}
+
+
+def _parameter(key: str) -> inspect.Parameter:
+    """A key as an option that is None unless the user sets it; the data are an argument."""
+    kinds, flag = _KINDS[key], f"--{key.replace('_', '-')}"
+    kind: Any = bool if bool in kinds else int if int in kinds else str
+    declared: Any = typer.Option(flag, help=_HELP[key])
+    if key == "data":
+        declared = typer.Argument(help=_HELP[key])
+    annotation = Annotated[kind | None, declared]
+    return inspect.Parameter(
+        key, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation
+    )
+
+
+def _is_list(kinds: tuple[Any, ...]) -> bool:
+    """Whether a key's values are given with commas; of numbers the command line takes one."""
+    return int not in kinds and any(get_origin(kind) is list for kind in kinds)

@@ -1,0 +1,85 @@
+"""The keys of a study, declared once: a study file holds them, ``gengap run`` has their options.
+
+Nothing heavy is imported here: the command line reads this to print its help.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+DEFAULT_SUITE = "digits-writers"
+MEBIBYTE = 1 << 20
+DEFAULT_MEMORY = 1 << 30
+
+
+def key(help: str, default: Any = None) -> Any:
+    """Declare a key with what its option's help says."""
+    if default == []:
+        return field(default_factory=list, metadata={"help": help})
+    return field(default=default, metadata={"help": help})
+
+
+@dataclass(frozen=True)
+class StudyFile:
+    """The keys of a study with their defaults; validation refuses any others."""
+
+    data: str | None = key(
+        "A table (.csv, .parquet), arrays (.npz) or an image folder environment/class/image. "
+        "Without it and without --suite: digits-writers."
+    )
+    target: str | None = key("Column to predict.")
+    environment: str | None = key("Column that says where each row came from.")
+    suite: str | None = key("A built-in suite (see gengap suites).")
+    methods: list[str | dict[str, dict[str, Any] | None]] | None = key(
+        "Comma-separated, e.g. erm,irm:penalty=10;anneal=0.3,sklearn:Ridge (see gengap methods)."
+    )
+    seeds: int | list[int] = key("Repetitions; five test each row once.", 5)
+    trials: int = key("Hyperparameter settings per method: defaults, then random.", 1)
+    steps: int = key("Training steps of a network.", 300)
+    batch: int = key("Examples per environment and step.", 32)
+    model: str = key("linear, mlp, mlp(64,64) or cnn.", "mlp")
+    metric: str | None = key(
+        "accuracy, balanced_accuracy, log_loss; r2, squared_error, absolute_error."
+    )
+    splits: str | None = key(
+        "leave-one-out, leave-2-out, extrapolate:FACTOR, forward:FACTOR, combinations:A,B, "
+        "flip:FACTOR@0.9, hold-out:NAME."
+    )
+    task: Literal["classification", "regression"] | None = key(
+        "classification or regression; told apart when not given."
+    )
+    drop: list[str] = key("Columns to leave out, comma-separated.", [])
+    factors: list[str] = key("Columns to split by, not to learn from, comma-separated.", [])
+    selection: str = key(
+        "validation, leave-one-environment-out, last-step or oracle.", "validation"
+    )
+    inner: bool = key("Train the runs leave-one-environment-out selection needs.", False)
+    until_decided: bool = key(
+        "Add seeds, five at a time and --seeds at most (30), until every method is told apart "
+        "from plain training.",
+        False,
+    )
+    out: str = key("Folder for the report and the records.", "gengap-out")
+    store: str | None = key("Database URL for the records, e.g. postgresql://...")
+    jobs: int = key("Processes; 0 is one per core.", 0)
+    threads: int = key("Threads of the fleet; 0: per core.", 0)
+    memory: int = key("MiB the fleet may use of its own.", DEFAULT_MEMORY // MEBIBYTE)
+    device: str = key("auto, cpu or cuda.", "auto")
+
+    @property
+    def folder(self) -> Path:
+        """The output folder."""
+        return Path(self.out).expanduser()
+
+    def text(self) -> str:
+        """The file's text; keys that were not set are left out."""
+        import yaml
+
+        values = {
+            key: value
+            for key, value in asdict(self).items()
+            if value is not None and (value != [] or key == "methods")
+        }
+        return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
