@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from gengap import Guard
 from gengap.base.errors import SuspiciousInput
-from gengap.base.registry import detector_info, detectors
+from gengap.detectors.registry import detector_info, detectors
 from gengap.models.outputs import Outputs
 from gengap.models.reading import outputs_of
 

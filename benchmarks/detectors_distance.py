@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from gengap.base.registry import detector_info
+from gengap.detectors.registry import detector_info
 from gengap.detectors.tools.neighbours import bank_of, directions, distance_to_kth
 from gengap.models.outputs import Head, Outputs
 from gengap.study.execution import cores, torch_threads

@@ -18,7 +18,6 @@ import torch
 from joblib import Parallel, delayed
 
 from gengap.base.machine import cores
-from gengap.base.registry import detectors
 from gengap.claims.detection import (
     compare_with,
     hide_inliers,
@@ -45,6 +44,7 @@ from gengap.claims.detection_runs import (
     train_network,
     with_wrong_labels,
 )
+from gengap.detectors.registry import detectors
 from gengap.models.networks import small_cnn
 from gengap.models.reading import outputs_of
 from gengap.statistics.bootstrap import student_interval

@@ -10,8 +10,9 @@ import re
 import sys
 from pathlib import Path
 
-from gengap.base.registry import detectors, methods
+from gengap.detectors.registry import detectors
 from gengap.environments.suites import suites
+from gengap.methods.registry import methods
 
 README = Path(__file__).parent.parent / "README.md"
 

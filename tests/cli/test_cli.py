@@ -20,8 +20,8 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from gengap.base.registry import methods
 from gengap.cli import app
+from gengap.methods.registry import methods
 from gengap.study.keys import StudyFile
 from gengap.study.study_file import read_study_file, validated
 

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from gengap.base.registry import detectors
 from gengap.cli import app
+from gengap.detectors.registry import detectors
 
 COLUMNS = ["--target", "ill", "--environment", "clinic"]
 QUICK = ["--model", "mlp(8)", "--seeds", "1", "--steps", "20", "--detectors", "msp,knn"]

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from gengap.base.registry import detector_info
+from gengap.base.hyperparameters import hyperparameter
 from gengap.detectors.base import Detector, Fitted
-from gengap.methods.base import hyperparameter
+from gengap.detectors.registry import detector_info
 from gengap.models.outputs import Outputs, features_of, labels_of, logits_of
 from gengap.testing import DetectorConformance
 

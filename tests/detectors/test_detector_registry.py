@@ -10,8 +10,9 @@ import pytest
 
 import gengap.detectors
 from gengap.base.errors import UsageError
-from gengap.base.registry import Paper, detector_info, detectors, register_detector
+from gengap.base.paper import Paper
 from gengap.detectors.base import Detector
+from gengap.detectors.registry import detector_info, detectors, register_detector
 from gengap.testing.detectors import READ
 
 LINK = r"https://(arxiv\.org/abs/\d{4}\.\d{4,5}|doi\.org/10\.\S+|openreview\.net/forum\?id=\w+)"

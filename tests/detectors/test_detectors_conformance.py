@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gengap.base.registry import detectors
+from gengap.detectors.registry import detectors
 from gengap.testing import DetectorConformance
 
 

@@ -130,7 +130,7 @@ def test_kl_matching_accepts_a_familiar_confusion() -> None:
 @pytest.mark.parametrize("name", ["msp", "max-logit", "energy"])
 def test_what_a_rectified_network_is_sure_of(name: str) -> None:
     """The docstrings' warning holds: far from the data these scores point the wrong way."""
-    from gengap.base.registry import detector_info
+    from gengap.detectors.registry import detector_info
 
     toy, detector = blobs(), detector_info(name).detector()
     usual, far, between = (detector.score({}, o) for o in (toy.new, toy.far, toy.between))

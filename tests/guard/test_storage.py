@@ -15,7 +15,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 
 import gengap as gg
 from gengap.base.errors import SuspiciousInput, UsageError
-from gengap.base.registry import detectors
+from gengap.detectors.registry import detectors
 from gengap.guard.storage import JSON, TENSORS, checksum
 from gengap.models.reading import outputs_of
 

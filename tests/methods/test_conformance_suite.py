@@ -9,9 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from gengap.base.registry import method_info
-from gengap.methods.base import Batch, Method, hyperparameter
+from gengap.base.hyperparameters import hyperparameter
+from gengap.methods.base import Batch, Method
 from gengap.methods.erm import ERM
+from gengap.methods.registry import method_info
 from gengap.testing import MethodConformance
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gengap.base.registry import methods
+from gengap.methods.registry import methods
 from gengap.testing import MethodConformance
 
 

@@ -28,8 +28,8 @@ from scipy import ndimage
 from torch import nn
 
 from gengap.base.errors import UsageError
-from gengap.base.registry import detector_info, detectors
 from gengap.base.seeds import derive, generator
+from gengap.detectors.registry import detector_info, detectors
 from gengap.environments.readers import read_idx
 from gengap.environments.suites.fashion import DEBIAN_PATH
 from gengap.environments.suites.images import corrupt, rotate

@@ -17,8 +17,8 @@ def methods(
     as_json: Json = False,
 ) -> None:
     """List the training methods, what they need, what they cost and where they come from."""
-    from gengap.base.registry import methods as registered
     from gengap.methods.base import Method
+    from gengap.methods.registry import methods as registered
 
     if as_json:
         from gengap.base.files import json_values

@@ -11,7 +11,7 @@ from gengap.cli.base import app, print_catalogue
 from gengap.cli.options import Json
 
 if TYPE_CHECKING:
-    from gengap.base.registry import DetectorInfo
+    from gengap.detectors.registry import DetectorInfo
 
 
 @app.command()
@@ -19,7 +19,7 @@ def detectors(
     as_json: Json = False,
 ) -> None:
     """List the detectors, what they need, what they cost and where they come from."""
-    from gengap.base.registry import detectors as registered
+    from gengap.detectors.registry import detectors as registered
 
     infos = registered().values()
     if as_json:

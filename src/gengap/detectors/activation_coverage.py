@@ -27,10 +27,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gengap.base.registry import Paper, register_detector
+from gengap.base.hyperparameters import hyperparameter
+from gengap.base.paper import Paper
 from gengap.detectors.base import Detector, Fitted
+from gengap.detectors.registry import register_detector
 from gengap.detectors.tools.outputs import EXAMPLES, bounded, by_examples, known_features
-from gengap.methods.base import hyperparameter
 from gengap.models.outputs import Outputs, features_of, head_of, logits_of
 
 

@@ -25,11 +25,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gengap.base.registry import Paper, register_detector
+from gengap.base.hyperparameters import hyperparameter
+from gengap.base.paper import Paper
 from gengap.detectors.base import Detector, Fitted
+from gengap.detectors.registry import register_detector
 from gengap.detectors.tools.blocks import by_rows
 from gengap.detectors.tools.outputs import bounded
-from gengap.methods.base import hyperparameter
 from gengap.models.outputs import Head, Outputs, features_of, head_of
 
 MOST_SCALING = 50.0  # an exponent that cannot overflow; reached only when under 2% is kept

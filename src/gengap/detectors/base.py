@@ -15,13 +15,14 @@ from typing import Any
 
 from torch import Tensor
 
+from gengap.base.hyperparameters import Hyperparameters
 from gengap.models.outputs import Outputs
 
 Fitted = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
-class Detector:
+class Detector(Hyperparameters):
     """Base of all post-hoc detectors; fields are hyperparameters, declared as methods' are.
 
     Subclasses give :meth:`score` and, where they learn something, :meth:`fit`.
@@ -43,11 +44,6 @@ class Detector:
             outputs: the model's outputs on the examples.
         """
         raise NotImplementedError
-
-    @classmethod
-    def fields(cls) -> dict[str, dataclasses.Field[Any]]:
-        """Hyperparameters by name."""
-        return {f.name: f for f in dataclasses.fields(cls)}
 
     @property
     def hyperparameters(self) -> Mapping[str, Any]:

@@ -25,8 +25,9 @@ import torch
 from torch import Tensor
 
 from gengap.base.errors import UsageError
-from gengap.base.registry import Paper, register_detector
+from gengap.base.paper import Paper
 from gengap.detectors.base import Detector, Fitted
+from gengap.detectors.registry import register_detector
 from gengap.detectors.tools.blocks import by_rows
 from gengap.detectors.tools.clipping import deviations, reach
 from gengap.detectors.tools.training import training_features

@@ -31,11 +31,12 @@ import torch
 from torch import Tensor
 
 from gengap.base.errors import UsageError
-from gengap.base.registry import Paper, register_detector
+from gengap.base.hyperparameters import hyperparameter
+from gengap.base.paper import Paper
 from gengap.base.seeds import generator
 from gengap.detectors.base import Detector, Fitted
+from gengap.detectors.registry import register_detector
 from gengap.detectors.tools.clipping import reach
-from gengap.methods.base import hyperparameter
 from gengap.models.outputs import Outputs, logits_of
 
 LEAST_SHARE = 0.01

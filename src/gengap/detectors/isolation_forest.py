@@ -28,11 +28,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gengap.base.registry import Paper, register_detector
+from gengap.base.hyperparameters import hyperparameter
+from gengap.base.paper import Paper
 from gengap.base.seeds import derive
 from gengap.detectors.base import Detector, Fitted
+from gengap.detectors.registry import register_detector
 from gengap.detectors.tools.outputs import bounded, by_examples, known_features
-from gengap.methods.base import hyperparameter
 from gengap.models.outputs import Outputs, features_of
 
 

@@ -29,11 +29,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gengap.base.registry import Paper, register_detector
+from gengap.base.hyperparameters import hyperparameter
+from gengap.base.paper import Paper
 from gengap.detectors.base import Detector, Fitted
+from gengap.detectors.registry import register_detector
 from gengap.detectors.tools.outputs import bounded, by_examples, finite, known_features
 from gengap.detectors.tools.references import change, changed, nearest, reference_rows
-from gengap.methods.base import hyperparameter
 from gengap.models.outputs import Outputs, features_of, labels_of
 
 

@@ -20,9 +20,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gengap.base.registry import Paper, register_detector
+from gengap.base.paper import Paper
 from gengap.detectors.base import Detector, Fitted
 from gengap.detectors.mahalanobis import fit_classes
+from gengap.detectors.registry import register_detector
 from gengap.detectors.tools.blocks import by_rows
 from gengap.detectors.tools.training import training_features
 from gengap.detectors.tools.whitening import fit_whitening, nearest_squared, whiten

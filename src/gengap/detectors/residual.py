@@ -21,12 +21,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gengap.base.registry import Paper, register_detector
+from gengap.base.hyperparameters import hyperparameter
+from gengap.base.paper import Paper
 from gengap.detectors.base import Detector, Fitted
+from gengap.detectors.registry import register_detector
 from gengap.detectors.tools.blocks import by_rows
 from gengap.detectors.tools.subspace import fit_residual_space, residuals
 from gengap.detectors.tools.training import training_features
-from gengap.methods.base import hyperparameter
 from gengap.models.outputs import Outputs, features_of
 
 

@@ -22,13 +22,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gengap.base.registry import Paper, register_detector
+from gengap.base.hyperparameters import hyperparameter
+from gengap.base.paper import Paper
 from gengap.detectors.base import Detector, Fitted
 from gengap.detectors.mahalanobis import fit_classes
+from gengap.detectors.registry import register_detector
 from gengap.detectors.tools.blocks import by_rows
 from gengap.detectors.tools.training import classes_of
 from gengap.detectors.tools.whitening import nearest_squared, whiten
-from gengap.methods.base import hyperparameter
 from gengap.models.outputs import Outputs, features_of
 
 RANK_TOLERANCE = 1e-5

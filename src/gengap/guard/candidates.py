@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from gengap.base.errors import UsageError
-from gengap.base.registry import detector_info, detectors
 from gengap.detectors.base import Detector
+from gengap.detectors.registry import detector_info, detectors
 from gengap.guard.selection import CANDIDATES, FALLBACKS, Choice, choose, trials, why_not
 from gengap.models.outputs import Outputs
 

@@ -26,9 +26,9 @@ import torch
 from scipy.stats import rankdata
 
 from gengap.base.errors import UsageError, listing
-from gengap.base.registry import DetectorInfo
 from gengap.base.seeds import generator
 from gengap.detectors.base import Detector, Fitted
+from gengap.detectors.registry import DetectorInfo
 from gengap.models.outputs import Outputs
 
 CANDIDATES = (

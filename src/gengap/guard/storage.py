@@ -21,7 +21,7 @@ from safetensors import SafetensorError
 
 from gengap.base.errors import UsageError
 from gengap.base.files import json_values
-from gengap.base.registry import detector_info
+from gengap.detectors.registry import detector_info
 from gengap.environments.core import suspect
 from gengap.guard.calibration import Calibration, rank
 from gengap.guard.candidates import name_of
@@ -54,7 +54,7 @@ def save(guard: Guard, folder: Path) -> None:
     if name is None:
         raise UsageError(
             f"{type(guard.detector).__name__} is not a registered detector and could not be "
-            "loaded again; register it with gengap.base.registry.register_detector."
+            "loaded again; register it with gengap.detectors.registry.register_detector."
         )
     if guard.reader is not None and fingerprint(guard.reader.model) != guard.fingerprint:
         raise UsageError(

@@ -23,9 +23,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gengap.base.registry import Paper, register
-from gengap.methods.base import Batch, Context, along_runs, hyperparameter
+from gengap.base.hyperparameters import hyperparameter
+from gengap.base.paper import Paper
+from gengap.methods.base import Batch, Context, along_runs
 from gengap.methods.erm import ERM
+from gengap.methods.registry import register
 from gengap.models.networks import Network, Parameters
 from gengap.training.optimizer import AdamW
 

@@ -1,45 +1,24 @@
 """What every training-time method is: hyperparameters, and a loss or an update.
 
-A method is a frozen dataclass. Its fields are the hyperparameters, declared with
-:func:`hyperparameter`; the command line, the search and the docs read them. Inside a fleet the
-same dataclass holds a vector per field, one entry per run, so ``loss`` is written once, with a
-leading axis of runs ``R``, and works for one run or a hundred.
+A method is a frozen dataclass whose fields are its :mod:`~gengap.base.hyperparameters`. Inside a
+fleet the same dataclass holds a vector per field, one entry per run, so ``loss`` is written once,
+with a leading axis of runs ``R``, and works for one run or a hundred.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, Self
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gengap.base.errors import UsageError, listing, suggest
+from gengap.base.hyperparameters import Hyperparameters, hyperparameter
 from gengap.models.networks import Network, Parameters
 from gengap.training.optimizer import AdamW
-
-
-def hyperparameter(
-    default: float,
-    low: float,
-    high: float,
-    *,
-    log: bool = False,
-    limit: float = math.inf,
-    help: str = "",
-) -> Any:
-    """Declare a dataclass field with its default and the range that random search draws from.
-
-    ``log`` draws uniformly in the logarithm. Integer defaults give integer draws. ``limit`` is the
-    largest value that means anything (the smallest is 0), e.g. 1 for a share.
-    """
-    metadata = {"low": low, "high": high, "log": log, "limit": limit, "help": help}
-    return field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True)
@@ -103,7 +82,7 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class Method:
+class Method(Hyperparameters):
     """Base of all methods: plain gradient descent on :meth:`loss` with AdamW.
 
     Subclasses give ``loss``; those that are an update rather than a loss override ``gradients``
@@ -138,47 +117,6 @@ class Method:
     def prediction_parameters(self, network: Network, state: dict[str, Tensor]) -> Parameters:
         """The parameters to predict with; averaging methods return an average."""
         return network.parameters
-
-    @classmethod
-    def fields(cls) -> dict[str, dataclasses.Field[Any]]:
-        """Hyperparameters by name."""
-        return {f.name: f for f in dataclasses.fields(cls)}
-
-    @classmethod
-    def make(cls, **values: Any) -> Self:
-        """Build with checked hyperparameters; unknown names and non-numbers are usage errors."""
-        known = cls.fields()
-        for name, value in values.items():
-            if name not in known:
-                raise UsageError(
-                    f"{cls.__name__} has no hyperparameter {name!r}{suggest(name, known)} "
-                    f"(it has: {listing(known)})."
-                )
-            number = isinstance(value, int | float) and not isinstance(value, bool)
-            if not number or not np.isfinite(value) or value < 0:
-                raise UsageError(
-                    f"The hyperparameter {name} must be a number of at least 0, not {value!r}."
-                )
-            limit = known[name].metadata["limit"]
-            if value > limit:
-                raise UsageError(
-                    f"The hyperparameter {name} must be a number of at most {limit:g}, "
-                    f"not {value!r}."
-                )
-        return cls(**values)
-
-    @classmethod
-    def draw(cls, generator: np.random.Generator, **fixed: float) -> Self:
-        """Draw all hyperparameters at random from their ranges, except the fixed ones."""
-        drawn: dict[str, float] = {}
-        for name, declared in cls.fields().items():
-            low, high = declared.metadata["low"], declared.metadata["high"]
-            if declared.metadata["log"]:
-                value = float(np.exp(generator.uniform(np.log(low), np.log(high))))
-            else:
-                value = float(generator.uniform(low, high))
-            drawn[name] = round(value) if isinstance(declared.default, int) else value
-        return cls(**{**drawn, **fixed})
 
 
 def gradients(scalar: Tensor, parameters: Parameters) -> Parameters:

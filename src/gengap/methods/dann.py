@@ -27,8 +27,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gengap.base.registry import Paper, register
-from gengap.methods.base import Batch, Context, Method, along_runs, hyperparameter
+from gengap.base.hyperparameters import hyperparameter
+from gengap.base.paper import Paper
+from gengap.methods.base import Batch, Context, Method, along_runs
+from gengap.methods.registry import register
 from gengap.models.networks import Network, Parameters
 
 WIDTH = 64

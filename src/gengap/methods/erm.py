@@ -16,8 +16,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from gengap.base.registry import Paper, register
+from gengap.base.paper import Paper
 from gengap.methods.base import Batch, Method
+from gengap.methods.registry import register
 from gengap.models.networks import Network
 
 

@@ -27,9 +27,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gengap.base.registry import Paper, register
-from gengap.methods.base import Batch, along_runs, gradients, hyperparameter
+from gengap.base.hyperparameters import hyperparameter
+from gengap.base.paper import Paper
+from gengap.methods.base import Batch, along_runs, gradients
 from gengap.methods.erm import ERM
+from gengap.methods.registry import register
 from gengap.models.networks import Network
 from gengap.training.optimizer import AdamW
 

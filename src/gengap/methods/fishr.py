@@ -29,9 +29,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gengap.base.registry import Paper, register
+from gengap.base.hyperparameters import hyperparameter
+from gengap.base.paper import Paper
 from gengap.methods.annealing import annealed, restart_at_onset
-from gengap.methods.base import Batch, Context, Method, along_runs, hyperparameter
+from gengap.methods.base import Batch, Context, Method, along_runs
+from gengap.methods.registry import register
 from gengap.models.networks import Network, Parameters
 from gengap.training.optimizer import AdamW
 

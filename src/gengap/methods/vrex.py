@@ -19,9 +19,11 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from gengap.base.registry import Paper, register
+from gengap.base.hyperparameters import hyperparameter
+from gengap.base.paper import Paper
 from gengap.methods.annealing import annealed, rescaled, restart_at_onset
-from gengap.methods.base import Batch, Method, hyperparameter
+from gengap.methods.base import Batch, Method
+from gengap.methods.registry import register
 from gengap.models.networks import Network
 from gengap.training.optimizer import AdamW
 

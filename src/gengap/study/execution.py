@@ -99,7 +99,7 @@ def _networks(
 
 
 def _fleet_size(study: Study, entry: Entry, slots: int) -> int:
-    from gengap.base.registry import method_info
+    from gengap.methods.registry import method_info
 
     size = footprint(
         study.data,

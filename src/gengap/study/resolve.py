@@ -15,9 +15,9 @@ import joblib
 import numpy as np
 
 from gengap.base.errors import UsageError
-from gengap.base.registry import method_info, methods
 from gengap.base.seeds import generator
 from gengap.methods.base import Method
+from gengap.methods.registry import method_info, methods
 from gengap.training.estimators import estimator_named
 
 ESTIMATOR_PREFIX = "sklearn:"
@@ -110,7 +110,7 @@ def _name_and_values(item: Any) -> tuple[str, dict[str, Any]]:
         if not name:
             raise UsageError(
                 f"{type(item).__name__} is not registered; decorate it with "
-                "gengap.base.registry.register."
+                "gengap.methods.registry.register."
             )
         return name, {f: getattr(item, f) for f in item.fields()}
     if isinstance(item, Mapping) and len(item) == 1:

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gengap.base.registry import MethodInfo, methods
 from gengap.base.seeds import generator
 from gengap.methods.base import Batch, Method
+from gengap.methods.registry import MethodInfo, methods
 from gengap.models.networks import Module, Parameters, small_cnn
 from gengap.testing.toys import TASKS, Size, toy
 

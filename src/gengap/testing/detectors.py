@@ -13,8 +13,8 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from gengap.base.errors import UsageError
-from gengap.base.registry import DetectorInfo, detectors
 from gengap.detectors.base import Detector, Fitted
+from gengap.detectors.registry import DetectorInfo, detectors
 from gengap.models.outputs import Outputs
 from gengap.testing.blobs import Blobs, blobs
 from gengap.testing.conformance import _global_random_states

@@ -8,7 +8,7 @@ import torch
 from scipy import stats
 from scipy.special import log_softmax
 
-from gengap.base.registry import DetectorInfo
+from gengap.detectors.registry import DetectorInfo
 from gengap.detectors.trained import flowcon
 from gengap.detectors.trained.coupling import flow, initial_couplings
 from gengap.detectors.trained.flowcon import FlowCon
@@ -29,7 +29,7 @@ class TestFlowCon(DetectorConformance):
     @property
     def info(self) -> DetectorInfo:
         needs = ("features", "labels")
-        return DetectorInfo("flowcon", "s", flowcon.PAPER, ("classification",), needs, "c", Short)
+        return DetectorInfo(Short, "flowcon", "s", flowcon.PAPER, needs, "c")
 
 
 def random_flow(width: int) -> dict[str, torch.Tensor]:

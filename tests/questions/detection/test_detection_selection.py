@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gengap.base.errors import UsageError
-from gengap.base.registry import detector_info
+from gengap.detectors.registry import detector_info
 from gengap.questions.detection.selection import candidates, choose_by_others
 
 

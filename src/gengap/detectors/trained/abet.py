@@ -31,7 +31,7 @@ import torch.nn.functional as F
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from gengap.base.registry import Paper
+from gengap.base.paper import Paper
 from gengap.detectors.energy import Energy
 from gengap.detectors.trained.base import SCHEDULE, Schedule, TrainedDetector, train_detector
 from gengap.methods.base import Batch, Context, Method

@@ -31,13 +31,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gengap.base.registry import Paper
+from gengap.base.hyperparameters import hyperparameter
+from gengap.base.paper import Paper
 from gengap.base.seeds import derive, generator
 from gengap.detectors.base import Detector, Fitted
 from gengap.detectors.tools.blocks import by_rows
 from gengap.detectors.tools.training import class_means, classes_of, training_features
 from gengap.detectors.trained.coupling import flow, initial_couplings
-from gengap.methods.base import hyperparameter
 from gengap.models.networks import Parameters
 from gengap.models.outputs import Outputs, features_of
 

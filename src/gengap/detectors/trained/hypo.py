@@ -26,11 +26,12 @@ import torch.nn.functional as F
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from gengap.base.registry import Paper
+from gengap.base.hyperparameters import hyperparameter
+from gengap.base.paper import Paper
 from gengap.detectors.max_logit import MaximumLogit
 from gengap.detectors.trained.base import SCHEDULE, Schedule, TrainedDetector, train_detector
 from gengap.detectors.trained.sphere import WIDTH, embed, follow, projection
-from gengap.methods.base import Batch, Context, Method, along_runs, hyperparameter
+from gengap.methods.base import Batch, Context, Method, along_runs
 from gengap.models.networks import Network, Parameters
 from gengap.models.outputs import Outputs
 

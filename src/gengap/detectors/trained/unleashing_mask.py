@@ -30,7 +30,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from gengap.base.errors import UsageError
-from gengap.base.registry import Paper
+from gengap.base.paper import Paper
 from gengap.base.seeds import generator
 from gengap.detectors.energy import Energy
 from gengap.detectors.trained.base import (

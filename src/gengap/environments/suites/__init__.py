@@ -6,21 +6,18 @@ None needs a network: the data come with scikit-learn, are generated, or lie in 
 
 from __future__ import annotations
 
-import importlib
 import inspect
-import pkgutil
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar, get_origin, get_type_hints
+from typing import Any, get_origin, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 
 from gengap.base.errors import UsageError, listing, suggest
+from gengap.base.registry import Registry
 from gengap.environments.core import Environments
 from gengap.environments.suites.truth import Truth
-
-F = TypeVar("F", bound=Callable[..., Environments])
 
 
 @dataclass(frozen=True)
@@ -28,69 +25,35 @@ class SuiteInfo:
     """What the catalogue knows about a suite.
 
     Attributes:
+        load: the function that returns the environments.
         name: what the user types.
         summary: one line that says what the environments are and what is predicted.
         source: where the data or the construction come from.
-        arguments: options and their defaults; ``n`` is the number of examples per environment.
         default_splits: how it is split unless told otherwise (see ``splits.parse_splits``).
         needs: what must be on the machine beyond the package; empty for nothing.
-        load: the function that returns the environments.
         truth: for suites with closed forms, ``truth(environment, **options)`` with the same
             options as ``load``; None for real data.
     """
 
+    load: Callable[..., Environments]
     name: str
     summary: str
     source: str
-    arguments: Mapping[str, Any]
-    default_splits: str
-    needs: str
-    load: Callable[..., Environments]
+    default_splits: str = "leave-one-out"
+    needs: str = ""
     truth: Callable[..., Truth] | None = None
 
-
-_SUITES: dict[str, SuiteInfo] = {}
-
-
-def suite(
-    name: str,
-    *,
-    summary: str,
-    source: str,
-    default_splits: str = "leave-one-out",
-    needs: str = "",
-    truth: Callable[..., Truth] | None = None,
-) -> Callable[[F], F]:
-    """Decorator that enters a loading function into the catalogue."""
-
-    def enter(load: F) -> F:
-        if name in _SUITES:
-            raise ValueError(f"two suites are called {name!r}")
-        parameters = inspect.signature(load).parameters.values()
-        arguments = {parameter.name: parameter.default for parameter in parameters}
-        _SUITES[name] = SuiteInfo(
-            name, summary, source, arguments, default_splits, needs, load, truth
-        )
-        return load
-
-    return enter
+    @property
+    def arguments(self) -> Mapping[str, Any]:
+        """Options and their defaults; ``n`` is the number of examples per environment."""
+        parameters = inspect.signature(self.load).parameters.values()
+        return {parameter.name: parameter.default for parameter in parameters}
 
 
-def suites() -> dict[str, SuiteInfo]:
-    """All suites by name, the default study's first."""
-    for module in pkgutil.iter_modules(__path__):
-        importlib.import_module(f"{__name__}.{module.name}")
-    return dict(sorted(_SUITES.items(), key=lambda item: (item[0] != "digits-writers", item[0])))
-
-
-def suite_info(name: str) -> SuiteInfo:
-    """Look a suite up; an unknown name raises :class:`UsageError` with the nearest known one."""
-    known = suites()
-    if name not in known:
-        raise UsageError(
-            f"There is no suite {name!r}{suggest(name, known)} (there are: {listing(known, 30)})."
-        )
-    return known[name]
+_REGISTRY = Registry(SuiteInfo, "suite", __name__, first="digits-writers")
+suite = _REGISTRY.register
+suites = _REGISTRY.all
+suite_info = _REGISTRY.get
 
 
 def load_suite(text: str, seed: int = 0, **options: Any) -> Environments:

@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gengap.base.errors import UsageError
-from gengap.base.registry import DetectorInfo, detector_info
 from gengap.base.seeds import generator
 from gengap.detectors.base import Detector
+from gengap.detectors.registry import DetectorInfo, detector_info
 from gengap.models.outputs import Outputs
 from gengap.questions.detection.models import Trained, train
 from gengap.questions.detection.strangers import hold_out_classes

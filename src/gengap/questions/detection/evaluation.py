@@ -23,8 +23,8 @@ from typing import Any
 
 from gengap.base.errors import UsageError
 from gengap.base.files import json_values
-from gengap.base.registry import DetectorInfo, detector_info
-from gengap.base.registry import detectors as registered
+from gengap.detectors.registry import DetectorInfo, detector_info
+from gengap.detectors.registry import detectors as registered
 from gengap.environments.checks import drop_small
 from gengap.environments.core import Environments
 from gengap.environments.preparation import encode

@@ -8,7 +8,6 @@ candidate on an environment is a look, and looks are counted.
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,23 +58,7 @@ def candidates(detector: type[Detector], trials: int, seed: int = 0) -> list[Det
 
     A detector without hyperparameters has one candidate however many are asked for.
     """
-    ranges = detector.fields()
-    if not ranges:
+    if not detector.fields():
         return [detector()]
     rng = generator(seed, "detector trials", detector.__name__)
-    return [detector(), *(detector(**_drawn(ranges, rng)) for _ in range(trials - 1))]
-
-
-def _drawn(
-    ranges: dict[str, dataclasses.Field[object]], rng: np.random.Generator
-) -> dict[str, float]:
-    values = {}
-    for name, declared in ranges.items():
-        low, high = declared.metadata["low"], declared.metadata["high"]
-        value = (
-            float(np.exp(rng.uniform(np.log(low), np.log(high))))
-            if declared.metadata["log"]
-            else float(rng.uniform(low, high))
-        )
-        values[name] = round(value) if isinstance(declared.default, int) else value
-    return values
+    return [detector(), *(detector.draw(rng) for _ in range(trials - 1))]

@@ -19,8 +19,8 @@ import torch
 
 from gengap.base.errors import UsageError, suggest
 from gengap.base.files import json_values
-from gengap.base.registry import DetectorInfo
 from gengap.base.seeds import generator
+from gengap.detectors.registry import DetectorInfo
 from gengap.environments.columns import FEATURES, recognise
 from gengap.environments.core import Environments
 from gengap.environments.preparation import encode, fit_preparation

@@ -1,0 +1,60 @@
+"""One record per training method, stating its paper, its needs and its cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gengap.base.paper import Paper
+from gengap.base.registry import Registry
+from gengap.methods.base import Method
+
+
+@dataclass(frozen=True)
+class MethodInfo:
+    """What the registry knows about a method.
+
+    Attributes:
+        method: the dataclass of hyperparameters that implements it.
+        name: what the user types.
+        summary: one line that says what the method does.
+        paper: the source.
+        tasks: the kinds of problem it applies to.
+        needs: what it needs beyond examples and targets, in words.
+        passes: forward-backward passes over a batch per step; plain training is 1.
+        minimum_environments: fewest training environments with which it differs from nonsense.
+    """
+
+    method: type[Method]
+    name: str
+    summary: str
+    paper: Paper
+    tasks: tuple[str, ...] = ("classification", "regression")
+    needs: tuple[str, ...] = ()
+    passes: float = 1.0
+    minimum_environments: int = 1
+
+    def why_not(self, task: str, environments: int, hidden_features: bool = True) -> str | None:
+        """Say in a sentence why the method cannot apply, or return None when it can."""
+        if task not in self.tasks:
+            fitting = " and ".join(self.tasks)
+            return f"{self.name} applies to {fitting} only; the target is a {task}."
+        if environments < self.minimum_environments:
+            return (
+                f"{self.name} needs at least {self.minimum_environments} training environments; "
+                f"a split has {environments}."
+            )
+        if "hidden features" in self.needs and not hidden_features:
+            return f"{self.name} needs hidden features; a linear model has none, use --model mlp."
+        return None
+
+
+_REGISTRY = Registry(
+    MethodInfo,
+    "method",
+    "gengap.methods",
+    first="erm",
+    also="sklearn:NAME for any scikit-learn estimator",
+)
+register = _REGISTRY.register
+methods = _REGISTRY.all
+method_info = _REGISTRY.get
