@@ -25,32 +25,35 @@ import torch
 from torch import nn
 
 from gengap.base.machine import cores
-from gengap.environments.preparation import Preparation
+from gengap.environments.core import Environments
+from gengap.environments.preparation import Encoded, Preparation
 from gengap.methods.erm import ERM
 from gengap.models.networks import MLP
 from gengap.records.run import Run
 from gengap.study.execution import torch_threads
 from gengap.training.chunks import chunks, footprint
-from gengap.training.tasks import Data, Task
+from gengap.training.tables import Prepared, Tables
+from gengap.training.tasks import Task
 from gengap.training.train import train_fleet
 
 REPEATS = 5
 
 
-def problem(inputs: int, classes: int, n: int = 4000) -> Data:
+def problem(inputs: int, classes: int, n: int = 4000) -> Tables:
     rng = np.random.default_rng(0)
     X = rng.normal(size=(n, inputs)).astype(np.float32)
     y = (X @ rng.normal(size=(inputs, classes))).argmax(1).astype(np.int64)
-    return Data(X, y, classes)
+    names = tuple(map(str, range(classes)))
+    return Tables.of(Environments(X, y, np.zeros(n, np.int64), ("a",), names), Encoded(X))
 
 
-def task(data: Data, seed: int) -> Task:
+def task(data: Tables, seed: int) -> Task:
     still = Preparation(np.zeros(data.shape, np.float32), np.ones(data.shape, np.float32))
     run = Run("p", "erm", {}, "mlp", "unseen", "s", ("a",), ("b",), seed)
-    return Task(run, (np.arange(len(data.target), dtype=np.int32),), still, 0.0, 1.0)
+    return Task(run, (np.arange(len(data), dtype=np.int32),), Prepared(still))
 
 
-def fleet(data: Data, widths: tuple[int, ...], batch: int, runs: int, steps: int) -> float:
+def fleet(data: Tables, widths: tuple[int, ...], batch: int, runs: int, steps: int) -> float:
     """Seconds to train all runs as fleets, one per core at a time, as a study does."""
     tasks = [task(data, seed) for seed in range(runs)]
     size = footprint(data, MLP(widths), steps=steps, batch=batch, slots=1, passes=1)
@@ -60,7 +63,7 @@ def fleet(data: Data, widths: tuple[int, ...], batch: int, runs: int, steps: int
         with torch_threads(1):
             train_fleet(
                 data, piece, [ERM()] * len(piece), MLP(widths),
-                steps=steps, batch=batch, slots=1, checkpoints=[], environments=1,
+                steps=steps, batch=batch, slots=1, checkpoints=[],
             )  # fmt: skip
 
     start = time.perf_counter()
@@ -70,15 +73,15 @@ def fleet(data: Data, widths: tuple[int, ...], batch: int, runs: int, steps: int
 
 
 def loop(
-    data: Data, widths: tuple[int, ...], batch: int, runs: int, steps: int, threads: int
+    data: Tables, widths: tuple[int, ...], batch: int, runs: int, steps: int, threads: int
 ) -> float:
     """Seconds to train the runs one after the other, the textbook way."""
-    X, y = torch.from_numpy(data.matrix), torch.from_numpy(data.target)
+    X, y = torch.from_numpy(data.matrix), torch.from_numpy(data.y)
     with torch_threads(threads):
         start = time.perf_counter()
         for seed in range(runs):
             torch.manual_seed(seed)
-            sizes = [data.shape[0], *widths, data.classes]
+            sizes = [data.shape[0], *widths, data.outputs]
             layers: list[nn.Module] = []
             for inputs, units in pairwise(sizes):
                 layers += [nn.Linear(inputs, units), nn.ReLU()]

@@ -88,7 +88,7 @@ def test_defaults():
     assert metric_for(None, "classification").name == "accuracy"
     assert metric_for(None, "regression").name == "r2"
     assert {m.name for m in METRICS.values() if m.higher_is_better} == {
-        "accuracy", "balanced_accuracy", "r2",
+        "accuracy", "balanced_accuracy", "r2", "exact_match", "return",
     }  # fmt: skip
 
 

@@ -7,34 +7,39 @@ from dataclasses import dataclass, replace
 import numpy as np
 from torch import Tensor
 
-from gengap.environments.preparation import Encoded, encode, fit_preparation
 from gengap.methods.base import Method
 from gengap.methods.erm import ERM
 from gengap.models.networks import Network, Parameters
 from gengap.records.run import Run
-from gengap.training.tasks import Data, Task
+from gengap.training.tables import Tables
+from gengap.training.tasks import Task
 
 ENVIRONMENTS = 4
 
 
-def data(classes: int = 3, n: int = 400, d: int = 6, seed: int = 0) -> Data:
+def tables(X: np.ndarray, y: np.ndarray, classes: int) -> Tables:
+    """Rows as the fleet trains on them; their environments are the tasks' business."""
+    where = np.arange(len(X)) * ENVIRONMENTS // len(X)
+    names = tuple(str(k) for k in range(classes))
+    return Tables(X, y, where, tuple("abcd"[:ENVIRONMENTS]), names)
+
+
+def data(classes: int = 3, n: int = 400, d: int = 6, seed: int = 0) -> Tables:
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(n, d)) * 3 + 1
     signal = X @ rng.normal(size=d) + rng.normal(size=n)
     if not classes:
-        return Data(encode(X).matrix, 5 + 2 * signal, 0)
+        return tables(X, 5 + 2 * signal, 0)
     cuts = np.quantile(signal, np.linspace(0, 1, classes + 1)[1:-1])
-    return Data(encode(X).matrix, np.digitize(signal, cuts).astype(np.int64), classes)
+    return tables(X, np.digitize(signal, cuts).astype(np.int64), classes)
 
 
-def task(shared: Data, seed: int = 0, environments: int = 3, method: str = "erm") -> Task:
+def task(shared: Tables, seed: int = 0, environments: int = 3, method: str = "erm") -> Task:
     """A run on the first environments, each a quarter of the rows, the last fifth to score."""
-    quarter = len(shared.target) // ENVIRONMENTS
+    quarter = len(shared.y) // ENVIRONMENTS
     rows = [np.arange(k * quarter, (k + 1) * quarter - 20) for k in range(environments)]
     train = np.concatenate(rows)
-    target = shared.target[train]
-    score = np.arange(len(shared.target) - 80, len(shared.target), dtype=np.int32)
-    regression = not shared.classes
+    score = np.arange(len(shared.y) - 80, len(shared.y), dtype=np.int32)
     return Task(
         run=Run(
             problem="p",
@@ -48,9 +53,7 @@ def task(shared: Data, seed: int = 0, environments: int = 3, method: str = "erm"
             seed=seed,
         ),
         train=tuple(r.astype(np.int32) for r in rows),
-        preparation=fit_preparation(Encoded(shared.matrix), train),
-        target_shift=float(target.mean()) if regression else 0.0,
-        target_scale=float(target.std()) if regression else 1.0,
+        prepared=shared.prepare(train),
         score={"validation": score[:40], "test": score},
     )
 

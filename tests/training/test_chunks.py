@@ -5,17 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from builders import tables
 from torch import nn
 
 from gengap.models.networks import MLP, Module
 from gengap.training.chunks import CACHE_BYTES, MOST_RUNS, Footprint, chunks, footprint
-from gengap.training.tasks import Data
 
 FLOAT = 4
 
 
 def size(architecture, d=10, classes=3, *, steps=100, batch=32, slots=3, passes=1.0) -> Footprint:
-    data = Data(np.zeros((5, d), np.float32), np.zeros(5, np.int64), classes)
+    data = tables(np.zeros((5, d), np.float32), np.zeros(5, np.int64), classes)
     return footprint(data, architecture, steps=steps, batch=batch, slots=slots, passes=passes)
 
 

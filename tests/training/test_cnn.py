@@ -7,14 +7,12 @@ import random
 import numpy as np
 import pytest
 import torch
-from builders import ENVIRONMENTS, task
+from builders import tables, task
 from torch import nn
 
 import gengap as gg
-from gengap.environments.preparation import Encoded, fit_preparation
 from gengap.methods.erm import ERM
 from gengap.models.networks import Module
-from gengap.training.tasks import Data
 from gengap.training.train import train_fleet
 
 STEPS = 9
@@ -118,9 +116,7 @@ def test_a_cnn_learns_what_a_picture_shows():
 def test_running_statistics_come_from_training_batches_alone():
     """After one step a BatchNorm has moved a tenth of the way to that batch's statistics."""
     rng = np.random.default_rng(0)
-    shared = Data(
-        rng.normal(size=(400, 3)).astype(np.float32) + 5, rng.integers(0, 2, 400), classes=2
-    )
+    shared = tables(rng.normal(size=(400, 3)).astype(np.float32) + 5, rng.integers(0, 2, 400), 2)
     made: list[nn.Module] = []
 
     def factory(shape, outputs):
@@ -128,11 +124,8 @@ def test_running_statistics_come_from_training_batches_alone():
         return made[-1]
 
     job = task(shared)
-    job = type(job)(job.run, job.train, fit_preparation(Encoded(shared.matrix), job.train_rows),
-                    0.0, 1.0, job.score)  # fmt: skip
     train_fleet(
         shared, [job], [ERM()], Module(factory), steps=1, batch=16, slots=3, checkpoints=[1],
-        environments=ENVIRONMENTS,
     )  # fmt: skip
     norm = made[-1][0]
     assert norm.num_batches_tracked == 1

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from builders import data, task, with_seed
+from builders import data, tables, task, with_seed
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import RandomForestClassifier
@@ -16,9 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from gengap.base.errors import UsageError
-from gengap.environments.preparation import Encoded, encode, fit_preparation
 from gengap.training.estimators import estimator_named, seeded, takes_raw_input, train_estimator
-from gengap.training.tasks import Data
 
 
 class Spy(ClassifierMixin, BaseEstimator):
@@ -35,7 +33,7 @@ class Spy(ClassifierMixin, BaseEstimator):
         return np.full(len(X), self.classes_[0])
 
 
-def outcomes(estimator, job, shared, raw=None):
+def outcomes(estimator, job, shared, raw=False):
     found = train_estimator(estimator, job, shared, raw)
     return {o.part: o for o in found.outcomes}
 
@@ -46,13 +44,11 @@ def test_predictions_are_those_of_fitting_it_oneself():
     found = outcomes(LogisticRegression(C=0.5), job, shared)
     rows = np.concatenate(job.train)
     scaler = StandardScaler().fit(shared.matrix[rows])
-    model = LogisticRegression(C=0.5).fit(
-        scaler.transform(shared.matrix[rows]), shared.target[rows]
-    )
+    model = LogisticRegression(C=0.5).fit(scaler.transform(shared.matrix[rows]), shared.y[rows])
     for part, scored in job.score.items():
         X = scaler.transform(shared.matrix[scored])
         np.testing.assert_array_equal(found[part].predicted, model.predict(X))
-        true = model.predict_proba(X)[np.arange(len(scored)), shared.target[scored]]
+        true = model.predict_proba(X)[np.arange(len(scored)), shared.y[scored]]
         np.testing.assert_allclose(found[part].true_probability, true, atol=1e-3)
 
 
@@ -60,7 +56,7 @@ def test_regression_predictions_are_in_the_targets_units():
     shared = data(0)
     job = task(shared)
     found = outcomes(Ridge(), job, shared)["test"]
-    X, y = job.preparation.apply(shared.matrix), shared.target
+    X, y = job.prepared.inputs.apply(shared.matrix), shared.y
     model = Ridge().fit(X[job.train_rows], y[job.train_rows])
     np.testing.assert_allclose(found.predicted, model.predict(X[job.score["test"]]), rtol=1e-5)
     assert found.predicted.dtype == np.float32
@@ -103,7 +99,7 @@ def test_the_given_estimator_is_not_fitted():
     train_estimator(model, task(shared), shared)
     assert not hasattr(model, "coef_")
     pipeline = make_pipeline(StandardScaler(), model)
-    train_estimator(pipeline, task(shared), shared, shared.matrix)
+    train_estimator(pipeline, task(shared), shared, raw=True)
     assert not hasattr(pipeline[0], "mean_")
 
 
@@ -112,15 +108,15 @@ def test_a_classifier_without_probabilities():
     found = outcomes(RidgeClassifier(), task(shared), shared)["test"]
     assert found.true_probability is None
     assert found.predicted.dtype == np.int64
-    assert np.mean(found.predicted == shared.target[-80:]) > 0.5
+    assert np.mean(found.predicted == shared.y[-80:]) > 0.5
 
 
 def test_a_class_never_seen_in_training_has_probability_0():
     shared = data()
     job = task(shared)
-    kept = tuple(own[shared.target[own] != 1] for own in job.train)
+    kept = tuple(own[shared.y[own] != 1] for own in job.train)
     found = outcomes(LogisticRegression(), replace(job, train=kept), shared)["test"]
-    target = shared.target[job.score["test"]]
+    target = shared.y[job.score["test"]]
     assert set(target) == {0, 1, 2}
     assert set(found.predicted) == {0, 2}
     np.testing.assert_array_equal(found.true_probability[target == 1], 0)
@@ -131,10 +127,10 @@ def test_probabilities_belong_to_the_true_class_whatever_the_order():
     """A class missing below shifts the estimator's columns against the class codes."""
     shared = data()
     job = task(shared)
-    kept = tuple(own[shared.target[own] != 0] for own in job.train)
+    kept = tuple(own[shared.y[own] != 0] for own in job.train)
     job = replace(job, train=kept)
     found = outcomes(LogisticRegression(C=100), job, shared)["test"]
-    target = shared.target[job.score["test"]]
+    target = shared.y[job.score["test"]]
     right = (found.predicted == target) & (target == 2)
     assert right.sum() > 5
     assert np.all(found.true_probability[right] >= 0.5)
@@ -144,14 +140,15 @@ def test_prepared_input_is_standardised_and_raw_input_is_the_users():
     shared = data()
     job = task(shared)
     Spy.seen.clear()
+    raw = pd.DataFrame(shared.X, columns=list("uvwxyz"))
+    shared = replace(shared, X=raw)
     train_estimator(Spy(), job, shared)
-    raw = pd.DataFrame(shared.matrix, columns=list("uvwxyz"))
-    train_estimator(Spy(), job, shared, raw)
+    train_estimator(Spy(), job, shared, raw=True)
     (prepared, y), (given, same) = Spy.seen
     np.testing.assert_allclose(prepared.mean(0), 0, atol=1e-5)
     np.testing.assert_allclose(prepared.std(0), 1, atol=1e-5)
     pd.testing.assert_frame_equal(given, raw.iloc[job.train_rows])
-    np.testing.assert_array_equal(y, shared.target[job.train_rows])
+    np.testing.assert_array_equal(y, shared.y[job.train_rows])
     np.testing.assert_array_equal(y, same)
 
 
@@ -175,13 +172,12 @@ def test_a_pipeline_on_a_table_with_text():
     colour = rng.choice(["red", "green", "blue"], 400)
     table = pd.DataFrame({"size": rng.normal(size=400), "colour": colour})
     y = (colour == "red").astype(np.int64)
-    encoded = encode(table.astype({"colour": "category"}))
-    shared = Data(encoded.matrix, y, 2)
-    job = replace(task(data()), preparation=fit_preparation(encoded, np.arange(100)))
+    shared = tables(table.astype({"colour": "category"}), y, 2)
+    job = replace(task(data()), prepared=shared.prepare(np.arange(100)))
     pipeline = make_pipeline(
         ColumnTransformer([("colour", OneHotEncoder(), ["colour"])]), LogisticRegression()
     )
-    found = outcomes(pipeline, job, shared, table)["test"]
+    found = outcomes(pipeline, job, shared, raw=True)["test"]
     np.testing.assert_array_equal(found.predicted, y[job.score["test"]])
 
 
@@ -189,8 +185,8 @@ def test_images_are_flattened_for_bare_estimators():
     rng = np.random.default_rng(0)
     images = rng.normal(size=(400, 1, 3, 3)).astype(np.float32)
     y = (images[:, 0, 1, 1] > 0).astype(np.int64)
-    shared = Data(images, y, 2)
-    job = replace(task(data()), preparation=fit_preparation(Encoded(images), np.arange(240)))
+    shared = tables(images, y, 2)
+    job = replace(task(data()), prepared=shared.prepare(np.arange(240)))
     found = outcomes(LogisticRegression(C=100), job, shared)["test"]
     assert np.mean(found.predicted == y[job.score["test"]]) > 0.9
 

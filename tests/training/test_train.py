@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from builders import ENVIRONMENTS, data, recording, task
+from builders import data, recording, task
 from torch import nn
 
 from gengap.base.seeds import derive
@@ -21,8 +21,7 @@ STEPS, BATCH, SLOTS = 300, 16, 3
 
 def trained(shared, tasks, methods, architecture=None, **settings):
     options = {
-        "steps": STEPS, "batch": BATCH, "slots": SLOTS, "checkpoints": [STEPS],
-        "environments": ENVIRONMENTS, **settings,
+        "steps": STEPS, "batch": BATCH, "slots": SLOTS, "checkpoints": [STEPS], **settings,
     }  # fmt: skip
     seen = []
     methods = [recording(m, seen) for m in methods]
@@ -49,12 +48,12 @@ def plain_loop(shared, job, learning_rate, weight_decay):
     rows, _ = draw_batches(job, STEPS, SLOTS, BATCH)
     for step in range(STEPS):
         own = rows[step].ravel()
-        x = torch.from_numpy(job.preparation.apply(shared.matrix[own]))
+        x = torch.from_numpy(job.prepared.inputs.apply(shared.matrix[own]))
         if shared.classes:
-            y = torch.from_numpy(shared.target[own])
+            y = torch.from_numpy(shared.y[own])
             loss = nn.functional.cross_entropy(model(x), y)
         else:
-            y = torch.from_numpy((shared.target[own] - job.target_shift) / job.target_scale).float()
+            y = torch.from_numpy((shared.y[own] - job.prepared.shift) / job.prepared.scale).float()
             loss = nn.functional.mse_loss(model(x)[:, 0], y)
         optimizer.zero_grad()
         loss.backward()
@@ -150,7 +149,7 @@ def test_regression_predictions_are_in_the_targets_units():
     shared = data(0)
     job = task(shared)
     (run,), _ = trained(shared, [job], [ERM(learning_rate=5e-3)])
-    target = shared.target[job.score["test"]]
+    target = shared.y[job.score["test"]]
     error = run.outcomes[-1].predicted - target
     assert run.outcomes[-1].part == "test"
     assert np.mean(error**2) < 0.5 * np.var(target)

@@ -37,7 +37,7 @@ from gengap.models.networks import Network
         "https://arxiv.org/abs/2110.14503",
     ),
     tasks=("classification",),
-    needs=("environment labels",),
+    needs=("environment labels", "one target per example"),
 )
 @dataclass(frozen=True)
 class Balanced(Method):

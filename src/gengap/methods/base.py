@@ -8,7 +8,7 @@ with a leading axis of runs ``R``, and works for one run or a hundred.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -48,7 +48,8 @@ class Batch:
 
     Attributes:
         x: ``(R, E, B, *shape)`` inputs: ``E`` environments, ``B`` examples each.
-        y: ``(R, E, B)`` class codes (int64) or standardised targets (float32).
+        y: ``(R, E, B)`` class codes (int64) or standardised targets (float32); ``(R, E, B, L)``
+            where an example has several targets, such as the tokens of a sequence.
         environment: ``(R, E)`` which of the run's training environments fills each slot, a number
             below ``K``.
         class_share: ``(R, K, C)`` share of each class in each training environment, zeros beyond
@@ -56,6 +57,8 @@ class Batch:
         step: steps taken before this one.
         context: the problem.
         generators: one NumPy generator per run for whatever the method draws.
+        mask: shaped as ``y``, False where there is no target (any valid ``y`` stands there); None
+            where every place has one. An example without any target is no example.
     """
 
     x: Tensor
@@ -65,20 +68,51 @@ class Batch:
     step: int
     context: Context
     generators: Sequence[np.random.Generator]
+    mask: Tensor | None = None
 
-    def losses(self, logits: Tensor, y: Tensor | None = None) -> Tensor:
-        """Cross-entropy or squared error per example; ``logits (..., C)`` gives ``(...)``."""
-        y = self.y if y is None else y
+    def losses(self, logits: Tensor) -> Tensor:
+        """Cross-entropy or squared error per example, ``(R, E, B, ..., C)`` to ``(R, E, B)``.
+
+        The loss of an example with several targets is their mean.
+        """
         if self.context.task == "regression":
-            return (logits.squeeze(-1) - y).square()
+            return self.per_example((logits.squeeze(-1) - self.y).square())
         flat = F.cross_entropy(
-            logits.reshape(-1, logits.shape[-1]), y.reshape(-1), reduction="none"
+            logits.reshape(-1, logits.shape[-1]), self.y.reshape(-1), reduction="none"
         )
-        return flat.view(y.shape)
+        return self.per_example(flat.view(self.y.shape))
+
+    def per_example(self, values: Tensor) -> Tensor:
+        """Mean over each example's own targets, ``(R, E, B, ...)`` to ``(R, E, B)``."""
+        targets = tuple(range(3, values.dim()))
+        if self.mask is None:
+            return values.mean(targets) if targets else values
+        values = torch.where(self.mask, values, 0.0)
+        if not targets:
+            return values
+        return values.sum(targets) / self.mask.sum(targets).clamp(min=1)
+
+    def average(self, values: Tensor) -> Tensor:
+        """Mean over each environment's examples, ``(R, E, B)`` to ``(R, E)``."""
+        if self.mask is None:
+            return values.mean(-1)
+        present = self.mask.flatten(3).any(-1) if self.mask.dim() > 3 else self.mask
+        return values.sum(-1) / present.sum(-1).clamp(min=1)
 
     def risks(self, logits: Tensor) -> Tensor:
         """Mean loss per run and environment, ``(R, E)``."""
-        return self.losses(logits).mean(-1)
+        return self.average(self.losses(logits))
+
+    def take(self, slots: Tensor) -> Batch:
+        """The batch with other slots in the place of its own, ``slots (R, E')`` of them per run."""
+        runs = torch.arange(len(slots), device=slots.device)[:, None]
+        return replace(
+            self,
+            x=self.x[runs, slots],
+            y=self.y[runs, slots],
+            environment=self.environment[runs, slots],
+            mask=None if self.mask is None else self.mask[runs, slots],
+        )
 
 
 @dataclass(frozen=True)

@@ -61,10 +61,9 @@ class Fish(ERM):
     ) -> None:
         """One inner step per environment, then the outer move."""
         start = {name: p.detach().clone() for name, p in network.parameters.items()}
-        runs = torch.arange(batch.x.shape[0], device=batch.x.device)
         for slot in draw_order(batch):
-            logits = network(batch.x[runs, slot]).logits
-            risk = batch.losses(logits, batch.y[runs, slot]).mean(1)
+            one = batch.take(slot[:, None])
+            risk = one.risks(network(one.x).logits)
             optimizer.step(gradients(risk.sum(), network.parameters))
         with torch.no_grad():
             for name, value in network.parameters.items():

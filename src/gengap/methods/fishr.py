@@ -47,7 +47,12 @@ from gengap.training.optimizer import AdamW
         2022,
         "https://arxiv.org/abs/2109.02934",
     ),
-    needs=("environment labels", "two or more training environments", "a linear last layer"),
+    needs=(
+        "environment labels",
+        "two or more training environments",
+        "a linear last layer",
+        "one target per example",
+    ),
     minimum_environments=2,
 )
 @dataclass(frozen=True)

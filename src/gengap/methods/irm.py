@@ -76,9 +76,9 @@ def scale_slopes(logits: Tensor, batch: Batch) -> Tensor:
     """Slope of each example's loss for a factor on its logits, at factor 1: ``(R, E, B)``."""
     if batch.context.task == "regression":
         value = logits.squeeze(-1)
-        return 2 * (value - batch.y) * value
+        return batch.per_example(2 * (value - batch.y) * value)
     expected = (torch.softmax(logits, -1) * logits).sum(-1)
-    return expected - logits.gather(-1, batch.y[..., None]).squeeze(-1)
+    return batch.per_example(expected - logits.gather(-1, batch.y[..., None]).squeeze(-1))
 
 
 def squared_slopes(slopes: Tensor) -> Tensor:

@@ -40,7 +40,7 @@ from gengap.models.networks import Network
         2020,
         "https://arxiv.org/abs/2001.00677",
     ),
-    needs=("environment labels", "two or more training environments"),
+    needs=("environment labels", "two or more training environments", "inputs that blend"),
     minimum_environments=2,
 )
 @dataclass(frozen=True)
@@ -52,12 +52,11 @@ class Mixup(Method):
     def loss(self, network: Network, batch: Batch, state: dict[str, Tensor]) -> Tensor:
         """Mean loss on blended examples, against both targets."""
         partner, share = draw_blends(self.alpha, batch)
-        runs = torch.arange(batch.x.shape[0], device=batch.x.device)[:, None]
+        other = batch.take(partner)
         spread = share.view(*share.shape, *(1,) * (batch.x.dim() - 3))
         # lerp is exact at both ends, so an unblended example keeps every digit.
-        logits = network(torch.lerp(batch.x[runs, partner], batch.x, spread)).logits
-        other = batch.losses(logits, batch.y[runs, partner])
-        return torch.lerp(other, batch.losses(logits), share).mean((1, 2))
+        logits = network(torch.lerp(other.x, batch.x, spread)).logits
+        return torch.lerp(other.losses(logits), batch.losses(logits), share).mean((1, 2))
 
 
 def draw_blends(alpha: Any, batch: Batch) -> tuple[Tensor, Tensor]:

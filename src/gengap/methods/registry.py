@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from gengap.base.paper import Paper
@@ -33,8 +34,21 @@ class MethodInfo:
     passes: float = 1.0
     minimum_environments: int = 1
 
-    def why_not(self, task: str, environments: int, hidden_features: bool = True) -> str | None:
-        """Say in a sentence why the method cannot apply, or return None when it can."""
+    def why_not(
+        self,
+        task: str,
+        environments: int,
+        hidden_features: bool = True,
+        lacks: Collection[str] = (),
+    ) -> str | None:
+        """Say in a sentence why the method cannot apply, or return None when it can.
+
+        Args:
+            task: what networks are trained to say: classes or values.
+            environments: the smallest number of training environments of a split.
+            hidden_features: whether the network has any.
+            lacks: needs that the problem cannot meet.
+        """
         if task not in self.tasks:
             fitting = " and ".join(self.tasks)
             return f"{self.name} applies to {fitting} only; the target is a {task}."
@@ -43,6 +57,9 @@ class MethodInfo:
                 f"{self.name} needs at least {self.minimum_environments} training environments; "
                 f"a split has {environments}."
             )
+        missing = [need for need in self.needs if need in lacks]
+        if missing:
+            return f"{self.name} needs {missing[0]}, which these data do not have."
         if "hidden features" in self.needs and not hidden_features:
             return f"{self.name} needs hidden features; a linear model has none, use --model mlp."
         return None

@@ -28,7 +28,10 @@ _GLOBAL_GENERATOR = threading.Lock()
 
 
 class Output(NamedTuple):
-    """``features (R, ..., f)``, the input of the last layer, and ``logits (R, ..., c)``."""
+    """``features (R, ..., f)``, the input of the last layer, and ``logits (R, ..., c)``.
+
+    Logits are ``(R, ..., L, c)`` where an input has several targets, such as tokens.
+    """
 
     features: Tensor
     logits: Tensor
@@ -121,6 +124,7 @@ class Module:
         self.factory = factory
         self._name = name
         self._module: nn.Module | None = None
+        self._outputs = 1
 
     @property
     def name(self) -> str:
@@ -144,7 +148,7 @@ class Module:
 
     def initialise(self, shape: Sequence[int], outputs: int, seed: int) -> Parameters:
         """Make a fresh module under the seed and return its parameters."""
-        self._module = self._make(shape, outputs, seed)
+        self._module, self._outputs = self._make(shape, outputs, seed), outputs
         return {name: p.detach().clone() for name, p in self._module.named_parameters()}
 
     def forward(self, parameters: Parameters, x: Tensor) -> Output:
@@ -175,7 +179,10 @@ class Module:
             for hook in hooks:
                 hook.remove()
         features = seen[-1] if seen else logits
-        return Output(features.reshape(len(x), -1), logits.reshape(len(x), -1))
+        per_target = logits.dim() > 2 and logits.shape[-1] == self._outputs
+        if not per_target or logits[0].numel() == self._outputs:
+            logits = logits.reshape(len(x), -1)
+        return Output(features.reshape(len(x), -1), logits)
 
     def _make(self, shape: Sequence[int], outputs: int, seed: int) -> nn.Module:
         takes_arguments = len(inspect.signature(self.factory).parameters) >= 2
@@ -192,7 +199,7 @@ class Module:
         return module
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"factory": self.factory, "_name": self._name, "_module": None}
+        return {"factory": self.factory, "_name": self._name, "_module": None, "_outputs": 1}
 
 
 def small_cnn(shape: Sequence[int], outputs: int) -> nn.Module:
@@ -258,7 +265,7 @@ class Network:
         leading = x.shape[: x.dim() - len(self.shape)]
         flat = x.reshape(leading[0], -1, *self.shape)
         features, logits = self.architecture.forward(self.parameters, flat)
-        return Output(features.reshape(*leading, -1), logits.reshape(*leading, -1))
+        return Output(features.reshape(*leading, -1), logits.reshape(*leading, *logits.shape[2:]))
 
     def at(self, parameters: Parameters) -> Network:
         """The same networks at other parameters."""

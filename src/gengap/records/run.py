@@ -72,7 +72,8 @@ class Outcome:
     Attributes:
         step: training steps taken.
         part: ``"validation"`` or ``"test"``; covers every environment of the problem.
-        predicted: ``(n,)`` class codes (integers) or predicted values (float32).
+        predicted: ``(n,)`` class codes (integers), predicted values (float32), or the score of
+            each unit (float32) where the problem gives one.
         true_probability: ``(n,)`` float16 probability given to the true class; None for
             regression and for classifiers without probabilities.
     """
@@ -120,7 +121,7 @@ class Problem:
 
     fingerprint: str
     name: str
-    task: Literal["classification", "regression"]
+    task: Literal["classification", "regression", "score"]
     environments: tuple[str, ...]
     classes: tuple[str, ...]
     examples: int

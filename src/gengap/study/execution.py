@@ -23,7 +23,8 @@ from gengap.records.run import FinishedRun, Run
 from gengap.records.store import Store
 from gengap.training.chunks import chunks, footprint
 from gengap.training.estimators import train_estimator
-from gengap.training.tasks import Data, Task
+from gengap.training.tables import Tables
+from gengap.training.tasks import Task
 
 if TYPE_CHECKING:
     from gengap.study.plan import Cell
@@ -192,7 +193,6 @@ def train(
         batch=study.batch,
         slots=slots,
         checkpoints=study.checkpoints,
-        environments=len(study.environments.names),
         device=device(study.device),
         progress=progress,
     )
@@ -208,11 +208,10 @@ class _Alone:
             "steps": study.steps,
             "batch": study.batch,
             "checkpoints": study.checkpoints,
-            "environments": len(study.environments.names),
             "device": device(study.device),
         }
 
-    def __call__(self, task: Task, data: Data) -> FinishedRun:
+    def __call__(self, task: Task, problem: Tables) -> FinishedRun:
         import torch
 
         from gengap.base.seeds import derive
@@ -223,24 +222,24 @@ class _Alone:
         with torch.random.fork_rng(devices=[]), torch_threads(1):
             torch.manual_seed(derive(task.run.seed, "layers", task.run.split))
             return train_fleet(
-                data, [task], [method], self.architecture, slots=self.slots, **self.settings
+                problem, [task], [method], self.architecture, slots=self.slots, **self.settings
             )[0]
 
 
 class _Estimator:
     """Fits one run of a scikit-learn estimator in a process of the pool."""
 
-    def __init__(self, estimator: Any, raw: Any) -> None:
+    def __init__(self, estimator: Any, raw: bool) -> None:
         self.estimator, self.raw = estimator, raw
 
-    def __call__(self, task: Task, data: Data) -> FinishedRun:
-        return train_estimator(self.estimator, task, data, self.raw)
+    def __call__(self, task: Task, problem: Tables) -> FinishedRun:
+        return train_estimator(self.estimator, task, problem, self.raw)
 
 
 def _estimators(
     study: Study, store: Store, entry: Entry, runs: Sequence[Planned], tell: Report
 ) -> None:
-    raw = study.environments.X if runs[0][0].settings["input"] == "raw" else None
+    raw = runs[0][0].settings["input"] == "raw"
     call = _Estimator(entry.estimator, raw)
     try:
         _pooled(study, store, entry.name, runs, call, tell, 0)
@@ -256,7 +255,7 @@ def _pooled(
     store: Store,
     name: str,
     runs: Sequence[Planned],
-    call: Callable[[Task, Data], FinishedRun],
+    call: Callable[[Task, Tables], FinishedRun],
     tell: Report,
     done: int,
 ) -> int:
@@ -300,7 +299,7 @@ def device(wanted: str) -> str:
     return wanted
 
 
-def processes(data: Data) -> int:
+def processes(data: Tables) -> int:
     """Processes for data of this size: one per core, but fewer when each would copy much of it."""
     return max(1, min(cores(), PROCESSES_BYTES // max(data.matrix.nbytes, 1)))
 

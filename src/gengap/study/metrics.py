@@ -64,6 +64,11 @@ def _r2(outcome: Outcome, examples: ExampleSet, problem: Problem) -> np.ndarray:
     return 1 - _squared_error(outcome, examples, problem) / problem.target_variance
 
 
+def _score(outcome: Outcome, examples: ExampleSet, problem: Problem) -> np.ndarray:
+    """What the problem gave each unit."""
+    return outcome.predicted.astype(np.float64)
+
+
 METRICS = {
     metric.name: metric
     for metric in (
@@ -73,14 +78,16 @@ METRICS = {
         Metric("r2", "regression", True, False, _r2),
         Metric("squared_error", "regression", False, False, _squared_error),
         Metric("absolute_error", "regression", False, False, _absolute_error),
+        Metric("exact_match", "score", True, True, _score),
+        Metric("return", "score", True, False, _score),
     )
 }
 
 
 def metric_for(name: str | None, task: str) -> Metric:
-    """Look a metric up; None gives accuracy for classification and r2 for regression."""
+    """Look a metric up; None gives accuracy, r2 or, of units with a score, exact match."""
     if name is None:
-        name = "accuracy" if task == "classification" else "r2"
+        name = next(m.name for m in METRICS.values() if m.task == task)
     fitting = [m.name for m in METRICS.values() if m.task == task]
     if name not in METRICS:
         raise UsageError(

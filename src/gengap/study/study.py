@@ -18,7 +18,6 @@ import numpy as np
 from gengap.base.errors import UsageError
 from gengap.environments.checks import check, drop_small
 from gengap.environments.core import Environments
-from gengap.environments.preparation import Encoded, Preparation, encode, fit_preparation
 from gengap.environments.splits import parse_splits
 from gengap.records.database import parse
 from gengap.records.run import Problem, Run
@@ -28,7 +27,8 @@ from gengap.study.metrics import Metric, metric_for
 from gengap.study.plan import Cell, Layout, runs_of
 from gengap.study.resolve import Entry, estimator_kind, resolve
 from gengap.study.rules import rule_named
-from gengap.training.tasks import Data, Task
+from gengap.training.tables import Tables
+from gengap.training.tasks import Task
 
 if TYPE_CHECKING:
     from gengap.study.result import Result
@@ -143,15 +143,9 @@ class Study:
         )
 
     @cached_property
-    def encoded(self) -> Encoded:
-        """The shared matrix of inputs."""
-        return encode(self.environments.X)
-
-    @cached_property
-    def data(self) -> Data:
+    def data(self) -> Tables:
         """What the fleet reads."""
-        e = self.environments
-        return Data(self.encoded.matrix, e.y, len(e.classes))
+        return Tables.of(self.environments)
 
     @cached_property
     def architecture(self) -> Any:
@@ -258,28 +252,24 @@ class Study:
         """Gather what the training of one run reads."""
         rows = self.layout.training_rows(cell, run.seed)
         every = np.concatenate(rows)
-        target = self.environments.y[every]
-        regression = self.environments.task == "regression"
         return Task(
             run=run,
             train=rows,
-            preparation=self._preparation(run, every),
-            target_shift=float(target.mean()) if regression else 0.0,
-            target_scale=float(target.std()) or 1.0 if regression else 1.0,
+            prepared=self._prepared(run, every),
             score={
                 "validation": self.layout.example_set(run.seed, "validation").example,
                 "test": self.layout.example_set(run.seed, "test").example,
             },
         )
 
-    def _preparation(self, run: Run, rows: np.ndarray) -> Preparation:
+    def _prepared(self, run: Run, rows: np.ndarray) -> Any:
         key = (run.role, run.split, run.seed)
         if key not in self._preparations:
-            self._preparations[key] = fit_preparation(self.encoded, rows)
+            self._preparations[key] = self.data.prepare(rows)
         return self._preparations[key]
 
     @cached_property
-    def _preparations(self) -> dict[tuple[str, str, int], Preparation]:
+    def _preparations(self) -> dict[tuple[str, str, int], Any]:
         return {}
 
     def run(self, progress: Callable[[Progress], None] | None = None) -> Result:

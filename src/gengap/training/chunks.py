@@ -10,7 +10,7 @@ from typing import TypeVar
 import torch
 
 from gengap.models.networks import Architecture
-from gengap.training.tasks import Data
+from gengap.training.problem import Problem
 
 T = TypeVar("T")
 
@@ -41,7 +41,13 @@ class Footprint:
 
 
 def footprint(
-    data: Data, architecture: Architecture, *, steps: int, batch: int, slots: int, passes: float
+    problem: Problem,
+    architecture: Architecture,
+    *,
+    steps: int,
+    batch: int,
+    slots: int,
+    passes: float,
 ) -> Footprint:
     """Estimate the memory one run adds to a fleet.
 
@@ -49,7 +55,7 @@ def footprint(
     on two examples), the inputs, the drawn row numbers, and a Gram matrix over the batch, which
     kernel methods build.
     """
-    parameters = architecture.initialise(data.shape, data.outputs, seed=0)
+    parameters = architecture.initialise(problem.shape, problem.outputs, seed=0)
     weights = sum(p.numel() for p in parameters.values())
     stacked = {name: p[None].requires_grad_() for name, p in parameters.items()}
     own = {p.data_ptr() for p in stacked.values()}
@@ -61,7 +67,7 @@ def footprint(
             kept += tensor.numel()
         return tensor
 
-    probe = torch.zeros((1, 2, *data.shape))
+    probe = torch.zeros((1, 2, *problem.shape), dtype=problem.dtype)
     with torch.autograd.graph.saved_tensors_hooks(count, lambda t: t):
         architecture.forward(stacked, probe)
     examples = slots * batch

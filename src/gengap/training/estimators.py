@@ -12,7 +12,8 @@ import pandas as pd
 from gengap.base.errors import UsageError, listing, suggest
 from gengap.base.seeds import derive
 from gengap.records.run import FinishedRun, Outcome
-from gengap.training.tasks import Data, Task, finished
+from gengap.training.tables import Tables
+from gengap.training.tasks import Task, finished
 
 
 def estimator_named(name: str, task: str, **parameters: Any) -> Any:
@@ -72,13 +73,11 @@ def takes_raw_input(estimator: Any, X: np.ndarray | pd.DataFrame) -> bool:
     return X.ndim == 2 and not (X.dtype.kind == "f" and np.isnan(X).any())
 
 
-def train_estimator(
-    estimator: Any, task: Task, data: Data, raw: np.ndarray | pd.DataFrame | None = None
-) -> FinishedRun:
+def train_estimator(estimator: Any, task: Task, problem: Tables, raw: bool = False) -> FinishedRun:
     """Fit a clone on the task's training rows and score it; the given estimator is not changed.
 
     Args:
-        raw: the user's ``X`` when the estimator takes raw input, else None.
+        raw: whether the estimator takes the user's ``X`` as it is.
     """
     from sklearn.base import clone
 
@@ -87,9 +86,9 @@ def train_estimator(
     rows = task.train_rows
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        model.fit(_inputs(task, data, raw, rows), data.target[rows])
+        model.fit(problem.inputs(task, rows, raw), problem.y[rows])
         outcomes = [
-            _outcome(model, _inputs(task, data, raw, scored), data, scored, part)
+            _outcome(model, problem.inputs(task, scored, raw), problem, scored, part)
             for part, scored in task.score.items()
         ]
     return finished(task, outcomes, time.perf_counter() - start, 1.0, len(rows))
@@ -103,22 +102,16 @@ def seeded(estimator: Any, seed: int) -> Any:
     return estimator
 
 
-def _inputs(task: Task, data: Data, raw: np.ndarray | pd.DataFrame | None, rows: np.ndarray) -> Any:
-    if raw is None:
-        return task.preparation.apply(data.matrix[rows]).reshape(len(rows), -1)
-    return raw.iloc[rows] if isinstance(raw, pd.DataFrame) else raw[rows]
-
-
-def _outcome(model: Any, X: Any, data: Data, rows: np.ndarray, part: Any) -> Outcome:
-    if not data.classes:
+def _outcome(model: Any, X: Any, problem: Tables, rows: np.ndarray, part: Any) -> Outcome:
+    if not problem.classes:
         return Outcome(0, part, np.asarray(model.predict(X), dtype=np.float32).ravel())
     if not hasattr(model, "predict_proba"):
         return Outcome(0, part, np.asarray(model.predict(X)).astype(np.int64))
     probability = np.asarray(model.predict_proba(X))
     known = np.asarray(model.classes_).astype(np.int64)
-    column = np.full(data.classes, -1)
+    column = np.full(len(problem.classes), -1)
     column[known] = np.arange(len(known))
-    own = column[data.target[rows]]
+    own = column[problem.y[rows]]
     true = np.where(own >= 0, probability[np.arange(len(rows)), own], 0.0)
     # Not every estimator predicts its most probable class; the records keep what it answers.
     predicted = np.asarray(model.predict(X)).astype(np.int64)

@@ -14,43 +14,46 @@ from gengap.environments.preparation import CLIP
 from gengap.methods.base import Batch, Context
 from gengap.models.networks import Network
 from gengap.records.run import Outcome
-from gengap.training.tasks import Data, Task, draw_batches
+from gengap.training.tables import Tables
+from gengap.training.tasks import Task, draw_batches
 
 # Rows of all runs together that are predicted in one go; bounds memory whatever the test size.
 ROWS_AT_ONCE = 65_536
 
 
-class Feed:
-    """Gathers batches and rows to score for all runs of a chunk."""
+class TableFeed:
+    """Gathers batches and rows of tables to score, for all runs of a chunk."""
 
     def __init__(
         self,
-        data: Data,
+        data: Tables,
         tasks: Sequence[Task],
         steps: int,
         batch: int,
         slots: int,
-        environments: int,
         device: str,
     ) -> None:
         self.data, self.tasks, self.device = data, tasks, device
         self.steps, self.slots, self.size = steps, slots, batch
-        self.environments = environments
         with warnings.catch_warnings():
             # A process of the pool reads a shared, read-only matrix, and so does this class.
             warnings.filterwarnings("ignore", "The given NumPy array is not writable")
             self.matrix = torch.from_numpy(data.matrix).to(device)
-            self.target = torch.from_numpy(data.target).to(device)
+            self.target = torch.from_numpy(data.y).to(device)
         self.missing = bool(np.isnan(data.matrix).any())
         drawn = [draw_batches(task, steps, slots, batch) for task in tasks]
         self.rows = torch.from_numpy(np.stack([rows for rows, _ in drawn], 1))
         self.environment = torch.from_numpy(np.stack([e for _, e in drawn], 1))
         runs = (len(tasks), 1)
         shape = data.shape
-        self.shift = _stacked([np.broadcast_to(t.preparation.shift, shape) for t in tasks], device)
-        self.scale = _stacked([np.broadcast_to(t.preparation.scale, shape) for t in tasks], device)
-        self.target_shift = np.array([t.target_shift for t in tasks]).reshape(runs)
-        self.target_scale = np.array([t.target_scale for t in tasks]).reshape(runs)
+        self.shift = _stacked(
+            [np.broadcast_to(t.prepared.inputs.shift, shape) for t in tasks], device
+        )
+        self.scale = _stacked(
+            [np.broadcast_to(t.prepared.inputs.scale, shape) for t in tasks], device
+        )
+        self.target_shift = np.array([t.prepared.shift for t in tasks]).reshape(runs)
+        self.target_scale = np.array([t.prepared.scale for t in tasks]).reshape(runs)
         self.class_share = self._class_shares().to(device)
         self.generators = [generator(t.run.seed, "method", t.run.split) for t in tasks]
 
@@ -115,11 +118,11 @@ class Feed:
         return logits.argmax(-1).cpu().numpy(), true.cpu().numpy()
 
     def _class_shares(self) -> Tensor:
-        classes = self.data.classes
-        shares = np.zeros((len(self.tasks), self.environments, classes), np.float32)
+        classes = len(self.data.classes)
+        shares = np.zeros((len(self.tasks), len(self.data.names), classes), np.float32)
         for run, task in enumerate(self.tasks):
             for k, own in enumerate(task.train if classes else ()):
-                shares[run, k] = np.bincount(self.data.target[own], minlength=classes) / len(own)
+                shares[run, k] = np.bincount(self.data.y[own], minlength=classes) / len(own)
         return torch.from_numpy(shares)
 
 

@@ -6,37 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import version
+from typing import Any
 
 import numpy as np
 
 from gengap.base.seeds import generator
-from gengap.environments.preparation import Preparation
 from gengap.records.run import FinishedRun, Outcome, Part, Run
-
-
-@dataclass(frozen=True)
-class Data:
-    """The examples all tasks of a study share; never copied per run.
-
-    Attributes:
-        matrix: ``(n, *shape)`` float32, missing numbers as NaN (see ``environments.preparation``).
-        target: ``(n,)`` class codes (int64) or values (float64).
-        classes: number of classes, 0 for regression.
-    """
-
-    matrix: np.ndarray
-    target: np.ndarray
-    classes: int
-
-    @property
-    def outputs(self) -> int:
-        """Number of outputs of a network: classes, or 1."""
-        return max(self.classes, 1)
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of one example."""
-        return self.matrix.shape[1:]
 
 
 @dataclass(frozen=True)
@@ -46,16 +21,13 @@ class Task:
     Attributes:
         run: the run's description.
         train: row numbers per training environment.
-        preparation: fitted on the training rows.
-        target_shift, target_scale: standardisation of a regression target on the training rows.
-        score: rows to predict at each checkpoint, by part.
+        prepared: what the problem made of the training rows (``Problem.prepare``).
+        score: units to score at each checkpoint, by part.
     """
 
     run: Run
     train: tuple[np.ndarray, ...]
-    preparation: Preparation
-    target_shift: float
-    target_scale: float
+    prepared: Any = None
     score: dict[Part, np.ndarray] = field(default_factory=dict)
 
     @property

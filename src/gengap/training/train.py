@@ -19,16 +19,16 @@ from gengap.base.seeds import derive
 from gengap.methods.base import Context, Method, stack
 from gengap.models.networks import Architecture, Network, Parameters
 from gengap.records.run import FinishedRun, Outcome
-from gengap.training.feed import Feed
 from gengap.training.memory import keep_freed_memory
 from gengap.training.optimizer import AdamW
-from gengap.training.tasks import Data, Task, finished
+from gengap.training.problem import Problem
+from gengap.training.tasks import Task, finished
 
 Progress = Callable[[float], None]
 
 
 def train_fleet(
-    data: Data,
+    problem: Problem,
     tasks: Sequence[Task],
     methods: Sequence[Method],
     architecture: Architecture,
@@ -37,7 +37,6 @@ def train_fleet(
     batch: int,
     slots: int,
     checkpoints: Sequence[int],
-    environments: int,
     device: str = "cpu",
     progress: Progress | None = None,
     keep: Callable[[Network], None] | None = None,
@@ -48,9 +47,7 @@ def train_fleet(
         tasks: the runs; all have at least ``slots`` training environments.
         methods: the hyperparameters of each run, all of one class.
         steps: training steps; ``batch`` examples of ``slots`` environments each.
-        checkpoints: steps after which validation and test rows are predicted.
-        environments: environments of the problem; methods size what they keep per environment
-            by it, so that a run is the same whichever others it trains beside.
+        checkpoints: steps after which the parts of ``task.score`` are scored.
         progress: called with the share of the chunk that is done, between 0 and 1.
         keep: called at the end with the trained networks, as they predict; the first are the
             tasks' in order, and a lone run's copy may follow.
@@ -58,13 +55,15 @@ def train_fleet(
     keep_freed_memory()
     start = time.perf_counter()
     wanted = len(tasks)
-    architecture.initialise(data.shape, data.outputs, seed=0)  # its layers decide on the next line
+    architecture.initialise(problem.shape, problem.outputs, 0)  # its layers decide on the next line
     if wanted == 1 and architecture.vectorises:
         # A batched product of one takes another path through the matrix library and rounds
         # differently, so a lone run trains beside its own copy.
         tasks, methods = [*tasks, *tasks], [*methods, *methods]
-    feed = Feed(data, tasks, steps, batch, slots, environments, device)
-    network, context = initial_network(feed, methods, architecture)
+    feed = problem.feed(tasks, steps=steps, batch=batch, slots=slots, device=device)
+    network, context = initial_network(
+        problem, tasks, methods, architecture, slots=slots, steps=steps, device=device
+    )
     method = stack(methods, device)
     optimizer = AdamW(network.parameters, method.learning_rate, method.weight_decay)  # type: ignore[arg-type]
     state = method.initial_state(context, network.parameters)
@@ -118,32 +117,39 @@ class CountingNetwork(Network):
 
 
 def initial_network(
-    feed: Feed, methods: Sequence[Method], architecture: Architecture
+    problem: Problem,
+    tasks: Sequence[Task],
+    methods: Sequence[Method],
+    architecture: Architecture,
+    *,
+    slots: int,
+    steps: int,
+    device: str,
 ) -> tuple[Network, Context]:
     """Stack the initial parameters of all runs, the methods' own included."""
-    tasks, data = feed.tasks, feed.data
     own = [
-        architecture.initialise(data.shape, data.outputs, derive(task.run.seed, "weights"))
+        architecture.initialise(problem.shape, problem.outputs, derive(task.run.seed, "weights"))
         for task in tasks
     ]
-    probe = {name: p[None].to(feed.device) for name, p in own[0].items()}
-    example = torch.zeros((1, 2, *data.shape), device=feed.device)
+    probe = {name: p[None].to(device) for name, p in own[0].items()}
+    example = torch.zeros((1, 2, *problem.shape), dtype=problem.dtype, device=device)
     architecture.train(False)  # or BatchNorm would learn the statistics of these zeros
     with torch.no_grad():
         features = architecture.forward(probe, example).features.shape[-1]
     context = Context(
-        task="classification" if data.classes else "regression",
-        outputs=data.outputs,
-        environments=feed.environments,
-        slots=feed.slots,
+        task=problem.targets,
+        outputs=problem.outputs,
+        # Of the whole problem, so that a run is the same whichever others it trains beside.
+        environments=len(problem.names),
+        slots=slots,
         features=features,
-        steps=feed.steps,
+        steps=steps,
     )
     for parameters, method, task in zip(own, methods, tasks, strict=True):
         source = torch.Generator().manual_seed(derive(task.run.seed, "method weights"))
         parameters.update(method.extra_parameters(context, source))
     stacked = {
-        name: torch.stack([parameters[name] for parameters in own]).to(feed.device).requires_grad_()
+        name: torch.stack([parameters[name] for parameters in own]).to(device).requires_grad_()
         for name in own[0]
     }
-    return Network(architecture, stacked, data.shape), context
+    return Network(architecture, stacked, problem.shape), context

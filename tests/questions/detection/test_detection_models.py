@@ -37,7 +37,7 @@ def test_the_module_computes_what_the_trained_network_does(model: object) -> Non
     rows = np.arange(0, 240, 7)
     for _, network in train_networks(made, examples, [0, 3], 0, 20, lambda share: None):
         assert isinstance(network, NetworkModel)
-        prepared = network.task.preparation.apply(examples.encoded.matrix[rows])
+        prepared = network.task.prepared.inputs.apply(examples.encoded.matrix[rows])
         with torch.no_grad():
             said = module_of(network)(torch.from_numpy(prepared)).softmax(1)
         expected = network.outputs(rows).probability

@@ -18,7 +18,6 @@ from gengap.models.networks import MLP, architecture
 from gengap.questions.forecasting.examples import NOBODY, Examples
 from gengap.questions.forecasting.models import train_estimators, train_networks
 from gengap.questions.forecasting.new_examples import joined
-from gengap.training.tasks import Data
 from gengap.training.train import train_fleet
 
 
@@ -48,11 +47,9 @@ def test_kept_networks_predict_what_the_fleet_recorded(regression):
     rows = np.flatnonzero(environments.environment == 2)
     task = examples.task(2, 1, "mlp(8)")
     task.score["test"] = rows
-    data = Data(examples.encoded.matrix, environments.y, len(environments.classes))
     (run,) = train_fleet(
-        data, [task], [ERM()], MLP((8,)), steps=20, batch=32, slots=3, checkpoints=[20],
-        environments=4,
-    )  # fmt: skip
+        examples.tables, [task], [ERM()], MLP((8,)), steps=20, batch=32, slots=3, checkpoints=[20]
+    )
     # In a fleet of five, one of which has seen everything.
     found = networks(examples, [0, 1, 2, 3, NOBODY], seed=1)[2].outputs(rows)
     np.testing.assert_allclose(found.predicted, run.outcomes[0].predicted, rtol=1e-5)

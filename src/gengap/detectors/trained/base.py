@@ -18,12 +18,14 @@ from torch import Tensor
 
 from gengap.base.errors import UsageError
 from gengap.detectors.base import Detector, Fitted
-from gengap.environments.preparation import Encoded, Preparation, fit_preparation
+from gengap.environments.core import Environments
+from gengap.environments.preparation import Encoded, Preparation
 from gengap.methods.base import Method
 from gengap.models.networks import Network, architecture
 from gengap.models.outputs import Outputs
 from gengap.records.run import Run
-from gengap.training.tasks import Data, Task
+from gengap.training.tables import Tables
+from gengap.training.tasks import Task
 from gengap.training.train import train_fleet
 
 Read = Callable[[Network, Tensor], Outputs]
@@ -145,9 +147,13 @@ def train_detector(
     if len(classes) < 2:
         raise UsageError(f"Training needs examples of at least 2 classes; it got {len(classes)}.")
     rows = np.arange(len(matrix))
-    preparation = fit_preparation(Encoded(matrix), rows)
-    network = _network(method, Data(matrix, codes, len(classes)), preparation, schedule, seed)
-    trained = TrainedDetector(network, preparation, classes, read, detector, {})
+    names = tuple(map(str, classes))
+    environments = Environments(matrix, codes, np.zeros(len(rows), np.int64), ("all",), names)
+    problem = Tables.of(environments, Encoded(matrix))
+    run = Run("", type(method).__name__.lower(), {}, "", "unseen", "all", ("all",), (), seed)
+    task = Task(run, (rows,), problem.prepare(rows))
+    network = _network(method, problem, task, schedule)
+    trained = TrainedDetector(network, task.prepared.inputs, classes, read, detector, {})
     return fitted_anew(trained, matrix, labels)
 
 
@@ -175,24 +181,17 @@ def numbers(X: ArrayLike) -> np.ndarray:
     return matrix
 
 
-def _network(
-    method: Method, data: Data, preparation: Preparation, schedule: Schedule, seed: int
-) -> Network:
-    made = architecture(schedule.model)
-    name = type(method).__name__.lower()
-    run = Run("", name, {}, made.name, "unseen", "all", ("all",), (), seed)
-    task = Task(run, (np.arange(len(data.matrix)),), preparation, 0.0, 1.0)
+def _network(method: Method, problem: Tables, task: Task, schedule: Schedule) -> Network:
     kept: list[Network] = []
     train_fleet(
-        data,
+        problem,
         [task],
         [method],
-        made,
+        architecture(schedule.model),
         steps=schedule.steps,
         batch=schedule.batch,
         slots=1,
         checkpoints=(),
-        environments=1,
         keep=kept.append,
     )
     own = {name: p[:1].detach().clone() for name, p in kept[0].parameters.items()}

@@ -137,7 +137,8 @@ def _sequential(parameters: dict[str, torch.Tensor], hidden: int) -> nn.Sequenti
 
 
 def _trained(k: int, task: Task, show: Callable[..., Outputs]) -> Trained:
-    return Trained(k, task.train_rows, task.preparation, show, task.target_shift, task.target_scale)
+    made = task.prepared
+    return Trained(k, task.train_rows, made.inputs, show, made.shift, made.scale)
 
 
 def _network_shower(model: NetworkModel) -> Callable[..., Outputs]:
@@ -157,7 +158,7 @@ def _estimator_shower(model: EstimatorModel) -> Callable[..., Outputs]:
         flat = prepared.reshape(len(prepared), -1)
         if not classes:
             said = np.asarray(estimator.predict(flat), np.float64).reshape(-1, 1)
-            logits = (said - task.target_shift) / task.target_scale
+            logits = (said - task.prepared.shift) / task.prepared.scale
         else:
             logits = _log_probabilities(estimator, flat, classes)
         features = torch.from_numpy(np.ascontiguousarray(flat, np.float32))

@@ -13,8 +13,9 @@ import numpy as np
 
 from gengap.environments.core import Environments
 from gengap.environments.parts import FOLDS, folds
-from gengap.environments.preparation import Encoded, fit_preparation
+from gengap.environments.preparation import Encoded
 from gengap.records.run import Run
+from gengap.training.tables import Tables
 from gengap.training.tasks import Task
 
 NOBODY = -1  # the environment that a model for new examples leaves out
@@ -27,6 +28,11 @@ class Examples:
     environments: Environments
     encoded: Encoded
     raw: Any
+
+    @property
+    def tables(self) -> Tables:
+        """The environments as the fleet trains on them."""
+        return Tables.of(self.environments, self.encoded)
 
     def held(self, seed: int) -> np.ndarray:
         """Mask ``(n,)`` of the labelled rows that no model with this seed trains on."""
@@ -56,6 +62,4 @@ class Examples:
             unseen_environments=unseen,
             seed=seed,
         )
-        shift, scale = (0.0, 1.0) if e.classes else (e.y[rows].mean(), e.y[rows].std() or 1.0)
-        preparation = fit_preparation(self.encoded, rows)
-        return Task(run, train, preparation, float(shift), float(scale))
+        return Task(run, train, self.tables.prepare(rows))

@@ -20,7 +20,7 @@ from gengap.base.errors import UsageError
 from gengap.models.networks import MLP, Network
 from gengap.questions.forecasting.examples import Examples
 from gengap.questions.forecasting.stability import Answer
-from gengap.training.tasks import Data, Task
+from gengap.training.tasks import Task
 
 ROWS_AT_ONCE = 4096
 BATCH = 32  # examples per environment and step
@@ -109,7 +109,7 @@ class EstimatorModel:
 
     def _prepared(self, rows: np.ndarray) -> np.ndarray:
         matrix = self.examples.encoded.matrix[rows]
-        return self.task.preparation.apply(matrix).reshape(len(rows), -1)
+        return self.task.prepared.inputs.apply(matrix).reshape(len(rows), -1)
 
 
 @dataclass(frozen=True)
@@ -140,14 +140,15 @@ class NetworkModel:
         if not np.isfinite(logits).all():
             raise UsageError("The network diverged; train fewer steps or choose another model.")
         if not self.examples.environments.classes:
-            values = logits[:, 0].astype(np.float64)
-            return Outputs(values * self.task.target_scale + self.task.target_shift, None, features)
+            made = self.task.prepared
+            values = logits[:, 0].astype(np.float64) * made.scale + made.shift
+            return Outputs(values, None, features)
         exponent = np.exp(logits - logits.max(1, keepdims=True), dtype=np.float64)
         return Outputs(logits.argmax(1), exponent / exponent.sum(1, keepdims=True), features)
 
     @torch.no_grad()
     def _evaluate(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        x = self.task.preparation.apply(self.examples.encoded.matrix[rows])
+        x = self.task.prepared.inputs.apply(self.examples.encoded.matrix[rows])
         where = next(iter(self.network.parameters.values())).device
         self.network.architecture.train(False)
         output = self.network(torch.from_numpy(x[None]).to(where))
@@ -182,7 +183,7 @@ def train_networks(
     from gengap.training.train import train_fleet
 
     e = examples.environments
-    data = Data(examples.encoded.matrix[: len(e)], e.y, len(e.classes))
+    data = examples.tables
     architecture.initialise(data.shape, data.outputs, 0)  # its layers decide what may share
     slots = len(e.names) - 1
     fits = footprint(data, architecture, steps=steps, batch=BATCH, slots=slots, passes=1)
@@ -204,7 +205,6 @@ def train_networks(
             batch=BATCH,
             slots=slots,
             checkpoints=(),
-            environments=len(e.names),
             device=device("auto"),
             progress=tell,
             keep=kept.append,

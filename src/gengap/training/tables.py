@@ -1,0 +1,120 @@
+"""Tables, images and signals as a problem: one encoded matrix, and a standardisation per run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+import numpy as np
+import pandas as pd
+import torch
+
+from gengap.environments.core import Environments
+from gengap.environments.preparation import Encoded, Preparation, encode, fit_preparation
+
+if TYPE_CHECKING:
+    from gengap.training.feed import TableFeed
+    from gengap.training.tasks import Task
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """What a run's training rows decide about its inputs and its target.
+
+    Attributes:
+        inputs: standardises the inputs.
+        shift, scale: standardise a target of regression, ``(y - shift) / scale``; 0 and 1 for
+            classes.
+    """
+
+    inputs: Preparation
+    shift: float = 0.0
+    scale: float = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Tables(Environments):
+    """Environments that networks and estimators can be trained on.
+
+    A view of the same columns: what selects or regroups environments gives tables again.
+    """
+
+    @classmethod
+    def of(cls, environments: Environments, encoded: Encoded | None = None) -> Self:
+        """Wrap environments.
+
+        Args:
+            encoded: their inputs where they were encoded before, perhaps with further rows after
+                theirs.
+        """
+        made = cls(**{f.name: getattr(environments, f.name) for f in fields(Environments)})
+        if encoded is not None:
+            made.__dict__["encoded"] = encoded  # where the cached property looks first
+        return made
+
+    @cached_property
+    def encoded(self) -> Encoded:
+        """All examples as numbers, the same for every run."""
+        return encode(self.X)
+
+    @property
+    def matrix(self) -> np.ndarray:
+        """``(n, *shape)`` float32, missing numbers as NaN; never copied per run."""
+        return self.encoded.matrix
+
+    @property
+    def targets(self) -> Literal["classification", "regression"]:
+        """Networks say what is to be predicted."""
+        return self.task
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one prepared example."""
+        return self.matrix.shape[1:]
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of prepared examples."""
+        return torch.float32
+
+    @property
+    def outputs(self) -> int:
+        """Number of outputs of a network: classes, or 1."""
+        return max(len(self.classes), 1)
+
+    @property
+    def supports_estimators(self) -> bool:
+        """Any scikit-learn estimator takes a table."""
+        return True
+
+    @property
+    def lacks(self) -> tuple[str, ...]:
+        """Nothing that methods need."""
+        return ()
+
+    def metric(self, name: str | None) -> str:
+        """Accuracy or r2 unless another is named."""
+        return name or ("accuracy" if self.classes else "r2")
+
+    def prepare(self, rows: np.ndarray) -> Prepared:
+        """Fit the standardisation on training rows (indices or mask)."""
+        inputs, target = fit_preparation(self.encoded, rows), self.y[rows]
+        if self.classes:
+            return Prepared(inputs)
+        return Prepared(inputs, float(target.mean()), float(target.std()) or 1.0)
+
+    def feed(
+        self, tasks: Sequence[Task], *, steps: int, batch: int, slots: int, device: str
+    ) -> TableFeed:
+        """Feed the runs of one fleet from the shared matrix."""
+        from gengap.training.feed import TableFeed
+
+        return TableFeed(self, tasks, steps, batch, slots, device)
+
+    def inputs(self, task: Task, rows: np.ndarray, raw: bool = False) -> Any:
+        """Inputs of an estimator for rows of a run: ``(m, d)`` prepared, or the user's own."""
+        if raw:
+            return self.X.iloc[rows] if isinstance(self.X, pd.DataFrame) else self.X[rows]
+        return task.prepared.inputs.apply(self.matrix[rows]).reshape(len(rows), -1)
