@@ -10,7 +10,6 @@ from scipy import optimize
 
 from gengap.base.errors import UsageError
 from gengap.statistics.curves import fit_curve
-from gengap.statistics.extrapolation import grade, prediction_level
 
 SIZES = np.array([50.0, 100.0, 200.0, 400.0, 800.0, 1600.0])
 
@@ -111,40 +110,6 @@ def test_unusable_points(n, value, best: float, word: str):
 def test_unusable_prediction():
     with pytest.raises(UsageError, match="size 0"):
         fit_curve(*noisy()).predict(0)
-
-
-def test_grade_predicts_what_it_did_not_see():
-    n, loss = noisy(noise=0.001)
-    spoiled = np.where(n == 1600, 9.0, loss)
-    good, bad = grade(n, loss, 1), grade(n, spoiled, 1)
-    assert good.predicted == bad.predicted
-    assert good.covered == 1
-    assert good.mean_error < 0.005
-    assert bad.covered == 0
-    assert bad.mean_error == pytest.approx(9 - bad.predicted[0].estimate)
-
-
-def test_grade_leaves_enough_sizes():
-    with pytest.raises(UsageError, match="hold back"):
-        grade(*noisy(), 3)
-
-
-def test_prediction_level_by_hand():
-    # Exactly on a curve from the third size on, so that every fit of later sizes differs little.
-    loss = 0.1 + 3 * SIZES**-0.5
-    found = prediction_level(SIZES, loss, 1e-3, at=1e4)
-    assert found.size == 400
-    np.testing.assert_allclose(found.predictions, 0.13, atol=1e-4)
-    wild = loss + np.array([0, 0, 0, 0, 0, 0.2])
-    assert prediction_level(SIZES, wild, 1e-3, at=1e4).size is None
-
-
-@pytest.mark.parametrize("threshold", [0.0, -1.0])
-def test_prediction_level_needs_a_threshold(threshold: float):
-    with pytest.raises(UsageError, match="threshold"):
-        prediction_level(*noisy(), threshold)
-    with pytest.raises(UsageError, match="5 sizes"):
-        prediction_level(SIZES[:4], SIZES[:4], 0.1)
 
 
 @pytest.mark.slow

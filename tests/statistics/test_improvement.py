@@ -12,7 +12,6 @@ from gengap.base.errors import UsageError
 from gengap.statistics.aggregate_intervals import aggregate_intervals
 from gengap.statistics.aggregates import median
 from gengap.statistics.improvement import (
-    improvement_over_baseline,
     pairwise_improvement,
     probability_of_improvement,
 )
@@ -56,13 +55,6 @@ def test_pairs_mirror_each_other():
                 probability_of_improvement(METHODS[i], METHODS[j]).estimate
             )
             assert (ours.low, ours.high) == pytest.approx((1 - mirrored.high, 1 - mirrored.low))
-
-
-def test_against_a_baseline_is_a_column_of_all_pairs():
-    column = improvement_over_baseline(METHODS, 1)
-    table = pairwise_improvement(METHODS)
-    assert [i.estimate for i in column] == pytest.approx([row[1].estimate for row in table])
-    assert column[2].low == pytest.approx(table[2][1].low, abs=0.01)
 
 
 def test_ties_are_half_and_unanimity_is_noted():
@@ -166,8 +158,6 @@ def test_bad_tables_are_refused():
         probability_of_improvement(METHODS, METHODS)
     with pytest.raises(UsageError, match="methods x"):
         pairwise_improvement(METHODS[0])
-    with pytest.raises(UsageError, match="baseline is 3"):
-        improvement_over_baseline(METHODS, 3)
 
 
 def test_few_runs_reverse_point_estimates_but_not_what_intervals_exclude():

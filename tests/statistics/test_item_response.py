@@ -7,7 +7,7 @@ import pytest
 from scipy import optimize, special
 
 from gengap.base.errors import UsageError
-from gengap.statistics.item_response import expected_score, fit_item_response
+from gengap.statistics.item_response import fit_item_response
 
 
 def simulated(models: int, examples: int, seed: int = 0):
@@ -115,28 +115,6 @@ def test_difficulty_allows_for_who_answered():
     assert share[::2].mean() - share[1::2].mean() > 0.1
 
 
-def test_a_new_model_is_foreseen_from_a_quarter_of_the_examples():
-    correct, *_ = simulated(120, 200, seed=5)
-    fit = fit_item_response(correct[:60])
-    rng = np.random.default_rng(0)
-    held = []
-    for row in correct[60:]:
-        partly = np.where(np.isin(np.arange(200), rng.permutation(200)[:50]), row, np.nan)
-        found = expected_score(fit, partly)
-        held.append(found.low <= row.mean() <= found.high)
-        assert abs(found.estimate - row.mean()) < 0.15
-    assert np.mean(held) >= 0.85
-
-
-def test_a_model_that_answered_everything_is_not_estimated():
-    correct, *_ = simulated(20, 30)
-    fit = fit_item_response(correct)
-    found = expected_score(fit, correct[0])
-    assert found.estimate == found.low == found.high == pytest.approx(correct[0].mean())
-    assert found.ability == pytest.approx(fit.ability[0], abs=1e-6)
-    assert found.ability_error == pytest.approx(fit.ability_error[0], abs=1e-6)
-
-
 @pytest.mark.parametrize(
     ("correct", "says"),
     [
@@ -149,12 +127,3 @@ def test_a_model_that_answered_everything_is_not_estimated():
 def test_unusable_tables(correct, says):
     with pytest.raises(UsageError, match=says):
         fit_item_response(correct)
-
-
-@pytest.mark.parametrize(
-    ("row", "says"),
-    [([1, 0], "one entry per example"), ([np.nan] * 3, "at least one"), ([0.5, 1, 0], "not 0.5")],
-)
-def test_unusable_answers_of_a_new_model(row, says):
-    with pytest.raises(UsageError, match=says):
-        expected_score(fit_item_response(TINY), row)

@@ -10,7 +10,7 @@ from scipy import stats
 from gengap.base.errors import UsageError
 from gengap.statistics.bradley_terry import bradley_terry
 from gengap.statistics.plackett_luce import plackett_luce
-from gengap.statistics.rankings import ADDITIVE, RANKING_RULES, rank, two_level_ranking
+from gengap.statistics.rankings import ADDITIVE, RANKING_RULES, rank
 
 # One environment with a wide spread: a wins there by far, b wins the other three by little.
 UNEVEN = np.array([[0.9, 0.20, 0.31, 0.40], [0.4, 0.22, 0.33, 0.42], [0.1, 0.21, 0.30, 0.41]])
@@ -87,20 +87,6 @@ def test_rank_rules_ignore_a_change_of_scale_and_the_mean_does_not():
         assert same == (rule != "mean")
 
 
-def test_two_levels_weigh_environments_and_one_level_examples():
-    # Nine examples of one environment prefer b, two environments with one example each prefer a.
-    scores = np.array([[0.0] * 9 + [1.0, 1.0], [1.0] * 9 + [0.0, 0.0]])
-    environment = ["x"] * 9 + ["y", "z"]
-    assert rank(scores, "borda").winners == (1,)
-    assert two_level_ranking(scores, environment, "borda").winners == (0,)
-
-
-def test_two_levels_skip_environments_with_one_method():
-    scores = [[1.0, 0.0, 1.0], [0.0, 1.0, np.nan]]
-    found = two_level_ranking(scores, ["x", "y", "z"], "mean rank")
-    assert found.winners == (0, 1)
-
-
 def sparse_samples(kind: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Per-example scores of 30 models, and the 5% left where each reports 4 of 20 sets."""
     rng = np.random.default_rng(seed)
@@ -135,5 +121,3 @@ def test_ranking_survives_95_percent_of_missing_cells(kind: str):
 def test_unusable_input():
     with pytest.raises(UsageError, match="did you mean 'borda'"):
         rank(UNEVEN, "bordas")
-    with pytest.raises(UsageError, match="4 examples need as many"):
-        two_level_ranking(UNEVEN, ["x", "y"])

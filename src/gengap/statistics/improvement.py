@@ -119,29 +119,6 @@ def pairwise_improvement(
     return rows
 
 
-def improvement_over_baseline(
-    scores: ArrayLike,
-    baseline: int = 0,
-    *,
-    replicates: int = 2000,
-    level: float = 0.95,
-    seed: int = 0,
-) -> list[Interval]:
-    """The probability of improvement of each method over one of them, which has one half itself.
-
-    Arguments and errors as in :func:`pairwise_improvement`; ``baseline`` is a position among the
-    methods.
-    """
-    check_level(level)
-    tables = _methods(scores)
-    if not 0 <= baseline < len(tables):
-        raise UsageError(f"baseline is {baseline}; give a position from 0 to {len(tables) - 1}.")
-    others = [i for i in range(len(tables)) if i != baseline]
-    won = _pairs(tables, [(i, baseline) for i in others], replicates, level, seed)
-    won.insert(baseline, Interval(0.5, 0.5, 0.5, level))
-    return won
-
-
 def _methods(scores: ArrayLike) -> list[np.ndarray]:
     table = score_table(scores)
     if table.ndim != 3:

@@ -42,12 +42,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gengap.base.errors import UsageError
-from gengap.statistics.intervals import Interval, check_level, quantile
 from gengap.statistics.item_response_steps import (
     INTERCEPT_SPREAD,
     SLOPE_SPREAD,
     ability_grid,
-    chance_of,
     inverse_of,
     moments_of,
     newton_step,
@@ -58,7 +56,6 @@ from gengap.statistics.item_response_steps import (
 
 MOST_ITERATIONS = 1000
 TOLERANCE = 1e-6  # largest move of a log discrimination or an intercept in one iteration
-MODEL_BASED = "Holds as far as the two-parameter logistic model does; not checked by it."
 
 
 @dataclass(frozen=True, repr=False)
@@ -90,19 +87,6 @@ class ItemResponse:
         return f"ItemResponse({len(self.ability)} models, {len(self.difficulty)} examples{state})"
 
 
-@dataclass(frozen=True, repr=False)
-class ExpectedScore(Interval):
-    """The mean score of a model over all examples, foreseen from some of them.
-
-    Attributes:
-        ability: posterior mean of the model's ability.
-        ability_error: its standard deviation.
-    """
-
-    ability: float = math.nan
-    ability_error: float = math.nan
-
-
 def fit_item_response(correct: ArrayLike) -> ItemResponse:
     """Fit abilities, difficulties and discriminations.
 
@@ -132,49 +116,6 @@ def fit_item_response(correct: ArrayLike) -> ItemResponse:
         if move < TOLERANCE:
             break
     return _described(right, asked, slope, intercept, grid, bool(move < TOLERANCE))
-
-
-def expected_score(
-    response: ItemResponse, correct: ArrayLike, level: float = 0.95
-) -> ExpectedScore:
-    """The mean score of a new model over all examples, from its answers to some.
-
-    The answers given count as they are; the others are foreseen from the ability that these show.
-
-    Args:
-        response: fitted on earlier models.
-        correct: ``(N,)`` 1 right, 0 wrong, NaN not asked.
-        level: the probability that the interval holds the score, if the model is right.
-
-    Raises:
-        UsageError: other values, another number of examples, no answer at all.
-    """
-    check_level(level)
-    row = np.atleast_2d(np.asarray(correct, dtype=np.float64))
-    examples = len(response.difficulty)
-    if row.shape != (1, examples) or np.isnan(row).all():
-        raise UsageError(
-            f"Give one entry per example the models were fitted on ({examples}), "
-            "NaN where the new model was not asked, and at least one answer."
-        )
-    right, asked = _zeros_and_ones(row)
-    grid = ability_grid(examples)
-    slope = np.log(response.discrimination)
-    intercept = -response.discrimination * response.difficulty
-    posterior, _ = posterior_of(right, asked, slope, intercept, grid)
-    open_ = asked[0] == 0
-    chance = chance_of(slope[open_], intercept[open_], grid)
-    ability, error = moments_of(posterior, grid)
-    mean = posterior[0] @ chance.sum(0)
-    variance = posterior[0] @ (chance.sum(0) - mean) ** 2 + posterior[0] @ np.sum(
-        chance * (1 - chance), axis=0
-    )
-    estimate = (right.sum() + mean) / examples
-    half = quantile(level, math.inf) * math.sqrt(variance) / examples
-    low, high = max(estimate - half, 0.0), min(estimate + half, 1.0)
-    return ExpectedScore(
-        float(estimate), float(low), float(high), level, MODEL_BASED, ability[0], error[0]
-    )
 
 
 def _answers(correct: ArrayLike) -> tuple[np.ndarray, np.ndarray]:

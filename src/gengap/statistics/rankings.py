@@ -19,12 +19,7 @@ prefer ``mean``, :func:`~gengap.statistics.bradley_terry.bradley_terry` or
 :func:`~gengap.statistics.plackett_luce.plackett_luce`.
 
 *Columns may be examples* rather than environments: ranks over ``(M, N)`` per-example scores weigh
-every example alike, :func:`two_level_ranking` every environment. With 95% of 300,000 cells missing
-because each of 30 methods reports 4 of 20 data sets of unequal difficulty, the Spearman correlation
-with the full table's means was 0.73 to 0.77 for the mean of what is there, 0.76 to 0.87 for mean
-rank, 0.96 to 0.98 for the additive mean, Bradley-Terry and Plackett-Luce, 0.94 for Borda, 0.92 for
-Copeland and 0.80 to 0.83 for minimax. With cells missing at random the plain mean does as well as
-any.
+every example alike.
 
 Sources: M. Rofin et al., Vote'n'Rank: Revision of benchmarking with social choice theory,
 arXiv:2210.05769 (2022); P. Colombo et al., What are the best systems? New perspectives on NLP
@@ -111,35 +106,6 @@ def rank(scores: ArrayLike, rule: str = "mean", *, seed: int = 0) -> Ranking:
         note = HEURISTIC if not found.exact else several if found.best_orders > 1 else ""
         return as_ranking(-found.positions, rule, note)
     return as_ranking(RANKING_RULES[rule](votes), rule, note)
-
-
-def two_level_ranking(
-    scores: ArrayLike, environment: ArrayLike, rule: str = "borda", *, seed: int = 0
-) -> Ranking:
-    """Rank methods within each environment over its examples, then rank over environments.
-
-    Args:
-        scores: ``(M, N)`` per-example scores, NaN = missing.
-        environment: ``(N,)`` environment of each example, of any type.
-        rule: a name in :data:`RANKING_RULES`, used at both levels.
-        seed: as in :func:`rank`.
-
-    Raises:
-        UsageError: as in :func:`rank`, within any environment too, or labels that do not fit.
-    """
-    table = score_table(scores)
-    labels = np.asarray(environment)
-    if labels.shape != table.shape[1:]:
-        raise UsageError(
-            f"{table.shape[1]} examples need as many environment labels, not {labels.size}."
-        )
-    ranks = np.full((len(table), len(np.unique(labels))), np.nan)
-    for k, name in enumerate(np.unique(labels)):
-        part = table[:, labels == name]
-        present = ~np.isnan(part).all(axis=1)
-        if present.sum() >= 2:
-            ranks[present, k] = rank(part[present], rule, seed=seed).ranks
-    return rank(-ranks, rule, seed=seed)
 
 
 def as_ranking(scores: np.ndarray, rule: str, note: str = "") -> Ranking:

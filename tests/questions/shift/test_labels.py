@@ -14,10 +14,8 @@ from gengap.questions.shift.labels import (
     NEGATIVE,
     UNSTEADY,
     label_shift,
-    predicted_class_test,
-    predicted_probability_tests,
 )
-from gengap.questions.shift.univariate import any_column
+from gengap.questions.shift.univariate import any_column, category_test, column_tests
 
 
 def two_classes(new_ones: int, new: int = 200):
@@ -97,11 +95,11 @@ def test_rare_classes_are_said_to_be_unsteady():
 def test_predicted_classes_and_probabilities_are_tested():
     predicted, _, new = two_classes(160)
     theirs = stats.chi2_contingency([[90, 110], [40, 160]], correction=False)
-    assert predicted_class_test(predicted, new) == pytest.approx((theirs.statistic, theirs.pvalue))
+    assert category_test(predicted, new) == pytest.approx((theirs.statistic, theirs.pvalue))
     rng = np.random.default_rng(0)
     source = rng.dirichlet([2, 2, 2], 150)
-    assert any_column(predicted_probability_tests(source, rng.dirichlet([2, 2, 2], 150))) > 0.05
-    assert any_column(predicted_probability_tests(source, rng.dirichlet([4, 2, 2], 150))) < 0.001
+    assert any_column(column_tests(source, rng.dirichlet([2, 2, 2], 150))) > 0.05
+    assert any_column(column_tests(source, rng.dirichlet([4, 2, 2], 150))) < 0.001
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Hidden inliers are found and bounded; three ways are told apart."""
+"""Hidden inliers are found and bounded."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from scipy.spatial.distance import cdist
 
 from gengap.base.errors import UsageError
-from gengap.statistics.separation.audit import contamination, hidden_share, nearest, three_ways
+from gengap.statistics.separation.audit import contamination, hidden_share, nearest
 
 
 def test_nearest_agrees_with_all_distances() -> None:
@@ -53,20 +53,8 @@ def test_planted_inliers_come_first() -> None:
     assert contamination(train, inliers, strangers, sure).order[0] == 17
 
 
-def test_three_ways_by_hand() -> None:
-    found = three_ways([1, 2, 5, 6], [True, True, False, False], [4, 7])
-    assert found.error_over_correct.estimate == 1.0
-    assert found.stranger_over_correct.estimate == 1.0
-    assert found.stranger_over_error.estimate == 0.5
-    none = three_ways([1, 2], [True, True], [3, 4])
-    assert np.isnan(none.error_over_correct.estimate)
-    assert none.error_over_correct.note == "There are no errors."
-
-
 def test_bad_input_is_told_in_a_sentence() -> None:
     with pytest.raises(UsageError, match="features of strangers must be"):
         contamination(np.zeros((3, 2)), np.zeros((3, 2)), np.zeros((3, 4)))
     with pytest.raises(UsageError, match="NaN or infinity"):
         contamination(np.zeros((3, 2)), np.full((3, 2), np.nan), np.zeros((3, 2)))
-    with pytest.raises(UsageError, match="whether it is correct"):
-        three_ways([1, 2], [True], [3])

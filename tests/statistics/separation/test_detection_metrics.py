@@ -15,7 +15,7 @@ from gengap.statistics.separation.delong import (
     mean_auroc_interval,
 )
 from gengap.statistics.separation.intervals import separation_intervals
-from gengap.statistics.separation.metrics import auroc, rate_interval, separation
+from gengap.statistics.separation.metrics import auroc, separation
 
 RNG = np.random.default_rng(0)
 
@@ -123,13 +123,6 @@ def test_bootstrap_of_examples_agrees_with_delong() -> None:
     drawn = separation_intervals(x, y, inlier_unit=each, stranger_unit=each).auroc
     exact = auroc_interval(x, y)
     assert (drawn.low, drawn.high) == pytest.approx((exact.low, exact.high), abs=0.008)
-
-
-def test_rates_have_exact_limits() -> None:
-    rate = rate_interval(3, 20)
-    exact = stats.binomtest(3, 20).proportion_ci(0.95, "exact")
-    assert (rate.low, rate.high) == pytest.approx((exact.low, exact.high))
-    assert (rate_interval(0, 5).low, rate_interval(5, 5).high) == (0.0, 1.0)
 
 
 def test_bad_input_is_told_in_a_sentence() -> None:

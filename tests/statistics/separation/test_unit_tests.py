@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gengap.base.errors import UsageError
-from gengap.statistics.separation.unit_tests import detection_rate, threshold, unit_tests
+from gengap.statistics.separation.unit_tests import threshold, unit_tests
 
 IMAGES = np.random.default_rng(0).random((50, 2, 6, 6), dtype=np.float32)
 TABLE = np.random.default_rng(1).normal([0, 100, -3], [1, 20, 0.1], (400, 3)).astype(np.float32)
@@ -87,10 +87,6 @@ def test_thresholds_hold_their_false_alarm_rate() -> None:
     draws = rng.normal(size=(3000, 41))
     alarms = [row[-1] > threshold(row[:-1], 0.1) for row in draws]
     assert np.mean(alarms) <= 0.1 + 3 * np.sqrt(0.09 / 3000)
-
-
-def test_detection_rate_counts_what_lies_above() -> None:
-    assert detection_rate([0, 1, 2, 3], 1.0).estimate == 0.5
 
 
 def test_bad_input_is_told_in_a_sentence() -> None:

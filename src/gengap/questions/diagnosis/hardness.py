@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from gengap.records.store import Store
-from gengap.statistics.consistency import Churn, churn
+from gengap.statistics.churn import Churn, churn
 from gengap.statistics.example_order import sort_examples
 from gengap.statistics.item_response import fit_item_response
 from gengap.statistics.subset_evaluation import choose_examples, expected_half_width

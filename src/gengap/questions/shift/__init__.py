@@ -1,23 +1,17 @@
 """Shift tests on whole batches: has the input stream left the training environments?
 
 ``column_tests`` names columns, ``classifier_test`` and ``linear_classifier_test`` see them
-together, ``label_shift`` estimates class frequencies without labels, ``ShiftMonitor`` and
-``BatchMonitor`` look again and again at one false-alarm rate, ``compare_tables`` takes one look at
-two tables, and ``among_environments`` ranks a batch among the training environments by distance.
+together, ``label_shift`` estimates class frequencies without labels, ``ShiftMonitor`` looks
+again and again at one false-alarm rate, ``compare_tables`` takes one look at two tables, and
+``among_environments`` ranks a batch among the training environments by distance.
 """
 
-from gengap.questions.shift.batches import BatchMonitor
 from gengap.questions.shift.classifier import (
     ClassifierTest,
     classifier_test,
     linear_classifier_test,
 )
-from gengap.questions.shift.labels import (
-    LabelShift,
-    label_shift,
-    predicted_class_test,
-    predicted_probability_tests,
-)
+from gengap.questions.shift.labels import LabelShift, label_shift
 from gengap.questions.shift.stream import Look, ShiftMonitor
 from gengap.questions.shift.tables import TableShift, compare_tables
 from gengap.questions.shift.univariate import (
@@ -31,7 +25,6 @@ from gengap.questions.shift.variation import AmongEnvironments, among_environmen
 
 __all__ = [
     "AmongEnvironments",
-    "BatchMonitor",
     "ClassifierTest",
     "ColumnTest",
     "LabelShift",
@@ -47,6 +40,4 @@ __all__ = [
     "kolmogorov_smirnov",
     "label_shift",
     "linear_classifier_test",
-    "predicted_class_test",
-    "predicted_probability_tests",
 ]

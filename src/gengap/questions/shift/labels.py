@@ -13,9 +13,10 @@ not be accurate or calibrated; a weak one costs width. By the delta method
     Var(q) = M^{-1} ( Cov_target(f) / m  +  sum_j q_j^2 Cov(f | y = j) / n_j ) M^{-T}.
 
 *Has anything moved?* When nothing has, the outputs have the same distribution on both sides: test
-predicted classes by chi-square (BBSEh), or the probabilities of each class by Kolmogorov and
-Smirnov with Holm's correction (BBSEs). Both see any shift that moves the outputs, so they say that
-*labels* shifted only where it is known that ``p(x | y)`` did not.
+predicted classes by ``category_test`` (BBSEh), or the probabilities of each class by
+``column_tests`` (BBSEs), both of :mod:`gengap.questions.shift.univariate`. They see any shift that
+moves the outputs, so they say that *labels* shifted only where it is known that ``p(x | y)`` did
+not.
 
 It hurts where the assumption fails, as with new-looking inputs in an unseen environment: the answer
 is then a number like any other. Frequencies clearly below 0 are a sign of that; none is no proof.
@@ -34,7 +35,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gengap.base.errors import UsageError, listing
-from gengap.questions.shift.univariate import ColumnTest, category_test, column_tests
 from gengap.statistics.intervals import Interval, check_level, quantile
 
 FEW = 10
@@ -113,32 +113,6 @@ def label_shift(
     target = tuple(_interval(*pair, level, unsteady) for pair in zip(q, half, strict=True))
     weights = np.maximum(q, 0.0) / source
     return LabelShift(source, target, weights / (weights @ source), confusion)
-
-
-def predicted_class_test(
-    predicted: ArrayLike, new_predicted: ArrayLike, seed: int = 0
-) -> tuple[float, float]:
-    """Chi-square of predicted classes, and its p-value (BBSEh).
-
-    Args:
-        predicted: ``(n,)`` predicted classes on held-out source examples.
-        new_predicted: ``(m,)`` in the target.
-        seed: of the draws that stand in for chi-square where a class is rare.
-    """
-    return category_test(predicted, new_predicted, seed)
-
-
-def predicted_probability_tests(
-    probabilities: ArrayLike, new_probabilities: ArrayLike, seed: int = 0
-) -> tuple[ColumnTest, ...]:
-    """Kolmogorov and Smirnov's test of each class's probability, corrected by Holm (BBSEs).
-
-    Args:
-        probabilities: ``(n, k)`` on held-out source examples.
-        new_probabilities: ``(m, k)`` in the target.
-        seed: as in :func:`gengap.questions.shift.univariate.column_tests`.
-    """
-    return column_tests(probabilities, new_probabilities, seed)
 
 
 def _interval(estimate: float, half: float, level: float, note: str) -> Interval:

@@ -44,8 +44,7 @@ class Look:
     Attributes:
         looks: batches so far, this one included.
         examples: examples so far.
-        p_value: for ``ShiftMonitor`` of the whole stream and valid at any time; for
-            ``BatchMonitor`` of this batch alone.
+        p_value: of the whole stream, valid at any time.
         bound: an alarm is raised when ``p_value`` is at most this.
         alarm: whether one was raised, now or before.
         nearest: the environment that the stream is least unlike; empty without environments.
@@ -89,7 +88,10 @@ class ShiftMonitor:
         false_alarms: float = 0.05,
         seed: int = 0,
     ) -> None:
-        check_rate(false_alarms)
+        if not 0 < false_alarms < 1:
+            raise UsageError(
+                f"false_alarms is {false_alarms}; give a share between 0 and 1, e.g. 0.05."
+            )
         self.false_alarms, self.seed = false_alarms, seed
         values = _numbers(scores, "scores")
         if len(values) == 0:
@@ -150,7 +152,7 @@ class ShiftMonitor:
         Raises:
             UsageError: the file cannot be read or is not a monitor of scores.
         """
-        state = read_state(path, "scores")
+        state = _read_state(path)
         try:
             calibration = {k: np.array(v, dtype=float) for k, v in state["calibration"].items()}
             labels = np.repeat(list(calibration), [len(own) for own in calibration.values()])
@@ -207,14 +209,6 @@ class ShiftMonitor:
         return Look(self._looks, examples, p, self.false_alarms, alarm, nearest, sentence)
 
 
-def check_rate(false_alarms: float) -> None:
-    """Raise :class:`UsageError` unless the rate lies strictly between 0 and 1."""
-    if not 0 < false_alarms < 1:
-        raise UsageError(
-            f"false_alarms is {false_alarms}; give a share between 0 and 1, e.g. 0.05."
-        )
-
-
 def by_environment(rows: np.ndarray, environment: ArrayLike | None) -> dict[str, np.ndarray]:
     """Rows ``(n, ...)`` per environment label; all under ``""`` where environment is None."""
     if environment is None:
@@ -228,16 +222,16 @@ def by_environment(rows: np.ndarray, environment: ArrayLike | None) -> dict[str,
     return {str(name): rows[names == name] for name in np.unique(names)}
 
 
-def read_state(path: str | Path, kind: str) -> dict[str, Any]:
-    """Read a monitor's JSON file and check that it is of this kind and format."""
+def _read_state(path: str | Path) -> dict[str, Any]:
+    """Read a monitor's JSON file and check that it is one, in the format of today."""
     try:
         state = json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"Cannot read {path} ({error.strerror}); name a saved monitor.") from None
     except ValueError:
         state = None
-    if not isinstance(state, dict) or state.get("monitor") != kind:
-        raise UsageError(f"{path} is not a saved monitor of {kind}; name another file.")
+    if not isinstance(state, dict) or state.get("monitor") != "scores":
+        raise UsageError(f"{path} is not a saved monitor of scores; name another file.")
     if state.get("format") != FORMAT:
         raise UsageError(
             f"{path} has format {state.get('format')}, this gengap reads {FORMAT}; make the "

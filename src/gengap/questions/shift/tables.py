@@ -9,7 +9,8 @@ Beside it stands how far they are compared with the environments' own distances
 (:mod:`gengap.questions.shift.variation`), which is the number to read when there are many rows:
 with enough of them any two environments differ.
 
-One look at one table. For a stream, looked at again and again, there are the monitors.
+One look at one table. A stream, looked at again and again, is for
+:class:`~gengap.questions.shift.stream.ShiftMonitor`.
 """
 
 from __future__ import annotations

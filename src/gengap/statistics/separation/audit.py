@@ -1,6 +1,6 @@
-"""Is the stranger set clean, and does a detector tell strangers from mere errors?
+"""Is the stranger set clean?
 
-*Contamination.* Strangers for evaluation often hide inliers, and then even a perfect detector seems
+Strangers for evaluation often hide inliers, and then even a perfect detector seems
 to miss. With ``d(z)`` the distance to the nearest training example, let ``F`` be its distribution
 for new inliers and ``G`` for the stranger set. If a share ``p`` of that set are inliers,
 ``G = p F + (1 - p) H``, so
@@ -13,12 +13,6 @@ Semi-supervised novelty detection, Journal of Machine Learning Research 11 (2010
 confidence bound widens ``G`` up and ``F`` down by the Dvoretzky-Kiefer-Wolfowitz margins. The
 examples to look at first are the nearest, above all those on which the model is sure. More than
 half of some popular stranger sets are inliers: J. Bitterwolf et al., In or out?, ICML 2023.
-
-*Three ways.* Strangers look like inliers that the model gets wrong. AUROC for each pair among
-correct inliers, wrong inliers and strangers says what a detector detects: novelty (it ranks
-strangers above errors) or difficulty (it does not). (Z. Humblot-Renaux et al., A noisy elephant in
-the room, CVPR 2024; R. Averly & W.-L. Chao, Unified out-of-distribution detection: a model-specific
-perspective, ICCV 2023.)
 """
 
 from __future__ import annotations
@@ -31,7 +25,6 @@ from numpy.typing import ArrayLike
 
 from gengap.base.errors import UsageError
 from gengap.statistics.intervals import Interval, check_level
-from gengap.statistics.separation.delong import auroc_interval
 
 LEAST_INLIERS = 0.1  # ratios are taken where F is at least this, as below they are noise
 BLOCK = 2048
@@ -139,44 +132,3 @@ def nearest(train: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray
         block = rows[start : start + BLOCK]
         index[start : start + BLOCK] = np.argmin(squares - 2 * block @ train.T, axis=1)
     return index, np.linalg.norm(rows - train[index], axis=1)
-
-
-def three_ways(
-    inliers: ArrayLike, correct: ArrayLike, strangers: ArrayLike, level: float = 0.95
-) -> ThreeWays:
-    """AUROC between correct inliers, wrong inliers and strangers.
-
-    Args:
-        inliers: ``(n,)`` scores.
-        correct: ``(n,)`` whether the model's answer is right.
-        strangers: ``(m,)`` scores.
-        level: confidence level of DeLong's limits.
-
-    Returns:
-        Intervals; NaN, with the reason in the note, where one of the three has no examples.
-
-    Raises:
-        UsageError: lengths that differ.
-    """
-    scores, right = np.asarray(inliers, np.float64), np.asarray(correct, bool)
-    if scores.shape != right.shape:
-        raise UsageError(
-            f"Say of each inlier whether it is correct: {scores.shape}, {right.shape}."
-        )
-    groups = {
-        "correct inliers": scores[right],
-        "errors": scores[~right],
-        "strangers": np.asarray(strangers, np.float64),
-    }
-    return ThreeWays(
-        _pair(groups, "correct inliers", "errors", level),
-        _pair(groups, "correct inliers", "strangers", level),
-        _pair(groups, "errors", "strangers", level),
-    )
-
-
-def _pair(groups: dict[str, np.ndarray], low: str, high: str, level: float) -> Interval:
-    for name in (low, high):
-        if not len(groups[name]):
-            return Interval(math.nan, math.nan, math.nan, level, f"There are no {name}.")
-    return auroc_interval(groups[low], groups[high], level)

@@ -15,7 +15,6 @@ Intervals are in :mod:`gengap.statistics.separation.delong` and
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import numpy as np
@@ -23,7 +22,6 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from gengap.base.errors import UsageError
-from gengap.statistics.intervals import Interval
 
 RECALL = 0.95
 
@@ -69,16 +67,6 @@ def auroc(inliers: ArrayLike, strangers: ArrayLike) -> np.ndarray | float:
     ranks = stats.rankdata(np.concatenate([x, y], axis=-1), axis=-1)[..., n:]
     area = (ranks.sum(axis=-1) - m * (m + 1) / 2) / (n * m)
     return area if x.ndim == 2 else float(area)
-
-
-def rate_interval(count: int, total: int, level: float = 0.95) -> Interval:
-    """A share of independent examples with its exact limits (Clopper & Pearson 1934)."""
-    if total == 0:
-        return Interval(math.nan, math.nan, math.nan, level, "No examples.")
-    tail = (1 - level) / 2
-    low = float(stats.beta.ppf(tail, count, total - count + 1)) if count else 0.0
-    high = float(stats.beta.ppf(1 - tail, count + 1, total - count)) if count < total else 1.0
-    return Interval(count / total, low, high, level)
 
 
 class Sorted(NamedTuple):

@@ -28,8 +28,6 @@ from scipy import ndimage
 
 from gengap.base.errors import UsageError
 from gengap.base.seeds import generator
-from gengap.statistics.intervals import Interval
-from gengap.statistics.separation.metrics import rate_interval
 
 FALSE_ALARMS = 0.05
 SMOOTHING = 0.12  # width of the blobs' kernel as a share of the image's
@@ -81,12 +79,6 @@ def threshold(calibration: ArrayLike, false_alarms: float = FALSE_ALARMS) -> flo
         raise UsageError(f"The false-alarm rate must lie between 0 and 1, not {false_alarms}.")
     place = int(np.ceil((len(scores) + 1) * (1 - false_alarms) - 1e-9))
     return float(scores[place - 1]) if place <= len(scores) else np.inf
-
-
-def detection_rate(scores: ArrayLike, limit: float, level: float = 0.95) -> Interval:
-    """Share of examples scored above a threshold, with exact limits."""
-    flagged = np.asarray(scores) > limit
-    return rate_interval(int(flagged.sum()), flagged.size, level)
 
 
 def _centre(x: np.ndarray) -> np.ndarray:

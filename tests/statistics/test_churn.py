@@ -1,4 +1,4 @@
-"""pass@k, G-Pass@k and churn against enumeration, closed forms and simulation."""
+"""Churn against enumeration, closed forms and simulation."""
 
 from __future__ import annotations
 
@@ -10,108 +10,7 @@ import pytest
 from scipy import stats
 
 from gengap.base.errors import UsageError
-from gengap.statistics.consistency import (
-    churn,
-    churn_by_environment,
-    g_pass_at_k,
-    mean_g_pass_at_k,
-    pass_at_k,
-)
-
-
-def enumerated(wins: int, tries: int, k: int, needed: int) -> float:
-    outcomes = [1] * wins + [0] * (tries - wins)
-    draws = [sum(draw) >= needed for draw in itertools.combinations(outcomes, k)]
-    return float(np.mean(draws))
-
-
-@pytest.mark.parametrize("k", [1, 2, 3, 5])
-@pytest.mark.parametrize("tau", [0.2, 0.5, 0.6, 1.0])
-def test_g_pass_counts_every_subset_of_tries(k, tau):
-    wins, tries = [0, 1, 3, 5, 6], 6
-    expected = np.mean([enumerated(w, tries, k, math.ceil(tau * k - 1e-9)) for w in wins])
-    assert g_pass_at_k(wins, tries, k, tau).estimate == pytest.approx(expected, abs=1e-12)
-
-
-def test_pass_at_k_is_the_product_form_of_its_source():
-    wins, tries, k = np.array([0, 2, 7, 10]), np.array([8, 10, 12, 10]), 4
-    expected = [
-        1 - np.prod([(n - c - i) / (n - i) for i in range(k)])
-        for c, n in zip(wins, tries, strict=True)
-    ]
-    assert pass_at_k(wins, tries, k).estimate == pytest.approx(np.mean(expected))
-
-
-def test_small_tau_is_pass_at_k_and_tau_1_wants_all():
-    wins, tries = [1, 4, 9], 10
-    assert g_pass_at_k(wins, tries, 4, 1e-3) == pass_at_k(wins, tries, 4)
-    expected = np.mean([math.comb(w, 4) / math.comb(10, 4) for w in wins])
-    assert g_pass_at_k(wins, tries, 4, 1.0).estimate == pytest.approx(expected)
-
-
-def test_tau_is_not_rounded_up_by_floating_point():
-    expected = stats.hypergeom.sf(6, 20, 14, 10)
-    assert g_pass_at_k([14, 14], 20, 10, 0.7).estimate == pytest.approx(expected)
-
-
-@pytest.mark.parametrize("k", [1, 2, 3, 4, 7])
-def test_mean_g_pass_is_the_integral_over_tau(k):
-    wins, tries = [0, 3, 6, 8, 9], 9
-    taus = 0.5 + (np.arange(300) + 0.5) / 600
-    expected = np.mean([g_pass_at_k(wins, tries, k, tau).estimate for tau in taus])
-    assert mean_g_pass_at_k(wins, tries, k).estimate == pytest.approx(expected, abs=4e-3)
-
-
-def test_mean_g_pass_is_the_sum_of_its_source_for_even_k():
-    wins, tries, k = [0, 3, 6, 8, 9], 9, 6
-    total = sum(g_pass_at_k(wins, tries, k, i / k).estimate for i in range(k // 2 + 1, k + 1))
-    assert mean_g_pass_at_k(wins, tries, k).estimate == pytest.approx(2 / k * total)
-
-
-def test_estimates_have_no_bias_and_intervals_hold():
-    rng = np.random.default_rng(0)
-    chance = rng.beta(0.6, 0.6, 20_000)
-    truth = np.mean(1 - (1 - chance) ** 4)
-    found = pass_at_k(rng.binomial(8, chance), 8, 4)
-    assert found.estimate == pytest.approx(truth, abs=0.01)
-    truth = stats.beta(0.6, 0.6).expect(lambda p: stats.binom.sf(2, 4, p))
-    held = [
-        (lambda i: i.low <= truth <= i.high)(
-            g_pass_at_k(rng.binomial(8, rng.beta(0.6, 0.6, 60)), 8, 4, 0.75)
-        )
-        for _ in range(400)
-    ]
-    assert 0.92 < np.mean(held) < 0.98
-
-
-def test_examples_all_alike_give_no_limits():
-    found = pass_at_k([3, 3], 3, 2)
-    assert found.estimate == 1.0
-    assert math.isnan(found.low)
-    assert "alike" in found.note
-
-
-@pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
-        (([3], 2, 1), "3 successes in 2 tries"),
-        (([-1], 2, 1), "-1 successes"),
-        (([1], 2, 3), "k is 3"),
-        (([1.5], 2, 1), "whole numbers"),
-        (([[1]], 2, 1), "a list of successes"),
-        (([1, 1], [2, 2, 2], 1), "a list of successes"),
-        (([np.nan], 2, 1), "whole numbers"),
-    ],
-)
-def test_unusable_counts(arguments, says):
-    with pytest.raises(UsageError, match=says):
-        pass_at_k(*arguments)
-
-
-@pytest.mark.parametrize("tau", [0, 1.1, math.nan])
-def test_unusable_tau(tau):
-    with pytest.raises(UsageError, match="tau"):
-        g_pass_at_k([1], 2, 1, tau)
+from gengap.statistics.churn import churn
 
 
 def pairwise(codes: np.ndarray) -> float:
@@ -195,12 +94,6 @@ def test_the_interval_holds_the_churn_of_new_seeds_on_new_examples():
         found = churn(codes, np.zeros(100), 2)
         held.append(found.low <= truth <= found.high)
     assert np.mean(held) > 0.93
-
-
-def test_environments_are_told_apart():
-    codes = np.array([[0, 0, 1, -1], [0, 1, 0, 1]])
-    found = churn_by_environment(codes, [0, 0, 0, 0], [3, 3, 1, 7], 2)
-    assert {code: c.estimate for code, c in found.items()} == {1: 1.0, 3: 0.5}
 
 
 @pytest.mark.parametrize(
