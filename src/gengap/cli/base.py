@@ -21,8 +21,10 @@ from typer.core import TyperGroup
 from gengap.base.errors import SuspiciousInput, UsageError
 
 if TYPE_CHECKING:
+    from gengap.base.progress import Progress
     from gengap.environments.core import Environments
-    from gengap.study.study import Progress
+    from gengap.records.store import Store
+    from gengap.study.result import Result
 
 INTERRUPTED = 130
 PIPE_CLOSED = 141  # 128 + SIGPIPE, what shells expect
@@ -148,6 +150,35 @@ def read_environments(given: dict[str, Any], talk: Console) -> Environments:
     for sentence in environments.notes:
         talk.print(f"[yellow]note[/] {escape(sentence)}", soft_wrap=True)
     return environments
+
+
+def records_address(records: str) -> str | Path:
+    """Where records are that the user named by file, folder or URL."""
+    if "://" in records:
+        return records
+    path = Path(records).expanduser()
+    return path / "records.db" if path.is_dir() else path
+
+
+def open_records(records: str) -> Store:
+    """Open records to be read."""
+    from gengap.records.store import Store
+
+    return Store(records_address(records), create=False)
+
+
+def print_result(result: Result, quiet: bool) -> None:
+    """Print a study's answer and, unless ``quiet``, its table."""
+    from gengap.report import console_table
+
+    console = Console()
+    console.print(escape(result.answer), soft_wrap=False)
+    if "sequential" in result.summary:
+        sentences = result.summary["sequential"]["sentences"]
+        console.print(escape("\n".join(["", *sentences])), soft_wrap=False)
+    if not quiet:
+        console.print()
+        console.print(console_table(result.summary))
 
 
 @contextmanager

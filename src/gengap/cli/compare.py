@@ -13,7 +13,7 @@ from rich.markup import escape
 
 from gengap.base.errors import SuspiciousInput, UsageError
 from gengap.cli.base import app, command_line, writable
-from gengap.cli.options import Json, MetricName, ProblemName, Quiet
+from gengap.cli.options import Json, MetricName, Quiet, StudyName
 
 if TYPE_CHECKING:
     from gengap.questions.comparison import ScoreTable
@@ -62,7 +62,7 @@ def compare(
     replicates: Annotated[
         int, typer.Option(help="Bootstrap resamples of means; other parts take fewer.")
     ] = 2000,
-    problem: ProblemName = None,
+    study: StudyName = None,
     metric: MetricName = None,
     out: Annotated[str, typer.Option(help="Folder for the report.")] = "gengap-compare",
     as_json: Json = False,
@@ -89,7 +89,7 @@ def compare(
     with warnings.catch_warnings():
         # The same sentences follow as notes.
         warnings.simplefilter("ignore", SuspiciousInput)
-        table = _table(source, columns, lower_is_better, problem, metric)
+        table = _table(source, columns, lower_is_better, study, metric)
         summary = summarise(
             table,
             level=level,
@@ -109,12 +109,12 @@ def compare(
 
 
 def _table(
-    source: str, columns: Any, lower_is_better: bool | None, problem: str | None, metric: str | None
+    source: str, columns: Any, lower_is_better: bool | None, study: str | None, metric: str | None
 ) -> ScoreTable:
     from gengap.questions.comparison import from_store, read_scores
 
     if not _is_records(source):
-        for option, value in (("--problem", problem), ("--metric", metric)):
+        for option, value in (("--study", study), ("--metric", metric)):
             if value is not None:
                 raise UsageError(f"{option} is for records; {source} is a table of scores.")
         higher = None if lower_is_better is None else not lower_is_better
@@ -127,7 +127,7 @@ def _table(
     from gengap.records.store import Store
 
     with Store(source, create=False) as store:
-        return from_store(store, problem=problem, metric=metric, name=source)
+        return from_store(store, study=study, metric=metric)
 
 
 def _is_records(source: str) -> bool:

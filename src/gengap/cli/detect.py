@@ -23,9 +23,9 @@ from gengap.study.keys import StudyFile
 if TYPE_CHECKING:
     import pandas as pd
 
+    from gengap.base.progress import Progress
     from gengap.environments.core import Environments
     from gengap.questions.detection import Evaluation, TwoSets
-    from gengap.study.study import Progress
 
 
 @app.command(epilog="Exit codes: 0 done, 2 unusable input, 130 stopped by Ctrl-C.")

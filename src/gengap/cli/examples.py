@@ -13,8 +13,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from gengap.base.errors import UsageError
-from gengap.cli.base import app
-from gengap.cli.options import Draw, Json, ProblemName, Records
+from gengap.cli.base import app, open_records
+from gengap.cli.options import Draw, Json, Records, StudyName
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,19 +36,17 @@ def examples(
         int | None,
         typer.Option(help="How many examples to choose; 50, at most a quarter, when not given."),
     ] = None,
-    problem: ProblemName = None,
+    study: StudyName = None,
     seed: Draw = 0,
     out: Annotated[Path | None, typer.Option(help="Write every example to this CSV file.")] = None,
     as_json: Json = False,
 ) -> None:
     """Show which examples are hardest, where seeds disagree, and which few stand for all."""
     from gengap.questions.diagnosis.hardness import hardness
-    from gengap.records import Store
+    from gengap.study.result import read_result
 
-    path = Path(records)
-    address = path / "records.db" if path.is_dir() else records
-    with Store(address, create=False) as store:
-        found = hardness(store, problem, subset, seed)
+    with open_records(records) as store:
+        found = hardness(read_result(store, study), subset, seed)
     if out is not None:
         _write(found.examples, out)
     if as_json:

@@ -23,8 +23,10 @@ Records = Annotated[
     str,
     typer.Argument(help="Records of a study: records.db, the folder it is in, or a database URL."),
 ]
-ProblemName = Annotated[
-    str | None, typer.Option(help="Which data, where the records hold several studies.")
+Out = Annotated[str | None, typer.Option(help="Folder for what is written.")]
+StudyName = Annotated[
+    str | None,
+    typer.Option(help="Which study, where the records hold several; the one carried out last."),
 ]
 MetricName = Annotated[
     str | None, typer.Option(help="Metric of records: accuracy, log_loss, r2, ...")

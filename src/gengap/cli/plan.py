@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,8 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from gengap.cli.base import app
-from gengap.cli.options import Json, MetricName, ProblemName, Records
+from gengap.cli.base import app, open_records
+from gengap.cli.options import Json, MetricName, Records, StudyName
 
 if TYPE_CHECKING:
     from gengap.questions.planning.next_study import NextStudy
@@ -47,19 +46,16 @@ def plan(
     power: Annotated[float, typer.Option(help="Chance to find the difference.")] = 0.8,
     level: Annotated[float, typer.Option(help="1 minus the chance of a false finding.")] = 0.95,
     metric: MetricName = None,
-    problem: ProblemName = None,
+    study: StudyName = None,
     as_json: Json = False,
 ) -> None:
     """Say how many more environments, seeds or test examples show a difference."""
     from gengap.questions.planning.next_study import next_study
-    from gengap.records.store import Store
     from gengap.study.metrics import METRICS
 
-    folder = Path(records).expanduser()
-    address = folder / "records.db" if folder.is_dir() else records
-    with Store(address, create=False) as store:
+    with open_records(records) as store:
         found = next_study(
-            store, detect, method=method, against=against, problem=problem, metric=metric,
+            store, detect, method=method, against=against, study=study, metric=metric,
             power=power, level=level, budget=budget,
         )  # fmt: skip
     if as_json:

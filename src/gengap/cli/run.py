@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from gengap.base.errors import SuspiciousInput, UsageError
-from gengap.cli.base import INTERRUPTED, app, bar, command_line, writable
+from gengap.cli.base import INTERRUPTED, app, bar, command_line, print_result, writable
 from gengap.cli.options import Json, Quiet, study_options
 from gengap.study.keys import StudyFile
 
@@ -94,41 +94,27 @@ def run(
         _forget(out)
     for sentence in study.warnings:
         talk.print(f"[yellow]note[/] {escape(sentence)}", soft_wrap=True)
-    result = _train(study, talk, file.until_decided)
+    result = _train(study, talk)
     written = result.save(out)
     if as_json:
         typer.echo(json.dumps(result.summary, indent=2))
     else:
-        _print_result(result, quiet)
+        print_result(result, quiet)
     if not quiet and not as_json:
         Console().print(f"\nReport: {escape(str(written['html']))}", soft_wrap=True)
     result.store.close()
 
 
-def _train(study: Study, talk: Console, until_decided: bool) -> Result:
-    from gengap.study.until_decided import run_until_decided
-
+def _train(study: Study, talk: Console) -> Result:
     with bar(talk) as tell:
         try:
-            result = run_until_decided(study, tell) if until_decided else study.run(tell)
+            result = study.run(tell)
         except KeyboardInterrupt:
             talk.print("\nStopped. What is finished is kept; the same command goes on from there.")
             raise typer.Exit(INTERRUPTED) from None
-    for name, reason in result.study.skipped.items():
+    for name, reason in result.skipped.items():
         talk.print(f"[yellow]skipped[/] {escape(name)}: {escape(reason)}", soft_wrap=True)
     return result
-
-
-def _print_result(result: Result, quiet: bool) -> None:
-    from gengap.report import console_table
-
-    console = Console()
-    console.print(escape(result.answer), soft_wrap=False)
-    if result.sequential is not None:
-        console.print(escape("\n".join(["", *result.sequential["sentences"]])), soft_wrap=False)
-    if not quiet:
-        console.print()
-        console.print(console_table(result.summary))
 
 
 def _forget(out: Path) -> None:

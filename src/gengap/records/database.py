@@ -29,6 +29,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from gengap.base.errors import UsageError
+from gengap.records.migration import migrate
 from gengap.records.tables import SCHEMA, metadata, schema_table
 
 # Seconds a writer waits for another before it gives up.
@@ -169,22 +170,31 @@ def transaction(engine: Engine, write: bool = False) -> Iterator[Connection]:
         raise UsageError(_sentence(show(engine.url), str(error.orig))) from error
 
 
-def prepare(engine: Engine, create: bool) -> None:
-    """Create the tables if there are none, and check that they are a store of this schema.
+def prepare(engine: Engine, create: bool, upgrade: bool = False) -> None:
+    """Check that a database is a store of this schema; to write, make it one where it is not yet.
 
-    Two processes may do so at once. Another program's database is left as it is.
+    Two processes may do so at once. Another program's database is left as it is, and to be read
+    nothing is written.
+
+    Args:
+        create: make the tables if there are none, and bring an older schema up to date.
+        upgrade: bring an older schema up to date.
 
     Raises:
         UsageError: for a file that is no store, and for a store of another schema.
     """
     name = show(engine.url)
-    with transaction(engine, write=True) as connection:
-        if engine.dialect.name == "postgresql":
+    writes = create or upgrade
+    with transaction(engine, write=writes) as connection:
+        if writes and engine.dialect.name == "postgresql":
             connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
         tables = inspect(connection).get_table_names()
         if schema_table.name in tables:
-            found = connection.scalars(select(schema_table.c.version)).all()
-            _check_version(name, list(found))
+            found = list(connection.scalars(select(schema_table.c.version)).all())
+            if writes and found and max(found) < SCHEMA:
+                migrate(connection, max(found))
+            else:
+                _check_version(name, found)
         elif not create:
             raise UsageError(f"There is no gengap store in {name}; give the one a study wrote to.")
         elif tables and engine.dialect.name == "sqlite":
@@ -195,7 +205,7 @@ def prepare(engine: Engine, create: bool) -> None:
         else:
             metadata.create_all(connection)
             connection.execute(schema_table.insert().values(version=SCHEMA))
-    if engine.dialect.name == "sqlite":
+    if create and engine.dialect.name == "sqlite":
         _use_write_ahead_log(engine)
 
 
@@ -207,7 +217,13 @@ def _check_version(name: str, found: list[int]) -> None:
             f"Store {name} was written by a newer gengap (schema {max(found)}, this one knows "
             f"{SCHEMA}); run pip install --upgrade gengap."
         )
-    raise UsageError(f"{name} is not a gengap store of schema {SCHEMA}; start a new store.")
+    if not found:
+        raise UsageError(f"{name} is not a gengap store of schema {SCHEMA}; start a new store.")
+    raise UsageError(
+        f"Store {name} was written by an older gengap (schema {max(found)}, this one reads "
+        f"{SCHEMA}); give the gengap run command that made it again, or gengap migrate {name}: "
+        "finished runs are kept."
+    )
 
 
 def _use_write_ahead_log(engine: Engine) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from gengap.base.errors import UsageError
 from gengap.records.codec import narrow_floats, narrow_integers, pack, unpack
-from gengap.records.run import FinishedRun, Outcome, Part, Run, plain
+from gengap.records.run import FinishedRun, KeptModel, Outcome, Part, Run, plain
 
 
 @dataclass(frozen=True)
@@ -131,6 +131,17 @@ def _outcome_row(run: Run, outcome: Outcome) -> dict[str, Any]:
         "step": int(outcome.step),
         "predicted": pack(narrow(predicted)),
         "true_probability": None if chance is None else pack(chance.astype(np.float16)),
+    }
+
+
+def model_row(model: KeptModel) -> dict[str, Any]:
+    """Return a kept model's row, but for its run's number."""
+    return {
+        "step": int(model.step),
+        "format": model.format,
+        "bytes": len(model.content),
+        "created": datetime.now(UTC).replace(tzinfo=None),
+        "content": model.content,
     }
 
 

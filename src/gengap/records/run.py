@@ -85,11 +85,21 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class KeptModel:
+    """A trained model as bytes: ``format`` is ``"safetensors"`` or ``"skops"``; never a pickle."""
+
+    step: int
+    format: str
+    content: bytes
+
+
+@dataclass(frozen=True)
 class FinishedRun:
     """A run with its outcomes and what it cost.
 
     ``passes`` counts forward-backward passes over one batch; ``examples`` the training examples
-    drawn; ``seconds`` the run's share of its fleet's wall-clock time.
+    drawn; ``seconds`` the run's share of its fleet's wall-clock time; ``models`` the trained models
+    to keep, one per checkpoint.
     """
 
     run: Run
@@ -98,6 +108,7 @@ class FinishedRun:
     passes: float
     examples: int
     versions: Mapping[str, str] = field(default_factory=dict)
+    models: tuple[KeptModel, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -117,7 +128,10 @@ class ExampleSet:
 
 @dataclass(frozen=True)
 class Problem:
-    """What the records must know of the data to be read without it."""
+    """What the records must know of the data to be read without it.
+
+    ``kind`` is what one environment is called, e.g. ``"hospital"``.
+    """
 
     fingerprint: str
     name: str
@@ -126,6 +140,7 @@ class Problem:
     classes: tuple[str, ...]
     examples: int
     target_variance: float
+    kind: str = "environment"
 
 
 def plain(value: Any, name: str) -> Any:

@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Table, func, select
+from sqlalchemy import Connection, Table, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Engine
 
@@ -30,6 +30,7 @@ from gengap.records.codec import pack, unpack
 from gengap.records.database import connect, parse, prepare, show, transaction
 from gengap.records.rows import (
     StoredRun,
+    model_row,
     narrow_target,
     outcome_rows,
     read_outcome,
@@ -39,7 +40,7 @@ from gengap.records.rows import (
 from gengap.records.run import ExampleSet, FinishedRun, Outcome, Part, Problem
 from gengap.records.tables import (
     example_table,
-    look_table,
+    model_table,
     outcome_table,
     problem_table,
     run_table,
@@ -50,7 +51,7 @@ CHUNK = 500
 
 
 class Store:
-    """Problems, example sets, runs and looks in SQLite or PostgreSQL.
+    """Problems, example sets, runs and what they predicted, in SQLite or PostgreSQL.
 
     Several processes may read and write one store at once, and threads may share one object. A
     process killed at any moment leaves every stored run complete.
@@ -58,20 +59,22 @@ class Store:
     Args:
         url: a path (SQLite), ``sqlite:///path``, or
             ``postgresql+psycopg://user:password@host:port/database``.
-        create: make the store if it is missing; otherwise a missing store is an error.
+        create: make the store if it is missing, and bring an older one up to date; otherwise either
+            is an error.
+        migrate: bring an older one up to date (see :mod:`gengap.records.migration`).
 
     Raises:
         UsageError: if the address is wrong, cannot be reached or written, or holds something else.
             Every method raises it when the database fails later. Passwords are never shown.
     """
 
-    def __init__(self, url: str | Path, *, create: bool = True) -> None:
+    def __init__(self, url: str | Path, *, create: bool = True, migrate: bool = False) -> None:
         self._url = parse(url)
         self._engine = connect(self._url, create)
         self._process = os.getpid()
         self._inherited: list[Engine] = []
         try:
-            prepare(self._engine, create)
+            prepare(self._engine, create, upgrade=migrate)
         except UsageError:
             self._engine.dispose()
             raise
@@ -90,18 +93,24 @@ class Store:
     def __repr__(self) -> str:
         return f"Store({show(self._url)!r})"
 
+    @property
+    def engine(self) -> Engine:
+        """The connections, for what few commands ask of the database itself."""
+        return self._engine
+
     def close(self) -> None:
         """Close all connections; a store that is used again opens new ones."""
         self._engine.dispose()
 
-    def _transaction(self, write: bool = False) -> AbstractContextManager[Connection]:
+    def transaction(self, write: bool = False) -> AbstractContextManager[Connection]:
+        """One transaction: all of the block happens, or nothing."""
         if os.getpid() != self._process:
             # After a fork the connections still belong to the parent: neither use nor close them.
             self._inherited.append(self._engine)
             self._engine, self._process = connect(self._url, create=False), os.getpid()
         return transaction(self._engine, write)
 
-    def _insert(self, table: Table) -> Any:
+    def insert(self, table: Table) -> Any:
         """Return an INSERT that leaves rows alone whose key exists."""
         dialect = postgresql if self._engine.dialect.name == "postgresql" else sqlite
         return dialect.insert(table).on_conflict_do_nothing()
@@ -118,9 +127,10 @@ class Store:
             "examples": int(problem.examples),
             # SQLite has no NaN.
             "target_variance": None if math.isnan(variance) else variance,
+            "kind": problem.kind,
         }
-        with self._transaction(write=True) as connection:
-            connection.execute(self._insert(problem_table), row)
+        with self.transaction(write=True) as connection:
+            connection.execute(self.insert(problem_table), row)
 
     def problem(self, fingerprint: str) -> Problem:
         """Return one problem.
@@ -139,7 +149,7 @@ class Store:
     def problems(self) -> list[Problem]:
         """Return all problems, ordered by name."""
         query = select(problem_table).order_by(problem_table.c.name, problem_table.c.fingerprint)
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             rows = connection.execute(query).all()
         return [
             Problem(
@@ -150,6 +160,7 @@ class Store:
                 classes=tuple(row.classes),
                 examples=row.examples,
                 target_variance=math.nan if row.target_variance is None else row.target_variance,
+                kind=row.kind,
             )
             for row in rows
         ]
@@ -170,8 +181,8 @@ class Store:
             "environment": pack(np.asarray(examples.environment, dtype=np.int16)),
             "target": pack(narrow_target(np.asarray(examples.target))),
         }
-        with self._transaction(write=True) as connection:
-            connection.execute(self._insert(example_table), row)
+        with self.transaction(write=True) as connection:
+            connection.execute(self.insert(example_table), row)
         stored = self.examples(problem, seed, part)
         if not (
             np.array_equal(stored.example, examples.example)
@@ -193,7 +204,7 @@ class Store:
         query = select(example_table).where(
             columns.problem == problem, columns.seed == int(seed), columns.part == part
         )
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             row = connection.execute(query).one_or_none()
         if row is None:
             raise UsageError(
@@ -210,8 +221,8 @@ class Store:
     def finished(self, keys: Iterable[str]) -> set[str]:
         """Return those of the keys whose runs are stored."""
         found: set[str] = set()
-        with self._transaction() as connection:
-            for chunk in _chunks(keys):
+        with self.transaction() as connection:
+            for chunk in in_chunks(keys):
                 query = select(run_table.c.key).where(run_table.c.key.in_(chunk))
                 found.update(connection.scalars(query))
         return found
@@ -228,17 +239,31 @@ class Store:
         rows = [run_row(distinct[key]) for key in sorted(distinct)]
         outcomes = {key: outcome_rows(done) for key, done in distinct.items()}
         self._require({done.run.problem for done in runs})
-        with self._transaction(write=True) as connection:
+        with self.transaction(write=True) as connection:
             added: list[dict[str, Any]] = []
+            models: list[dict[str, Any]] = []
             if rows:
-                insert = self._insert(run_table).returning(run_table.c.id, run_table.c.key)
+                insert = self.insert(run_table).returning(run_table.c.id, run_table.c.key)
                 for number, key in connection.execute(insert, rows):
                     added += [{"run": number, **row} for row in outcomes[key]]
+                    models += [{"run": number, **model_row(m)} for m in distinct[key].models]
             if added:
                 connection.execute(outcome_table.insert(), added)
+            if models:
+                connection.execute(model_table.insert(), models)
+
+    def add_models(self, runs: Sequence[FinishedRun]) -> None:
+        """Store the models of runs that are stored already; those that are there stay."""
+        models = {done.run.key: done.models for done in runs if done.models}
+        with self.transaction(write=True) as connection:
+            for chunk in in_chunks(models):
+                query = select(run_table.c.id, run_table.c.key).where(run_table.c.key.in_(chunk))
+                for number, key in connection.execute(query).all():
+                    rows = [{"run": number, **model_row(model)} for model in models[key]]
+                    connection.execute(self.insert(model_table), rows)
 
     def _require(self, problems: set[str]) -> None:
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             known = set(connection.scalars(select(problem_table.c.fingerprint)))
         if problems - known:
             raise UsageError(
@@ -255,8 +280,8 @@ class Store:
             query = query.where(run_table.c.problem == problem)
         queries = [query]
         if keys is not None:
-            queries = [query.where(run_table.c.key.in_(chunk)) for chunk in _chunks(keys)]
-        with self._transaction() as connection:
+            queries = [query.where(run_table.c.key.in_(chunk)) for chunk in in_chunks(keys)]
+        with self.transaction() as connection:
             rows = [row for each in queries for row in connection.execute(each)]
         return [stored_run(row) for row in sorted(rows, key=lambda row: row.id)]
 
@@ -288,42 +313,16 @@ class Store:
         )
         if steps is not None:
             query = query.where(outcome_table.c.step.in_([int(step) for step in steps]))
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             return {
                 (row.key, row.step): read_outcome(row, part)
-                for chunk in _chunks(keys)
+                for chunk in in_chunks(keys)
                 for row in connection.execute(query.where(run_table.c.key.in_(chunk)))
             }
 
-    def record_looks(self, study: str, rule: str, method: str, count: int) -> None:
-        """Record that a selection rule has looked at unseen environments ``count`` times in all.
 
-        Counts are kept as they grow; recording the same or a smaller one changes nothing.
-
-        Args:
-            study: name of the study.
-            rule: name of the selection rule.
-            method: registry name of the method selected for.
-            count: looks so far in this study, by this rule, for this method.
-        """
-        row = {"study": study, "rule": rule, "method": method, "count": int(count)}
-        with self._transaction(write=True) as connection:
-            connection.execute(self._insert(look_table), row)
-
-    def looks(self, study: str) -> dict[tuple[str, str], int]:
-        """Return the looks at unseen environments in a study, by selection rule and method."""
-        columns = look_table.c
-        query = (
-            select(columns.rule, columns.method, func.max(columns.count).label("most"))
-            .where(columns.study == study)
-            .group_by(columns.rule, columns.method)
-            .order_by(columns.rule, columns.method)
-        )
-        with self._transaction() as connection:
-            return {(row.rule, row.method): row.most for row in connection.execute(query)}
-
-
-def _chunks(keys: Iterable[str]) -> Iterator[list[str]]:
+def in_chunks(keys: Iterable[str]) -> Iterator[list[str]]:
+    """Distinct keys, as many at a time as one query may name."""
     distinct = list(dict.fromkeys(keys))
     for start in range(0, len(distinct), CHUNK):
         yield distinct[start : start + CHUNK]

@@ -1,4 +1,4 @@
-"""The store's tables: problems, example sets, runs, outcomes, looks."""
+"""The store's tables: problems with their units, studies with their splits, runs, models."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sqlalchemy import (
     Text,
 )
 
-SCHEMA = 1
+SCHEMA = 2
 
 metadata = MetaData()
 
@@ -32,6 +32,7 @@ problem_table = Table(
     Column("classes", JSON, nullable=False),
     Column("examples", BigInteger, nullable=False),
     Column("target_variance", Double),
+    Column("kind", Text, nullable=False, server_default="environment"),
 )
 
 example_table = Table(
@@ -43,6 +44,62 @@ example_table = Table(
     Column("example", LargeBinary, nullable=False),
     Column("environment", LargeBinary, nullable=False),
     Column("target", LargeBinary, nullable=False),
+)
+
+unit_table = Table(
+    "gengap_units",
+    metadata,
+    Column("problem", ForeignKey("gengap_problems.fingerprint"), primary_key=True),
+    Column("environment", LargeBinary, nullable=False),
+    Column("target", LargeBinary, nullable=False),
+)
+
+factor_table = Table(
+    "gengap_factors",
+    metadata,
+    Column("problem", ForeignKey("gengap_problems.fingerprint"), primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("column", LargeBinary, nullable=False),
+    Column("labels", JSON(none_as_null=True)),
+)
+
+study_table = Table(
+    "gengap_studies",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("problem", ForeignKey("gengap_problems.fingerprint"), nullable=False),
+    Column("content", JSON, nullable=False),
+)
+
+cell_table = Table(
+    "gengap_cells",
+    metadata,
+    Column("study", ForeignKey("gengap_studies.key"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("role", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("units", BigInteger, nullable=False),
+    Column("rows", LargeBinary, nullable=False),
+    Column("held_out", LargeBinary, nullable=False),
+    Column("fraction", Double, nullable=False),
+    Column("slots", Integer, nullable=False),
+    Column("train_environments", JSON, nullable=False),
+    Column("unseen_environments", JSON, nullable=False),
+    Column("reference", Text, nullable=False),
+    Column("inner", JSON, nullable=False),
+)
+
+execution_table = Table(
+    "gengap_executions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("study", ForeignKey("gengap_studies.key"), nullable=False, index=True),
+    Column("finished", DateTime, nullable=False),
+    Column("command", Text, nullable=False),
+    Column("versions", JSON, nullable=False),
+    Column("warnings", JSON, nullable=False),
+    Column("skipped", JSON, nullable=False),
 )
 
 run_table = Table(
@@ -77,6 +134,17 @@ outcome_table = Table(
     Column("step", BigInteger, primary_key=True),
     Column("predicted", LargeBinary, nullable=False),
     Column("true_probability", LargeBinary),
+)
+
+model_table = Table(
+    "gengap_models",
+    metadata,
+    Column("run", ForeignKey("gengap_runs.id"), primary_key=True),
+    Column("step", BigInteger, primary_key=True),
+    Column("format", Text, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("created", DateTime, nullable=False),
+    Column("content", LargeBinary, nullable=False),
 )
 
 look_table = Table(

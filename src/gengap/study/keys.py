@@ -61,6 +61,11 @@ class StudyFile:
         "from plain training.",
         False,
     )
+    keep_models: str | list[str] = key(
+        "Whose trained models are kept in the records: auto (plain training and the best method), "
+        "all, none, or names.",
+        "auto",
+    )
     out: str = key("Folder for the report and the records.", "gengap-out")
     store: str | None = key("Database URL for the records, e.g. postgresql://...")
     jobs: int = key("Processes; 0 is one per core.", 0)

@@ -84,6 +84,19 @@ METRICS = {
 }
 
 
+def metric_named(name: str) -> Metric:
+    """Look a metric up by the name that records hold.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    if name not in METRICS:
+        raise UsageError(
+            f"There is no metric {name!r}{suggest(name, METRICS)} (there are: {listing(METRICS)})."
+        )
+    return METRICS[name]
+
+
 def metric_for(name: str | None, task: str) -> Metric:
     """Look a metric up; None gives accuracy, r2 or, of units with a score, exact match."""
     if name is None:

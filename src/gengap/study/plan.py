@@ -1,146 +1,162 @@
-"""From splits, methods, seeds and trials to the list of runs, before anything is trained.
+"""A study, planned: every run is fixed before anything is trained, and the plan is recorded.
 
-For every split the plan holds the ``unseen`` run, trained on the split's own environments. One
-``reference`` run, trained on as many examples drawn from all environments, serves every split of
-about the same size. With model selection across environments, ``inner`` runs leave one more
-training environment out.
+A plan knows units, splits and runs, nothing of features or networks. It is written into the
+records before training and read back from them afterwards, so whoever reads a study reads it
+through the plan that trained it.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from gengap.base.errors import UsageError
 from gengap.base.seeds import generator
-from gengap.environments.core import Environments
 from gengap.environments.parts import TEST, TRAIN, VALIDATION, parts
-from gengap.environments.splits import NamedSplit
-from gengap.records.run import ExampleSet, Role, Run
+from gengap.records.run import ExampleSet, Part, Problem, Run
+from gengap.records.store import Store
+from gengap.records.studies import add_study, add_units, units_of
+from gengap.records.study import Cell, StudyRecord, Units
+from gengap.study.cells import divides
+from gengap.study.metrics import Metric, metric_named
 
-# A reference serves splits whose training sets differ from each other by less than this share.
-SIZE_TOLERANCE = 0.1
-# More environments than this are sampled anew at every step rather than all put in each batch.
-MOST_SLOTS = 16
+Planned = tuple[Run, Cell]
 
 
 @dataclass(frozen=True)
-class Cell:
-    """What is trained for a split, whatever the method: a role and the rows it may use.
+class Entry:
+    """A method of a study.
 
     Attributes:
-        role: ``unseen``, ``reference`` or ``inner``.
-        name: the split's name, or the reference's.
-        rows: ``(n,)`` mask of the rows to draw the training part from.
-        fraction: share of each environment's training part to use.
-        slots: environments per batch.
-        unseen: names of the environments held out.
-        train: names of the environments trained on.
-        held_out: ``(n,)`` mask of the rows it is scored on as unseen, empty for a reference.
+        name: what tables call it.
+        trials: hyperparameters per trial, JSON values; the first are the defaults.
+        method: the class of a registered method; None for an estimator, and in a plan that was
+            read from records.
+        estimator: the scikit-learn estimator, else None.
+        model: the architecture in words; empty for estimators.
+        settings: what else decides the result of its runs, whatever the split.
     """
 
-    role: Role
     name: str
-    rows: np.ndarray
-    fraction: float
-    slots: int
-    unseen: tuple[str, ...]
-    train: tuple[str, ...]
-    held_out: np.ndarray
+    trials: tuple[Mapping[str, Any], ...]
+    method: Any = None
+    estimator: Any = None
+    model: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass
-class Layout:
-    """Splits of a problem with their references, and the parts of each seed."""
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """Units x splits x methods x seeds x trials.
 
-    environments: Environments
-    splits: Sequence[NamedSplit]
-    inner: bool = False
-    _parts: dict[int, np.ndarray] = field(default_factory=dict)
+    Attributes:
+        name: what the study is called.
+        problem: the data in words.
+        units: the environment and target of every row.
+        entries: the methods; the first is the one the answer speaks of.
+        cells: what is trained for each split, references first; see :class:`Cell`.
+        seeds: the seeds.
+        metric: name of the metric.
+        selection: name of the selection rule.
+        about: what else reports say of the study: splits, trials, steps, batch, model; JSON values.
+        level: where seeds are added until methods are told apart, 1 minus the chance of any false
+            verdict; else None.
+    """
+
+    name: str
+    problem: Problem
+    units: Units
+    entries: tuple[Entry, ...]
+    cells: tuple[Cell, ...]
+    seeds: tuple[int, ...]
+    metric: str
+    selection: str = "validation"
+    about: Mapping[str, Any] = field(default_factory=dict)
+    level: float | None = None
+
+    @property
+    def score(self) -> Metric:
+        """The study's metric."""
+        return metric_named(self.metric)
 
     @cached_property
-    def unseen(self) -> list[Cell]:
+    def unseen(self) -> tuple[Cell, ...]:
         """One cell per split."""
-        n = len(self.environments)
-        return [
-            self._cell("unseen", s.name, mask(s.train, n), mask(s.unseen, n)) for s in self.splits
-        ]
+        return tuple(cell for cell in self.cells if cell.role == "unseen")
+
+    def reference(self, cell: Cell) -> Cell:
+        """The reference of an unseen cell."""
+        return self._by_name["reference", cell.reference]
+
+    def inner(self, cell: Cell) -> dict[str, Cell]:
+        """Of an unseen cell, the cell that leaves out each of its training environments as well."""
+        return {name: self._by_name["inner", own] for name, own in cell.inner.items()}
 
     @cached_property
-    def references(self) -> dict[str, Cell]:
-        """The reference cell of each split, by the split's name; splits of equal size share one."""
-        found: dict[str, Cell] = {}
-        groups: list[tuple[np.ndarray, int, int, list[NamedSplit]]] = []
-        for split in sorted(self.splits, key=lambda s: len(s.train)):
-            union = mask(split.train, len(self.environments)) | mask(
-                split.unseen, len(self.environments)
-            )
-            slots = min(len(np.unique(self.environments.environment[split.train])), MOST_SLOTS)
-            for rows, size, width, members in groups:
-                close = len(split.train) <= size * (1 + SIZE_TOLERANCE)
-                if close and width == slots and np.array_equal(rows, union):
-                    members.append(split)
-                    break
-            else:
-                groups.append((union, len(split.train), slots, [split]))
-        nothing = np.zeros(len(self.environments), bool)
-        for number, (union, _, slots, members) in enumerate(groups):
-            fraction = float(np.mean([len(s.train) for s in members]) / union.sum())
-            name = "reference" if len(groups) == 1 else f"reference {number + 1}"
-            own = self._names(union)
-            cell = Cell("reference", name, union, fraction, slots, (), own, nothing)
-            found.update({s.name: cell for s in members})
+    def _by_name(self) -> dict[tuple[str, str], Cell]:
+        return {(cell.role, cell.name): cell for cell in self.cells}
+
+    @cached_property
+    def runs(self) -> dict[str, list[Planned]]:
+        """Every run by method, in a fixed order: cells, then seeds, then trials."""
+        return {entry.name: self._runs(entry) for entry in self.entries}
+
+    def _runs(self, entry: Entry) -> list[Planned]:
+        found: list[Planned] = []
+        for cell in self.cells:
+            own: dict[str, Any] = {"fraction": round(cell.fraction, 6), "slots": cell.slots}
+            if divides(self.units.environment, cell.rows):
+                # Names of environments do not tell which of their rows a split trains on.
+                own["rows"] = hashlib.sha256(np.packbits(cell.rows).tobytes()).hexdigest()[:16]
+            for seed in self.seeds:
+                for trial, hyperparameters in enumerate(entry.trials):
+                    run = Run(
+                        problem=self.problem.fingerprint,
+                        method=entry.name,
+                        hyperparameters=hyperparameters,
+                        model=entry.model,
+                        role=cell.role,
+                        split=cell.name,
+                        train_environments=cell.train,
+                        unseen_environments=cell.unseen,
+                        seed=seed,
+                        trial=trial,
+                        settings={**entry.settings, **own},
+                    )
+                    found.append((run, cell))
         return found
 
-    @cached_property
-    def inner_cells(self) -> dict[str, dict[str, Cell]]:
-        """For each split, the cell that leaves out each of its training environments."""
-        if not self.inner:
-            return {}
-        shared: dict[str, Cell] = {}
-        cells: dict[str, dict[str, Cell]] = {}
-        codes = self.environments.environment
-        for cell in self.unseen:
-            own: dict[str, Cell] = {}
-            everything = bool((cell.rows | cell.held_out).all()) and not self.divides(cell.rows)
-            for name in cell.train if len(cell.train) > 1 else ():
-                mine = codes == self.environments.names.index(name)
-                held_out, title = cell.rows & mine, f"{cell.name} without {name}"
-                if everything:
-                    # Leaving out a then b is leaving out b then a: one run serves both.
-                    held_out = held_out | cell.held_out
-                    title = "without " + " and ".join(sorted({name, *cell.unseen}))
-                if title not in shared:
-                    shared[title] = self._cell("inner", title, cell.rows & ~mine, held_out)
-                own[name] = shared[title]
-            cells[cell.name] = own
-        return cells
-
-    def cells(self) -> list[Cell]:
-        """All distinct cells, references first."""
-        every = [*self.references.values(), *self.unseen]
-        for own in self.inner_cells.values():
-            every.extend(own.values())
-        return list({(c.role, c.name): c for c in every}.values())
+    def part(
+        self, seeds: Sequence[int] | None = None, methods: Collection[str] | None = None
+    ) -> Plan:
+        """The same plan with only some of its seeds and methods."""
+        return replace(
+            self,
+            seeds=self.seeds if seeds is None else tuple(seeds),
+            entries=tuple(e for e in self.entries if methods is None or e.name in methods),
+        )
 
     def parts(self, seed: int) -> np.ndarray:
         """Part codes ``(n,)`` under a seed."""
         if seed not in self._parts:
-            e = self.environments
-            self._parts[seed] = parts(e.environment, e.y, len(e.classes), seed)
+            units, classes = self.units, len(self.problem.classes)
+            self._parts[seed] = parts(units.environment, units.target, classes, seed)
         return self._parts[seed]
 
-    def training_overlap(self, seeds: Sequence[int]) -> float:
+    @cached_property
+    def _parts(self) -> dict[int, np.ndarray]:
+        return {}
+
+    def training_overlap(self) -> float:
         """Share of the training rows that two seeds have in common, on average over their pairs.
 
         0 for a single seed.
         """
-        train = np.array([self.parts(seed) == TRAIN for seed in seeds], dtype=np.float64)
+        train = np.array([self.parts(seed) == TRAIN for seed in self.seeds], dtype=np.float64)
         if len(train) < 2:
             return 0.0
         shared = train @ train.T
@@ -151,82 +167,76 @@ class Layout:
     def training_rows(self, cell: Cell, seed: int) -> tuple[np.ndarray, ...]:
         """Row numbers per training environment."""
         usable = cell.rows & (self.parts(seed) == TRAIN)
-        codes = self.environments.environment
+        codes = self.units.environment
         rows: list[np.ndarray] = []
         for k in np.unique(codes[usable]):
             own = np.flatnonzero(usable & (codes == k))
             if cell.fraction < 1:
-                draw = generator(seed, "subsample", cell.name, self.environments.names[k])
+                draw = generator(seed, "subsample", cell.name, self.problem.environments[k])
                 keep = max(1, round(cell.fraction * len(own)))
                 own = np.sort(draw.permutation(own)[:keep])
             rows.append(own.astype(np.int32))
         return tuple(rows)
 
-    def example_set(self, seed: int, part: str) -> ExampleSet:
-        """The examples scored under a seed, ordered by environment, then by row."""
+    def example_set(self, seed: int, part: Part) -> ExampleSet:
+        """The units scored under a seed, ordered by environment, then by row."""
         code = TEST if part == "test" else VALIDATION
         rows = np.flatnonzero(self.parts(seed) == code)
-        rows = rows[np.argsort(self.environments.environment[rows], kind="stable")]
-        e = self.environments
-        return ExampleSet(rows.astype(np.int32), e.environment[rows].astype(np.int16), e.y[rows])
-
-    def divides(self, rows: np.ndarray) -> bool:
-        """Whether a mask of rows takes some but not all of an environment."""
-        taken = np.bincount(
-            self.environments.environment[rows], minlength=len(self.environments.names)
-        )
-        return bool(((taken > 0) & (taken < self.environments.sizes)).any())
-
-    def _cell(self, role: Role, name: str, rows: np.ndarray, held_out: np.ndarray) -> Cell:
-        train = self._names(rows)
-        if not train:
-            raise UsageError(f"The split {name!r} leaves no environment to train on.")
-        slots = min(len(train), MOST_SLOTS)
-        return Cell(role, name, rows, 1.0, slots, self._names(held_out), train, held_out)
-
-    def _names(self, rows: np.ndarray) -> tuple[str, ...]:
-        return tuple(
-            self.environments.names[k] for k in np.unique(self.environments.environment[rows])
+        codes = self.units.environment
+        rows = rows[np.argsort(codes[rows], kind="stable")]
+        return ExampleSet(
+            rows.astype(np.int32), codes[rows].astype(np.int16), self.units.target[rows]
         )
 
+    @cached_property
+    def record(self) -> StudyRecord:
+        """The plan as the records keep it."""
+        content = {
+            "entries": [
+                {
+                    "name": entry.name,
+                    "trials": list(entry.trials),
+                    "model": entry.model,
+                    "settings": entry.settings,
+                }
+                for entry in self.entries
+            ],
+            "seeds": list(self.seeds),
+            "metric": self.metric,
+            "selection": self.selection,
+            "about": self.about,
+            "level": self.level,
+        }
+        return StudyRecord(self.name, self.problem.fingerprint, content, self.cells)
 
-def mask(rows: np.ndarray, n: int) -> np.ndarray:
-    """Turn row numbers into a mask of ``n``."""
-    found = np.zeros(n, bool)
-    found[rows] = True
-    return found
+
+def write_plan(plan: Plan, store: Store) -> None:
+    """Record a plan: its data, its units, which of them each seed scores, and its splits."""
+    store.add_problem(plan.problem)
+    add_units(store, plan.problem.fingerprint, plan.units)
+    parts_scored: tuple[Part, ...] = ("validation", "test")
+    for seed in plan.seeds:
+        for part in parts_scored:
+            examples = plan.example_set(seed, part)
+            store.add_examples(plan.problem.fingerprint, seed, part, examples)
+    add_study(store, plan.record)
 
 
-def runs_of(
-    layout: Layout,
-    problem: str,
-    method: str,
-    trials: Sequence[Mapping[str, Any]],
-    model: str,
-    seeds: Sequence[int],
-    settings: Mapping[str, Any],
-) -> Iterator[tuple[Run, Cell]]:
-    """List a method's runs in a fixed order: cells, then seeds, then trials."""
-    for cell in layout.cells():
-        own: dict[str, Any] = {"fraction": round(cell.fraction, 6), "slots": cell.slots}
-        if layout.divides(cell.rows):
-            # Names of environments do not tell which of their rows a split trains on.
-            own["rows"] = hashlib.sha256(np.packbits(cell.rows).tobytes()).hexdigest()[:16]
-        for seed in seeds:
-            for trial, hyperparameters in enumerate(trials):
-                yield (
-                    Run(
-                        problem=problem,
-                        method=method,
-                        hyperparameters=hyperparameters,
-                        model=model,
-                        role=cell.role,
-                        split=cell.name,
-                        train_environments=cell.train,
-                        unseen_environments=cell.unseen,
-                        seed=seed,
-                        trial=trial,
-                        settings={**settings, **own},
-                    ),
-                    cell,
-                )
+def read_plan(store: Store, record: StudyRecord) -> Plan:
+    """The plan that a store holds; everything but training can be done with it."""
+    content = record.content
+    return Plan(
+        name=record.name,
+        problem=store.problem(record.problem),
+        units=units_of(store, record.problem),
+        entries=tuple(
+            Entry(e["name"], tuple(e["trials"]), model=e["model"], settings=e["settings"])
+            for e in content["entries"]
+        ),
+        cells=record.cells,
+        seeds=tuple(content["seeds"]),
+        metric=content["metric"],
+        selection=content["selection"],
+        about=content["about"],
+        level=content["level"],
+    )

@@ -6,8 +6,8 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from types import FunctionType
 from typing import Any
 
@@ -18,26 +18,10 @@ from gengap.base.errors import UsageError
 from gengap.base.seeds import generator
 from gengap.methods.base import Method
 from gengap.methods.registry import method_info, methods
+from gengap.study.plan import Entry
 from gengap.training.estimators import estimator_named
 
 ESTIMATOR_PREFIX = "sklearn:"
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A method of a study, resolved: a registered method with its trials, or an estimator.
-
-    Attributes:
-        name: what tables call it.
-        trials: hyperparameters per trial, JSON values; the first are the defaults.
-        method: the class of a registered method, else None.
-        estimator: the scikit-learn estimator, else None.
-    """
-
-    name: str
-    trials: tuple[dict[str, Any], ...]
-    method: type[Method] | None = None
-    estimator: Any = None
 
 
 def resolve(
@@ -47,16 +31,24 @@ def resolve(
     trials: int,
     plain_training: bool = True,
     hidden_features: bool = True,
+    lacks: Collection[str] = (),
+    estimators: bool = True,
 ) -> tuple[list[Entry], dict[str, str]]:
     """Resolve methods; returns entries and, by name, why others are skipped.
 
     Plain training comes first, and is added when it was not asked for unless ``plain_training``
     is false. ``environments`` is the smallest number of training environments of any split,
-    ``hidden_features`` whether the network has any.
+    ``hidden_features`` whether the network has any, ``lacks`` the needs of methods that the data
+    cannot meet, and ``estimators`` whether scikit-learn estimators can be fitted to them.
     """
     entries: list[Entry] = []
     skipped: dict[str, str] = {}
     for item in wanted:
+        named = isinstance(item, str) and item.startswith(ESTIMATOR_PREFIX)
+        if not estimators and (named or _is_estimator(item)):
+            name = item if named else type(item).__name__
+            skipped[name] = f"{name} needs a table, which these data are not."
+            continue
         if _is_estimator(item):
             _check_estimator(item, task)
             entries.append(_estimator_entry(type(item).__name__, item))
@@ -67,7 +59,7 @@ def resolve(
             entries.append(_estimator_entry(name, estimator_named(kind, task, **given)))
             continue
         info = method_info(name)
-        reason = info.why_not(task, environments, hidden_features)
+        reason = info.why_not(task, environments, hidden_features, lacks)
         if reason:
             skipped[name] = reason
         else:
@@ -190,5 +182,5 @@ def _distinct(entries: list[Entry]) -> list[Entry]:
         seen[entry.name] = seen.get(entry.name, 0) + 1
         number = seen[entry.name]
         name = entry.name if number == 1 else f"{entry.name} #{number}"
-        found.append(Entry(name, entry.trials, entry.method, entry.estimator))
+        found.append(replace(entry, name=name))
     return found

@@ -1,4 +1,8 @@
-"""From records to score arrays: candidates for selection, and what the selected runs scored."""
+"""The one reader of records: candidates for selection, and what the selected runs scored.
+
+Whoever asks anything of a study's runs asks here, with the plan that trained them or with the same
+plan read back, so no two commands give two answers about the same runs.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +10,15 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gengap.records.run import ExampleSet, Outcome, Part, Problem, Run
 from gengap.records.store import Store
+from gengap.records.study import Cell
 from gengap.study.metrics import Metric
-from gengap.study.plan import Cell, Layout
+from gengap.study.plan import Plan
 from gengap.study.rules import RULES, Candidate, Rule, choose, looks
-
-if TYPE_CHECKING:
-    from gengap.study.study import Study
 
 # What a rule keeps for each split and seed: the candidates of the unseen run and the reference.
 Choices = dict[tuple[str, int], tuple[Candidate, Candidate]]
@@ -50,31 +51,37 @@ class Paired:
 class Scores:
     """Reads one method's outcomes from the store and applies selection rules to them."""
 
-    study: Study
+    plan: Plan
     store: Store
     method: str
     _choices: dict[str, tuple[Choices, int]] = field(default_factory=dict)
 
     @property
-    def layout(self) -> Layout:
-        """The study's splits."""
-        return self.study.layout
-
-    @property
     def problem(self) -> Problem:
         """The study's data, in words."""
-        return self.study.problem
+        return self.plan.problem
 
     @property
     def metric(self) -> Metric:
         """The study's metric."""
-        return self.study.metric_used
+        return self.plan.score
+
+    def examples(self, seed: int, part: Part) -> ExampleSet:
+        """The units that a part has under a seed."""
+        if (seed, part) not in self._examples:
+            stored = self.store.examples(self.problem.fingerprint, seed, part)
+            self._examples[seed, part] = stored
+        return self._examples[seed, part]
+
+    @cached_property
+    def _examples(self) -> dict[tuple[int, Part], ExampleSet]:
+        return {}
 
     @cached_property
     def by_cell(self) -> dict[tuple[str, str, int], list[Run]]:
         """Runs of the method by role, cell and seed."""
         found: dict[tuple[str, str, int], list[Run]] = {}
-        for run, cell in self.study.plan[self.method]:
+        for run, cell in self.plan.runs[self.method]:
             found.setdefault((cell.role, cell.name, run.seed), []).append(run)
         return found
 
@@ -87,9 +94,9 @@ class Scores:
         training diverged scores minus infinity.
         """
         found: dict[str, dict[int, tuple[np.ndarray, np.ndarray]]] = {}
-        for seed in self.study.seed_list:
-            examples = self.layout.example_set(seed, "validation")
-            cells = {r.key: cell for r, cell in self.study.plan[self.method] if r.seed == seed}
+        for seed in self.plan.seeds:
+            examples = self.examples(seed, "validation")
+            cells = {r.key: cell for r, cell in self.plan.runs[self.method] if r.seed == seed}
             for (key, step), outcome in self.store.outcomes(cells, "validation").items():
                 found.setdefault(key, {})[step] = (
                     self._oriented_means(outcome, examples, cells[key].rows),
@@ -122,6 +129,18 @@ class Scores:
             self._choices[rule.name] = self._apply(rule)
         return self._choices[rule.name]
 
+    def under(self, rule: Rule, part: Part = "test", metric: Metric | None = None) -> Paired | None:
+        """What the runs that a rule keeps scored, or None where it can keep none."""
+        place = (rule.name, part, (metric or self.metric).name)
+        if place not in self._paired:
+            choices, _ = self.choices(rule)
+            self._paired[place] = self.paired(choices, part, metric) if choices else None
+        return self._paired[place]
+
+    @cached_property
+    def _paired(self) -> dict[tuple[str, Part, str], Paired | None]:
+        return {}
+
     def _apply(self, rule: Rule) -> tuple[Choices, int]:
         found: Choices = {}
         count = 0
@@ -144,42 +163,63 @@ class Scores:
         self, rule: Rule
     ) -> Iterator[tuple[tuple[str, int], list[Candidate], Candidate | None, Candidate | None]]:
         for_reference = RULES["validation"] if rule.criterion else rule
-        for cell in self.layout.unseen:
-            reference = self.layout.references[cell.name]
-            for seed in self.study.seed_list:
+        for cell in self.plan.unseen:
+            reference = self.plan.reference(cell)
+            for seed in self.plan.seeds:
                 candidates = self.candidates(cell, seed)
                 beside = choose(for_reference, self.candidates(reference, seed))
                 yield (cell.name, seed), candidates, choose(rule, candidates), beside
 
-    def paired(self, choices: Choices, part: Part = "test") -> Paired:
+    def cells(self, p: Paired) -> np.ndarray:
+        """Mean unseen score per environment and seed ``(K, S)``, NaN where there is none.
+
+        Of an environment that several splits leave unseen, their mean.
+        """
+        seeds = len(self.plan.seeds)
+        found = np.full((len(self.problem.environments), seeds), np.nan)
+        for k in np.unique(p.environment):
+            own = p.environment == k
+            means: dict[int, list[float]] = {}
+            for replicate in np.unique(p.seed[own]):
+                score = float(p.unseen[own & (p.seed == replicate)].mean())
+                means.setdefault(int(replicate) % seeds, []).append(score)
+            for seed, values in means.items():
+                found[k, seed] = np.mean(values)
+        return found
+
+    def paired(self, choices: Choices, part: Part = "test", metric: Metric | None = None) -> Paired:
         """Score the selected runs on the same examples of the unseen environments.
+
+        Under the study's metric or another; what is selected stays.
 
         On validation parts a seed scores what another tests on, so that the same examples are
         scored by runs with other training sets.
         """
+        metric = metric or self.metric
         kept_at = [candidate for pair in choices.values() for candidate in pair]
         outcomes = self.store.outcomes({c.key for c in kept_at}, part, {c.step for c in kept_at})
         pieces: list[tuple[np.ndarray, ...]] = []
         inside: dict[tuple[int, int], float] = {}
         times_unseen: Counter[int] = Counter()
-        for cell in self.layout.unseen:
-            codes = np.unique(self.study.environments.environment[cell.held_out])
-            for position, seed in enumerate(self.study.seed_list):
+        for cell in self.plan.unseen:
+            codes = np.unique(self.plan.units.environment[cell.held_out])
+            for position, seed in enumerate(self.plan.seeds):
                 kept, beside = choices[cell.name, seed]
-                examples = self.layout.example_set(seed, part)
+                examples = self.examples(seed, part)
                 outcome = outcomes[kept.key, kept.step]
                 inside_rows, rows = (m[examples.example] for m in (cell.rows, cell.held_out))
                 environment = examples.environment[rows].astype(np.int64)
                 # An environment unseen in several splits has one replicate per split and seed.
-                replicate = np.zeros(len(self.study.environments.names), np.int64)
-                score = _mean_where_defined(self._means(outcome, examples, inside_rows))
+                replicate = np.zeros(len(self.problem.environments), np.int64)
+                inside_means = self._means(outcome, examples, inside_rows, metric)
+                score = _mean_where_defined(inside_means)
                 for code in map(int, codes):
-                    replicate[code] = position + len(self.study.seed_list) * times_unseen[code]
+                    replicate[code] = position + len(self.plan.seeds) * times_unseen[code]
                     inside[code, int(replicate[code])] = score
                 pieces.append(
                     (
-                        self._values(outcome, examples, rows),
-                        self._values(outcomes[beside.key, beside.step], examples, rows),
+                        self._values(outcome, examples, rows, metric),
+                        self._values(outcomes[beside.key, beside.step], examples, rows, metric),
                         environment,
                         replicate[environment],
                         examples.example[rows].astype(np.int64),
@@ -190,21 +230,22 @@ class Scores:
         return Paired(joined[0], joined[1], joined[2], joined[3], joined[4], inside)
 
     def _left_out(self, cell: Cell, seed: int, trial: int, step: int) -> float:
-        own = self.layout.inner_cells.get(cell.name)
-        if cell.role != "unseen" or not own:
+        if cell.role != "unseen" or not cell.inner:
             return float("nan")
-        names = list(self.study.environments.names)
+        names = list(self.problem.environments)
         values = []
-        for name, inner in own.items():
+        for name, inner in self.plan.inner(cell).items():
             runs = self.by_cell["inner", inner.name, seed]
             run = next(r for r in runs if r.trial == trial)
             values.append(self.validation[run.key][step][1][names.index(name)])
         return _mean_where_defined(np.array(values))
 
-    def _values(self, outcome: Outcome, examples: ExampleSet, rows: np.ndarray) -> np.ndarray:
+    def _values(
+        self, outcome: Outcome, examples: ExampleSet, rows: np.ndarray, metric: Metric
+    ) -> np.ndarray:
         """Metric per example on some rows ``(n,)`` alone, as if there were no others."""
         true = outcome.true_probability
-        return self.metric.per_example(
+        return metric.per_example(
             Outcome(
                 outcome.step,
                 outcome.part,
@@ -215,12 +256,15 @@ class Scores:
             self.problem,
         )
 
-    def _means(self, outcome: Outcome, examples: ExampleSet, rows: np.ndarray) -> np.ndarray:
+    def _means(
+        self, outcome: Outcome, examples: ExampleSet, rows: np.ndarray, metric: Metric
+    ) -> np.ndarray:
         """Mean per environment ``(K,)`` of the rows, NaN where there is none."""
-        count = len(self.study.environments.names)
+        count = len(self.problem.environments)
         codes = examples.environment[rows]
         sizes = np.bincount(codes, minlength=count)
-        sums = np.bincount(codes, weights=self._values(outcome, examples, rows), minlength=count)
+        values = self._values(outcome, examples, rows, metric)
+        sums = np.bincount(codes, weights=values, minlength=count)
         return np.where(sizes > 0, sums / np.maximum(sizes, 1), np.nan)
 
     def _oriented_means(
@@ -228,9 +272,14 @@ class Scores:
     ) -> np.ndarray:
         sign = 1.0 if self.metric.higher_is_better else -1.0
         rows = rows[examples.example]
-        means = sign * self._means(outcome, examples, rows)
+        means = sign * self._means(outcome, examples, rows, self.metric)
         present = np.bincount(examples.environment[rows], minlength=len(means)) > 0
         return np.where(present & np.isnan(means), -np.inf, means)
+
+
+def mean_of_seeds(values: np.ndarray, seed: np.ndarray) -> float:
+    """Average the seeds' means, so that a larger test fold does not weigh more."""
+    return float(np.mean([values[seed == s].mean() for s in np.unique(seed)]))
 
 
 def _mean_where_defined(values: np.ndarray) -> float:

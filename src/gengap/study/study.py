@@ -1,4 +1,4 @@
-"""A study: environments x splits x methods x seeds x hyperparameters, trained once and recorded.
+"""A study: what to train and how, planned, carried out and recorded.
 
 The plan fixes every run and the chunks that train together before anything starts, so a study
 that was interrupted and started again computes exactly what it would have computed undisturbed.
@@ -6,49 +6,40 @@ that was interrupted and started again computes exactly what it would have compu
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 
-from gengap.base.errors import UsageError
+from gengap.base.errors import UsageError, listing
+from gengap.base.progress import Progress
 from gengap.environments.checks import check, drop_small
 from gengap.environments.core import Environments
 from gengap.environments.splits import parse_splits
 from gengap.records.database import parse
-from gengap.records.run import Problem, Run
+from gengap.records.run import Problem
 from gengap.records.store import Store
+from gengap.records.studies import add_execution
+from gengap.records.study import Execution, Units
+from gengap.study.cells import cells_of
+from gengap.study.execution import Resources, Work, device, execute
+from gengap.study.keeping import keep_the_best, places
 from gengap.study.keys import DEFAULT_MEMORY
-from gengap.study.metrics import Metric, metric_for
-from gengap.study.plan import Cell, Layout, runs_of
-from gengap.study.resolve import Entry, estimator_kind, resolve
-from gengap.study.rules import rule_named
+from gengap.study.metrics import metric_for
+from gengap.study.plan import Entry, Plan, write_plan
+from gengap.study.resolve import estimator_kind, resolve
+from gengap.study.result import Result
+from gengap.study.rules import RULES, rule_named
+from gengap.study.until_decided import check_sequential, looks_left, replay
 from gengap.training.tables import Tables
-from gengap.training.tasks import Task
-
-if TYPE_CHECKING:
-    from gengap.study.result import Result
+from gengap.training.tasks import versions
 
 MethodLike = Any  # a name, "sklearn:Name", {"name": {hyperparameters}}, a Method or an estimator
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where a running study is.
-
-    Attributes:
-        done: runs done; a fraction while runs train together.
-        total: runs of the study.
-        doing: what is running.
-    """
-
-    done: float
-    total: int
-    doing: str
 
 
 @dataclass
@@ -56,7 +47,8 @@ class Study:
     """What to train and how.
 
     Args:
-        environments: the data; see :class:`~gengap.environments.core.Environments`.
+        environments: the data (see :class:`~gengap.environments.core.Environments`), or any other
+            problem (:class:`gengap.training.problem.Problem`).
         methods: registry names, ``"sklearn:Name"``, ``{"irm": {"penalty": 10}}``, method objects
             or scikit-learn estimators. Plain training is added when it is missing.
         seeds: how many seeds (0, 1, ...), or which.
@@ -68,6 +60,11 @@ class Study:
         metric: None for accuracy or r2; see ``gengap.study.metrics``.
         selection: the selection rule of the headline.
         inner: also train the runs that leave-one-environment-out selection needs.
+        until_decided: add seeds, five at a time and ``seeds`` at most, until every method is told
+            apart from plain training (:mod:`gengap.study.until_decided`).
+        keep_models: whose trained models are kept in the store: ``"auto"`` (plain training and the
+            method that ends best, where the store is kept and as far as they are small),
+            ``"all"``, ``"none"``, or names of methods.
         store: database URL or path; None keeps the records in memory.
         jobs: processes for runs that cannot share a program (0: one per core).
         threads: threads of the fleet (0: one per core).
@@ -76,7 +73,7 @@ class Study:
         plain_training: whether plain training joins the table when it is not asked for.
     """
 
-    environments: Environments
+    environments: Any
     methods: Sequence[MethodLike] = ("erm",)
     seeds: int | Sequence[int] = 5
     splits: Any = "auto"
@@ -87,6 +84,8 @@ class Study:
     metric: str | None = None
     selection: str = "validation"
     inner: bool = False
+    until_decided: bool = False
+    keep_models: str | Collection[str] = "auto"
     store: str | Path | None = None
     jobs: int = 0
     threads: int = 0
@@ -103,10 +102,19 @@ class Study:
             _whole(label, getattr(self, label), 1)
         for label in ("jobs", "threads"):
             _whole(label, getattr(self, label), 0)
+        if isinstance(self.environments, Environments):
+            self.environments = drop_small(self.environments)
+            self.warnings = [*self.environments.notes, *check(self.environments)]
+        else:
+            self.warnings = list(self.environments.notes)
         self.name = self.name or self.environments.name
-        self.environments = drop_small(self.environments)
-        self.warnings = [*self.environments.notes, *check(self.environments)]
-        self.metric_used: Metric = metric_for(self.metric, self.environments.task)
+        self.metric_used = metric_for(self.problem.metric(self.metric), self.problem.task)
+
+    @cached_property
+    def problem(self) -> Any:
+        """What runs are trained on and scored on."""
+        given = self.environments
+        return Tables.of(given) if isinstance(given, Environments) else given
 
     @cached_property
     def seed_list(self) -> list[int]:
@@ -122,84 +130,13 @@ class Study:
         return found
 
     @cached_property
-    def layout(self) -> Layout:
-        """Splits with their references."""
-        splitter = parse_splits(self.splits) if isinstance(self.splits, str) else self.splits
-        splits = splitter.iterate(self.environments)
-        return Layout(self.environments, splits, inner=self.inner)
-
-    @cached_property
-    def problem(self) -> Problem:
-        """What the records say of the data."""
-        e = self.environments
-        return Problem(
-            fingerprint=e.fingerprint,
-            name=self.name,
-            task=e.task,
-            environments=e.names,
-            classes=e.classes,
-            examples=len(e),
-            target_variance=float(np.var(e.y)) if e.task == "regression" else 0.0,
-        )
-
-    @cached_property
-    def data(self) -> Tables:
-        """What the fleet reads."""
-        return Tables.of(self.environments)
-
-    @cached_property
     def architecture(self) -> Any:
         """The networks' architecture, made once to learn its shape."""
         from gengap.models.networks import architecture
 
         found = architecture(self.model)
-        found.initialise(self.data.shape, self.data.outputs, 0)
+        found.initialise(self.problem.shape, self.problem.outputs, 0)
         return found
-
-    @cached_property
-    def entries(self) -> list[Entry]:
-        """The methods, resolved; those that cannot apply are in ``skipped`` with the reason."""
-        from gengap.models.networks import MLP, architecture
-
-        fewest = min(len(cell.train) for cell in self.layout.cells())
-        found, self.skipped = resolve(
-            list(self.methods),
-            self.environments.task,
-            fewest,
-            self.trials,
-            self.plain_training,
-            hidden_features=architecture(self.model) != MLP(()),
-        )
-        return found
-
-    def runs(self, entry: Entry) -> list[tuple[Run, Cell]]:
-        """Every run of one method, in the order of the plan."""
-        if entry.method is None:
-            from gengap.training.estimators import takes_raw_input
-
-            raw = not entry.name.startswith("sklearn:") and takes_raw_input(
-                entry.estimator, self.environments.X
-            )
-            settings: dict[str, Any] = {"input": "raw" if raw else "prepared"}
-            model = ""
-        else:
-            settings = {
-                "steps": self.steps,
-                "batch": self.batch,
-                "checkpoints": self.checkpoints,
-            }
-            model = self.architecture.name
-        return list(
-            runs_of(
-                self.layout,
-                self.problem.fingerprint,
-                entry.name,
-                entry.trials,
-                model,
-                self.seed_list,
-                settings,
-            )
-        )
 
     @property
     def checkpoints(self) -> list[int]:
@@ -207,9 +144,56 @@ class Study:
         return sorted({max(1, round(self.steps * k / 3)) for k in (1, 2, 3)})
 
     @cached_property
-    def plan(self) -> dict[str, list[tuple[Run, Cell]]]:
-        """All runs by method."""
-        return {entry.name: self.runs(entry) for entry in self.entries}
+    def plan(self) -> Plan:
+        """Everything fixed: every run of every method; ``skipped`` says what cannot apply."""
+        splitter = parse_splits(self.splits) if isinstance(self.splits, str) else self.splits
+        problem = self.problem
+        cells = cells_of(problem, splitter.iterate(problem), inner=self.inner)
+        return Plan(
+            name=self.name,
+            problem=problem_record(problem),
+            units=units_record(problem),
+            entries=self._entries(min(len(cell.train) for cell in cells)),
+            cells=cells,
+            seeds=tuple(self.seed_list),
+            metric=self.metric_used.name,
+            selection=self.selection,
+            about={
+                "trials": self.trials,
+                "steps": self.steps,
+                "batch": self.batch,
+                "model": self.architecture.name,
+                "splits": self.splits if isinstance(self.splits, str) else repr(self.splits),
+            },
+            level=0.95 if self.until_decided else None,
+        )
+
+    def _entries(self, fewest: int) -> tuple[Entry, ...]:
+        """The methods, resolved; ``fewest`` is the smallest number of training environments."""
+        from gengap.models.networks import MLP, architecture
+
+        found, self.skipped = resolve(
+            list(self.methods),
+            self.problem.targets,
+            fewest,
+            self.trials,
+            self.plain_training,
+            hidden_features=architecture(self.model) != MLP(()),
+            lacks=self.problem.lacks,
+            estimators=self.problem.supports_estimators,
+        )
+        return tuple(self._with_settings(entry) for entry in found)
+
+    def _with_settings(self, entry: Entry) -> Entry:
+        if entry.method is not None:
+            settings = {"steps": self.steps, "batch": self.batch, "checkpoints": self.checkpoints}
+            return replace(entry, model=self.architecture.name, settings=settings)
+        from gengap.training.estimators import takes_raw_input
+
+        raw = not entry.name.startswith("sklearn:") and takes_raw_input(
+            entry.estimator, self.problem.X
+        )
+        return replace(entry, settings={"input": "raw" if raw else "prepared"})
 
     def validate(self) -> None:
         """Work out the whole plan, which ``run`` does as well.
@@ -217,82 +201,153 @@ class Study:
         Raises:
             UsageError: the study cannot run as described; nothing has been written yet.
         """
-        from gengap.study.execution import device
-
         device(self.device)
         if self.store is not None:
             parse(self.store)
         needs_inner = rule_named(self.selection).criterion == "left_out"
         if needs_inner and not self.inner:
             raise UsageError(f"The selection rule {self.selection} needs more runs; add --inner.")
-        if needs_inner and any(len(cell.train) < 2 for cell in self.layout.unseen):
+        if needs_inner and any(len(cell.train) < 2 for cell in self.plan.unseen):
             raise UsageError(
                 f"The selection rule {self.selection} needs two training environments in every "
                 "split; use --selection validation."
             )
-        _ = self.plan
+        if self.until_decided:
+            check_sequential(self.plan, self.skipped)
+        _ = self._kept
 
-    def part(self, seeds: Sequence[int], methods: Collection[str]) -> Study:
-        """The same study with only some of its seeds and methods; data and splits are shared."""
-        smaller = copy.copy(self)
-        smaller.seeds = list(seeds)
-        smaller.entries = [entry for entry in self.entries if entry.name in methods]
-        smaller.skipped = dict(self.skipped)
-        for stale in ("seed_list", "plan"):
-            smaller.__dict__.pop(stale, None)
-        return smaller
-
-    def skip(self, entry: Entry, reason: str) -> None:
-        """Leave a method out of the study, with the reason shown in the report."""
-        self.skipped[entry.name] = reason
-        self.entries.remove(entry)
-        del self.plan[entry.name]
-
-    def task(self, run: Run, cell: Cell) -> Task:
-        """Gather what the training of one run reads."""
-        rows = self.layout.training_rows(cell, run.seed)
-        every = np.concatenate(rows)
-        return Task(
-            run=run,
-            train=rows,
-            prepared=self._prepared(run, every),
-            score={
-                "validation": self.layout.example_set(run.seed, "validation").example,
-                "test": self.layout.example_set(run.seed, "test").example,
-            },
-        )
-
-    def _prepared(self, run: Run, rows: np.ndarray) -> Any:
-        key = (run.role, run.split, run.seed)
-        if key not in self._preparations:
-            self._preparations[key] = self.data.prepare(rows)
-        return self._preparations[key]
-
-    @cached_property
-    def _preparations(self) -> dict[tuple[str, str, int], Any]:
-        return {}
+    @property
+    def _kept(self) -> frozenset[str]:
+        """Methods whose models are kept while training."""
+        names = [entry.name for entry in self.plan.entries]
+        if isinstance(self.keep_models, str) and self.keep_models in ("auto", "all", "none"):
+            keeps = self.keep_models == "all" or (
+                self.keep_models == "auto" and self.store is not None
+            )
+            return frozenset(names if keeps else ())
+        wanted = [self.keep_models] if isinstance(self.keep_models, str) else self.keep_models
+        unknown = [name for name in wanted if name not in (*names, *self.skipped)]
+        if unknown:
+            raise UsageError(
+                f"There is no method {unknown[0]!r} in this study whose models could be kept; name "
+                f"{listing(names)}, or use auto, all or none."
+            )
+        return frozenset(wanted)
 
     def run(self, progress: Callable[[Progress], None] | None = None) -> Result:
         """Train what the store does not hold yet, and return the result.
 
         Args:
-            progress: called often with a :class:`Progress`.
+            progress: called often with a :class:`~gengap.base.progress.Progress`.
 
         Raises:
             UsageError: the study cannot run as described.
             KeyboardInterrupt: finished chunks are kept; running the study again goes on from there.
         """
-        from gengap.study.execution import execute
-        from gengap.study.result import Result
-
         self.validate()
         store = Store(self.store if self.store is not None else "sqlite://")
         try:
-            execute(self, store, progress or (lambda _: None))
+            write_plan(self.plan, store)
+            before = places(self.plan, store) if self._kept else set()
+            carry_out = self._until_decided if self.until_decided else self._execute
+            skipped = carry_out(store, progress or (lambda _: None))
+            self.skipped.update(skipped)
+            return self._finish(store, before)
         except BaseException:
             store.close()
             raise
-        return Result(self, store)
+
+    def _execute(self, store: Store, progress: Callable[[Progress], None]) -> dict[str, str]:
+        return execute(self.plan, self._work, store, self._resources, progress)
+
+    def _until_decided(self, store: Store, progress: Callable[[Progress], None]) -> dict[str, str]:
+        """Train batch after batch of seeds until the replay of their scores asks for no more."""
+        skipped: dict[str, str] = {}
+        done = 0
+        while (batch := replay(self.plan, store, skipped).pending) is not None:
+            planned = sum(map(len, batch.runs.values()))
+            total = done + planned * (looks_left(self.plan, batch) + 1)
+
+            def onwards(now: Progress, done: int = done, total: int = total) -> None:
+                progress(Progress(done + now.done, total, now.doing))
+
+            skipped |= execute(batch, self._work, store, self._resources, onwards)
+            check_sequential(self.plan, {**self.skipped, **skipped})
+            done += planned
+        return skipped
+
+    def _finish(self, store: Store, before: Set[tuple[str, int]]) -> Result:
+        """Record that the study was carried out, with the looks its rules took; then read it."""
+        execution = Execution(
+            study=self.plan.record.key,
+            finished=datetime.now(UTC),
+            command=self.command,
+            versions=versions(),
+            warnings=tuple(self.warnings),
+            skipped=dict(self.skipped),
+        )
+        result = Result(self.plan, store, execution)
+        add_execution(store, execution, _looks(result))
+        if self._kept and self.keep_models != "all":
+            keep_the_best(result, before, auto=self.keep_models == "auto")
+        return result
+
+    @cached_property
+    def _resources(self) -> Resources:
+        return Resources(self.jobs, self.threads, self.memory)
+
+    @cached_property
+    def _work(self) -> Work:
+        return Work(
+            problem=self.problem,
+            architecture=self.architecture,
+            steps=self.steps,
+            batch=self.batch,
+            checkpoints=tuple(self.checkpoints),
+            device=device(self.device),
+            keep=self._kept,
+            again=self.keep_models != "auto",
+            small=self.keep_models == "auto",
+        )
+
+
+def _looks(result: Result) -> Mapping[tuple[str, str], int]:
+    return {
+        (rule.name, name): scores.choices(rule)[1]
+        for rule in RULES.values()
+        for name, scores in result.scores.items()
+    }
+
+
+def problem_record(problem: Any) -> Problem:
+    """What the records say of a problem."""
+    return Problem(
+        fingerprint=problem.fingerprint,
+        name=problem.name,
+        task=problem.task,
+        environments=problem.names,
+        classes=problem.classes,
+        examples=len(problem),
+        target_variance=float(np.var(problem.y)) if problem.task == "regression" else 0.0,
+        kind=problem.kind,
+    )
+
+
+def units_record(problem: Any) -> Units:
+    """Who the units of a problem are, as the records keep it."""
+    return Units(
+        environment=np.asarray(problem.environment),
+        target=np.asarray(problem.y),
+        factors={str(name): _plain_column(problem.factors[name]) for name in problem.factors},
+    )
+
+
+def _plain_column(column: pd.Series) -> np.ndarray:
+    """Numbers as float64, anything else as text."""
+    values = column.to_numpy()
+    if values.dtype.kind in "fiub":
+        return values.astype(np.float64)
+    return np.array([str(value) for value in values], dtype=object)
 
 
 def measure(

@@ -28,24 +28,20 @@ the truth in 94 to 95% of studies, and estimates were too far from 0 by up to 13
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
 from gengap.base.errors import UsageError
-from gengap.base.files import json_values
 from gengap.environments.parts import FOLDS
 from gengap.records.store import Store
 from gengap.report.numerals import Numerals
 from gengap.statistics.sequential import Decision, SequentialComparison, compare_sequentially
-from gengap.study.execution import execute
-from gengap.study.result import Result, Row
+from gengap.study.finding import Sequential, SequentialRow
+from gengap.study.plan import Plan
 from gengap.study.rules import rule_named
 from gengap.study.scores import Scores
-
-if TYPE_CHECKING:
-    from gengap.study.study import Progress, Study
 
 MOST_SEEDS = 30
 PLAIN = "erm"
@@ -57,75 +53,69 @@ VERDICTS = {
 IDENTICAL = "unseen scores identical to plain training's"
 
 
-def run_until_decided(
-    study: Study, progress: Callable[[Progress], None] | None = None, *, level: float = 0.95
-) -> Result:
-    """Train seeds of the study, five at a time, while they are needed to tell methods apart.
+@dataclass(frozen=True)
+class Progressed:
+    """How far seeds have been added.
+
+    Attributes:
+        now: the comparison after the last look.
+        scores: mean unseen score per seed and method, larger is better.
+        out: methods that could not run or diverged; their comparisons still count among those that
+            the error is held over.
+        pending: the runs that the next look needs, as a plan; None when everything is decided.
+    """
+
+    now: SequentialComparison
+    scores: Mapping[str, list[float]]
+    out: frozenset[str]
+    pending: Plan | None
+
+    @property
+    def common(self) -> int:
+        """Seeds that every method has."""
+        return min(len(own) for name, own in self.scores.items() if name not in self.out)
+
+
+def replay(plan: Plan, store: Store, skipped: Collection[str] = ()) -> Progressed:
+    """Take every decision that the stored runs allow; nothing is trained and nothing written.
 
     Args:
-        study: with plain training and at least one other method; its seeds are the most to train.
-        progress: called often with a :class:`~gengap.study.study.Progress`.
-        level: 1 minus the chance of any false verdict.
-
-    Returns:
-        the result over the seeds that every method has; ``summary["sequential"]`` holds the
-        decisions, and sentences that say them.
-
-    Raises:
-        UsageError: the study cannot run as described, or has too few seeds to decide anything.
-        KeyboardInterrupt: what is finished is kept; calling this again goes on from there.
-
-    Example::
-
-        study = gg.Study(gg.load_suite("digits-writers"), ["erm", "coral", "irm"], seeds=30)
-        result = run_until_decided(study)
-        print(*result.summary["sequential"]["sentences"], sep="\\n")
+        plan: with plain training and at least one other method; its seeds are the most to train.
+        skipped: methods that could not run.
     """
-    study.validate()
-    _check(study)
-    store = Store(study.store if study.store is not None else "sqlite://")
-    try:
-        return _looks(study, store, progress or (lambda _: None), level)
-    except BaseException:
-        store.close()
-        raise
-
-
-def _looks(
-    study: Study, store: Store, progress: Callable[[Progress], None], level: float
-) -> Result:
-    scores: dict[str, list[float]] = {entry.name: [] for entry in study.entries}
-    now = _compare(scores, len(study.seed_list), level)
-    done = 0.0
-    while needed := _needed(study, now, scores):
-        seeds = study.seed_list[max(needed.values()) - FOLDS : max(needed.values())]
-        batch = study.part(seeds, needed)
-        planned = sum(map(len, batch.plan.values()))
-        left = (len(study.seed_list) - max(needed.values())) // FOLDS
-        execute(batch, store, _onwards(progress, done, done + planned * (left + 1)))
-        done += planned
-        study.skipped.update(batch.skipped)
-        _check(study)
+    assert plan.level is not None
+    out = set(skipped)
+    scores: dict[str, list[float]] = {entry.name: [] for entry in plan.entries}
+    now = _compare(scores, len(plan.seeds), plan.level)
+    while needed := _needed(now, scores, out):
+        last = max(needed.values())
+        batch = plan.part(plan.seeds[last - FOLDS : last], needed)
+        keys = {run.key for runs in batch.runs.values() for run, _ in runs}
+        if keys - store.finished(keys):
+            return Progressed(now, scores, frozenset(out), batch)
         for entry in batch.entries:
-            scores[entry.name] += seed_scores(batch, store, entry.name)
-        now = _compare(scores, len(study.seed_list), level)
-    names = [name for name in scores if name not in study.skipped]
-    common = min(len(scores[name]) for name in names)
-    table = study.part(study.seed_list[:common], names)
-    result = Result(table, store)
-    result.sequential = json_values(_summary(study, now, scores, result.summary["methods"], level))
-    result.summary["sequential"] = result.sequential
-    return result
+            own = seed_scores(batch, store, entry.name)
+            if own is None:
+                out.add(entry.name)
+            else:
+                scores[entry.name] += own
+        now = _compare(scores, len(plan.seeds), plan.level)
+    return Progressed(now, scores, frozenset(out), None)
+
+
+def looks_left(plan: Plan, batch: Plan) -> int:
+    """Looks that may follow the one a batch of runs is for."""
+    return (len(plan.seeds) - plan.seeds.index(batch.seeds[-1]) - 1) // FOLDS
 
 
 def _needed(
-    study: Study, now: SequentialComparison, scores: Mapping[str, list[float]]
+    now: SequentialComparison, scores: Mapping[str, list[float]], out: Collection[str]
 ) -> dict[str, int]:
     """Scores that methods must have for the next look; plain training as many as any other."""
     needed = {
         name: number
         for name, number in now.needed.items()
-        if name != PLAIN and name not in study.skipped and not _identical(scores, name)
+        if name != PLAIN and name not in out and not _identical(scores, name)
     }
     return {PLAIN: max(needed.values()), **needed} if needed else {}
 
@@ -135,18 +125,21 @@ def _identical(scores: Mapping[str, list[float]], name: str) -> bool:
     return bool(own) and own == scores[PLAIN][: len(own)]
 
 
-def seed_scores(study: Study, store: Store, method: str) -> list[float]:
-    """A method's mean unseen score per seed, over environments; larger is better."""
-    scores = Scores(study, store, method)
-    choices, _ = scores.choices(rule_named(study.selection))
-    paired = scores.paired(choices)
-    seed = paired.seed % len(study.seed_list)
-    cell = seed * len(study.environments.names) + paired.environment
+def seed_scores(plan: Plan, store: Store, method: str) -> list[float] | None:
+    """A method's mean unseen score per seed, over environments; larger is better.
+
+    None where the selection rule has nothing to keep but a run that diverged.
+    """
+    paired = Scores(plan, store, method).under(rule_named(plan.selection))
+    if paired is None:
+        return None
+    seed = paired.seed % len(plan.seeds)
+    cell = seed * len(plan.problem.environments) + paired.environment
     cells, place, sizes = np.unique(cell, return_inverse=True, return_counts=True)
     means = np.bincount(place, weights=paired.unseen) / sizes
-    sign = 1.0 if study.metric_used.higher_is_better else -1.0
-    own = cells // len(study.environments.names)
-    return [sign * float(means[own == s].mean()) for s in range(len(study.seed_list))]
+    sign = 1.0 if plan.score.higher_is_better else -1.0
+    own = cells // len(plan.problem.environments)
+    return [sign * float(means[own == s].mean()) for s in range(len(plan.seeds))]
 
 
 def _compare(scores: Mapping[str, list[float]], seeds: int, level: float) -> SequentialComparison:
@@ -156,67 +149,60 @@ def _compare(scores: Mapping[str, list[float]], seeds: int, level: float) -> Seq
     )
 
 
-def _onwards(
-    progress: Callable[[Progress], None], before: float, total: float
-) -> Callable[[Progress], None]:
-    """Count the runs of earlier looks, and those of later ones should all be needed."""
-    from gengap.study.study import Progress
+def check_sequential(plan: Plan, skipped: Mapping[str, str]) -> None:
+    """Refuse a plan whose seeds cannot be added until methods are told apart.
 
-    return lambda now: progress(Progress(before + now.done, int(total), now.doing))
-
-
-def _check(study: Study) -> None:
-    names = [entry.name for entry in study.entries if entry.name not in study.skipped]
+    Raises:
+        UsageError: plain training or every other method is missing, or the seeds do not divide.
+    """
+    names = [entry.name for entry in plan.entries if entry.name not in skipped]
     if PLAIN not in names or len(names) < 2:
         raise UsageError(
             "Seeds are added until methods are told apart from plain training, so erm and at least "
             "one other method must be able to run; name one with --methods, or leave "
-            f"--until-decided out.{''.join(f' {reason}' for reason in study.skipped.values())}"
+            f"--until-decided out.{''.join(f' {reason}' for reason in skipped.values())}"
         )
-    if len(study.seed_list) % FOLDS:
+    if len(plan.seeds) % FOLDS:
         raise UsageError(
-            f"Methods are compared after every {FOLDS} seeds, which {len(study.seed_list)} seeds "
+            f"Methods are compared after every {FOLDS} seeds, which {len(plan.seeds)} seeds "
             f"do not divide into; give a multiple of {FOLDS}, e.g. --seeds {MOST_SEEDS}."
         )
 
 
-def _summary(
-    study: Study,
-    now: SequentialComparison,
-    scores: Mapping[str, list[float]],
-    table: Sequence[Row],
-    level: float,
-) -> Row:
-    decisions = [d for d in now.decisions if d.first not in study.skipped]
-    percent = study.metric_used.fraction
-    common = min(len(own) for name, own in scores.items() if name not in study.skipped)
-    in_table = {row["method"]: row["verdict"] for row in table}
+def sequential_finding(
+    plan: Plan, progressed: Progressed, in_table: Mapping[str, str | None]
+) -> Sequential:
+    """What was decided after how many seeds; ``in_table`` has the table's verdict per method."""
+    assert plan.level is not None
+    scores, percent = progressed.scores, plan.score.fraction
+    decisions = [d for d in progressed.now.decisions if d.first not in progressed.out]
     verdicts = [IDENTICAL if _identical(scores, d.first) else VERDICTS[d.order] for d in decisions]
-    return {
-        "against": PLAIN,
-        "level": level,
-        "seeds_per_look": FOLDS,
-        "most_seeds": len(study.seed_list),
-        "table_seeds": common,
-        "decisions": [
-            {
-                "method": d.first,
-                "verdict": verdict,
-                "seeds": d.runs,
-                "difference": d.difference.estimate,
-                "difference_low": d.difference.low,
-                "difference_high": d.difference.high,
-            }
+    return Sequential(
+        against=PLAIN,
+        level=plan.level,
+        seeds_per_look=FOLDS,
+        most_seeds=len(plan.seeds),
+        table_seeds=progressed.common,
+        decisions=[
+            SequentialRow(
+                method=d.first,
+                verdict=verdict,
+                seeds=d.runs,
+                difference=d.difference.estimate,
+                difference_low=d.difference.low,
+                difference_high=d.difference.high,
+            )
             for d, verdict in zip(decisions, verdicts, strict=True)
         ],
-        "sentences": [
+        sentences=[
             *(
-                _sentence(d, verdict, percent) + _unlike_table(d, in_table[d.first], common)
+                _sentence(d, verdict, percent)
+                + _unlike_table(d, in_table[d.first] or "", progressed.common)
                 for d, verdict in zip(decisions, verdicts, strict=True)
             ),
-            _caution(level, common),
+            _caution(plan.level, progressed.common),
         ],
-    }
+    )
 
 
 def _sentence(decision: Decision, verdict: str, percent: bool) -> str:

@@ -12,6 +12,7 @@ import pandas as pd
 from gengap.base.errors import UsageError, listing, suggest
 from gengap.base.seeds import derive
 from gengap.records.run import FinishedRun, Outcome
+from gengap.training.kept import estimator_to_bytes
 from gengap.training.tables import Tables
 from gengap.training.tasks import Task, finished
 
@@ -73,11 +74,14 @@ def takes_raw_input(estimator: Any, X: np.ndarray | pd.DataFrame) -> bool:
     return X.ndim == 2 and not (X.dtype.kind == "f" and np.isnan(X).any())
 
 
-def train_estimator(estimator: Any, task: Task, problem: Tables, raw: bool = False) -> FinishedRun:
+def train_estimator(
+    estimator: Any, task: Task, problem: Tables, raw: bool = False, keep: str = ""
+) -> FinishedRun:
     """Fit a clone on the task's training rows and score it; the given estimator is not changed.
 
     Args:
         raw: whether the estimator takes the user's ``X`` as it is.
+        keep: ``"any"`` to return the fitted estimator as bytes, ``"small"`` if it is small, or "".
     """
     from sklearn.base import clone
 
@@ -91,7 +95,9 @@ def train_estimator(estimator: Any, task: Task, problem: Tables, raw: bool = Fal
             _outcome(model, problem.inputs(task, scored, raw), problem, scored, part)
             for part, scored in task.score.items()
         ]
-    return finished(task, outcomes, time.perf_counter() - start, 1.0, len(rows))
+    kept = estimator_to_bytes(model, small=keep == "small") if keep else None
+    seconds = time.perf_counter() - start
+    return finished(task, outcomes, seconds, 1.0, len(rows), [kept] if kept else ())
 
 
 def seeded(estimator: Any, seed: int) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from gengap.base.seeds import generator
-from gengap.records.run import FinishedRun, Outcome, Part, Run
+from gengap.records.run import FinishedRun, KeptModel, Outcome, Part, Run
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,17 @@ class Task:
 
 
 def finished(
-    task: Task, outcomes: Sequence[Outcome], seconds: float, passes: float, examples: int
+    task: Task,
+    outcomes: Sequence[Outcome],
+    seconds: float,
+    passes: float,
+    examples: int,
+    models: Sequence[KeptModel] = (),
 ) -> FinishedRun:
     """Wrap up one run."""
-    return FinishedRun(task.run, tuple(outcomes), seconds, passes, examples, versions())
+    return FinishedRun(
+        task.run, tuple(outcomes), seconds, passes, examples, versions(), tuple(models)
+    )
 
 
 @cache

@@ -18,7 +18,8 @@ from torch import Tensor
 from gengap.base.seeds import derive
 from gengap.methods.base import Context, Method, stack
 from gengap.models.networks import Architecture, Network, Parameters
-from gengap.records.run import FinishedRun, Outcome
+from gengap.records.run import FinishedRun, KeptModel, Outcome
+from gengap.training.kept import networks_to_bytes
 from gengap.training.memory import keep_freed_memory
 from gengap.training.optimizer import AdamW
 from gengap.training.problem import Problem
@@ -40,6 +41,7 @@ def train_fleet(
     device: str = "cpu",
     progress: Progress | None = None,
     keep: Callable[[Network], None] | None = None,
+    keep_models: bool = False,
 ) -> list[FinishedRun]:
     """Train one chunk of runs and score them at their checkpoints.
 
@@ -51,6 +53,7 @@ def train_fleet(
         progress: called with the share of the chunk that is done, between 0 and 1.
         keep: called at the end with the trained networks, as they predict; the first are the
             tasks' in order, and a lone run's copy may follow.
+        keep_models: whether the trained networks are returned as bytes, one per checkpoint.
     """
     keep_freed_memory()
     start = time.perf_counter()
@@ -69,6 +72,7 @@ def train_fleet(
     state = method.initial_state(context, network.parameters)
     calls = CountingNetwork(network)
     outcomes: list[list[Outcome]] = [[] for _ in tasks]
+    models: list[list[KeptModel]] = [[] for _ in tasks]
     architecture.train(True)
     for step in range(steps):
         method.update(calls, optimizer, feed.batch(step, context), state)
@@ -77,6 +81,11 @@ def train_fleet(
             at = network.at(method.prediction_parameters(network, state))
             for found, run_outcomes in zip(feed.predict(at, step + 1), outcomes, strict=True):
                 run_outcomes.extend(found)
+            if keep_models:
+                for own, model in zip(
+                    models, networks_to_bytes(at, wanted, step + 1), strict=False
+                ):
+                    own.append(model)
             architecture.train(True)
         if progress is not None:
             progress((step + 1) / steps)
@@ -87,8 +96,8 @@ def train_fleet(
     per_step = steps * slots * batch
     passes = calls.examples / (len(tasks) * per_step)
     return [
-        finished(task, found, seconds, passes * steps, per_step)
-        for task, found in zip(tasks[:wanted], outcomes[:wanted], strict=True)
+        finished(task, found, seconds, passes * steps, per_step, models=own)
+        for task, found, own in zip(tasks[:wanted], outcomes, models, strict=False)
     ]
 
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from gengap.study.differences import paired_differences, scores_by_training_environments
 from typer.testing import CliRunner
 
 from gengap.base.errors import UsageError
 from gengap.cli import app
 from gengap.questions.planning.next_study import amount, next_study
 from gengap.records import Store
-from gengap.study.differences import paired_differences, scores_by_training_environments
 from gengap.study.metrics import METRICS
 from study_builders import by_year, study, wards
 

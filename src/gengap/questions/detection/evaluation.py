@@ -23,6 +23,7 @@ from typing import Any
 
 from gengap.base.errors import UsageError
 from gengap.base.files import json_values
+from gengap.base.progress import Progress
 from gengap.detectors.registry import DetectorInfo, detector_info
 from gengap.detectors.registry import detectors as registered
 from gengap.environments.checks import drop_small
@@ -43,7 +44,6 @@ from gengap.questions.detection.strangers import class_groups
 from gengap.questions.forecasting.examples import Examples
 from gengap.statistics.intervals import Interval, check_level
 from gengap.statistics.separation.rejecting import mean_over_environments
-from gengap.study.study import Progress
 
 FEWEST = 3
 MOST_SEEDS = 1_000

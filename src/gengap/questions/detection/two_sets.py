@@ -19,6 +19,7 @@ import torch
 
 from gengap.base.errors import UsageError, suggest
 from gengap.base.files import json_values
+from gengap.base.progress import Progress
 from gengap.base.seeds import generator
 from gengap.detectors.registry import DetectorInfo
 from gengap.environments.columns import FEATURES, recognise
@@ -35,7 +36,6 @@ from gengap.statistics.separation.audit import Contamination, contamination
 from gengap.statistics.separation.delong import mean_auroc_interval
 from gengap.statistics.separation.intervals import separation_intervals
 from gengap.statistics.separation.unit_tests import unit_tests
-from gengap.study.study import Progress
 
 FEWEST = 20  # normal examples: five folds of four
 SUSPECTS = 20

@@ -1,8 +1,8 @@
 """Which examples of a study are hard, how far seeds disagree, and which few stand for all.
 
-Everything comes from records: the last checkpoint of every run with unseen environments, on all
-that it did not train on (its test and validation parts). Seeds differ in training rows as well as
-in initial weights and batches, and so does the churn between them.
+Everything comes from the runs that the study's selection rule keeps for its unseen environments, on
+all that they did not train on (their test and validation parts). Seeds differ in training rows as
+well as in initial weights and batches, and so does the churn between them.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from gengap.records.store import Store
+from gengap.questions.diagnosis.matrix import Matrix, correctness
 from gengap.statistics.churn import Churn, churn
 from gengap.statistics.example_order import sort_examples
 from gengap.statistics.item_response import fit_item_response
 from gengap.statistics.subset_evaluation import choose_examples, expected_half_width
-from gengap.study.matrix import Matrix, correctness
+from gengap.study.result import Result
 
 FEW = 50  # examples chosen when nobody says how many, at most a quarter of all
 HARDEST = 0.1  # share of examples counted as hardest
@@ -52,14 +52,11 @@ class Hardness:
     half_width: float
 
 
-def hardness(
-    store: Store, problem: str | None = None, subset: int | None = None, seed: int = 0
-) -> Hardness:
-    """Read a study's examples from its records.
+def hardness(result: Result, subset: int | None = None, seed: int = 0) -> Hardness:
+    """Read a study's examples.
 
     Args:
-        store: the records.
-        problem: fingerprint; None where the store has one problem.
+        result: the study's result; :func:`~gengap.study.result.read_result` reads one from records.
         subset: how many examples to choose; None for 50, at most a quarter of all.
         seed: decides which are drawn.
 
@@ -67,13 +64,13 @@ def hardness(
         UsageError: see :func:`~gengap.study.matrix.correctness`; fewer than 2 runs or examples;
             a subset larger than the examples.
     """
-    matrix = correctness(store, problem, part=None)
+    matrix = correctness(result, part=None)
     number = matrix.predicted.shape[1]
     response = fit_item_response(matrix.scores)
     order = sort_examples(matrix.scores)
     size = subset if subset is not None else max(2, min(FEW, number // 4))
     chosen = choose_examples(order, size, seed)
-    methods = np.array([run.run.method for run in matrix.runs])
+    methods = np.array([run.method for run in matrix.runs])
     table = _example_table(matrix)
     table["difficulty"] = response.difficulty
     table["difficulty_error"] = response.difficulty_error
@@ -134,7 +131,7 @@ def _environment_table(examples: pd.DataFrame) -> pd.DataFrame:
 
 def _churns(matrix: Matrix) -> Iterator[tuple[str, Churn]]:
     """Churn of each method that has two seeds which predicted the same examples."""
-    for method in dict.fromkeys(run.run.method for run in matrix.runs):
+    for method in dict.fromkeys(run.method for run in matrix.runs):
         codes = _unseen_predictions(matrix, method)
         if ((codes >= 0).sum(0) >= 2).any():
             yield method, churn(codes, matrix.target, max(len(matrix.problem.classes), 2))
@@ -145,18 +142,18 @@ def _unseen_predictions(matrix: Matrix, method: str) -> np.ndarray:
 
     Each environment is predicted by the run of the first split that holds it out.
     """
-    rows = [r for r, run in enumerate(matrix.runs) if run.run.method == method]
-    first_trial = min(matrix.runs[r].run.trial for r in rows)
-    rows = [r for r in rows if matrix.runs[r].run.trial == first_trial]
-    seeds = sorted({matrix.runs[r].run.seed for r in rows})
+    rows = [r for r, run in enumerate(matrix.runs) if run.method == method]
+    first_trial = min(matrix.runs[r].trial for r in rows)
+    rows = [r for r in rows if matrix.runs[r].trial == first_trial]
+    seeds = sorted({matrix.runs[r].seed for r in rows})
     split_of: dict[str, str] = {}
     for r in rows:
-        for name in matrix.runs[r].run.unseen_environments:
-            split_of.setdefault(name, matrix.runs[r].run.split)
+        for name in matrix.runs[r].unseen_environments:
+            split_of.setdefault(name, matrix.runs[r].split)
     codes = np.full((len(seeds), matrix.predicted.shape[1]), -1)
     names = np.array(matrix.problem.environments, dtype=object)[matrix.environment]
     for r in rows:
-        run = matrix.runs[r].run
+        run = matrix.runs[r]
         own = [name for name in run.unseen_environments if split_of[name] == run.split]
         mine = np.isin(names, own)
         codes[seeds.index(run.seed), mine] = matrix.predicted[r, mine]

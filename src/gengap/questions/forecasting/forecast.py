@@ -23,6 +23,7 @@ import numpy as np
 
 from gengap.base.errors import UsageError
 from gengap.base.files import json_values
+from gengap.base.progress import Progress
 from gengap.environments.checks import drop_small
 from gengap.environments.core import Environments
 from gengap.environments.preparation import encode
@@ -42,7 +43,6 @@ from gengap.questions.forecasting.new_examples import joined
 from gengap.questions.forecasting.new_score import new_score
 from gengap.statistics.comparison import holm
 from gengap.statistics.intervals import Interval, check_level
-from gengap.study.study import Progress
 
 
 @dataclass(frozen=True, repr=False, eq=False)

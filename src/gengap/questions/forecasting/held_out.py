@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gengap.base.progress import Progress
 from gengap.questions.forecasting.examples import NOBODY, Examples
 from gengap.questions.forecasting.lines import FEWEST as FEWEST_FOR_LINE
 from gengap.questions.forecasting.lines import held_out_line, line
 from gengap.questions.forecasting.measured import LINES, MEAN, TOLD, by_one_run, by_runs, scores
 from gengap.questions.forecasting.models import Model, train_estimators, train_networks
-from gengap.study.study import Progress
 
 
 class Measured(NamedTuple):

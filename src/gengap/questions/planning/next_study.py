@@ -1,6 +1,6 @@
 """What the next study needs: records in, a plan in numbers and sentences out.
 
-Reads paired differences from a store (:mod:`gengap.study.differences`), estimates what they vary
+Reads paired differences from a study's records (:mod:`.differences`), estimates what they vary
 with (:mod:`gengap.statistics.variance_parts`) and says what shows a difference of a given size
 (:mod:`gengap.statistics.allocation`). Where the records hold runs trained on several numbers of
 environments, a learning curve (:mod:`gengap.statistics.curves`) says what more of them bring.
@@ -14,20 +14,20 @@ from typing import Any
 
 import numpy as np
 
-from gengap.base.errors import UsageError, listing, suggest
-from gengap.records.run import Problem
+from gengap.base.errors import UsageError, listing
+from gengap.questions.planning.differences import (
+    PairedDifferences,
+    paired_differences,
+    scores_by_training_environments,
+)
 from gengap.records.store import Store
+from gengap.records.studies import studies_of
 from gengap.statistics.allocation import Option, Plan, best_allocation, runs_to_detect
 from gengap.statistics.curves import Curve, fit_curve
 from gengap.statistics.power_law import FEWEST_SIZES
 from gengap.statistics.variance_parts import VarianceParts, variance_parts
-from gengap.study.differences import (
-    PairedDifferences,
-    methods_of,
-    paired_differences,
-    scores_by_training_environments,
-)
 from gengap.study.metrics import Metric, metric_for
+from gengap.study.result import read_result
 
 BOTH_OF_A_KIND = (
     "whether more training environments or more examples per environment would raise the unseen "
@@ -92,7 +92,7 @@ def next_study(
     *,
     method: str | None = None,
     against: str | None = None,
-    problem: str | None = None,
+    study: str | None = None,
     metric: str | None = None,
     power: float = 0.8,
     level: float = 0.95,
@@ -105,8 +105,8 @@ def next_study(
         detect: the difference to find, in the unit of the score: 0.02 of accuracy is 2 points.
         method: its name; None for plain training, or the first method where it was not run.
         against: another method to compare with; None plans for the cost of unseen.
-        problem: name of the data, where the records hold several.
-        metric: None for accuracy or r2.
+        study: which one, where the records hold several; None for the one carried out last.
+        metric: None for the study's own.
         power: chance to find the difference.
         level: 1 minus the chance to find one that is not there.
         budget: runs to spend from scratch.
@@ -118,28 +118,29 @@ def next_study(
         raise UsageError(
             f"The difference to detect is {detect}; give a positive number, e.g. 0.02."
         )
-    data = _problem(store, problem)
-    methods = methods_of(store, data)
-    name = method or ("erm" if "erm" in methods or not methods else methods[0])
+    result = read_result(store, study)
+    data = result.plan.problem
+    name = method or next(iter(result.scores))
     if name == against:
         raise UsageError(f"{name} cannot be compared with itself; name another method.")
-    score = metric_for(metric, data.task)
+    score = metric_for(metric, data.task) if metric else result.plan.score
     _check_fraction(detect, score)
-    found = paired_differences(store, data, name, score, against)
+    found = paired_differences(result, name, against, score)
     columns = found.difference, found.environment, found.seed, found.example
     parts = variance_parts(*columns, pool=data.examples / len(data.environments))
     costs = _costs(found, parts)
     plan = runs_to_detect(parts, detect, power, level, **costs)
     allocations = () if budget is None else best_allocation(parts, budget, detect, level, **costs)
-    counts, scores = scores_by_training_environments(store, data, name, score)
+    alike = [read_result(store, key) for key in studies_of(store, data.fingerprint)]
+    counts, scores = scores_by_training_environments(alike, name, score)
     enough = len(np.unique(counts)) >= FEWEST_SIZES
     best = 1.0 if score.higher_is_better else 0.0
     curve = fit_curve(counts, scores, best=best, level=level) if enough else None
     words = [_now(plan, parts, score, name, against), _cheapest(plan)]
     words += [_spend(allocations[0], budget)] if budget is not None and allocations else []
-    words += [_curve_words(curve, counts, score), plan.note, found.note]
+    words += [_curve_words(curve, counts, score), plan.note]
     return NextStudy(
-        data.name, score.name, name, against, parts, plan, allocations, curve,
+        result.name, score.name, name, against, parts, plan, allocations, curve,
         tuple(filter(None, words)),
     )  # fmt: skip
 
@@ -160,26 +161,6 @@ def _check_fraction(detect: float, metric: Metric) -> None:
     raise UsageError(
         f"A difference of {detect:g} in {metric.name} would be {100 * detect:,.0f} points; {fix}"
     )
-
-
-def _problem(store: Store, name: str | None) -> Problem:
-    problems = store.problems()
-    if not problems:
-        raise UsageError(f"{store!r} holds no study; make one with gengap run.")
-    named = [each for each in problems if name in (None, each.name, each.fingerprint)]
-    names = [each.name for each in problems]
-    if not named:
-        raise UsageError(
-            f"There is no problem {name!r} in the records{suggest(str(name), names)} "
-            f"(there are: {listing(names)})."
-        )
-    if len(named) > 1:
-        prints = (f"{each.name} ({each.fingerprint})" for each in named)
-        raise UsageError(
-            f"The records hold {len(named)} problems; choose one by name or fingerprint with "
-            f"--problem: {listing(prints)}."
-        )
-    return named[0]
 
 
 def _costs(found: PairedDifferences, parts: VarianceParts) -> dict[str, float]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from gengap.study.matrix import correctness
 
 import record_builders as builders
 from gengap.base.errors import UsageError
 from gengap.records import ExampleSet, Store
-from gengap.study.matrix import correctness
 
 
 @pytest.fixture

@@ -1,0 +1,53 @@
+"""``gengap report``: remake a study's report from its records alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from gengap.cli.base import app, open_records, print_result, writable
+from gengap.cli.options import Json, Out, Quiet, Records, StudyName
+
+
+@app.command(epilog="Exit codes: 0 done, 2 unusable input, 130 stopped by Ctrl-C.")
+def report(
+    records: Records,
+    study: StudyName = None,
+    out: Out = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Remake a study's report from its records alone, with the figures that the study gave.
+
+    Examples:
+
+        gengap report gengap-out/records.db
+
+        gengap report postgresql://me@host/studies --study patients --out patients
+
+    Written are report.html, report.md and gap.json, beside the records when --out is not given.
+    Nothing is trained, and the records are not changed.
+    """
+    from gengap.study.result import read_result
+
+    with open_records(records) as store:
+        result = read_result(store, study)
+        written = result.save(writable(Path(out) if out else _beside(records)))
+        if as_json:
+            typer.echo(json.dumps(result.summary, indent=2))
+            return
+        print_result(result, quiet)
+    if not quiet:
+        Console().print(f"\nReport: {escape(str(written['html']))}", soft_wrap=True)
+
+
+def _beside(records: str) -> Path:
+    """The folder that the records are in, or the usual one for a database that is no file."""
+    if "://" in records:
+        return Path("gengap-out")
+    path = Path(records).expanduser()
+    return path if path.is_dir() else path.parent

@@ -1,0 +1,171 @@
+"""What a study found, as numbers: the schema of ``gap.json``, declared here and nowhere else.
+
+Scores are in the unit of the metric. Positive gaps, difficulties and costs are worse off, for
+scores and for losses; positive differences are better than what is compared with.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from gengap.base.files import json_values
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A method that was left out, and why."""
+
+    method: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class StudyRow:
+    """What was studied and how.
+
+    ``chance`` is the score of always giving the most frequent class or the mean; ``seconds`` the
+    processor time of all runs; ``looks`` how often each rule looked at unseen environments.
+    """
+
+    name: str
+    key: str
+    task: str
+    metric: str
+    higher_is_better: bool
+    metric_is_fraction: bool
+    environments: list[str]
+    environment_word: str
+    examples: int
+    seeds: list[int]
+    trials: int
+    steps: int | None
+    batch: int | None
+    model: str
+    splits: str
+    selection_rule: str
+    looks: dict[str, int]
+    warnings: list[str]
+    skipped: list[Skipped]
+    fingerprint: str
+    versions: dict[str, str]
+    created: str
+    seconds: float
+    runs: int
+    chance: float | None
+    command: str
+    headline_method: str
+
+
+@dataclass(frozen=True)
+class EnvironmentRow:
+    """One method in one unseen environment; the limits are those of the cost of unseen."""
+
+    method: str
+    environment: str
+    in_distribution: float
+    unseen: float
+    reference: float
+    gap: float
+    difficulty: float
+    cost_of_unseen: float
+    cost_low: float | None
+    cost_high: float | None
+    runs: int
+    examples: int
+    differing_examples: int
+
+
+@dataclass(frozen=True)
+class MethodRow:
+    """One method over its unseen environments, each weighing equally.
+
+    ``cost_low`` and ``cost_high`` are for these environments, ``new_environment_low`` and
+    ``_high`` for a single new one; ``difference_*`` is how much better than plain training.
+    """
+
+    method: str
+    score_in_distribution: float
+    score_unseen: float
+    score_reference: float
+    worst_unseen: float
+    worst_environment: str
+    gap: float
+    difficulty: float
+    cost_of_unseen: float
+    cost_low: float | None
+    cost_high: float | None
+    new_environment_low: float | None
+    new_environment_high: float | None
+    difference_from_erm: float | None
+    difference_low: float | None
+    difference_high: float | None
+    verdict: str | None
+    selection_rule: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class RuleRow:
+    """What a selection rule would have given; ``looks`` counts its looks at unseen environments."""
+
+    rule: str
+    method: str
+    peeks: bool
+    score_unseen: float | None
+    score_low: float | None
+    score_high: float | None
+    looks: int
+    available: bool
+    note: str
+
+
+@dataclass(frozen=True)
+class SequentialRow:
+    """When a method was told apart from plain training, where seeds were added until then."""
+
+    method: str
+    verdict: str
+    seeds: int
+    difference: float | None
+    difference_low: float | None
+    difference_high: float | None
+
+
+@dataclass(frozen=True)
+class Sequential:
+    """Seeds added until decided: what was decided after how many, and the table's seeds."""
+
+    against: str
+    level: float
+    seeds_per_look: int
+    most_seeds: int
+    table_seeds: int
+    decisions: list[SequentialRow]
+    sentences: list[str]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Everything that a study found."""
+
+    study: StudyRow
+    environments: list[EnvironmentRow]
+    methods: list[MethodRow]
+    rules: list[RuleRow]
+    sequential: Sequential | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """JSON values, what is not finite as None; an absent part is left out."""
+        found: dict[str, Any] = json_values(asdict(self))
+        if self.sequential is None:
+            del found["sequential"]
+        return found
+
+
+def schema() -> dict[str, Any]:
+    """JSON Schema of ``gap.json``."""
+    from pydantic import TypeAdapter
+
+    found = TypeAdapter(Finding).json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **found}

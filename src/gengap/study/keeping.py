@@ -1,0 +1,45 @@
+"""Which trained models a finished study keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+
+from gengap.records.models import forget_models, kept_models
+from gengap.records.store import Store
+from gengap.study.plan import Plan
+from gengap.study.result import Result
+
+PLAIN = "erm"
+
+
+def selected_places(result: Result, method: str) -> set[tuple[str, int]]:
+    """Run key and step of every run that the study's rule keeps, references included."""
+    choices, _ = result.scores[method].choices(result.rule)
+    return {(candidate.key, candidate.step) for pair in choices.values() for candidate in pair}
+
+
+def best_method(result: Result) -> str:
+    """The method with the best mean unseen score; of equals the one named first."""
+    sign = 1.0 if result.plan.score.higher_is_better else -1.0
+    return max(result.finding.methods, key=lambda row: sign * row.score_unseen).method
+
+
+def places(plan: Plan, store: Store) -> set[tuple[str, int]]:
+    """Run key and step of every model of a plan's runs that a store keeps."""
+    return kept_models(store, [run.key for runs in plan.runs.values() for run, _ in runs])
+
+
+def keep_the_best(result: Result, before: Set[tuple[str, int]], auto: bool) -> None:
+    """Forget the models of a study's runs that nobody asked for.
+
+    Of every run the model at the step that the study's selection rule keeps stays; with ``auto``
+    only those of plain training, of the method that the answer speaks of and of the best one do.
+
+    Args:
+        before: the models that were there before the study was carried out; they stay.
+    """
+    methods = set(result.scores)
+    if auto:
+        methods &= {PLAIN, best_method(result), result.plan.entries[0].name}
+    stay = {place for method in methods for place in selected_places(result, method)}
+    forget_models(result.store, places(result.planned, result.store) - stay - before)

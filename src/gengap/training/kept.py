@@ -1,0 +1,102 @@
+"""Trained models as bytes and back: safetensors for networks, skops for scikit-learn estimators.
+
+Neither format can run code when it is read.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from typing import Any
+
+from torch import Tensor
+
+from gengap.base.errors import UsageError
+from gengap.models.networks import Architecture, Network
+from gengap.records.run import KeptModel
+
+# An estimator of more bytes than this is kept only when it is asked for.
+SMALL = 256 << 10
+# Packages whose types may be built again from a file.
+TRUSTED = ("sklearn.", "numpy.", "scipy.", "gengap.")
+BUFFER = "buffer:"
+
+
+def networks_to_bytes(network: Network, runs: int, step: int) -> Iterator[KeptModel]:
+    """The first ``runs`` networks of a fleet after ``step`` steps, one by one."""
+    from safetensors.torch import save
+
+    buffers = {
+        f"{BUFFER}{name}": value.detach().cpu().contiguous()
+        for name, value in _buffers(network.architecture)
+    }
+    stacked = {name: p.detach().cpu() for name, p in network.parameters.items()}
+    for place in range(runs):
+        own = {name: p[place].contiguous() for name, p in stacked.items()}
+        yield KeptModel(step, "safetensors", save({**own, **buffers}))
+
+
+def network_from_bytes(
+    model: KeptModel, architecture: Architecture, shape: Sequence[int]
+) -> Network:
+    """The network of a kept model, as a fleet of one.
+
+    Args:
+        architecture: one that ``initialise`` was called on with the problem's shape; its buffers
+            are set.
+        shape: of one input.
+    """
+    from safetensors.torch import load
+
+    tensors = load(model.content)
+    own = {name: t[None] for name, t in tensors.items() if not name.startswith(BUFFER)}
+    for name, value in _buffers(architecture):
+        value.copy_(tensors[f"{BUFFER}{name}"])
+    architecture.train(False)
+    return Network(architecture, own, tuple(shape))
+
+
+def _buffers(architecture: Any) -> list[tuple[str, Tensor]]:
+    """Buffers of a module, such as BatchNorm's statistics; layers that vectorise have none."""
+    module = getattr(architecture, "_module", None)
+    return [] if module is None else list(module.named_buffers())
+
+
+def estimator_to_bytes(estimator: Any, step: int = 0, small: bool = False) -> KeptModel | None:
+    """A fitted estimator, or None where it cannot be kept.
+
+    Args:
+        small: give None for an estimator of more than ``SMALL`` bytes.
+    """
+    try:
+        import skops.io
+    except ImportError:
+        return None
+    with suppress(Exception):  # Anybody's estimator may hold what no format but pickle knows.
+        if small and len(pickle.dumps(estimator)) > SMALL:
+            return None
+        return KeptModel(step, "skops", skops.io.dumps(estimator))
+    return None
+
+
+def estimator_from_bytes(model: KeptModel) -> Any:
+    """The estimator of a kept model.
+
+    Raises:
+        UsageError: skops is missing, or the file holds types of packages that are not trusted.
+    """
+    try:
+        import skops.io
+    except ImportError:
+        raise UsageError(
+            'A kept scikit-learn model needs skops; run pip install "gengap[skops]".'
+        ) from None
+    unknown = skops.io.get_untrusted_types(data=model.content)
+    strange = [name for name in unknown if not name.startswith(TRUSTED)]
+    if strange:
+        raise UsageError(
+            f"The kept model holds {strange[0]}, which gengap does not build from a file; train it "
+            "again."
+        )
+    return skops.io.loads(model.content, trusted=unknown)
