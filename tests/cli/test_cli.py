@@ -6,11 +6,9 @@ import json
 import os
 import re
 import shutil
-import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from dataclasses import fields
 from pathlib import Path
 
@@ -24,6 +22,7 @@ from gengap.cli import app
 from gengap.methods.registry import methods
 from gengap.study.keys import StudyFile
 from gengap.study.study_file import read_study_file, validated
+from stopping import stopped_by
 
 QUICK = ["--steps", "30", "--seeds", "2", "--model", "linear", "--threads", "1", "--jobs", "1"]
 COLUMNS = ["--target", "cost", "--environment", "year"]
@@ -365,10 +364,10 @@ def test_no_methods_leave_plain_training(table, tmp_path):
     assert [m["method"] for m in summary["methods"]] == ["erm"]
 
 
-def start(*args: str) -> subprocess.Popen:
+def start(*args: str, program: tuple[str, ...] = ("-m", "gengap.cli")) -> subprocess.Popen:
     """Start the command in a process group of its own."""
     return subprocess.Popen(
-        [sys.executable, "-m", "gengap.cli", *args],
+        [sys.executable, *program, *args],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -377,24 +376,11 @@ def start(*args: str) -> subprocess.Popen:
     )
 
 
-def stored(out: Path) -> int:
-    """Number of runs in the records, 0 while there are none."""
-    try:
-        return len(rows(out))
-    except sqlite3.OperationalError:
-        return 0
-
-
 def test_an_interrupted_study_goes_on_and_ends_the_same(table):
     """Ctrl-C in the middle: exit code 130, no report, and nothing is lost or done twice."""
-    args = ["run", "costs.csv", *COLUMNS, *QUICK, "--steps", "600"]
-    args += ["--methods", "erm,vrex,irm,sklearn:Ridge"]
-    process = start(*args, "--out", "stopped")
-    until = time.monotonic() + 60
-    while not stored(Path("stopped")) and process.poll() is None and time.monotonic() < until:
-        time.sleep(0.02)
-    os.killpg(process.pid, signal.SIGINT)
-    output, errors = process.communicate(timeout=60)
+    args = ["run", "costs.csv", *COLUMNS, *QUICK, "--methods", "erm,vrex,irm,sklearn:Ridge"]
+    process = start(*args, "--out", "stopped", program=stopped_by("SIGINT"))
+    output, errors = process.communicate(timeout=120)
     assert process.returncode == 130, errors
     assert output == ""
     assert "the same command goes on from there" in errors

@@ -8,7 +8,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 import warnings
 from itertools import pairwise
 from pathlib import Path
@@ -31,6 +30,7 @@ from gengap.study.until_decided import (
     run_until_decided,
     seed_scores,
 )
+from stopping import stopped_by
 from study_builders import study, wards
 
 METHODS = ("erm", "vrex", "sklearn:LogisticRegression")  # after 12 steps the last is far ahead
@@ -218,17 +218,11 @@ COMMAND = [
 
 
 def test_a_killed_command_goes_on_to_the_same_numbers(tmp_path):
-    process = subprocess.Popen(
-        [sys.executable, "-m", "gengap.cli", *COMMAND, "--out", str(tmp_path / "killed")],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
-    records = tmp_path / "killed" / "records.db"
-    until = time.monotonic() + 60
-    while not stored(records) and process.poll() is None and time.monotonic() < until:
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    kept = stored(records)
+    command = [sys.executable, *stopped_by("SIGKILL"), *COMMAND, "--out", str(tmp_path / "killed")]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    stopped = subprocess.run(command, env=environment, start_new_session=True)
+    assert stopped.returncode == -signal.SIGKILL
+    kept = stored(tmp_path / "killed" / "records.db")
     said = CliRunner().invoke(app, [*COMMAND, "--out", str(tmp_path / "killed")]).stdout
     resumed = json.loads((tmp_path / "killed" / "gap.json").read_text())
     asked = [*COMMAND, "--out", str(tmp_path / "whole"), "--json"]
