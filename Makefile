@@ -1,18 +1,24 @@
 # make demo       install, then measure the default study on real handwriting
-# make test       the fast tests (minutes); make test-slow: the calibration studies as well
-# make check      ruff and mypy
+# make test       the fast tests and the examples in docstrings (minutes)
+# make test-threads  those that train or read models again, with two threads a process
+# make test-slow  the calibration studies as well
+# make check      ruff, mypy and the import contract
 # make bench      the benchmarks, as ratios measured in one run
 PYTHON ?= python3
 BIN := .venv/bin
+THREADED := training study methods models detectors guard
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: demo test test-slow check format bench docs clean
+.PHONY: demo test test-threads test-slow check format bench docs clean
 
 demo: .venv/demo
 	$(BIN)/gengap run
 
 test: .venv/test
 	$(BIN)/python -m pytest
+
+test-threads: .venv/test
+	OMP_NUM_THREADS=2 $(BIN)/python -m pytest $(addprefix tests/,$(THREADED))
 
 test-slow: .venv/test
 	$(BIN)/python -m pytest -m "slow or not slow"
@@ -21,6 +27,7 @@ check: .venv/check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
 
 format: .venv/check
 	$(BIN)/ruff check --fix .

@@ -379,7 +379,7 @@ def measure(
         >>> rng = np.random.default_rng(0)
         >>> X = rng.normal(size=(300, 3)); where = np.repeat([0, 1, 2], 100)
         >>> result = gg.measure(Ridge(), X, X.sum(1) + where, environment=where, jobs=1)
-        >>> result.gaps.cost_of_unseen.mean() > 0
+        >>> bool(result.gaps.cost_of_unseen.mean() > 0)
         True
     """
     tasks: dict[str | None, Literal["classification", "regression"]] = {

@@ -46,7 +46,7 @@ def separation(inliers: ArrayLike, strangers: ArrayLike, recall: float = RECALL)
     Raises:
         UsageError: no inliers or no strangers, shapes that do not match, or scores that are NaN.
 
-    >>> separation([1, 2, 3], [2, 4]).auroc
+    >>> print(separation([1, 2, 3], [2, 4]).auroc)
     0.75
     """
     x, y = checked(inliers, strangers)
