@@ -3,6 +3,7 @@
 # make test-threads  those that train or read models again, with two threads a process
 # make test-slow  the calibration studies as well
 # make check      ruff, mypy and the import contract
+# make docs       the documentation as a site in build/site, to be read without a network
 # make bench      the benchmarks, as ratios measured in one run
 PYTHON ?= python3
 BIN := .venv/bin
@@ -41,8 +42,11 @@ bench: .venv/test
 	$(BIN)/python benchmarks/detectors.py
 	$(BIN)/python benchmarks/detectors_distance.py
 
-docs: .venv/demo
+docs: .venv/docs
 	$(BIN)/python docs/make_tables.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	$(BIN)/python docs/check_site.py
+	@echo "Open build/site/index.html."
 
 clean:
 	rm -rf .venv
@@ -62,4 +66,8 @@ clean:
 
 .venv/check: .venv/python pyproject.toml constraints.txt
 	$(PIP) --editable '.[check]'
+	touch $@
+
+.venv/docs: .venv/python pyproject.toml constraints.txt
+	$(PIP) --editable '.[docs]'
 	touch $@

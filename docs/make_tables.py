@@ -1,4 +1,4 @@
-"""Write the README's tables of methods, detectors and suites from the registry.
+"""Write the tables of docs/catalogue from the registry and the suites.
 
 python docs/make_tables.py          rewrite them
 python docs/make_tables.py --check  exit with 1 if they are out of date
@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from gengap.detectors.registry import detectors
 from gengap.environments.suites import suites
 from gengap.methods.registry import methods
 
-README = Path(__file__).parent.parent / "README.md"
+CATALOGUE = Path(__file__).parent / "catalogue"
 
 
 def method_table() -> str:
@@ -23,26 +24,19 @@ def method_table() -> str:
         "| --- | --- | --- | ---: | --- |",
     ]
     for info in methods().values():
-        needs = list(info.needs)
-        if len(info.tasks) == 1:
-            needs.append(f"{info.tasks[0]} only")
+        needs = ", ".join(limited(info.needs, info.tasks)) or "-"
         paper = f"[{info.paper.short}]({info.paper.link})"
-        lines.append(
-            f"| `{info.name}` | {info.summary} | {', '.join(needs) or '-'} | {info.passes:g} | "
-            f"{paper} |"
-        )
+        lines.append(f"| `{info.name}` | {info.summary} | {needs} | {info.passes:g} | {paper} |")
     lines.append("| `sklearn:NAME` | any scikit-learn classifier or regressor | - | - | - |")
     return "\n".join(lines)
 
 
 def detector_table() -> str:
-    lines = ["| detector | strange is | reads | source |", "| --- | --- | --- | --- |"]
+    lines = ["| detector | strange is | reads | cost | source |", "| --- | --- | --- | --- | --- |"]
     for info in detectors().values():
-        reads = list(info.needs)
-        if len(info.tasks) == 1:
-            reads.append(f"{info.tasks[0]} only")
+        reads = ", ".join(limited(info.needs, info.tasks))
         paper = f"[{info.paper.short}]({info.paper.link})"
-        lines.append(f"| `{info.name}` | {info.summary} | {', '.join(reads)} | {paper} |")
+        lines.append(f"| `{info.name}` | {info.summary} | {reads} | {info.cost} | {paper} |")
     return "\n".join(lines)
 
 
@@ -52,25 +46,30 @@ def suite_table() -> str:
     return "\n".join(lines)
 
 
-def filled(text: str) -> str:
-    """The README's text with the tables between their markers made anew."""
-    tables = {
-        "methods": method_table(),
-        "detectors": detector_table(),
-        "suites": suite_table(),
-    }
-    for name, table in tables.items():
-        block = f"<!-- {name} -->\n{table}\n<!-- end {name} -->"
-        pattern = rf"<!-- {name} -->.*?<!-- end {name} -->"
-        text, count = re.subn(pattern, lambda _, block=block: block, text, flags=re.DOTALL)
-        if count != 1:
-            raise SystemExit(f"{README} must hold the markers of the table {name!r} once")
+def limited(needs: Iterable[str], tasks: tuple[str, ...]) -> list[str]:
+    """What a method or detector needs, and the only task it is for, if there is one."""
+    return [*needs, *(f"{task} only" for task in tasks if len(tasks) == 1)]
+
+
+TABLES = {"methods": method_table, "detectors": detector_table, "suites": suite_table}
+
+
+def filled(name: str) -> str:
+    """The text of a catalogue page with the table between its markers made anew."""
+    page = CATALOGUE / f"{name}.md"
+    start, end = f"<!-- {name} -->", f"<!-- end {name} -->"
+    block = f"{start}\n{TABLES[name]()}\n{end}"
+    text, count = re.subn(
+        f"{start}.*?{end}", lambda _: block, page.read_text(encoding="utf-8"), flags=re.DOTALL
+    )
+    if count != 1:
+        raise SystemExit(f"{page} must hold the lines {start} and {end} once")
     return text
 
 
 if __name__ == "__main__":
-    old = README.read_text(encoding="utf-8")
-    new = filled(old)
+    pages = {CATALOGUE / f"{name}.md": filled(name) for name in TABLES}
     if "--check" in sys.argv:
-        sys.exit(old != new)
-    README.write_text(new, encoding="utf-8")
+        sys.exit(any(page.read_text(encoding="utf-8") != text for page, text in pages.items()))
+    for page, text in pages.items():
+        page.write_text(text, encoding="utf-8")
