@@ -25,9 +25,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 from docstrings import ROLE, without_roles
 from make_tables import limited
 
-from gengap.base.registry import DetectorInfo, MethodInfo, detectors, methods
+from gengap.detectors.registry import DetectorInfo, detectors
 from gengap.environments.suites import SuiteInfo, suites
 from gengap.methods.base import Method
+from gengap.methods.registry import MethodInfo, methods
 
 PACKAGES = {
     "reference/statistics.md": "gengap.statistics",
