@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from gengap.base.errors import UsageError
 from gengap.base.seeds import generator
-from gengap.methods.base import Batch, Context
+from gengap.methods.batch import Batch, Context
 from gengap.models.networks import Network
 from gengap.records.run import Outcome
 from gengap.training.tasks import Task, draw_batches

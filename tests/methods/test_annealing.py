@@ -71,7 +71,7 @@ def test_restart_happens_once_and_only_where_due(method: type) -> None:
     counts = []
     for batch in problem.batches:
         problem.method.update(problem.network, problem.optimizer, batch, problem.state)
-        counts.append(problem.optimizer.steps.tolist())
+        counts.append(problem.optimizer.optimizer.steps.tolist())
     assert counts[2] == [3, 3, 3]
     assert counts[3] == [4, 1, 4]
     assert counts[-1] == [10, 7, 10]

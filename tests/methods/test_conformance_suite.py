@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from gengap.base.hyperparameters import hyperparameter
-from gengap.methods.base import Batch, Method
+from gengap.methods.base import Method
+from gengap.methods.batch import Batch
 from gengap.methods.erm import ERM
 from gengap.methods.registry import method_info
 from gengap.testing import MethodConformance

@@ -18,7 +18,7 @@ from toys import (
 )
 
 from gengap.base.seeds import generator
-from gengap.methods.base import Batch
+from gengap.methods.batch import Batch
 from gengap.methods.erm import ERM
 from gengap.methods.fish import Fish
 from gengap.models.networks import MLP, Network

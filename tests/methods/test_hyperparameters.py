@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from gengap.base.errors import UsageError
-from gengap.methods.base import along_runs, stack
+from gengap.methods.base import stack
+from gengap.methods.batch import along_runs
 from gengap.methods.dann import DANN
 from gengap.methods.sam import SAM
 

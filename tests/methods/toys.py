@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gengap.methods.base import Batch, Context, stack
+from gengap.methods.base import stack
+from gengap.methods.batch import Batch, Context
 from gengap.methods.erm import ERM
 from gengap.models.networks import Output
 from gengap.testing import TASKS, Size, Toy, toy

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from gengap.methods.base import Batch, Context
+from gengap.methods.batch import Batch, Context
 from gengap.methods.erm import ERM
 from gengap.methods.registry import methods
 from gengap.models.networks import MLP, Module

@@ -18,8 +18,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gengap.methods.base import Batch
-from gengap.training.optimizer import AdamW
+from gengap.methods.batch import Batch
+from gengap.methods.optimizers import Optimizer
 
 
 def onset(share: Any, batch: Batch) -> Tensor:
@@ -38,7 +38,7 @@ def rescaled(risk: Tensor, weight: Tensor, penalty: Tensor) -> Tensor:
     return (risk + weight * penalty) / weight.clamp(min=1)
 
 
-def restart_at_onset(optimizer: AdamW, penalty: Any, share: Any, batch: Batch) -> None:
+def restart_at_onset(optimizer: Optimizer, penalty: Any, share: Any, batch: Batch) -> None:
     """Reset the optimizer of the runs whose penalty starts at this step.
 
     A run with penalty 0 keeps its moments and stays plain training to the last digit.

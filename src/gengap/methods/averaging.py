@@ -25,11 +25,11 @@ from torch import Tensor
 
 from gengap.base.hyperparameters import hyperparameter
 from gengap.base.paper import Paper
-from gengap.methods.base import Batch, Context, along_runs
+from gengap.methods.batch import Batch, Context, along_runs
 from gengap.methods.erm import ERM
+from gengap.methods.optimizers import Optimizer
 from gengap.methods.registry import register
 from gengap.models.networks import Network, Parameters
-from gengap.training.optimizer import AdamW
 
 
 @register(
@@ -57,7 +57,7 @@ class Averaging(ERM):
         return {"count": some.new_zeros(some.shape[0], dtype=torch.float64), **sums}
 
     def update(
-        self, network: Network, optimizer: AdamW, batch: Batch, state: dict[str, Tensor]
+        self, network: Network, optimizer: Optimizer, batch: Batch, state: dict[str, Tensor]
     ) -> None:
         """Step, then enter the new weights of the runs whose mean has begun."""
         super().update(network, optimizer, batch, state)

@@ -1,5 +1,9 @@
 """What every training-time method is: hyperparameters, and a loss or an update.
 
+Most methods are a loss. What else a method may bring has a default each: its optimiser, a head of
+its own, phases, and an update that is no gradient of a loss. A batch offers row numbers, other
+views of its inputs, unlabelled rows and a walk over all training rows to those that ask.
+
 A method is a frozen dataclass whose fields are its :mod:`~gengap.base.hyperparameters`. Inside a
 fleet the same dataclass holds a vector per field, one entry per run, so ``loss`` is written once,
 with a leading axis of runs ``R``, and works for one run or a hundred.
@@ -8,111 +12,16 @@ with a leading axis of runs ``R``, and works for one run or a hundred.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
-import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from gengap.base.hyperparameters import Hyperparameters, hyperparameter
-from gengap.models.networks import Network, Parameters
-from gengap.training.optimizer import AdamW
-
-
-@dataclass(frozen=True)
-class Context:
-    """What a method may know of the problem before training.
-
-    Attributes:
-        task: ``"classification"`` or ``"regression"``.
-        outputs: number of logits: classes, or 1.
-        environments: environments of the problem, ``K``; a run may train on fewer.
-        slots: environments per batch, ``E <= K``.
-        features: width of the network's features.
-        steps: length of the training.
-    """
-
-    task: str
-    outputs: int
-    environments: int
-    slots: int
-    features: int
-    steps: int
-
-
-@dataclass(frozen=True)
-class Batch:
-    """One step's examples of all runs.
-
-    Attributes:
-        x: ``(R, E, B, *shape)`` inputs: ``E`` environments, ``B`` examples each.
-        y: ``(R, E, B)`` class codes (int64) or standardised targets (float32); ``(R, E, B, L)``
-            where an example has several targets, such as the tokens of a sequence.
-        environment: ``(R, E)`` which of the run's training environments fills each slot, a number
-            below ``K``.
-        class_share: ``(R, K, C)`` share of each class in each training environment, zeros beyond
-            them; for regression ``(R, K, 0)``.
-        step: steps taken before this one.
-        context: the problem.
-        generators: one NumPy generator per run for whatever the method draws.
-        mask: shaped as ``y``, False where there is no target (any valid ``y`` stands there); None
-            where every place has one. An example without any target is no example.
-    """
-
-    x: Tensor
-    y: Tensor
-    environment: Tensor
-    class_share: Tensor
-    step: int
-    context: Context
-    generators: Sequence[np.random.Generator]
-    mask: Tensor | None = None
-
-    def losses(self, logits: Tensor) -> Tensor:
-        """Cross-entropy or squared error per example, ``(R, E, B, ..., C)`` to ``(R, E, B)``.
-
-        The loss of an example with several targets is their mean.
-        """
-        if self.context.task == "regression":
-            return self.per_example((logits.squeeze(-1) - self.y).square())
-        flat = F.cross_entropy(
-            logits.reshape(-1, logits.shape[-1]), self.y.reshape(-1), reduction="none"
-        )
-        return self.per_example(flat.view(self.y.shape))
-
-    def per_example(self, values: Tensor) -> Tensor:
-        """Mean over each example's own targets, ``(R, E, B, ...)`` to ``(R, E, B)``."""
-        targets = tuple(range(3, values.dim()))
-        if self.mask is None:
-            return values.mean(targets) if targets else values
-        values = torch.where(self.mask, values, 0.0)
-        if not targets:
-            return values
-        return values.sum(targets) / self.mask.sum(targets).clamp(min=1)
-
-    def average(self, values: Tensor) -> Tensor:
-        """Mean over each environment's examples, ``(R, E, B)`` to ``(R, E)``."""
-        if self.mask is None:
-            return values.mean(-1)
-        present = self.mask.flatten(3).any(-1) if self.mask.dim() > 3 else self.mask
-        return values.sum(-1) / present.sum(-1).clamp(min=1)
-
-    def risks(self, logits: Tensor) -> Tensor:
-        """Mean loss per run and environment, ``(R, E)``."""
-        return self.average(self.losses(logits))
-
-    def take(self, slots: Tensor) -> Batch:
-        """The batch with other slots in the place of its own, ``slots (R, E')`` of them per run."""
-        runs = torch.arange(len(slots), device=slots.device)[:, None]
-        return replace(
-            self,
-            x=self.x[runs, slots],
-            y=self.y[runs, slots],
-            environment=self.environment[runs, slots],
-            mask=None if self.mask is None else self.mask[runs, slots],
-        )
+from gengap.methods.adamw import AdamW
+from gengap.methods.batch import Batch, Context
+from gengap.methods.optimizers import Optimizer
+from gengap.models.networks import Network, Output, Parameters
 
 
 @dataclass(frozen=True)
@@ -121,6 +30,7 @@ class Method(Hyperparameters):
 
     Subclasses give ``loss``; those that are an update rather than a loss override ``gradients``
     or ``update``. All tensors of ``state`` are theirs to use and start from ``initial_state``.
+    Everything acts on each run apart, and whatever is drawn comes from ``batch.generators``.
     """
 
     learning_rate: float = hyperparameter(1e-3, 1e-4, 1e-2, log=True, help="step size of AdamW")
@@ -134,6 +44,31 @@ class Method(Hyperparameters):
         """Tensors carried from step to step, stacked over runs; ``parameters`` are stacked too."""
         return {}
 
+    def optimizer(self, parameters: Parameters, context: Context) -> Optimizer:
+        """The optimiser of the stacked parameters ``(R, ...)``; every knob is a vector ``(R,)``."""
+        return AdamW(parameters, self.learning_rate, self.weight_decay)  # type: ignore[arg-type]
+
+    def phases(self, context: Context) -> tuple[Tensor, ...]:
+        """First step of each phase, ``(R,)`` each; before it :meth:`begin` is called."""
+        return ()
+
+    def begin(
+        self,
+        phase: int,
+        runs: Tensor,
+        network: Network,
+        optimizer: Optimizer,
+        batch: Batch,
+        state: dict[str, Tensor],
+    ) -> None:
+        """Prepare what a phase needs, in place, for the runs that enter it.
+
+        Args:
+            phase: its position in :meth:`phases`.
+            runs: ``(R,)`` bool, which runs enter; the others must stay as they are.
+            batch: the phase's first; ``batch.everything()`` walks over all training rows.
+        """
+
     def loss(self, network: Network, batch: Batch, state: dict[str, Tensor]) -> Tensor:
         """Return the loss of each run, ``(R,)``."""
         raise NotImplementedError
@@ -143,14 +78,56 @@ class Method(Hyperparameters):
         return gradients(self.loss(network, batch, state).sum(), network.parameters)
 
     def update(
-        self, network: Network, optimizer: AdamW, batch: Batch, state: dict[str, Tensor]
+        self, network: Network, optimizer: Optimizer, batch: Batch, state: dict[str, Tensor]
     ) -> None:
         """Take one training step, in place."""
         optimizer.step(self.gradients(network, batch, state))
 
     def prediction_parameters(self, network: Network, state: dict[str, Tensor]) -> Parameters:
-        """The parameters to predict with; averaging methods return an average."""
+        """All that prediction reads: an average of parameters, or what a head needs besides."""
         return network.parameters
+
+    def output(self, network: Network, x: Tensor) -> Output:
+        """Features and logits to predict with; methods with a head of their own put it here.
+
+        Args:
+            network: at the :meth:`prediction_parameters`.
+            x: inputs ``(R, ..., *shape)``.
+        """
+        return network(x)
+
+
+class Predictor(Network):
+    """The networks of some runs as their method predicts with them."""
+
+    def __init__(self, network: Network, method: Method) -> None:
+        super().__init__(network.architecture, network.parameters, network.shape)
+        self.method = method
+
+    def __call__(self, x: Tensor) -> Output:
+        """Features and logits with the leading axes of ``x``."""
+        return self.method.output(super().at(self.parameters), x)
+
+    def at(self, parameters: Parameters) -> Predictor:
+        """The same head on the same networks at other parameters."""
+        return Predictor(super().at(parameters), self.method)
+
+    def run(self, number: int) -> Predictor:
+        """One run's network, a fleet of one."""
+        fields = self.method.fields()
+        values = {f: torch.as_tensor(getattr(self.method, f))[number : number + 1] for f in fields}
+        return Predictor(super().run(number), type(self.method)(**values))  # type: ignore[arg-type]
+
+
+def take_step(
+    method: Method, network: Network, optimizer: Optimizer, batch: Batch, state: dict[str, Tensor]
+) -> None:
+    """One step of training: begin the phases that are due, then update."""
+    for phase, first in enumerate(method.phases(batch.context)):
+        runs = first == batch.step
+        if bool(runs.any()):
+            method.begin(phase, runs, network, optimizer, batch, state)
+    method.update(network, optimizer, batch, state)
 
 
 def gradients(scalar: Tensor, parameters: Parameters) -> Parameters:
@@ -160,11 +137,6 @@ def gradients(scalar: Tensor, parameters: Parameters) -> Parameters:
         name: torch.zeros_like(p) if g is None else g
         for (name, p), g in zip(parameters.items(), values, strict=True)
     }
-
-
-def along_runs(values: Any, other: Tensor) -> Tensor:
-    """View a hyperparameter ``(R,)`` so that it broadcasts against ``other (R, ...)``."""
-    return torch.as_tensor(values, device=other.device).view(-1, *(1,) * (other.dim() - 1))
 
 
 def stack(methods: Sequence[Method], device: torch.device | str = "cpu") -> Method:

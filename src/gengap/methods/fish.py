@@ -29,11 +29,12 @@ from torch import Tensor
 
 from gengap.base.hyperparameters import hyperparameter
 from gengap.base.paper import Paper
-from gengap.methods.base import Batch, along_runs, gradients
+from gengap.methods.base import gradients
+from gengap.methods.batch import Batch, along_runs
 from gengap.methods.erm import ERM
+from gengap.methods.optimizers import Optimizer
 from gengap.methods.registry import register
 from gengap.models.networks import Network
-from gengap.training.optimizer import AdamW
 
 
 @register(
@@ -57,7 +58,7 @@ class Fish(ERM):
     )
 
     def update(
-        self, network: Network, optimizer: AdamW, batch: Batch, state: dict[str, Tensor]
+        self, network: Network, optimizer: Optimizer, batch: Batch, state: dict[str, Tensor]
     ) -> None:
         """One inner step per environment, then the outer move."""
         start = {name: p.detach().clone() for name, p in network.parameters.items()}

@@ -32,10 +32,11 @@ from torch import Tensor
 from gengap.base.hyperparameters import hyperparameter
 from gengap.base.paper import Paper
 from gengap.methods.annealing import annealed, restart_at_onset
-from gengap.methods.base import Batch, Context, Method, along_runs
+from gengap.methods.base import Method
+from gengap.methods.batch import Batch, Context, along_runs
+from gengap.methods.optimizers import Optimizer
 from gengap.methods.registry import register
 from gengap.models.networks import Network, Parameters
-from gengap.training.optimizer import AdamW
 
 
 @register(
@@ -86,7 +87,7 @@ class Fishr(Method):
         return batch.risks(logits).mean(1) + weight * differences
 
     def update(
-        self, network: Network, optimizer: AdamW, batch: Batch, state: dict[str, Tensor]
+        self, network: Network, optimizer: Optimizer, batch: Batch, state: dict[str, Tensor]
     ) -> None:
         """Forget the optimizer's moments where the penalty starts, then step."""
         restart_at_onset(optimizer, self.penalty, self.anneal, batch)

@@ -27,7 +27,8 @@ from torch import Tensor
 
 from gengap.base.hyperparameters import hyperparameter
 from gengap.base.paper import Paper
-from gengap.methods.base import Batch, Context, Method, along_runs
+from gengap.methods.base import Method
+from gengap.methods.batch import Batch, Context, along_runs
 from gengap.methods.registry import register
 from gengap.models.networks import Network, Parameters
 

@@ -30,10 +30,11 @@ from gengap.base.errors import UsageError
 from gengap.base.hyperparameters import hyperparameter
 from gengap.base.paper import Paper
 from gengap.methods.annealing import annealed, rescaled, restart_at_onset
-from gengap.methods.base import Batch, Method
+from gengap.methods.base import Method
+from gengap.methods.batch import Batch
+from gengap.methods.optimizers import Optimizer
 from gengap.methods.registry import register
 from gengap.models.networks import Network
-from gengap.training.optimizer import AdamW
 
 
 @register(
@@ -65,7 +66,7 @@ class IRM(Method):
         return rescaled(risk, annealed(self.penalty, self.anneal, batch), penalty)
 
     def update(
-        self, network: Network, optimizer: AdamW, batch: Batch, state: dict[str, Tensor]
+        self, network: Network, optimizer: Optimizer, batch: Batch, state: dict[str, Tensor]
     ) -> None:
         """Forget the optimizer's moments where the penalty starts, then step."""
         restart_at_onset(optimizer, self.penalty, self.anneal, batch)

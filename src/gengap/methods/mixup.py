@@ -26,7 +26,8 @@ from torch import Tensor
 
 from gengap.base.hyperparameters import hyperparameter
 from gengap.base.paper import Paper
-from gengap.methods.base import Batch, Method
+from gengap.methods.base import Method
+from gengap.methods.batch import Batch
 from gengap.methods.registry import register
 from gengap.models.networks import Network
 

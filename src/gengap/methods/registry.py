@@ -22,6 +22,7 @@ class MethodInfo:
         tasks: the kinds of problem it applies to.
         needs: what it needs beyond examples and targets, in words.
         passes: forward-backward passes over a batch per step; plain training is 1.
+        looks: passes over all training rows in the whole training, beside those of the steps.
         minimum_environments: fewest training environments with which it differs from nonsense.
     """
 
@@ -32,6 +33,7 @@ class MethodInfo:
     tasks: tuple[str, ...] = ("classification", "regression")
     needs: tuple[str, ...] = ()
     passes: float = 1.0
+    looks: int = 0
     minimum_environments: int = 1
 
     def why_not(

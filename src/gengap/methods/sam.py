@@ -20,8 +20,9 @@ from torch import Tensor
 
 from gengap.base.hyperparameters import hyperparameter
 from gengap.base.paper import Paper
-from gengap.methods.base import Batch, along_runs
+from gengap.methods.batch import Batch, along_runs
 from gengap.methods.erm import ERM
+from gengap.methods.optimizers import run_norms
 from gengap.methods.registry import register
 from gengap.models.networks import Network, Parameters
 
@@ -53,8 +54,3 @@ class SAM(ERM):
             for name, p in network.parameters.items()
         }
         return super().gradients(network.at(worst), batch, state)
-
-
-def run_norms(tensors: Parameters) -> Tensor:
-    """Euclidean norm of each run over all its tensors, ``(R,)``."""
-    return torch.stack([t.flatten(1).square().sum(1) for t in tensors.values()]).sum(0).sqrt()

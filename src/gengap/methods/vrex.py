@@ -22,10 +22,11 @@ from torch import Tensor
 from gengap.base.hyperparameters import hyperparameter
 from gengap.base.paper import Paper
 from gengap.methods.annealing import annealed, rescaled, restart_at_onset
-from gengap.methods.base import Batch, Method
+from gengap.methods.base import Method
+from gengap.methods.batch import Batch
+from gengap.methods.optimizers import Optimizer
 from gengap.methods.registry import register
 from gengap.models.networks import Network
-from gengap.training.optimizer import AdamW
 
 
 @register(
@@ -56,7 +57,7 @@ class VREx(Method):
         return rescaled(risks.mean(1), annealed(self.penalty, self.anneal, batch), variance)
 
     def update(
-        self, network: Network, optimizer: AdamW, batch: Batch, state: dict[str, Tensor]
+        self, network: Network, optimizer: Optimizer, batch: Batch, state: dict[str, Tensor]
     ) -> None:
         """Forget the optimizer's moments where the penalty starts, then step."""
         restart_at_onset(optimizer, self.penalty, self.anneal, batch)

@@ -270,3 +270,8 @@ class Network:
     def at(self, parameters: Parameters) -> Network:
         """The same networks at other parameters."""
         return Network(self.architecture, parameters, self.shape)
+
+    def run(self, number: int) -> Network:
+        """One run's network, a fleet of one; without gradients."""
+        own = {name: p[number : number + 1].detach() for name, p in self.parameters.items()}
+        return Network(self.architecture, own, self.shape)

@@ -21,9 +21,9 @@ The toys can be used on their own.
 from gengap.testing.blobs import Blobs, blobs
 from gengap.testing.conformance import MethodConformance
 from gengap.testing.detectors import DetectorConformance
-from gengap.testing.toys import TASKS, RecordingAdamW, Size, Toy, toy
+from gengap.testing.toys import TASKS, RecordingOptimizer, Size, Toy, toy
 
 __all__ = [
-    "TASKS", "Blobs", "DetectorConformance", "MethodConformance", "RecordingAdamW", "Size", "Toy",
-    "blobs", "toy",
+    "TASKS", "Blobs", "DetectorConformance", "MethodConformance", "RecordingOptimizer", "Size",
+    "Toy", "blobs", "toy",
 ]  # fmt: skip

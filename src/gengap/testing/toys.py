@@ -7,18 +7,21 @@ others and must come out the same.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from gengap.base.seeds import derive, generator
-from gengap.methods.base import Batch, Context, Method, stack
+from gengap.methods.base import Method, Predictor, stack, take_step
+from gengap.methods.batch import Batch, Context
+from gengap.methods.optimizers import Optimizer
 from gengap.models.networks import MLP, Architecture, Network, Parameters
-from gengap.training.optimizer import AdamW
 from gengap.training.train import CountingNetwork
+from gengap.training.views import another_view
 
 TASKS = ("classification", "regression")
 
@@ -44,19 +47,22 @@ class Size:
     pool: int = 24
 
 
-class RecordingAdamW(AdamW):
-    """AdamW that keeps every gradient it was given."""
+class RecordingOptimizer:
+    """Another optimiser, keeping every gradient it was given in ``seen``."""
 
-    def __init__(
-        self, parameters: dict[str, Tensor], learning_rate: Tensor, weight_decay: Tensor
-    ) -> None:
-        super().__init__(parameters, learning_rate, weight_decay)
+    def __init__(self, optimizer: Optimizer) -> None:
+        self.optimizer, self.parameters = optimizer, optimizer.parameters
+        self.learning_rate = optimizer.learning_rate
         self.seen: list[Parameters] = []
 
-    def step(self, gradients: dict[str, Tensor]) -> None:
+    def step(self, gradients: Parameters) -> None:
         """Keep, then move."""
         self.seen.append({name: g.detach().clone() for name, g in gradients.items()})
-        super().step(gradients)
+        self.optimizer.step(gradients)
+
+    def reset(self, runs: Tensor | None = None) -> None:
+        """Forget the moments."""
+        self.optimizer.reset(runs)
 
 
 @dataclass
@@ -73,14 +79,14 @@ class Toy:
 
     method: Method
     network: CountingNetwork
-    optimizer: RecordingAdamW
+    optimizer: RecordingOptimizer
     state: dict[str, Tensor]
     batches: list[Batch]
 
     def train(self, steps: int | None = None) -> Parameters:
         """Take steps through the batches (all of them by default); return what predicts."""
         for batch in self.batches[:steps]:
-            self.method.update(self.network, self.optimizer, batch, self.state)
+            take_step(self.method, self.network, self.optimizer, batch, self.state)
         return self.predicting()
 
     def predicting(self) -> Parameters:
@@ -89,9 +95,9 @@ class Toy:
         return {name: p.detach().clone() for name, p in found.items()}
 
     def risk(self, parameters: Parameters) -> float:
-        """Mean plain loss over all runs and batches at these parameters."""
+        """Mean plain loss of the predictions over all runs and batches at these parameters."""
         with torch.no_grad():
-            at = self.network.at(parameters)
+            at = Predictor(self.network, self.method).at(parameters)
             risks = [b.risks(at(b.x).logits).mean() for b in self.batches]
         return float(torch.stack(risks).mean())
 
@@ -120,40 +126,62 @@ def toy(
     with torch.no_grad():
         features = architecture.forward(probe, torch.zeros(1, 2, *size.shape)).features.shape[-1]
     known = size.environments + size.absent
-    context = Context(task, outputs, known, size.slots, features, size.steps)
+    units = known * size.pool
+    context = Context(task, outputs, known, size.slots, features, size.steps, units)
     for parameters, method, number in zip(own, methods, numbers, strict=True):
         source = torch.Generator().manual_seed(derive(number, "toy method weights"))
         parameters.update(method.extra_parameters(context, source))
     stacked = {name: torch.stack([p[name] for p in own]).requires_grad_() for name in own[0]}
     network = CountingNetwork(Network(architecture, stacked, size.shape))
     joined = stack(methods)
-    rates: tuple[Tensor, Tensor] = (joined.learning_rate, joined.weight_decay)  # type: ignore[assignment]
-    optimizer = RecordingAdamW(stacked, *rates)
+    optimizer = RecordingOptimizer(joined.optimizer(stacked, context))
     state = joined.initial_state(context, stacked)
     return Toy(joined, network, optimizer, state, _batches(numbers, size, context))
 
 
 def _batches(numbers: Sequence[int], size: Size, context: Context) -> list[Batch]:
     """The same generators serve all batches of a toy, as in a fleet."""
-    drawn = [_run_batches(number, size, context) for number in numbers]
-    x, y, environment, share = (np.stack(parts) for parts in zip(*drawn, strict=True))
+    drawn = [_run_data(number, size, context) for number in numbers]
+    x, y, order, rows, share, others = (
+        torch.from_numpy(np.stack(parts)) for parts in zip(*drawn, strict=True)
+    )
     sources = [generator(number, "toy method") for number in numbers]
+    runs = torch.arange(len(numbers))[:, None, None]
+    view = partial(another_view, generators=sources, axes=len(size.shape))
+    environments = torch.arange(size.environments)
+    every = environments[:, None] * size.pool + torch.arange(size.pool)
+
+    def whole(step: int) -> Iterator[Batch]:
+        where, rows = environments.expand(len(numbers), -1), every.expand(len(numbers), -1, -1)
+        batch = Batch(x, y, where, share, step, context, sources, rows=rows, another_view=view)
+        yield replace(batch, mask=torch.ones(y.shape, dtype=torch.bool))
+
     return [
         Batch(
-            torch.from_numpy(x[:, step]),
-            torch.from_numpy(y[:, step]),
-            torch.from_numpy(environment[:, step]),
-            torch.from_numpy(share),
+            x[runs, order[:, step, :, None], rows[:, step]],
+            y[runs, order[:, step, :, None], rows[:, step]],
+            order[:, step],
+            share,
             step,
             context,
             sources,
+            rows=order[:, step, :, None] * size.pool + rows[:, step],
+            unlabelled=others[:, step],
+            another_view=view,
+            all_rows=partial(whole, step),
         )
         for step in range(size.steps)
     ]
 
 
-def _run_batches(number: int, size: Size, context: Context) -> tuple[np.ndarray, ...]:
-    """One run's inputs, targets, environments (a leading axis of steps) and class shares."""
+def _run_data(number: int, size: Size, context: Context) -> tuple[np.ndarray, ...]:
+    """One run's data.
+
+    Returns:
+        inputs ``(K, n, *shape)`` and targets ``(K, n)``, each step's environments ``(T, E)`` and
+        rows of them ``(T, E, B)``, the class shares, and each step's unlabelled inputs, which lie
+        elsewhere: ``(T, E B, *shape)``.
+    """
     draw = generator(number, "toy data", context.task)
     groups, pool = size.environments, (size.environments, size.pool)
     shift = draw.normal(size=(groups, 1, *size.shape)) / 2
@@ -168,5 +196,5 @@ def _run_batches(number: int, size: Size, context: Context) -> tuple[np.ndarray,
         shares[:groups] = [np.bincount(own, minlength=classes) / size.pool for own in y]
     order = draw.random((size.steps, groups)).argsort(1)[:, : size.slots]
     rows = draw.integers(size.pool, size=(*order.shape, size.batch))
-    where = order[..., None]
-    return x[where, rows], y[where, rows], order, shares
+    others = draw.normal(size=(size.steps, size.slots * size.batch, *size.shape)) + 1
+    return x, y, order, rows, shares, others.astype(np.float32)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -11,11 +13,12 @@ from torch import Tensor
 
 from gengap.base.seeds import generator
 from gengap.environments.preparation import CLIP
-from gengap.methods.base import Batch, Context
+from gengap.methods.batch import Batch, Context
 from gengap.models.networks import Network
 from gengap.records.run import Outcome
 from gengap.training.tables import Tables
-from gengap.training.tasks import Task, draw_batches
+from gengap.training.tasks import Task, draw_batches, draw_unlabelled
+from gengap.training.views import another_view
 
 # Rows of all runs together that are predicted in one go; bounds memory whatever the test size.
 ROWS_AT_ONCE = 65_536
@@ -43,6 +46,10 @@ class TableFeed:
         self.missing = bool(np.isnan(data.matrix).any())
         drawn = [draw_batches(task, steps, slots, batch) for task in tasks]
         self.rows = torch.from_numpy(np.stack([rows for rows, _ in drawn], 1))
+        self.unlabelled: Tensor | None = None
+        if all(task.unlabelled is not None for task in tasks):
+            seen = [draw_unlabelled(task, steps, slots * batch) for task in tasks]
+            self.unlabelled = torch.from_numpy(np.stack(seen, 1))
         self.environment = torch.from_numpy(np.stack([e for _, e in drawn], 1))
         runs = (len(tasks), 1)
         shape = data.shape
@@ -70,6 +77,35 @@ class TableFeed:
         rows = self.rows[step].to(self.device).long()
         runs, slots, size = rows.shape
         x = self.inputs(rows.view(runs, -1)).view(runs, slots, size, *self.data.shape)
+        environment = self.environment[step].to(self.device).long()
+        given = self._batch(x, rows, environment, step, context)
+        if self.unlabelled is None:
+            return given
+        return replace(given, unlabelled=self.inputs(self.unlabelled[step].to(self.device).long()))
+
+    def everything(self, step: int, context: Context) -> Iterator[Batch]:
+        """All training rows, a bounded block of every environment at a time, padded by the mask."""
+        most = max(len(task.train) for task in self.tasks)
+        longest = max(len(own) for task in self.tasks for own in task.train)
+        rows = np.zeros((len(self.tasks), most, longest), np.int64)
+        mask = np.zeros(rows.shape, bool)
+        for run, task in enumerate(self.tasks):
+            for k, own in enumerate(task.train):
+                rows[run, k] = np.pad(own, (0, longest - len(own)), mode="edge")
+                mask[run, k, : len(own)] = True
+        environment = torch.arange(most, device=self.device).expand(len(rows), -1)
+        block = max(self.size, ROWS_AT_ONCE // rows[..., 0].size)
+        for start in range(0, longest, block):
+            part = torch.from_numpy(rows[..., start : start + block]).to(self.device)
+            x = self.inputs(part.flatten(1)).view(*part.shape, *self.data.shape)
+            given = self._batch(x, part, environment, step, context)
+            yield replace(
+                given, mask=torch.from_numpy(mask[..., start : start + block]).to(self.device)
+            )
+
+    def _batch(
+        self, x: Tensor, rows: Tensor, environment: Tensor, step: int, context: Context
+    ) -> Batch:
         y = self.target[rows]
         if not self.data.classes:
             shift = torch.from_numpy(self.target_shift).to(self.device)[..., None]
@@ -78,11 +114,16 @@ class TableFeed:
         return Batch(
             x,
             y,
-            self.environment[step].to(self.device).long(),
+            environment,
             self.class_share,
             step,
             context,
             self.generators,
+            rows=rows,
+            another_view=partial(
+                another_view, generators=self.generators, axes=len(self.data.shape)
+            ),
+            all_rows=partial(self.everything, step, context),
         )
 
     @torch.no_grad()

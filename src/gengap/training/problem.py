@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from gengap.methods.base import Batch, Context
+from gengap.methods.batch import Batch, Context
 from gengap.models.networks import Network
 from gengap.records.run import Outcome
 

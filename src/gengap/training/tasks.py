@@ -23,12 +23,15 @@ class Task:
         train: row numbers per training environment.
         prepared: what the problem made of the training rows (``Problem.prepare``).
         score: units to score at each checkpoint, by part.
+        unlabelled: units whose inputs a method may see without their targets; which they are is
+            in the method's record. None for methods that see no such.
     """
 
     run: Run
     train: tuple[np.ndarray, ...]
     prepared: Any = None
     score: dict[Part, np.ndarray] = field(default_factory=dict)
+    unlabelled: np.ndarray | None = None
 
     @property
     def train_rows(self) -> np.ndarray:
@@ -56,6 +59,13 @@ def versions() -> dict[str, str]:
     return {name: version(name) for name in ("gengap", "numpy", "scikit-learn", "torch")}
 
 
+def draw_unlabelled(task: Task, steps: int, count: int) -> np.ndarray:
+    """Draw every step's unlabelled rows, ``(steps, count)`` int32, without end as batches are."""
+    assert task.unlabelled is not None
+    draw = generator(task.run.seed, "unlabelled", task.run.split, task.run.left_out)
+    return _laps(draw, task.unlabelled, steps * count).reshape(steps, count).astype(np.int32)
+
+
 def draw_batches(task: Task, steps: int, slots: int, batch: int) -> tuple[np.ndarray, np.ndarray]:
     """Draw every step's rows ``(steps, slots, batch)`` and environments ``(steps, slots)``, int32.
 
@@ -75,7 +85,12 @@ def draw_batches(task: Task, steps: int, slots: int, batch: int) -> tuple[np.nda
     for k, own in enumerate(task.train):
         mine = environment == k
         need = int(mine.sum()) * batch
-        laps = -(-need // len(own))
-        order = draw.permuted(np.tile(np.arange(len(own)), (laps, 1)), axis=1).ravel()[:need]
-        rows[mine] = own[order].reshape(-1, batch)
+        rows[mine] = _laps(draw, own, need).reshape(-1, batch)
     return rows, environment
+
+
+def _laps(draw: np.random.Generator, rows: np.ndarray, need: int) -> np.ndarray:
+    """Walk through rows in shuffled order, anew each time they run out, ``(need,)``."""
+    laps = -(-need // len(rows))
+    order = draw.permuted(np.tile(np.arange(len(rows)), (laps, 1)), axis=1).ravel()[:need]
+    return rows[order]

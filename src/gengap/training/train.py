@@ -16,12 +16,12 @@ import torch
 from torch import Tensor
 
 from gengap.base.seeds import derive
-from gengap.methods.base import Context, Method, stack
+from gengap.methods.base import Method, Predictor, stack, take_step
+from gengap.methods.batch import Context
 from gengap.models.networks import Architecture, Network, Parameters
 from gengap.records.run import FinishedRun, KeptModel, Outcome
 from gengap.training.kept import networks_to_bytes
 from gengap.training.memory import keep_freed_memory
-from gengap.training.optimizer import AdamW
 from gengap.training.problem import Problem
 from gengap.training.tasks import Task, finished
 
@@ -68,17 +68,17 @@ def train_fleet(
         problem, tasks, methods, architecture, slots=slots, steps=steps, device=device
     )
     method = stack(methods, device)
-    optimizer = AdamW(network.parameters, method.learning_rate, method.weight_decay)  # type: ignore[arg-type]
+    optimizer = method.optimizer(network.parameters, context)
     state = method.initial_state(context, network.parameters)
-    calls = CountingNetwork(network)
+    calls, predictor = CountingNetwork(network), Predictor(network, method)
     outcomes: list[list[Outcome]] = [[] for _ in tasks]
     models: list[list[KeptModel]] = [[] for _ in tasks]
     architecture.train(True)
     for step in range(steps):
-        method.update(calls, optimizer, feed.batch(step, context), state)
+        take_step(method, calls, optimizer, feed.batch(step, context), state)
         if step + 1 in checkpoints:
             architecture.train(False)
-            at = network.at(method.prediction_parameters(network, state))
+            at = predictor.at(method.prediction_parameters(network, state))
             for found, run_outcomes in zip(feed.predict(at, step + 1), outcomes, strict=True):
                 run_outcomes.extend(found)
             if keep_models:
@@ -91,7 +91,7 @@ def train_fleet(
             progress((step + 1) / steps)
     if keep is not None:
         architecture.train(False)
-        keep(network.at(method.prediction_parameters(network, state)))
+        keep(predictor.at(method.prediction_parameters(network, state)))
     seconds = (time.perf_counter() - start) / wanted
     per_step = steps * slots * batch
     passes = calls.examples / (len(tasks) * per_step)
@@ -153,6 +153,7 @@ def initial_network(
         slots=slots,
         features=features,
         steps=steps,
+        units=len(problem),
     )
     for parameters, method, task in zip(own, methods, tasks, strict=True):
         source = torch.Generator().manual_seed(derive(task.run.seed, "method weights"))

@@ -34,7 +34,8 @@ from torch import Tensor
 from gengap.base.paper import Paper
 from gengap.detectors.energy import Energy
 from gengap.detectors.trained.base import SCHEDULE, Schedule, TrainedDetector, train_detector
-from gengap.methods.base import Batch, Context, Method
+from gengap.methods.base import Method
+from gengap.methods.batch import Batch, Context
 from gengap.models.networks import Network, Parameters
 from gengap.models.outputs import Outputs
 

@@ -31,7 +31,8 @@ from gengap.base.paper import Paper
 from gengap.detectors.max_logit import MaximumLogit
 from gengap.detectors.trained.base import SCHEDULE, Schedule, TrainedDetector, train_detector
 from gengap.detectors.trained.sphere import WIDTH, embed, follow, projection
-from gengap.methods.base import Batch, Context, Method, along_runs
+from gengap.methods.base import Method
+from gengap.methods.batch import Batch, Context, along_runs
 from gengap.models.networks import Network, Parameters
 from gengap.models.outputs import Outputs
 

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gengap.methods.base import Context, along_runs
+from gengap.methods.batch import Context, along_runs
 from gengap.models.networks import Network, Parameters
 
 WIDTH = 64

@@ -42,10 +42,10 @@ from gengap.detectors.trained.base import (
     plain_outputs,
     train_detector,
 )
+from gengap.methods.adamw import AdamW
 from gengap.methods.base import gradients
 from gengap.methods.erm import ERM
 from gengap.models.networks import Network, Parameters
-from gengap.training.optimizer import AdamW
 
 PAPER = Paper(
     "Unleashing mask: explore the intrinsic out-of-distribution detection capability",

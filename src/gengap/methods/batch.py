@@ -1,0 +1,133 @@
+"""What a method is shown at a step: the examples of all runs, and the problem they belong to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a method may know of the problem before training.
+
+    Attributes:
+        task: ``"classification"`` or ``"regression"``.
+        outputs: number of logits: classes, or 1.
+        environments: environments of the problem, ``K``; a run may train on fewer.
+        slots: environments per batch, ``E <= K``.
+        features: width of the network's features.
+        steps: length of the training.
+        units: units of the problem, whose numbers are ``Batch.rows``.
+    """
+
+    task: str
+    outputs: int
+    environments: int
+    slots: int
+    features: int
+    steps: int
+    units: int = 0
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One step's examples of all runs.
+
+    Attributes:
+        x: ``(R, E, B, *shape)`` inputs: ``E`` environments, ``B`` examples each.
+        y: ``(R, E, B)`` class codes (int64) or standardised targets (float32); ``(R, E, B, L)``
+            where an example has several targets, such as the tokens of a sequence.
+        environment: ``(R, E)`` which of the run's training environments fills each slot, a number
+            below ``K``.
+        class_share: ``(R, K, C)`` share of each class in each training environment, zeros beyond
+            them; for regression ``(R, K, 0)``.
+        step: steps taken before this one.
+        context: the problem.
+        generators: one NumPy generator per run for whatever the method draws.
+        mask: shaped as ``y``, False where there is no target (any valid ``y`` stands there); None
+            where every place has one. An example without any target is no example.
+        rows: ``(R, E, B)`` number of each example's unit.
+        unlabelled: ``(R, U, *shape)`` inputs without targets, where the task has any: as many as
+            the batch has examples.
+        another_view: of inputs ``(R, ..., *shape)``, the same perturbed as suits the problem.
+        all_rows: every training row of every run once, as batches of a bounded size.
+    """
+
+    x: Tensor
+    y: Tensor
+    environment: Tensor
+    class_share: Tensor
+    step: int
+    context: Context
+    generators: Sequence[np.random.Generator]
+    mask: Tensor | None = None
+    rows: Tensor | None = None
+    unlabelled: Tensor | None = None
+    another_view: Callable[[Tensor], Tensor] | None = None
+    all_rows: Callable[[], Iterator[Batch]] | None = None
+
+    def losses(self, logits: Tensor) -> Tensor:
+        """Cross-entropy or squared error per example, ``(R, E, B, ..., C)`` to ``(R, E, B)``.
+
+        The loss of an example with several targets is their mean.
+        """
+        if self.context.task == "regression":
+            return self.per_example((logits.squeeze(-1) - self.y).square())
+        flat = F.cross_entropy(
+            logits.reshape(-1, logits.shape[-1]), self.y.reshape(-1), reduction="none"
+        )
+        return self.per_example(flat.view(self.y.shape))
+
+    def per_example(self, values: Tensor) -> Tensor:
+        """Mean over each example's own targets, ``(R, E, B, ...)`` to ``(R, E, B)``."""
+        targets = tuple(range(3, values.dim()))
+        if self.mask is None:
+            return values.mean(targets) if targets else values
+        values = torch.where(self.mask, values, 0.0)
+        if not targets:
+            return values
+        return values.sum(targets) / self.mask.sum(targets).clamp(min=1)
+
+    def average(self, values: Tensor) -> Tensor:
+        """Mean over each environment's examples, ``(R, E, B)`` to ``(R, E)``."""
+        if self.mask is None:
+            return values.mean(-1)
+        present = self.mask.flatten(3).any(-1) if self.mask.dim() > 3 else self.mask
+        return values.sum(-1) / present.sum(-1).clamp(min=1)
+
+    def risks(self, logits: Tensor) -> Tensor:
+        """Mean loss per run and environment, ``(R, E)``."""
+        return self.average(self.losses(logits))
+
+    def take(self, slots: Tensor) -> Batch:
+        """The batch with other slots in the place of its own, ``slots (R, E')`` of them per run."""
+        runs = torch.arange(len(slots), device=slots.device)[:, None]
+        return replace(
+            self,
+            x=self.x[runs, slots],
+            y=self.y[runs, slots],
+            environment=self.environment[runs, slots],
+            mask=None if self.mask is None else self.mask[runs, slots],
+            rows=None if self.rows is None else self.rows[runs, slots],
+        )
+
+    def view(self, x: Tensor) -> Tensor:
+        """Inputs ``(R, ..., *shape)`` perturbed in a way that does not change what they are."""
+        assert self.another_view is not None, "the problem's feed offers no views"
+        return self.another_view(x)
+
+    def everything(self) -> Iterator[Batch]:
+        """All training rows of every run once, whole environments in slots, padded by the mask."""
+        assert self.all_rows is not None, "the problem's feed does not show all rows"
+        return self.all_rows()
+
+
+def along_runs(values: Any, other: Tensor) -> Tensor:
+    """View a hyperparameter ``(R,)`` so that it broadcasts against ``other (R, ...)``."""
+    return torch.as_tensor(values, device=other.device).view(-1, *(1,) * (other.dim() - 1))
