@@ -188,6 +188,6 @@ def test_what_cannot_be_saved(tmp_path):
         guard.save(tmp_path)
     (tmp_path / "file").write_text("")
     guard = gg.Guard.fit(classifier(), X, Y, detector="msp")
-    with pytest.raises(UsageError, match="Cannot write the guard to"):
+    with pytest.raises(UsageError, match=r"Cannot write .*guard\.safetensors: File exists; free"):
         guard.save(tmp_path / "file")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
@@ -15,9 +16,14 @@ from gengap.base.errors import UsageError
 
 
 def json_values(value: Any) -> Any:
-    """Dataclasses, arrays and mappings as JSON values, with None for what is no finite number."""
+    """Dataclasses, arrays and mappings as JSON values, with None for what is no finite number.
+
+    Fields whose names begin with an underscore are left out.
+    """
     if is_dataclass(value) and not isinstance(value, type):
-        return {f.name: json_values(getattr(value, f.name)) for f in fields(value)}
+        return {
+            f.name: json_values(getattr(value, f.name)) for f in fields(value) if f.name[0] != "_"
+        }
     if isinstance(value, Mapping):
         return {str(k): json_values(v) for k, v in value.items()}
     if isinstance(value, np.ndarray | np.generic):
@@ -29,8 +35,13 @@ def json_values(value: Any) -> Any:
     return value
 
 
-def write_texts(texts: Mapping[Path, str]) -> None:
-    """Write all files whole or, when one cannot be written, none.
+def json_text(value: Any) -> str:
+    """A JSON document of finite values, with a line feed at its end."""
+    return json.dumps(json_values(value), indent=2, allow_nan=False) + "\n"
+
+
+def write_texts(texts: Mapping[Path, str | bytes]) -> None:
+    """Write all files, text or bytes, whole or, when one cannot be written, none.
 
     Raises:
         UsageError: a file cannot be written.
@@ -40,7 +51,7 @@ def write_texts(texts: Mapping[Path, str]) -> None:
     try:
         for path, text in texts.items():
             path.parent.mkdir(parents=True, exist_ok=True)
-            partial[path].write_text(text, encoding="utf-8")
+            partial[path].write_bytes(text.encode() if isinstance(text, str) else text)
         for path in texts:
             partial[path].replace(path)
     except OSError as error:
@@ -48,5 +59,5 @@ def write_texts(texts: Mapping[Path, str]) -> None:
             with contextlib.suppress(OSError):
                 left.unlink(missing_ok=True)
         raise UsageError(
-            f"Cannot write {path}: {error.strerror}; free space or choose another folder (--out)."
+            f"Cannot write {path}: {error.strerror}; free space or choose another folder."
         ) from None

@@ -1,4 +1,4 @@
-"""Fits a guard: reads the model, chooses and fits a detector, calibrates it on other examples."""
+"""What fitting a guard takes: checked examples, what the model makes of them, and their parts."""
 
 from __future__ import annotations
 
@@ -16,84 +16,36 @@ from gengap.base.errors import UsageError
 from gengap.base.seeds import generator
 from gengap.detectors.base import Detector
 from gengap.environments.core import suspect
-from gengap.guard.calibration import calibrate, fewest
-from gengap.guard.candidates import chosen_detector, reads_layers
-from gengap.guard.decision import cut, unusable
-from gengap.guard.fingerprint import fingerprint
-from gengap.guard.guard import Guard
+from gengap.guard.calibration import fewest
+from gengap.guard.decision import cut
 from gengap.guard.rows import RowForm, examples_of, form_of, read_rows
-from gengap.guard.selection import scores
-from gengap.models.estimator_outputs import EstimatorReader, Scale
+from gengap.models.estimator_outputs import Scale
 from gengap.models.network_outputs import NetworkReader
 from gengap.models.outputs import Outputs
-from gengap.models.reading import Reader, reader_of
+from gengap.models.reading import Reader
 
 SHARE = 1 / 3  # of the examples, to calibrate on
 TELLING = 50  # examples all answered right that make one ask whether they were trained on
 
 
-def fit_guard(
-    model: Any,
-    X: Any,
-    y: Any,
-    *,
-    false_alarms: float,
-    environment: Any,
-    per_environment: bool,
-    detector: str | Detector | None,
-    detectors: Sequence[str] | None,
-    strangers: Any,
-    layer: str | None,
-    seed: int,
-) -> Guard:
-    """Fit a guard; see :meth:`gengap.guard.Guard.fit`."""
-    _check_options(false_alarms, detector, detectors, seed)
-    false_alarms = float(false_alarms)
-    form, X, y = _checked(X, y)
-    names, codes = _environments(environment, len(X), per_environment)
-    apart = codes if per_environment else None
-    fit, held = parts(len(X), false_alarms, apart, names, seed)
-    reader = reader_of(model, X, layer=layer)
-    hidden = reads_layers([detector] if detector is not None else detectors or [])
+def labelled_outputs(
+    reader: Reader, X: Any, y: np.ndarray, hidden: bool, false_alarms: float
+) -> tuple[Outputs, str]:
+    """What the model makes of labelled examples, and ``"classification"`` or ``"regression"``.
+
+    Warns where it answers everything right.
+
+    Raises:
+        UsageError: labels and model do not agree, or an output is not finite or too large.
+    """
     outputs = reader.read(X, labels=y, hidden=hidden)
     task = task_of(outputs, y, reader)
     if task == "regression":
         outputs = replace(outputs, labels=torch.from_numpy(y.astype(np.float32)))
     elif outputs.logits is not None and outputs.labels is not None:
         _suspect_seen(outputs.logits, outputs.labels, false_alarms)
-    _check_finite(cut(outputs))
-    scale = None
-    if isinstance(reader, EstimatorReader) and outputs.features is not None:
-        scale = Scale.of(outputs.features[fit])
-        outputs = scale.apply(outputs)
-    _check_finite(unusable(outputs))
-    others = None if strangers is None else _strangers(strangers, form, reader, scale, hidden)
-    own = None if codes is None else codes[fit.numpy()]
-    normal = outputs.rows(fit)
-    found, choice = chosen_detector(normal, task, detector, detectors, own, others, seed)
-    fitted = found.fit(normal)
-    calibration = calibrate(
-        scores(found, fitted, outputs.rows(held)),
-        false_alarms,
-        None if apart is None else apart[held.numpy()],
-        names,
-    )
-    classes = reader.classes
-    if classes is None and task == "classification" and outputs.logits is not None:
-        classes = np.arange(outputs.logits.shape[1])
-    return Guard(
-        detector=found,
-        fitted=fitted,
-        calibration=calibration,
-        choice=choice,
-        form=form,
-        scale=scale,
-        width=0 if outputs.features is None else outputs.features.shape[1],
-        classes=classes,
-        fingerprint=fingerprint(model),
-        plan=reader.plan,
-        reader=reader,
-    )
+    check_finite(cut(outputs))
+    return outputs, task
 
 
 def task_of(outputs: Outputs, y: np.ndarray, reader: Reader) -> str:
@@ -165,7 +117,7 @@ def parts(
     return torch.from_numpy(fit_rows), torch.from_numpy(calibration_rows)
 
 
-def _environments(
+def environments_of(
     environment: Any, rows: int, required: bool
 ) -> tuple[tuple[str, ...], np.ndarray | None]:
     """Names of the environments and the number of each row's."""
@@ -190,7 +142,7 @@ def _environments(
     return tuple(str(name) for name in names), codes
 
 
-def _check_options(false_alarms: Any, detector: Any, detectors: Any, seed: Any) -> None:
+def check_options(false_alarms: Any, detector: Any, detectors: Any, seed: Any) -> None:
     """Refuse options of the wrong kind."""
     if not _is(false_alarms, Real) or not 0 < false_alarms < 1:
         raise UsageError(f"false_alarms must lie between 0 and 1, not {false_alarms!r}.")
@@ -224,7 +176,7 @@ def _column(values: Any, name: str) -> np.ndarray:
     return column
 
 
-def _checked(X: Any, y: Any) -> tuple[RowForm, Any, np.ndarray]:
+def checked(X: Any, y: Any) -> tuple[RowForm, Any, np.ndarray]:
     """The form of a row, and the examples and labels as arrays."""
     form, y = form_of(X), _column(y, "y")
     X = examples_of(X)
@@ -236,7 +188,9 @@ def _checked(X: Any, y: Any) -> tuple[RowForm, Any, np.ndarray]:
     return form, X, y
 
 
-def _strangers(X: Any, form: RowForm, reader: Reader, scale: Scale | None, hidden: bool) -> Outputs:
+def outputs_of_strangers(
+    X: Any, form: RowForm, reader: Reader, scale: Scale | None, hidden: bool
+) -> Outputs:
     """The model's outputs on the user's strangers, as far as they can be read."""
     rows = read_rows(X, form)
     if not rows.readable.any():
@@ -261,7 +215,8 @@ def _suspect_seen(logits: Tensor, labels: Tensor, false_alarms: float) -> None:
         )
 
 
-def _check_finite(unusable: np.ndarray) -> None:
+def check_finite(unusable: np.ndarray) -> None:
+    """Refuse examples of which some ``(n,)`` have no usable output."""
     bad = np.flatnonzero(unusable)
     if len(bad):
         raise UsageError(

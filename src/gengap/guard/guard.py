@@ -27,14 +27,25 @@ import numpy as np
 
 from gengap.base.errors import UsageError
 from gengap.detectors.base import Detector, Fitted
-from gengap.guard.calibration import Calibration
-from gengap.guard.candidates import KEEPERS, name_of, reads_layers
+from gengap.guard import storage
+from gengap.guard.calibration import Calibration, calibrate
+from gengap.guard.candidates import KEEPERS, chosen_detector, name_of, reads_layers
 from gengap.guard.decision import Decision, cut, reasons, refusal, spread, unusable
+from gengap.guard.fingerprint import fingerprint
+from gengap.guard.fitting import (
+    check_finite,
+    check_options,
+    checked,
+    environments_of,
+    labelled_outputs,
+    outputs_of_strangers,
+    parts,
+)  # fmt: skip
 from gengap.guard.rows import RowForm, read_rows
 from gengap.guard.selection import Choice, scores
-from gengap.models.estimator_outputs import Scale
+from gengap.models.estimator_outputs import EstimatorReader, Scale
 from gengap.models.outputs import Outputs
-from gengap.models.reading import Reader
+from gengap.models.reading import Reader, reader_of
 
 BLOCK = 4096  # rows judged at once
 
@@ -109,20 +120,43 @@ class Guard:
         Raises:
             UsageError: what is given does not fit together, or is too little.
         """
-        from gengap.guard.fitting import fit_guard
-
-        return fit_guard(
-            model,
-            X,
-            y,
-            false_alarms=false_alarms,
-            environment=environment,
-            per_environment=per_environment,
-            detector=detector,
-            detectors=detectors,
-            strangers=strangers,
-            layer=layer,
-            seed=seed,
+        check_options(false_alarms, detector, detectors, seed)
+        alpha = float(false_alarms)
+        form, X, y = checked(X, y)
+        names, codes = environments_of(environment, len(X), per_environment)
+        apart = codes if per_environment else None
+        fit, held = parts(len(X), alpha, apart, names, seed)
+        reader = reader_of(model, X, layer=layer)
+        hidden = reads_layers([detector] if detector is not None else detectors or [])
+        outputs, task = labelled_outputs(reader, X, y, hidden, alpha)
+        scale = None
+        if isinstance(reader, EstimatorReader) and outputs.features is not None:
+            scale = Scale.of(outputs.features[fit])
+            outputs = scale.apply(outputs)
+        check_finite(unusable(outputs))
+        others = None
+        if strangers is not None:
+            others = outputs_of_strangers(strangers, form, reader, scale, hidden)
+        normal, own = outputs.rows(fit), None if codes is None else codes[fit.numpy()]
+        found, choice = chosen_detector(normal, task, detector, detectors, own, others, seed)
+        fitted = found.fit(normal)
+        held_scores = scores(found, fitted, outputs.rows(held))
+        where = None if apart is None else apart[held.numpy()]
+        classes = reader.classes
+        if classes is None and task == "classification" and outputs.logits is not None:
+            classes = np.arange(outputs.logits.shape[1])
+        return cls(
+            detector=found,
+            fitted=fitted,
+            calibration=calibrate(held_scores, alpha, where, names),
+            choice=choice,
+            form=form,
+            scale=scale,
+            width=0 if outputs.features is None else outputs.features.shape[1],
+            classes=classes,
+            fingerprint=fingerprint(model),
+            plan=reader.plan,
+            reader=reader,
         )
 
     def __call__(self, X: Any) -> Decision:
@@ -185,9 +219,7 @@ class Guard:
             UsageError: the detector is not registered, the model was changed since the guard was
                 fitted, or the folder cannot be written.
         """
-        from gengap.guard.storage import save
-
-        save(self, Path(folder))
+        storage.save(self, Path(folder))
 
     @classmethod
     def load(cls, folder: str | Path, model: Any = None) -> Guard:
@@ -201,9 +233,7 @@ class Guard:
             UsageError: a file is missing, cut short, altered or of another version, or the model
                 is another one.
         """
-        from gengap.guard.storage import load
-
-        return load(Path(folder), model)
+        return cls(**storage.load(Path(folder), model))
 
     def __repr__(self) -> str:
         c = self.calibration

@@ -6,13 +6,12 @@ files from different guards; it is no signature and does not stop someone who re
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import safetensors.torch
@@ -20,18 +19,20 @@ import torch
 from safetensors import SafetensorError
 
 from gengap.base.errors import UsageError
-from gengap.base.files import json_values
+from gengap.base.files import json_text, json_values, write_texts
 from gengap.detectors.registry import detector_info
 from gengap.environments.core import suspect
 from gengap.guard.calibration import Calibration, rank
 from gengap.guard.candidates import name_of
 from gengap.guard.fingerprint import fingerprint
-from gengap.guard.guard import Guard
 from gengap.guard.rows import RowForm
 from gengap.guard.selection import Candidate, Choice
 from gengap.models.estimator_outputs import EstimatorReader, Scale
 from gengap.models.network_outputs import NetworkReader
 from gengap.models.reading import Reader
+
+if TYPE_CHECKING:
+    from gengap.guard.guard import Guard
 
 FORMAT = 1
 JSON, TENSORS = "guard.json", "guard.safetensors"
@@ -94,22 +95,21 @@ def save(guard: Guard, folder: Path) -> None:
     }
     values = json_values(values)
     values["checksum"] = checksum(values, data)
-    text = json.dumps(values, indent=2) + "\n"
-    _write(folder, {TENSORS: data, JSON: text.encode()})
+    write_texts({folder / TENSORS: data, folder / JSON: json_text(values)})
 
 
-def load(folder: Path, model: Any = None) -> Guard:
-    """Read a guard's two files; see :meth:`gengap.guard.Guard.load`."""
+def load(folder: Path, model: Any = None) -> dict[str, Any]:
+    """Read the attributes of a guard from its two files; see :meth:`gengap.guard.Guard.load`."""
     values, data = _read(folder)
     try:
-        guard = _guard(values, data, folder)
+        found = _attributes(values, data, folder)
     except WRONG:
         raise _not_whole(folder / JSON) from None
-    return guard if model is None else replace(guard, reader=_reader(model, values, folder))
+    return {**found, "reader": None if model is None else _reader(model, values, folder)}
 
 
-def _guard(values: dict[str, Any], data: bytes, folder: Path) -> Guard:
-    """The guard that the files' contents describe."""
+def _attributes(values: dict[str, Any], data: bytes, folder: Path) -> dict[str, Any]:
+    """The attributes of the guard that the files' contents describe, but for the model's reader."""
     info = detector_info(values["detector"])
     unknown = set(values["hyperparameters"]) - set(info.detector.fields())
     if unknown:
@@ -126,26 +126,25 @@ def _guard(values: dict[str, Any], data: bytes, folder: Path) -> Guard:
     chosen = dict(values["choice"])
     table = tuple(_candidate(**row) for row in chosen.pop("table"))
     row = values["row"]
-    return Guard(
-        detector=info.detector(**values["hyperparameters"]),
-        fitted={k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)},
-        calibration=Calibration(
+    return {
+        "detector": info.detector(**values["hyperparameters"]),
+        "fitted": {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)},
+        "calibration": Calibration(
             tensors["calibration"].numpy(),
             tuple(values["calibration_sizes"]),
             tuple(values["environments"]),
             values["false_alarms"],
         ),
-        choice=Choice(**chosen, table=table),
-        form=RowForm(
+        "choice": Choice(**chosen, table=table),
+        "form": RowForm(
             tuple(row["shape"]), row["missing"], row["numeric"], tensors["largest"].numpy()
         ),
-        scale=scale,
-        width=values["features"],
-        classes=None if values["classes"] is None else np.asarray(values["classes"]),
-        fingerprint=values["model"],
-        plan=values["plan"],
-        reader=None,
-    )
+        "scale": scale,
+        "width": values["features"],
+        "classes": None if values["classes"] is None else np.asarray(values["classes"]),
+        "fingerprint": values["model"],
+        "plan": values["plan"],
+    }
 
 
 def _check(values: dict[str, Any], tensors: dict[str, torch.Tensor]) -> None:
@@ -234,20 +233,3 @@ def _reader(model: Any, values: dict[str, Any], folder: Path) -> Reader:
 
 def _candidate(name: str, auroc: float | None, note: str) -> Candidate:
     return Candidate(name, float("nan") if auroc is None else auroc, note)
-
-
-def _write(folder: Path, contents: dict[str, bytes]) -> None:
-    partial = {name: folder / f"{name}.partial" for name in contents}
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, data in contents.items():
-            partial[name].write_bytes(data)
-        for name, path in partial.items():
-            path.replace(folder / name)
-    except OSError as error:
-        for path in partial.values():
-            with contextlib.suppress(OSError):
-                path.unlink(missing_ok=True)
-        raise UsageError(
-            f"Cannot write the guard to {folder} ({error.strerror}); choose another folder."
-        ) from None
