@@ -26,7 +26,7 @@ def test_equals_scikit_learn(k: int) -> None:
 @pytest.mark.parametrize("k", [1, 7, 64])
 @pytest.mark.parametrize("n", [64, 1000, 1023])
 def test_largest_products_by_sorting(n: int, k: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(neighbours, "PRODUCTS", 5 * n)
+    monkeypatch.setattr(neighbours, "PRODUCTS", 4 * 5 * n)
     source = torch.Generator().manual_seed(n)
     bank = torch.randn(n, 4, generator=source)
     bank[n // 2 :] = bank[: n - n // 2].clone()  # ties

@@ -33,8 +33,9 @@ from gengap.base.hyperparameters import hyperparameter
 from gengap.base.paper import Paper
 from gengap.detectors.base import Detector, Fitted
 from gengap.detectors.registry import register_detector
+from gengap.detectors.tools.neighbours import nearest
 from gengap.detectors.tools.outputs import bounded, by_examples, class_codes, known_features
-from gengap.detectors.tools.references import nearest, reference_rows
+from gengap.detectors.tools.references import reference_rows
 from gengap.models.outputs import Outputs, features_of, labels_of, logits_of
 
 VARIANCE = 0.95

@@ -5,8 +5,9 @@ import pytest
 import torch
 from sklearn.neighbors import NearestNeighbors
 
-from gengap.detectors.tools import references
-from gengap.detectors.tools.references import change, changed, nearest, reference_rows
+from gengap.detectors.tools import neighbours
+from gengap.detectors.tools.neighbours import nearest
+from gengap.detectors.tools.references import change, changed, reference_rows
 
 
 def features(rows: int, width: int, seed: int = 0) -> torch.Tensor:
@@ -14,7 +15,7 @@ def features(rows: int, width: int, seed: int = 0) -> torch.Tensor:
 
 
 def test_nearest_agrees_with_scikit_learn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(references, "PRODUCTS", 1000)  # several blocks
+    monkeypatch.setattr(neighbours, "PRODUCTS", 8000)  # several blocks
     known, new = features(200, 7) + 50, features(60, 7, seed=1) + 50
     distances, rows = nearest(known, new, 5)
     expected = NearestNeighbors(n_neighbors=5, algorithm="brute").fit(known.double().numpy())
@@ -23,19 +24,32 @@ def test_nearest_agrees_with_scikit_learn(monkeypatch: pytest.MonkeyPatch) -> No
     np.testing.assert_array_equal(rows, near)
 
 
-def test_no_example_is_its_own_neighbour(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(references, "PRODUCTS", 200)
-    known = features(50, 3)
+@pytest.mark.parametrize("width", [3, 12])  # by a tree and by products
+def test_no_example_is_its_own_neighbour(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    monkeypatch.setattr(neighbours, "PRODUCTS", 1600)
+    known = features(50, width)
     distances, rows = nearest(known, known, 4, themselves=True)
     far, near = NearestNeighbors(n_neighbors=4).fit(known.double().numpy()).kneighbors()
     np.testing.assert_array_equal(rows, near)
     np.testing.assert_allclose(distances, far, rtol=1e-9)
 
 
-def test_the_order_holds_far_from_all_references() -> None:
-    known = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
-    _, rows = nearest(known, torch.tensor([[1e12, 0.0], [0.0, 1e12]]), 1)
+@pytest.mark.parametrize("width", [2, 12])
+def test_the_order_holds_far_from_all_references(width: int) -> None:
+    known = torch.zeros(3, width)
+    known[1, 0] = known[2, 1] = 1.0
+    far = torch.zeros(2, width)
+    far[0, 0] = far[1, 1] = 1e12
+    _, rows = nearest(known, far, 1)
     assert rows.flatten().tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("width", [2, 12])
+def test_copies_of_an_example_are_its_neighbours(width: int) -> None:
+    known = torch.zeros(20, width)
+    distances, rows = nearest(known, known, 3, themselves=True)
+    assert not distances.any()
+    assert not (rows == torch.arange(20)[:, None]).any()
 
 
 def test_more_neighbours_than_references_are_cut() -> None:

@@ -16,7 +16,6 @@ from gengap.questions.detection.cases import Case, Strangeness
 from gengap.questions.detection.selection import choose_by_others
 from gengap.statistics.intervals import Interval
 from gengap.statistics.prediction import new_environment
-from gengap.statistics.separation.audit import ThreeWays
 from gengap.statistics.separation.delong import mean_auroc_interval
 from gengap.statistics.separation.metrics import auroc, separation
 from gengap.statistics.separation.rejecting import (
@@ -28,6 +27,15 @@ from gengap.statistics.separation.rejecting import (
 )
 
 HEADLINE_SHARE = 0.1
+
+
+@dataclass(frozen=True)
+class ThreeWays:
+    """AUROC of one detector for each pair; the second of each pair should score higher."""
+
+    error_over_correct: Interval
+    stranger_over_correct: Interval
+    stranger_over_error: Interval
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,6 +22,7 @@ from gengap.base.files import json_values
 from gengap.base.progress import Progress
 from gengap.base.seeds import generator
 from gengap.detectors.registry import DetectorInfo
+from gengap.detectors.tools.neighbours import nearest
 from gengap.environments.columns import FEATURES, recognise
 from gengap.environments.core import Environments
 from gengap.environments.preparation import encode, fit_preparation
@@ -275,4 +276,10 @@ def _audit(examples: Examples, level: float) -> Contamination:
     held = examples.held(0)
     preparation = fit_preparation(examples.encoded, np.flatnonzero(~held))
     flat = preparation.apply(matrix).reshape(len(matrix), -1)
-    return contamination(flat[:n][~held], flat[:n][held], flat[n:], level=level)
+    rows = torch.from_numpy(flat)
+    known = rows[:n][torch.from_numpy(~held)]
+    usual, found = (
+        nearest(known, part, 1)[0][:, 0].numpy()
+        for part in (rows[:n][torch.from_numpy(held)], rows[n:])
+    )
+    return contamination(usual, found, level=level)

@@ -24,9 +24,10 @@ from gengap.questions.forecasting.grading import (
 )
 from gengap.questions.forecasting.lines import held_out_line, line
 from gengap.questions.forecasting.neighbours import (
-    neighbour_distance,
+    Neighbours,
     neighbour_labels,
     neighbour_score,
+    neighbours,
 )
 from gengap.questions.forecasting.new_score import new_score
 from gengap.questions.forecasting.stability import dropout_stability
@@ -35,6 +36,7 @@ from gengap.questions.forecasting.weighting import Weighted, density_ratio, impo
 __all__ = [
     "ErrorComparison",
     "Grade",
+    "Neighbours",
     "Selection",
     "Weighted",
     "agreement",
@@ -49,9 +51,9 @@ __all__ = [
     "held_out_line",
     "importance_weighted",
     "line",
-    "neighbour_distance",
     "neighbour_labels",
     "neighbour_score",
+    "neighbours",
     "new_score",
     "select",
     "thresholded_confidence",

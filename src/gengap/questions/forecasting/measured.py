@@ -11,11 +11,7 @@ from gengap.questions.forecasting.confidence import (
     thresholded_confidence,
 )
 from gengap.questions.forecasting.models import Model, Outputs
-from gengap.questions.forecasting.neighbours import (
-    neighbour_distance,
-    neighbour_labels,
-    neighbour_score,
-)
+from gengap.questions.forecasting.neighbours import neighbour_labels, neighbour_score, neighbours
 from gengap.questions.forecasting.stability import dropout_stability
 from gengap.questions.forecasting.weighting import density_ratio, importance_weighted
 
@@ -49,18 +45,17 @@ def by_one_run(
     """
     score = scores(source.predicted, labels, classify)
     weighted = importance_weighted(score, density_ratio(source.features, target.features))
-    near = neighbour_score(source.features, score, target.features)
+    near = neighbours(source.features, target.features)
+    local = neighbour_score(score, near)
     found = {
         SOURCE: float(score.mean()),
         "importance weighting": weighted.estimate,
         EFFECTIVE: weighted.effective_size,
-        DISTANCE: neighbour_distance(source.features, target.features),
-        "neighbours' accuracy" if classify else "neighbours' errors": near,
+        DISTANCE: float(near.distance.mean()),
+        "neighbours' accuracy" if classify else "neighbours' errors": local,
     }
     if classify:
-        found["neighbours' labels"] = neighbour_labels(
-            source.features, labels, target.features, target.predicted
-        )
+        found["neighbours' labels"] = neighbour_labels(labels, target.predicted, near)
     if model.answer is not None:
         found[STABILITY_LINE] = dropout_stability(model.answer, target.features, seed=seed)
     if source.probability is not None and target.probability is not None:

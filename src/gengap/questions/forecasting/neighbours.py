@@ -5,7 +5,8 @@ whether their labels are what the model answers. The first assumes that the mode
 new example as on its neighbours; it is importance weighting with weights that count how often a
 labelled example is a neighbour. The second assumes that near examples share a class; it sees errors
 that the first cannot, and promises too little where classes mix. Both know nothing far from all
-labelled examples, where "nearest" is not near.
+labelled examples, where "nearest" is not near: the mean distance says when forecasts were never
+tried this far from them.
 
 Source: the nearest-neighbour rule of T. Cover & P. Hart, Nearest neighbor pattern classification,
 IEEE Transactions on Information Theory 13 (1967), 21-27.
@@ -13,70 +14,75 @@ IEEE Transactions on Information Theory 13 (1967), 21-27.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
+import torch
 from numpy.typing import ArrayLike
 
 from gengap.base.errors import UsageError
+from gengap.detectors.tools.neighbours import nearest
 from gengap.questions.forecasting import checks
 
 NEIGHBOURS = 10
 
 
-def neighbour_score(
-    source: ArrayLike, score: ArrayLike, target: ArrayLike, k: int = NEIGHBOURS
-) -> float:
-    """Mean score of the ``k`` labelled examples nearest to each new one.
+class Neighbours(NamedTuple):
+    """The ``k`` labelled examples nearest to each of ``m`` new ones.
+
+    Attributes:
+        distance: ``(m, k)``, ascending.
+        rows: ``(m, k)`` which labelled examples.
+        labelled: how many there are.
+    """
+
+    distance: np.ndarray
+    rows: np.ndarray
+    labelled: int
+
+
+def neighbours(source: ArrayLike, target: ArrayLike, k: int = NEIGHBOURS) -> Neighbours:
+    """Find the labelled examples nearest to each new one.
 
     Args:
         source: ``(n, d)`` features of the labelled examples, used as they are (Euclidean).
-        score: ``(n,)`` the model's score or loss on them: 0 or 1 for accuracy.
         target: ``(m, d)`` features in the new environment.
         k: neighbours; all where there are fewer.
+
+    Raises:
+        UsageError: features that do not fit or are not finite, or no neighbour asked for.
     """
-    _, nearest = _nearest(source, target, k)
-    return float(checks.scores(score, len(np.asarray(source)))[nearest].mean())
+    labelled, new = checks.features(source, target)
+    if k < 1:
+        raise UsageError(f"k is {k}; give at least 1 neighbour.")
+    distance, rows = nearest(torch.from_numpy(labelled), torch.from_numpy(new), k)
+    return Neighbours(distance.numpy(), rows.numpy(), len(labelled))
 
 
-def neighbour_labels(
-    source: ArrayLike,
-    labels: ArrayLike,
-    target: ArrayLike,
-    predicted: ArrayLike,
-    k: int = NEIGHBOURS,
-) -> float:
-    """Share of the ``k`` nearest labelled examples that have the label the model answers.
+def neighbour_score(score: ArrayLike, near: Neighbours) -> float:
+    """Mean over the neighbours of ``score (n,)``: the model's score or loss, 0 or 1 for accuracy.
+
+    Raises:
+        UsageError: not one finite number per labelled example.
+    """
+    return float(checks.scores(score, near.labelled)[near.rows].mean())
+
+
+def neighbour_labels(labels: ArrayLike, predicted: ArrayLike, near: Neighbours) -> float:
+    """Share of the neighbours that have the label the model answers.
 
     Args:
-        source: ``(n, d)`` features of the labelled examples; ``labels`` their ``(n,)`` codes.
-        target: ``(m, d)`` features in the new environment; ``predicted`` the ``(m,)`` answers.
-        k: neighbours; all where there are fewer.
+        labels: ``(n,)`` codes of the labelled examples.
+        predicted: ``(m,)`` the model's answers in the new environment.
+        near: the neighbours of each new example.
+
+    Raises:
+        UsageError: lengths that do not fit.
     """
-    _, nearest = _nearest(source, target, k)
     y, answers = np.asarray(labels), np.asarray(predicted)
-    if y.shape != (len(np.asarray(source)),) or answers.shape != (len(nearest),):
+    if y.shape != (near.labelled,) or answers.shape != (len(near.rows),):
         raise UsageError(
             f"labels and predicted have shapes {y.shape} and {answers.shape}; give one label per "
             "labelled example and one answer per new one."
         )
-    return float(np.mean(y[nearest] == answers[:, None]))
-
-
-def neighbour_distance(source: ArrayLike, target: ArrayLike, k: int = NEIGHBOURS) -> float:
-    """Mean Euclidean distance of new examples ``(m, d)`` to the ``k`` nearest labelled ``(n, d)``.
-
-    No forecast: it says when forecasts were never tried this far from labelled examples.
-    """
-    distance, _ = _nearest(source, target, k)
-    return float(distance.mean())
-
-
-def _nearest(source: ArrayLike, target: ArrayLike, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """Distances and rows of the nearest labelled examples, both ``(m, k)``."""
-    from sklearn.neighbors import NearestNeighbors
-
-    labelled, new = checks.features(source, target)
-    if k < 1:
-        raise UsageError(f"k is {k}; give at least 1 neighbour.")
-    index = NearestNeighbors(n_neighbors=min(k, len(labelled))).fit(labelled)
-    distance, rows = index.kneighbors(new)
-    return distance, rows
+    return float(np.mean(y[near.rows] == answers[:, None]))

@@ -27,7 +27,6 @@ from gengap.base.errors import UsageError
 from gengap.statistics.intervals import Interval, check_level
 
 LEAST_INLIERS = 0.1  # ratios are taken where F is at least this, as below they are noise
-BLOCK = 2048
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,32 +37,16 @@ class Contamination:
         share: largest share of hidden inliers that the distances allow; ``high`` bounds it with
             confidence, ``low`` is 0, as nearness never proves that an example is an inlier.
         order: ``(m,)`` rows of the stranger set, the most suspect first.
-        nearest: ``(m,)`` training row nearest to each stranger, in the set's own order.
-        distance: ``(m,)`` distance to it.
         closer: ``(m,)`` share of new inliers that lie at least as far from their nearest training
             example: near 1 for what is nearer than almost any inlier.
-        confidence: ``(m,)`` the model's largest probability, NaN where not given.
     """
 
     share: Interval
     order: np.ndarray
-    nearest: np.ndarray
-    distance: np.ndarray
     closer: np.ndarray
-    confidence: np.ndarray
-
-
-@dataclass(frozen=True)
-class ThreeWays:
-    """AUROC of one detector for each pair; the second of each pair should score higher."""
-
-    error_over_correct: Interval
-    stranger_over_correct: Interval
-    stranger_over_error: Interval
 
 
 def contamination(
-    train: ArrayLike,
     inliers: ArrayLike,
     strangers: ArrayLike,
     confidence: ArrayLike | None = None,
@@ -72,34 +55,26 @@ def contamination(
     """Audit a stranger set for hidden inliers.
 
     Args:
-        train: ``(k, d)`` features of training examples.
-        inliers: ``(n, d)`` features of new inliers, which no model trained on.
-        strangers: ``(m, d)`` features of the set in question.
+        inliers: ``(n,)`` distances of new inliers, which no model trained on, to their nearest
+            training example.
+        strangers: ``(m,)`` such distances of the set in question.
         confidence: ``(m,)`` the model's largest probability; breaks ties in the order.
         level: confidence level of the bound.
 
     Raises:
-        UsageError: empty or mismatched arrays, or NaN.
+        UsageError: no distances, or NaN or infinity among them.
     """
     check_level(level)
-    parts = [np.asarray(part, np.float64) for part in (train, inliers, strangers)]
-    for name, part in zip(("train", "inliers", "strangers"), parts, strict=True):
-        if part.ndim != 2 or not part.size or part.shape[1] != parts[0].shape[1]:
-            raise UsageError(
-                f"The features of {name} must be (rows, {parts[0].shape[-1]}), as those of the "
-                f"training examples; got {part.shape}."
-            )
-        if not np.isfinite(part).all():
-            raise UsageError(f"The features of {name} hold NaN or infinity; repair them first.")
-    _, usual = nearest(parts[0], parts[1])
-    row, distance = nearest(parts[0], parts[2])
+    usual, distance = (np.asarray(part, np.float64) for part in (inliers, strangers))
+    for name, part in (("inliers", usual), ("strangers", distance)):
+        if part.ndim != 1 or not part.size or not np.isfinite(part).all():
+            raise UsageError(f"The distances of {name} must be a list of finite numbers.")
     closer = 1 - np.searchsorted(np.sort(usual), distance, side="left") / len(usual)
-    sure = np.full(len(row), np.nan) if confidence is None else np.asarray(confidence, float)
-    if sure.shape != row.shape:
-        raise UsageError(f"Give one confidence per stranger: {sure.shape}, {row.shape}.")
+    sure = np.full(len(distance), np.nan) if confidence is None else np.asarray(confidence, float)
+    if sure.shape != distance.shape:
+        raise UsageError(f"Give one confidence per stranger: {sure.shape}, {distance.shape}.")
     order = np.lexsort((-np.nan_to_num(sure), -closer))
-    share = hidden_share(usual, distance, level)
-    return Contamination(share, order, row, distance, closer, sure)
+    return Contamination(hidden_share(usual, distance, level), order, closer)
 
 
 def hidden_share(inliers: ArrayLike, strangers: ArrayLike, level: float = 0.95) -> Interval:
@@ -122,13 +97,3 @@ def hidden_share(inliers: ArrayLike, strangers: ArrayLike, level: float = 0.95) 
     high = float(np.min((G[sure] + margin_G) / (F[sure] - margin_F)))
     note = "An upper limit: strangers that look like inliers count as inliers."
     return Interval(min(estimate, 1.0), 0.0, min(high, 1.0), level, note)
-
-
-def nearest(train: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Row of the nearest training example, and Euclidean distance to it, for each of ``rows``."""
-    squares = np.einsum("ij,ij->i", train, train)
-    index = np.empty(len(rows), np.int64)
-    for start in range(0, len(rows), BLOCK):
-        block = rows[start : start + BLOCK]
-        index[start : start + BLOCK] = np.argmin(squares - 2 * block @ train.T, axis=1)
-    return index, np.linalg.norm(rows - train[index], axis=1)
