@@ -17,11 +17,10 @@ the optimality gap it is taken of ``min(x, target)``, for the IQM of winsorised 
 (:func:`~gengap.statistics.aggregates.winsorised`). The median has no smooth variance and takes the
 mean's.
 
-*What 95% limits hold*, measured on 400 studies of 16 environments with skewed scores: at 3 runs
-percentile 83-88%, BCa 79-90%, studentised 95% (median 86%); at 5 runs 89-91%, 80-93%, 94-95% (84%);
-at 10 runs 92-95%, 85-95%, 94-95% (86%). The low ends of BCa and studentised are all the median's:
-it jumps from environment to environment, which either correction takes for bias. So: studentised
-limits for the other three where runs are few, percentile limits for the median.
+*Which to use.* With few runs percentile and BCa limits hold too seldom, studentised ones as often
+as they say (docs/results.md), but for the median: it jumps from environment to environment, which
+either correction takes for bias. So: studentised limits for the other three where runs are few,
+percentile limits for the median.
 """
 
 from __future__ import annotations

@@ -21,11 +21,8 @@ exactly ``f (r - 1 - log r)`` with ``r = s^2 / v`` and ``f r`` chi-square with `
 freedom, so here ``c`` is the quantile of that, with ``f`` the part's degrees of freedom in the
 analysis of variance: 4.41 for 3 environments and 3.94 for 14, instead of 3.84.
 
-With normal effects, 95% limits for environments and seeds held the truth in 95% to 99% of 1000
-simulated studies of 3, 6 and 14 environments, most often where the variance is near 0; those of the
-residual in 93% to 96% (90% in a smaller simulation at 4 degrees of freedom, which is noted). Skewed
-environments break them, and more environments do not help: with exponential ones they held the
-truth in 83% at 6 environments and in 75% at 14.
+They hold with normal effects. Skewed environments break them, and more environments do not help
+(docs/results.md has how often each held).
 """
 
 from __future__ import annotations

@@ -14,8 +14,7 @@ averages ``(d_i + d_j) / 2``; the limits are order statistics of these.
 
 When it hurts: with ``n`` units no sign-flip or signed-rank p-value lies below ``2^(1-n)``, 0.125
 for 4 environments. Asymmetric differences (one environment lost, the rest barely changed) break all
-three: simulated with exponential differences, 95% limits of the mean held it in 90% of studies of 8
-environments and 92% of 30. Environments must be independent: folds of one data set are not.
+three (docs/results.md). Environments must be independent: folds of one data set are not.
 
 Sources: R. A. Fisher, The Design of Experiments (1935), section 21. F. Wilcoxon, Individual
 comparisons by ranking methods, Biometrics Bulletin 1 (1945), 80-83. J. L. Hodges & E. L. Lehmann,

@@ -14,10 +14,8 @@ such as "above everywhere" needs: ``share +- c * sd``, with ``sd^2`` the mean ov
 deviation at any threshold, in units of its bootstrap deviation.
 
 *When it hurts.* Beyond the best and worst run there is nothing to draw from: the bands have no
-width there, and cover too little on the way. Measured on 10 normal environments, 95% simultaneous
-bands hold in 90%, 93% and 95% of studies of 5, 10 and 20 runs where the truth stays between 0.2 and
-0.8, but in 70%, 83% and 91% where it comes to 0.05. Pointwise limits are also too narrow with few
-runs (:mod:`gengap.statistics.bootstrap`).
+width there, and cover too little on the way, the less so the more runs there are (docs/results.md).
+Pointwise limits are also too narrow with few runs (:mod:`gengap.statistics.bootstrap`).
 
 Sources: E. D. Dolan & J. J. More, Benchmarking optimization software with performance profiles,
 Mathematical Programming 91 (2002), 201-213; R. Agarwal et al., Deep reinforcement learning at the

@@ -14,9 +14,8 @@ region of practical equivalence ``[-rope, rope]`` are
 draws of ``w`` in which it is the largest of the three.
 
 It helps where the question is a decision. It hurts with a handful of environments, where it is more
-certain than they warrant, since the posterior knows no differences but those seen and 0: simulated
-without any difference and ``rope = 0``, one side had more than 95% in 25% of studies of 3
-environments, 17% of 5 and 13% of 10, where 10% are due. The region must be named beforehand.
+certain than they warrant, since the posterior knows no differences but those seen and 0
+(docs/results.md). The region must be named beforehand.
 
 Sources: A. Benavoli, F. Mangili, G. Corani, M. Zaffalon & F. Ruggeri, A Bayesian Wilcoxon
 signed-rank test based on the Dirichlet process, ICML 2014, 1026-1034. A. Benavoli, G. Corani,

@@ -15,9 +15,8 @@ solves the constrained problem), then finer grids around the best. Bands
 refit noisy values around the curve on the first grid, as in :mod:`gengap.statistics.curves`.
 
 It helps where both numbers were varied over a wide range, crossed. It hurts where they were varied
-together: then neither term is known, which the interval of the ratio shows. With one measurement
-at each of 4 x 4 points and equal gains, the advice picks a side in 10% of studies rather than 5%:
-near ``a = 0`` or ``b = 0`` the bootstrap is too sure.
+together: then neither term is known, which the interval of the ratio shows. Near ``a = 0`` or
+``b = 0`` the bootstrap is too sure (docs/results.md).
 
 Source: F. Lin et al., Data scaling laws in imitation learning for robotic manipulation,
 arXiv:2410.18647 (2024), who find power laws in environments and little in examples per environment

@@ -54,13 +54,10 @@ ratio of excess to example variance over environments predicts for it, which cou
 cannot know how far the effects of a run agree between environments, and gives way when the runs'
 own spread shows.
 
-*How well that holds*, at 95%: in simulated five-fold studies of 6 and 14 environments the interval
-of one environment covers 96% and more and the overall one 94% and more, but 90% to 95% where all
-training noise is common to the environments and seeds are three or five (``g`` counts seeds as
-independent, while neighbours overlap more than others). Without training noise both cover 98% to
-100%. Of whole studies with linear models on fresh data sets, the overall interval covers 95% to
-100% and those of single environments 90% to 100%, where the spread of test scores gives as little
-as 75% and 67%. With two seeds ``g`` is 1 for the overall interval, which is then very wide.
+*How well that holds*: docs/results.md. It errs on the wide side, except where all training noise is
+common to the environments and seeds are few: ``g`` counts seeds as independent, while neighbours
+overlap more than others. With two seeds ``g`` is 1 for the overall interval, which is then very
+wide.
 """
 
 from __future__ import annotations

@@ -12,8 +12,8 @@ exposure. Of the paper's two mixtures this is the linear one, which any numeric 
 other cuts rectangles out of images.
 
 Helps for fine-grained strangers, such as a further class of the same kind. Hurts the confidence
-of inliers that look like a blend, and when a blend of two inputs means nothing. On digits with
-classes left out (three seeds) it does not beat plain outlier exposure: AUROC 0.90 against 0.91.
+of inliers that look like a blend, and when a blend of two inputs means nothing. On digits it did
+not beat plain outlier exposure (docs/results.md).
 
 Zhang, Inkawhich, Linderman, Chen, Li: Mixture outlier exposure: towards out-of-distribution
 detection in fine-grained environments. WACV 2023, arXiv:2106.03917.

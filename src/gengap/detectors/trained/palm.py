@@ -15,8 +15,8 @@ through that step. The likelihood is written here with the weights in the numera
 what is far from every class by Mahalanobis distance among the embeddings.
 
 Helps with diverse classes. Hurts when a batch holds few examples of a class, which K prototypes
-must share: on the digits with three classes held out, nine examples per class and step, AUROC is
-0.95 with one prototype (which is HYPO without a separation) and 0.92 with four.
+must share, as on digits, where one prototype (HYPO without a separation) does better than four
+(docs/results.md).
 """
 
 from __future__ import annotations
