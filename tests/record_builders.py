@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gengap.records import ExampleSet, FinishedRun, Outcome, Problem, Run
+from gengap.records.study import Cell
 
 PROBLEM = Problem(
     fingerprint="f" * 64,
@@ -17,6 +18,15 @@ PROBLEM = Problem(
 )
 
 STEPS = (100, 300)
+
+# The rows of "north" left out, and everything as the reference.
+NORTH = np.arange(60) < 20
+CELLS = (
+    Cell("reference", "reference", np.ones(60, bool), 2 / 3, 2, (), PROBLEM.environments,
+         np.zeros(60, bool)),
+    Cell("unseen", "north", ~NORTH, 1.0, 2, ("north",), PROBLEM.environments[1:], NORTH,
+         reference="reference"),
+)  # fmt: skip
 
 
 def run(seed: int = 0, **changes: object) -> Run:

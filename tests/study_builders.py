@@ -9,7 +9,11 @@ import numpy as np
 import pandas as pd
 
 import gengap as gg
+from gengap.environments.splits import parse_splits
 from gengap.records import Store
+from gengap.study.cells import cells_of
+from gengap.study.plan import Entry, Plan
+from gengap.study.study import problem_record, units_record
 
 
 def wards(
@@ -53,6 +57,27 @@ def study(environments: gg.Environments, methods: Sequence[Any] = ("erm",), **se
         "seeds": 2, "steps": 12, "batch": 8, "model": "mlp(8)", "threads": 1, "jobs": 1,
     }  # fmt: skip
     return gg.Study(environments, methods, **{**defaults, **settings})
+
+
+def plan_of(
+    environments: gg.Environments,
+    splits: Any = "leave-one-out",
+    *,
+    inner: bool = False,
+    trials: Sequence[dict[str, Any]] = ({"learning_rate": 0.1},),
+    seeds: Sequence[int] = (0, 3),
+) -> Plan:
+    """A plan of one linear method, ``erm``; ``splits`` may be a splitter or empty."""
+    splitter = parse_splits(splits) if isinstance(splits, str) else splits
+    return Plan(
+        name="planned",
+        problem=problem_record(environments),
+        units=units_record(environments),
+        entries=(Entry("erm", tuple(trials), model="linear"),),
+        cells=cells_of(environments, splitter.iterate(environments) if splitter else (), inner),
+        seeds=tuple(seeds),
+        metric="accuracy",
+    )
 
 
 def contents(store: Store) -> dict[tuple[str, str, int], tuple[np.ndarray, ...]]:

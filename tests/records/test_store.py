@@ -13,7 +13,9 @@ from sqlalchemy import event, text
 
 from gengap.base.errors import UsageError
 from gengap.records import ExampleSet, FinishedRun, Outcome, Problem, Store
-from record_builders import PROBLEM, STEPS, example_set, finished, predictions, run
+from gengap.records.studies import add_execution, add_study, looks
+from gengap.records.study import Execution, StudyRecord
+from record_builders import CELLS, PROBLEM, STEPS, example_set, finished, predictions, run
 
 
 @pytest.fixture
@@ -208,12 +210,19 @@ class TestStore:
         assert list(store.outcomes([back.run.key], "test")) == [(back.run.key, 100)]
 
     def test_looks_only_grow(self, store: Store) -> None:
-        for looks in (3, 8, 8, 5):
-            store.record_looks("digits", "oracle", "irm", looks)
-        store.record_looks("digits", "oracle", "erm", 2)
-        store.record_looks("other", "oracle", "irm", 100)
-        assert store.looks("digits") == {("oracle", "erm"): 2, ("oracle", "irm"): 8}
-        assert store.looks("nothing") == {}
+        def count(study: StudyRecord, **looks: int) -> None:
+            done = Execution(study.key, datetime.now(UTC))
+            add_execution(store, done, {("oracle", name): n for name, n in looks.items()})
+
+        digits, other = (StudyRecord(n, PROBLEM.fingerprint, {}, CELLS) for n in ("digits", "b"))
+        for study in (digits, other):
+            add_study(store, study)
+        for number in (3, 8, 8, 5):
+            count(digits, irm=number)
+        count(digits, erm=2)
+        count(other, irm=100)
+        assert looks(store, digits.key) == {("oracle", "erm"): 2, ("oracle", "irm"): 8}
+        assert looks(store, "nothing") == {}
 
     def test_a_store_is_reopened(self, store: Store, url: str) -> None:
         store.add([finished(1)])

@@ -83,7 +83,7 @@ def test_a_damaged_store_is_named(tmp_path: Path) -> None:
     assert f"Store {path} cannot be used: it is damaged" in refusal(path)
 
 
-@pytest.mark.parametrize(("version", "words"), [(2, "newer gengap .*upgrade"), (0, "schema 1")])
+@pytest.mark.parametrize(("version", "words"), [(3, "newer gengap .*upgrade"), (0, "schema 2")])
 def test_a_store_of_another_schema_is_refused(url: str, version: int, words: str) -> None:
     with Store(url) as store, store._engine.begin() as connection:
         connection.execute(text(f"UPDATE gengap_schema SET version = {version}"))
@@ -182,7 +182,7 @@ def test_the_switch_to_the_write_ahead_log_is_tried_again(
 def test_a_server_that_breaks_off_is_named(postgresql: Server) -> None:
     with Store(postgresql.new_schema("broken")) as store:
         store.add_problem(PROBLEM)
-        with pytest.raises(UsageError, match="the server broke off"), store._transaction() as lost:
+        with pytest.raises(UsageError, match="the server broke off"), store.transaction() as lost:
             lost.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
         store.add([finished(0)])
         assert store.finished([run(0).key]) == {run(0).key}

@@ -11,6 +11,7 @@ import sqlite3
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,12 +22,15 @@ from sqlalchemy.engine import make_url
 
 from gengap.records import Store
 from gengap.records.rows import run_row
+from gengap.records.studies import add_execution, add_study, looks
+from gengap.records.study import Execution, StudyRecord
 from gengap.records.tables import run_table
-from record_builders import PROBLEM, STEPS, example_set, finished, predictions, run
+from record_builders import CELLS, PROBLEM, STEPS, example_set, finished, predictions, run
 
 if TYPE_CHECKING:
     from postgresql_server import Server
 
+STUDY = StudyRecord("study", PROBLEM.fingerprint, {}, CELLS)
 WRITERS, SHARED, OWN = 3, 40, 20
 
 
@@ -36,12 +40,14 @@ def write_shared_and_own(url: str, number: int, barrier: object) -> None:
     with Store(url) as store:
         store.add_problem(PROBLEM)
         store.add_examples(PROBLEM.fingerprint, 0, "test", example_set())
+        add_study(store, STUDY)
         mine = [finished(seed) for seed in range(SHARED)]
         mine += [finished(1000 * (number + 1) + seed) for seed in range(OWN)]
         random.Random(number).shuffle(mine)
         for start in range(0, len(mine), 4):
             store.add(mine[start : start + 4])
-            store.record_looks("study", "oracle", "irm", start)
+            done = Execution(STUDY.key, datetime.now(UTC))
+            add_execution(store, done, {("oracle", "irm"): start})
 
 
 def assert_complete(store: Store, seeds: list[int]) -> None:
@@ -74,7 +80,7 @@ def test_processes_share_a_store(url: str) -> None:
     with Store(url) as store:
         assert sorted(s.run.seed for s in store.runs()) == [*range(SHARED), *own]
         assert_complete(store, [*range(SHARED), *own])
-        assert store.looks("study") == {("oracle", "irm"): SHARED + OWN - 4}
+        assert looks(store, STUDY.key) == {("oracle", "irm"): SHARED + OWN - 4}
 
 
 def open_at_once(url: str, barrier: object) -> None:
@@ -132,7 +138,7 @@ def test_writers_of_the_same_runs_in_opposite_order_do_not_deadlock(postgresql: 
 
 def work_after_fork(store: Store, seed: int, answers: object) -> None:
     store.add([finished(seed)])
-    with store._transaction() as connection:
+    with store.transaction() as connection:
         answers.put(connection.scalar(text("SELECT pg_backend_pid()")))  # type: ignore[attr-defined]
 
 

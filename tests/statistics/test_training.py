@@ -20,7 +20,7 @@ from gengap.statistics import (
 from gengap.statistics.gap import ALIKE
 from gengap.statistics.training import between_runs, half_width, run_effects
 from gengap.statistics.variance import NO_WIDTH, Between, training_share
-from gengap.study.plan import Layout
+from study_builders import plan_of
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
 SIZE = 8
@@ -105,8 +105,8 @@ def test_share_by_hand():
 def test_overlap_of_five_folds_by_hand(seeds, overlap: float):
     # Three of five folds train; neighbours share two of them, others one.
     environments = gg.load_suite("concept-shift", n=50)
-    layout = Layout(environments, [])
-    assert layout.training_overlap(list(seeds)) == pytest.approx(overlap)
+    plan = plan_of(environments, splits=None, seeds=seeds)
+    assert plan.training_overlap() == pytest.approx(overlap)
 
 
 def simulated_pools(rho: float, seeds: list[int], pools: int = 3000):

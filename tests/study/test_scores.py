@@ -9,7 +9,7 @@ import pytest
 from sklearn.metrics import balanced_accuracy_score
 
 from gengap.environments.splits import FlipCorrelation
-from gengap.study.scores import Scores
+from gengap.records.studies import looks
 from study_builders import by_year, study, wards
 
 SEEDS = 2
@@ -22,9 +22,9 @@ class Raw:
     ``runs[role, split, seed]`` lists ``(trial, run)``; everything else is indexed by run key.
     """
 
-    def __init__(self, result, method: str) -> None:
+    def __init__(self, result, method: str, data) -> None:
         self.store = result.store
-        self.data = result.study.environments
+        self.data = data
         self.problem = self.data.fingerprint
         self.runs = defaultdict(list)
         for stored in self.store.runs():
@@ -74,7 +74,7 @@ def result():
 
 @pytest.fixture(scope="module")
 def raw(result):
-    return Raw(result, "irm")
+    return Raw(result, "irm", wards())
 
 
 def chosen(raw: Raw, rule: str, environment: str, seed: int):
@@ -122,12 +122,12 @@ def test_the_study_has_what_the_rules_need(raw):
 def test_every_rules_choices_are_those_of_the_raw_predictions(result, raw, rule):
     from gengap.study.rules import rule_named
 
-    choices, looks = Scores(result.study, result.store, "irm").choices(rule_named(rule))
+    choices, count = result.scores["irm"].choices(rule_named(rule))
     assert len(choices) == 4 * SEEDS
     for (environment, seed), (kept, _) in choices.items():
         run, step = chosen(raw, rule, environment, seed)
         assert (kept.key, kept.step) == (run.key, step)
-    assert looks == (4 * SEEDS * 3 * 3 if rule == "oracle" else 0)  # trials x checkpoints
+    assert count == (4 * SEEDS * 3 * 3 if rule == "oracle" else 0)  # trials x checkpoints
     row = result.rules.set_index("rule").loc[rule]
     expected = np.mean(
         [
@@ -137,7 +137,7 @@ def test_every_rules_choices_are_those_of_the_raw_predictions(result, raw, rule)
         ]
     )
     assert row.score_unseen == pytest.approx(expected, abs=1e-12)
-    assert row.looks == looks
+    assert row.looks == count
 
 
 def test_the_rules_disagree_somewhere(raw):
@@ -187,14 +187,14 @@ def test_gaps_are_those_of_the_raw_predictions(result, raw):
 def test_gaps_of_a_loss_are_positive_when_worse():
     e = wards(classes=0)
     result = study(e, metric="squared_error", seeds=SEEDS).run()
-    assert_gaps(result, Raw(result, "erm"), sign=-1)
+    assert_gaps(result, Raw(result, "erm", e), sign=-1)
 
 
 def test_looks_are_counted_in_the_store(result):
     _ = result.summary
     assert result.summary["study"]["looks"]["oracle"] == 4 * SEEDS * 9
     assert result.summary["study"]["looks"]["validation"] == 0
-    stored = result.store.looks(result.study.problem.fingerprint)
+    stored = looks(result.store, result.summary["study"]["key"])
     assert stored == {("oracle", "irm"): 4 * SEEDS * 9}
 
 
@@ -206,19 +206,19 @@ def test_leave_one_environment_out_without_inner_runs_is_not_measured():
     assert row.looks == 0
 
 
+HALVES = by_year((60, 60, 60, 60), classes=2)
+FLIP = FlipCorrelation("mark", 0.8)
+
+
 @pytest.fixture(scope="module")
 def divided():
     """A split whose sides both own rows of every environment."""
-    e = by_year((60, 60, 60, 60), classes=2)
-    made = study(
-        e, splits=FlipCorrelation("mark", 0.8), inner=True, trials=2, metric="balanced_accuracy"
-    )
-    return made.run()
+    return study(HALVES, splits=FLIP, inner=True, trials=2, metric="balanced_accuracy").run()
 
 
 def means(result, key: str, step: int, part: str, rows: np.ndarray, seed: int) -> dict[str, float]:
     """scikit-learn's balanced accuracy on some rows of each environment."""
-    e = result.study.environments
+    e = HALVES
     outcome = result.store.outcomes([key], part, [step])[key, step]
     example = result.store.examples(e.fingerprint, seed, part).example
     found = {}
@@ -231,9 +231,9 @@ def means(result, key: str, step: int, part: str, rows: np.ndarray, seed: int) -
 
 @pytest.mark.filterwarnings("ignore:y_pred contains classes not in y_true")
 def test_validation_does_not_peek_where_a_split_divides_environments(divided):
-    scores = Scores(divided.study, divided.store, "erm")
-    (split,) = divided.study.layout.splits
-    (cell,) = divided.study.layout.unseen
+    scores = divided.scores["erm"]
+    (split,) = FLIP.iterate(HALVES)
+    (cell,) = divided.plan.unseen
     candidates = scores.candidates(cell, 0)
     assert len(candidates) == 2 * 3
     for c in candidates:
@@ -257,8 +257,8 @@ def test_gaps_where_a_split_divides_environments(divided):
     """Balanced accuracy is balanced over the unseen rows, not over all of their environment."""
     from gengap.study.rules import rule_named
 
-    choices, _ = Scores(divided.study, divided.store, "erm").choices(rule_named("validation"))
-    (split,) = divided.study.layout.splits
+    choices, _ = divided.scores["erm"].choices(rule_named("validation"))
+    (split,) = FLIP.iterate(HALVES)
     rows = divided.gaps.set_index("environment")
     collected = defaultdict(list)
     for (_, seed), (kept, beside) in choices.items():

@@ -28,22 +28,22 @@ FOLDER = Path(__file__).parents[1]
 def trained(monkeypatch) -> list[tuple[str, str, str, int]]:
     """Every training, as (method, role, split, seed), in the order in which they happen."""
     seen: list[tuple[str, str, str, int]] = []
-    fleet, estimator = execution.train, execution.train_estimator
+    fleet, estimator = execution.train_chunk, execution.train_estimator
 
     def note(task):
         run = task.run
         seen.append((run.method, run.role, run.split, run.seed))
 
-    def train(study, entry, tasks, *rest):
+    def train_chunk(work, entry, tasks, *rest):
         for task in tasks:
             note(task)
-        return fleet(study, entry, tasks, *rest)
+        return fleet(work, entry, tasks, *rest)
 
     def train_estimator(model, task, *rest):
         note(task)
         return estimator(model, task, *rest)
 
-    monkeypatch.setattr(execution, "train", train)
+    monkeypatch.setattr(execution, "train_chunk", train_chunk)
     monkeypatch.setattr(execution, "train_estimator", train_estimator)
     return seen
 
@@ -182,13 +182,13 @@ def plainly() -> dict:
 )
 def test_results_do_not_depend_on_threads_or_memory(settings, plainly, monkeypatch):
     sizes = []
-    original = execution.train
+    original = execution.train_chunk
 
-    def train(study, entry, tasks, *rest):
+    def train_chunk(work, entry, tasks, *rest):
         sizes.append(len(tasks))
-        return original(study, entry, tasks, *rest)
+        return original(work, entry, tasks, *rest)
 
-    monkeypatch.setattr(execution, "train", train)
+    monkeypatch.setattr(execution, "train_chunk", train_chunk)
     result = study(wards(), ["erm", "irm"], trials=3, **settings).run()
     assert_same_contents(plainly, contents(result.store))
     if settings.get("memory") == 1:

@@ -27,7 +27,6 @@ from gengap.study.until_decided import (
     VERDICTS,
     _sentence,
     _unlike_table,
-    run_until_decided,
     seed_scores,
 )
 from stopping import stopped_by
@@ -37,15 +36,19 @@ METHODS = ("erm", "vrex", "sklearn:LogisticRegression")  # after 12 steps the la
 
 
 def until_decided(store: str | Path | None = None, **settings):
-    settings = {"seeds": 15, "model": "linear", **settings}
-    return study(wards((30, 30, 30)), METHODS, store=store, **settings)
+    settings = {"seeds": 15, "until_decided": True, **settings}
+    return three(METHODS, store=store, **settings)
+
+
+def three(methods, **settings):
+    return study(wards((30, 30, 30)), methods, **{"model": "linear", **settings})
 
 
 @pytest.fixture(scope="module")
 def result():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return run_until_decided(until_decided())
+        return until_decided().run()
 
 
 def seeds_in(store: Store, method: str) -> set[int]:
@@ -68,15 +71,13 @@ def test_a_decided_method_gets_no_more_seeds(result):
 
 
 def test_training_stops_when_all_is_decided():
-    early = run_until_decided(
-        study(wards((30, 30, 30)), [METHODS[0], METHODS[2]], seeds=30, model="linear")
-    )
+    early = three([METHODS[0], METHODS[2]], seeds=30, until_decided=True).run()
     assert seeds_in(early.store, "erm") == set(range(10))
     assert early.summary["sequential"]["table_seeds"] == 10
 
 
 def test_the_table_is_that_of_a_study_with_the_shared_seeds(result):
-    plain = until_decided(seeds=10).run()
+    plain = until_decided(seeds=10, until_decided=False).run()
     assert result.summary["study"]["seeds"] == list(range(10))
     for key in ("environments", "rules"):
         assert result.summary[key] == plain.summary[key]
@@ -100,7 +101,7 @@ def test_differences_are_those_of_the_table(result):
 def test_scores_of_losses_are_turned_round():
     small = study(wards((30, 30, 30), classes=0), ["erm"], metric="squared_error", seeds=2)
     result = small.run()
-    found = seed_scores(small, result.store, "erm")
+    found = seed_scores(result.plan, result.store, "erm")
     assert len(found) == 2
     assert np.mean(found) == pytest.approx(-result.summary["methods"][0]["score_unseen"])
 
@@ -109,19 +110,19 @@ def test_an_environment_unseen_in_several_splits():
     """Leave-2-out of three: every environment is unseen twice, with two runs per seed."""
     small = study(wards((30, 30, 30)), ["erm"], splits="leave-2-out", seeds=2)
     result = small.run()
-    found = seed_scores(small, result.store, "erm")
+    found = seed_scores(result.plan, result.store, "erm")
     assert np.mean(found) == pytest.approx(result.summary["methods"][0]["score_unseen"])
 
 
 def test_running_again_trains_nothing_and_says_the_same(tmp_path):
     seen: list[tuple[float, int]] = []
-    first = run_until_decided(
-        until_decided(tmp_path / "records.db"), lambda now: seen.append((now.done, now.total))
+    first = until_decided(tmp_path / "records.db").run(
+        lambda now: seen.append((now.done, now.total))
     )
     assert seen[-1][0] == seen[-1][1]
     assert all(before[0] <= after[0] for before, after in pairwise(seen))
     stamps = {stored.run.key: stored.created for stored in first.store.runs()}
-    again = run_until_decided(until_decided(tmp_path / "records.db"))
+    again = until_decided(tmp_path / "records.db").run()
     assert again.summary["sequential"] == first.summary["sequential"]
     assert {stored.run.key: stored.created for stored in again.store.runs()} == stamps
 
@@ -176,7 +177,7 @@ def test_a_sentence_that_differs_from_the_table_says_why():
 def test_a_method_that_changes_nothing_gets_no_more_seeds():
     """With weight 0 a penalty is plain training to the digit; another method still goes on."""
     methods = ["erm", {"vrex": {"penalty": 0}}, "vrex"]
-    result = run_until_decided(study(wards((30, 30, 30)), methods, seeds=10, model="linear"))
+    result = three(methods, seeds=10, until_decided=True).run()
     found = decisions(result)
     assert found["vrex"]["verdict"] == "unseen scores identical to plain training's"
     assert found["vrex"]["difference"] == 0
@@ -190,7 +191,7 @@ def test_a_method_that_changes_nothing_gets_no_more_seeds():
 
 def test_methods_that_need_hidden_features_are_skipped_for_a_linear_model():
     with pytest.raises(UsageError, match="coral needs hidden features; a linear model has none"):
-        run_until_decided(study(wards(), ["erm", "coral"], seeds=10, model="linear"))
+        three(["erm", "coral"], seeds=10, until_decided=True).run()
 
 
 @pytest.mark.parametrize(
@@ -205,7 +206,7 @@ def test_methods_that_need_hidden_features_are_skipped_for_a_linear_model():
 def test_studies_that_cannot_decide_are_refused_before_training(tmp_path, methods, settings, said):
     settings = {"seeds": 15, "store": tmp_path / "records.db", **settings}
     with pytest.raises(UsageError, match=said):
-        run_until_decided(study(wards((30, 30, 30)), methods, **settings))
+        three(methods, until_decided=True, **settings).run()
     if (tmp_path / "records.db").exists():
         with Store(tmp_path / "records.db") as store:
             assert not store.runs()

@@ -29,7 +29,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from gengap.base.errors import UsageError
-from gengap.records.migration import migrate
+from gengap.records.migration import STATEMENTS, migrate
 from gengap.records.tables import SCHEMA, metadata, schema_table
 
 # Seconds a writer waits for another before it gives up.
@@ -191,7 +191,7 @@ def prepare(engine: Engine, create: bool, upgrade: bool = False) -> None:
         tables = inspect(connection).get_table_names()
         if schema_table.name in tables:
             found = list(connection.scalars(select(schema_table.c.version)).all())
-            if writes and found and max(found) < SCHEMA:
+            if writes and len(found) == 1 and found[0] in STATEMENTS:
                 migrate(connection, max(found))
             else:
                 _check_version(name, found)
@@ -217,7 +217,7 @@ def _check_version(name: str, found: list[int]) -> None:
             f"Store {name} was written by a newer gengap (schema {max(found)}, this one knows "
             f"{SCHEMA}); run pip install --upgrade gengap."
         )
-    if not found:
+    if not found or max(found) not in STATEMENTS:
         raise UsageError(f"{name} is not a gengap store of schema {SCHEMA}; start a new store.")
     raise UsageError(
         f"Store {name} was written by an older gengap (schema {max(found)}, this one reads "
