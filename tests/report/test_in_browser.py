@@ -62,10 +62,10 @@ def pages(tmp_path_factory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("pages")
     texts = {
         "study": render_html(stored_sample()),
-        "comparison": comparison.render_html(compared(8, 12, 3)),
-        "many": comparison.render_html(compared(20, 6, 2)),
-        "tiny": comparison.render_html(compared(2, 1, 3)),
-        "losses": comparison.render_html(compared(4, 6, 2, higher_is_better=False)),
+        "comparison": render_html(compared(8, 12, 3)),
+        "many": render_html(compared(20, 6, 2)),
+        "tiny": render_html(compared(2, 1, 3)),
+        "losses": render_html(compared(4, 6, 2, higher_is_better=False)),
     }
     for name, text in texts.items():
         (folder / f"{name}.html").write_text(text, encoding="utf-8")
@@ -139,7 +139,7 @@ def test_dark_and_light_screens_get_their_own_colours(browser, pages):
 
 
 def test_a_drawing_by_itself_renders_on_white_in_the_light_colours(browser, tmp_path):
-    for name, text in comparison.figures(compared(8, 12, 3)).items():
+    for name, text in comparison.drawings(compared(8, 12, 3)).items():
         path = tmp_path / f"{name}.svg"
         path.write_text(text, encoding="utf-8")
         with visit(browser, path, scheme="dark") as visited:

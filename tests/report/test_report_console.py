@@ -4,13 +4,14 @@ import pytest
 from rich.console import Console
 from summary_builders import ODD_NAMES, method_row, small_summary, stored_sample
 
-from gengap.report import console_table
+from gengap.report import study
+from gengap.report.console import show
 
 
 def printed(summary, width=80):
     console = Console(width=width, color_system=None, force_terminal=False)
     with console.capture() as capture:
-        console.print(console_table(summary))
+        show(study.terminal(summary), console)
     return capture.get()
 
 

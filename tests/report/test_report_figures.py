@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from gengap.report.axis import Axis, make_axis, nice_ticks
-from gengap.report.figures import FigureRow, figure, interval_marks, pair_marks
+from gengap.report.figures.axis import Axis, make_axis, nice_ticks
+from gengap.report.figures.rows import Figure, FigureRow, interval_marks, pair_marks
 
 TEN = Axis(0.0, 10.0, (0.0, 5.0, 10.0))
 
@@ -92,7 +92,7 @@ def test_bars_grow_from_zero_to_either_side():
 
 def test_long_figures_come_in_blocks_with_an_axis_each():
     rows = [FigureRow(f"e{k}", "1", interval_marks(1.0)) for k in range(45)]
-    drawn = figure("f", "title <b>", "description & more", "points", rows, TEN)
+    drawn = Figure("f", "title <b>", "description & more", "points", rows, TEN)
     assert [len(block.rows) for block in drawn.blocks] == [20, 20, 5]
     for block in drawn.blocks:
         assert block.svg.count("<text") == 3

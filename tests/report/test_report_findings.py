@@ -2,19 +2,16 @@
 
 from summary_builders import environment_row, method_row, rule_row, small_summary
 
-from gengap.report.findings import findings, peeking
-from gengap.report.numerals import numerals_for
-from gengap.report.summary import read
+from gengap.report.reading import read
+from gengap.report.sentences.study_findings import findings, peeking
 
 
 def said(summary):
-    checked = read(summary)
-    return findings(checked, numerals_for(checked))
+    return findings(read(summary))
 
 
 def peeked(summary):
-    checked = read(summary)
-    return peeking(checked, numerals_for(checked))
+    return peeking(read(summary))
 
 
 def test_gap_and_worst_place():

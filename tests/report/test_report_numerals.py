@@ -3,8 +3,8 @@
 import pytest
 from summary_builders import environment_row, method_row, small_summary
 
-from gengap.report.numerals import Numerals, count, duration, numerals_for
-from gengap.report.summary import read
+from gengap.report.numerals import Numerals, count, duration
+from gengap.report.reading import read
 
 PERCENT = Numerals(percent=True, decimals=1)
 
@@ -56,13 +56,13 @@ def test_digits_follow_the_size_of_the_costs(cost, half, text):
         [environment_row("writer 1", **ends)],
         metric_is_fraction=False,
     )
-    assert numerals_for(read(summary))(cost) == text
+    assert read(summary).number(cost) == text
 
 
 def test_tiny_costs_in_percent_get_a_second_decimal():
     ends = {"cost_of_unseen": 0.0004, "cost_low": 0.0002, "cost_high": 0.0006}
     summary = small_summary([method_row(**ends)], [environment_row("writer 1", **ends)])
-    assert numerals_for(read(summary))(0.0004) == "0.04"
+    assert read(summary).number(0.0004) == "0.04"
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), None, True, "0.3"])

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from gengap.base.progress import Progress
     from gengap.environments.core import Environments
     from gengap.records.store import Store
-    from gengap.study.result import Result
 
 INTERRUPTED = 130
 PIPE_CLOSED = 141  # 128 + SIGPIPE, what shells expect
@@ -165,20 +164,6 @@ def open_records(records: str) -> Store:
     from gengap.records.store import Store
 
     return Store(records_address(records), create=False)
-
-
-def print_result(result: Result, quiet: bool) -> None:
-    """Print a study's answer and, unless ``quiet``, its table."""
-    from gengap.report import console_table
-
-    console = Console()
-    console.print(escape(result.answer), soft_wrap=False)
-    if "sequential" in result.summary:
-        sentences = result.summary["sequential"]["sentences"]
-        console.print(escape("\n".join(["", *sentences])), soft_wrap=False)
-    if not quiet:
-        console.print()
-        console.print(console_table(result.summary))
 
 
 @contextmanager

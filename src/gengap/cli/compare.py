@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from gengap.base.errors import SuspiciousInput, UsageError
+from gengap.base.files import write_texts
 from gengap.cli.base import app, command_line, writable
 from gengap.cli.options import Json, MetricName, Quiet, StudyName
 
@@ -84,6 +84,7 @@ def compare(
     """
     from gengap.questions.comparison import Columns
     from gengap.questions.comparison.summary import summarise
+    from gengap.report import files, show
 
     columns = Columns(method, environment, seed, score)
     with warnings.catch_warnings():
@@ -99,13 +100,14 @@ def compare(
             replicates=replicates,
             command=command_line(),
         )
-    report = _save(summary, writable(Path(out)))
+    texts, folder = files(summary), writable(Path(out))
+    write_texts({folder / name: text for name, text in texts.items()})
     if as_json:
-        typer.echo(json.dumps(summary, indent=2))
+        typer.echo(texts["compare.json"], nl=False)
         return
-    _print(summary, quiet)
+    show(summary, quiet)
     if not quiet:
-        Console().print(f"\nReport: {escape(str(report))}", soft_wrap=True)
+        Console().print(f"\nReport: {escape(str(folder / 'report.html'))}", soft_wrap=True)
 
 
 def _table(
@@ -139,33 +141,3 @@ def _is_records(source: str) -> bool:
             return stream.read(len(SQLITE)) == SQLITE
     except OSError:
         return path.suffix == ".db"
-
-
-def _save(summary: dict[str, Any], folder: Path) -> Path:
-    from gengap.base.files import write_texts
-    from gengap.report.comparison import figures, render_html, render_markdown
-
-    page = folder / "report.html"
-    write_texts(
-        {
-            page: render_html(summary),
-            folder / "report.md": render_markdown(summary),
-            folder / "compare.json": json.dumps(summary, indent=2) + "\n",
-            **{folder / f"{name}.svg": text for name, text in figures(summary).items()},
-        }
-    )
-    return page
-
-
-def _print(summary: dict[str, Any], quiet: bool) -> None:
-    from gengap.report.comparison import console_table
-    from gengap.report.text import clean
-
-    console = Console()
-    console.print(escape(clean(summary["answer"])))
-    if quiet:
-        return
-    console.print()
-    console.print(console_table(summary))
-    for sentence in summary["findings"]:
-        console.print(f"[dim]-[/] {escape(clean(sentence))}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,12 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich import box
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from gengap.base.errors import SuspiciousInput, UsageError
+from gengap.base.files import json_text, write_texts
 from gengap.cli.base import INTERRUPTED, app, bar, command_line, read_environments, writable
 from gengap.cli.options import Json, Quiet, Seeds, listed, study_options
 from gengap.study.keys import StudyFile
@@ -71,6 +69,8 @@ def detect(
     Each environment is left out in turn, and each detector fitted on a model of the others. Without
     --target, --normal and --other are told apart by their inputs alone.
     """
+    from gengap.report import render_html, show
+
     talk = Console(stderr=True, quiet=quiet or as_json)
     page = None if out is None else _page(out)
     steps = given.get("steps", StudyFile.steps)
@@ -82,12 +82,13 @@ def detect(
     else:
         two = _two_tables(normal, other, given, trials)
         found = _separated(*two, given.get("target"), model, own, talk)
+    numbers = json_text(found.summary)
     if page is not None:
-        _save(found, page)
+        write_texts({page: render_html(found, command_line()), page.with_suffix(".json"): numbers})
     if as_json:
-        typer.echo(json.dumps(found.summary, indent=2))
+        typer.echo(numbers, nl=False)
         return
-    _print(found, quiet)
+    show(found, quiet)
     if page is not None and not quiet:
         Console().print(f"\nWritten: {escape(str(page))}", soft_wrap=True)
 
@@ -157,27 +158,3 @@ def _page(out: str) -> Path:
     page = path if path.suffix == ".html" else path / "report.html"
     writable(page.parent)
     return page
-
-
-def _save(found: Evaluation | TwoSets, page: Path) -> None:
-    from gengap.base.files import write_texts
-    from gengap.questions.detection.report import render_html
-
-    numbers = json.dumps(found.summary, indent=2, ensure_ascii=False) + "\n"
-    write_texts({page: render_html(found, command_line()), page.with_suffix(".json"): numbers})
-
-
-def _print(found: Evaluation | TwoSets, quiet: bool) -> None:
-    from gengap.questions.detection.wording import printed
-
-    console = Console()
-    if not quiet:
-        header, rows, legend = printed(found)
-        table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
-        for number, name in enumerate(header):
-            table.add_column(name, justify="right" if number else "left", no_wrap=True)
-        for row in rows:
-            table.add_row(*map(escape, row))
-        console.print(table)
-        console.print(f"\n[dim]{escape(legend)}[/]\n")
-    console.print(escape(found.answer))

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich import box
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from gengap.base.errors import SuspiciousInput, UsageError
+from gengap.base.files import json_text
 from gengap.cli.base import INTERRUPTED, app, bar, read_environments, writable
 from gengap.cli.options import Json, Quiet, Seeds, study_options
 from gengap.study.keys import StudyFile
@@ -55,6 +53,8 @@ def forecast(
     Each environment is left out in turn and its score forecast from its inputs alone, then
     compared with what its labels say. The forecaster that was off by least is used on --new.
     """
+    from gengap.report import show
+
     talk = Console(stderr=True, quiet=quiet or as_json)
     environments = read_environments(given, talk)
     unlabelled = None if new is None else _unlabelled(new, environments)
@@ -63,13 +63,13 @@ def forecast(
     found = _forecasts(environments, model, seeds, unlabelled, steps, talk)
     if new is not None:
         found = replace(found, new_name=new.name)
-    written = None if folder is None else found.save(folder)
+    written = {} if folder is None else found.save(folder)
     if as_json:
-        typer.echo(json.dumps(found.summary, indent=2))
+        typer.echo(json_text(found.summary), nl=False)
         return
-    _print(found, quiet)
-    if written is not None and not quiet:
-        Console().print(f"\nWritten: {escape(str(written))}", soft_wrap=True)
+    show(found, quiet)
+    for path in () if quiet else written.values():
+        Console().print(f"\nWritten: {escape(str(path))}", soft_wrap=True)
 
 
 def _unlabelled(path: Path, environments: Environments) -> Any:
@@ -103,18 +103,3 @@ def _forecasts(
         except KeyboardInterrupt:
             talk.print("\nStopped; nothing was written.")
             raise typer.Exit(INTERRUPTED) from None
-
-
-def _print(found: Forecasts, quiet: bool) -> None:
-    from gengap.questions.forecasting.wording import HEADER, footer, rows
-
-    console = Console()
-    if not quiet:
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        for number, name in enumerate(HEADER):
-            table.add_column(name, justify="right" if number else "left", no_wrap=number > 0)
-        for row in rows(found):
-            table.add_row(*map(escape, row))
-        console.print(table)
-        console.print(f"[dim]{escape(footer(found))}[/]\n", highlight=False)
-    console.print(escape(found.answer))

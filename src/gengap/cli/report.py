@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
-from gengap.cli.base import app, open_records, print_result, writable
+from gengap.base.files import json_text
+from gengap.cli.base import app, open_records, writable
 from gengap.cli.options import Json, Out, Quiet, Records, StudyName
 
 
@@ -32,17 +32,18 @@ def report(
     Written are report.html, report.md and gap.json, beside the records when --out is not given.
     Nothing is trained, and the records are not changed.
     """
+    from gengap.report import show
     from gengap.study.result import read_result
 
     with open_records(records) as store:
         result = read_result(store, study)
         written = result.save(writable(Path(out) if out else _beside(records)))
         if as_json:
-            typer.echo(json.dumps(result.summary, indent=2))
+            typer.echo(json_text(result.summary), nl=False)
             return
-        print_result(result, quiet)
+        show(result, quiet)
     if not quiet:
-        Console().print(f"\nReport: {escape(str(written['html']))}", soft_wrap=True)
+        Console().print(f"\nReport: {escape(str(written['report.html']))}", soft_wrap=True)
 
 
 def _beside(records: str) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from dataclasses import fields
 from pathlib import Path
@@ -13,7 +12,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from gengap.base.errors import SuspiciousInput, UsageError
-from gengap.cli.base import INTERRUPTED, app, bar, command_line, print_result, writable
+from gengap.base.files import json_text
+from gengap.cli.base import INTERRUPTED, app, bar, command_line, writable
 from gengap.cli.options import Json, Quiet, study_options
 from gengap.study.keys import StudyFile
 
@@ -65,6 +65,7 @@ def run(
     trained on it; the difference, example by example, is the cost of unseen. A stopped study goes
     on where it was when the same command is given again.
     """
+    from gengap.report import show
     from gengap.study.study_file import build_study, load_environments, read_study_file, validated
 
     if source is not None and Path(source).suffix.lower() in STUDY_FILE_ENDINGS:
@@ -97,11 +98,11 @@ def run(
     result = _train(study, talk)
     written = result.save(out)
     if as_json:
-        typer.echo(json.dumps(result.summary, indent=2))
+        typer.echo(json_text(result.summary), nl=False)
     else:
-        print_result(result, quiet)
+        show(result, quiet)
     if not quiet and not as_json:
-        Console().print(f"\nReport: {escape(str(written['html']))}", soft_wrap=True)
+        Console().print(f"\nReport: {escape(str(written['report.html']))}", soft_wrap=True)
     result.store.close()
 
 

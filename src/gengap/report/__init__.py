@@ -1,8 +1,79 @@
-"""The report: from a study's summary to a page, a text and a table in the terminal."""
+"""Reports: the words, tables and figures of what questions find, for a page, a text, a terminal.
 
-from gengap.report.answer import headline
-from gengap.report.console import console_table
-from gengap.report.html import render_html
-from gengap.report.markdown import render_markdown
+Findings are numbers (:mod:`gengap.base.finding`). Each kind has a module here that answers in words
+and builds a :class:`~gengap.report.document.Document`; the renderers are the same for all.
+"""
 
-__all__ = ["console_table", "headline", "render_html", "render_markdown"]
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from typing import Any
+
+from gengap.base.files import json_text
+
+
+def of(found: Any) -> Any:
+    """The module for a finding, or for a study's or comparison's summary as JSON holds it."""
+    if isinstance(found, Mapping):
+        kind = "comparison" if "comparison" in found else "study"
+    else:
+        kind = found.kind
+    return importlib.import_module(f"gengap.report.{kind}")
+
+
+def answer(found: Any) -> str:
+    """Return the answer in words.
+
+    Raises:
+        UsageError: ``found`` is no finding, nor what ``gap.json`` or ``compare.json`` holds.
+    """
+    return str(of(found).answer(found))
+
+
+def render_html(found: Any, command: str = "") -> str:
+    """Return the report as a complete HTML page; ``command`` is what the user typed.
+
+    Raises:
+        UsageError: as of :func:`answer`.
+    """
+    from gengap.report.html import render_document
+
+    return render_document(of(found).build(found, page=True, command=command))
+
+
+def render_markdown(found: Any, command: str = "") -> str:
+    """Return the report as Markdown with pipe tables.
+
+    Raises:
+        UsageError: as of :func:`answer`.
+    """
+    from gengap.report.markdown import render_document
+
+    return render_document(of(found).build(found, page=False, command=command))
+
+
+def files(found: Any) -> dict[str, str]:
+    """Return the texts of all files of a report by name: the page, the text, the numbers, drawings.
+
+    Raises:
+        UsageError: as of :func:`answer`.
+    """
+    module = of(found)
+    summary = found if isinstance(found, Mapping) else found.summary
+    texts = {module.NUMBERS: json_text(summary)}
+    if hasattr(module, "build"):
+        texts |= {"report.html": render_html(found), "report.md": render_markdown(found)}
+    if hasattr(module, "drawings"):
+        texts |= {f"{name}.svg": text for name, text in module.drawings(found).items()}
+    return texts
+
+
+def show(found: Any, quiet: bool = False) -> None:
+    """Print a finding in the terminal; ``quiet`` prints the answer alone."""
+    from gengap.report.console import show as print_blocks
+
+    print_blocks(of(found).terminal(found, quiet))
+
+
+headline = answer

@@ -1,82 +1,73 @@
-"""The table that a study prints in the terminal."""
+"""Blocks in the terminal: sentences, notes and tables that fit in 80 columns."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from rich import box
-from rich.table import Table
+from rich.console import Console
+from rich.table import Table as RichTable
 from rich.text import Text
 
-from gengap.report.numerals import Numerals, numerals_for
-from gengap.report.summary import Row, Summary, is_plain_training, read
-from gengap.report.text import shorten
+from gengap.report.document import Block, Bullets, Heading, Note, Table
 
-LINE = 80  # columns of the narrowest terminal that shows the table whole
+LINE = 80  # columns of the narrowest terminal that shows a table whole
 NARROWEST_NAME = 10
 
 
-def console_table(summary: Mapping[str, Any]) -> Table:
-    """Return the methods as a rich table that fits in 80 columns.
+def show(blocks: Iterable[Block], console: Console | None = None) -> None:
+    """Print blocks with a blank line between them."""
+    console = console or Console()
+    for place, block in enumerate(blocks):
+        if place:
+            console.print()
+        for part in _printable(block):
+            # Names in sentences are no markup of rich's, nor are there emoji in them.
+            console.print(part, markup=False, emoji=False)
 
-    Args:
-        summary: the content of ``gap.json`` (see :mod:`gengap.report.summary`).
 
-    Raises:
-        UsageError: ``summary`` is not what ``gap.json`` holds.
+def console_table(table: Table) -> RichTable:
+    """Return a table that fits in 80 columns.
+
+    Columns that say nothing are left out. Where the first column's names have no room, those that
+    can be spared go, and then names fold; rich would take from every column and cut the last.
     """
-    checked = read(summary)
-    number = numerals_for(checked)
-    table = Table(
-        box=box.SIMPLE_HEAD,
-        padding=0,
-        show_edge=False,
-        caption=_caption(checked, number),
-        caption_justify="left",
-    )
-    rows = [_cells(row, number) for row in checked.methods]
-    # Rich would share a loss of width among the columns and then cut the last; the name gives way.
-    columns = ("method", "seen", "unseen", "cost of unseen", "one new one", "against plain")
-    most = (LINE, 12, 12, 22, 14, 16)
-    widths = [
-        min(limit, max([len(title), *(len(row[k]) for row in rows)]))
-        for k, (title, limit) in enumerate(zip(columns, most, strict=True))
-    ]
-    left = LINE - sum(widths[1:]) - len(columns)  # a space between columns
-    widths[0] = max(NARROWEST_NAME, min(widths[0], left))
-    for title, width in zip(columns, widths, strict=True):
-        justify: Any = "left" if title in (columns[0], columns[-1]) else "right"
-        table.add_column(title, justify=justify, width=width, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(text) for text in row))
-    return table
+    texts = [[cell.line for cell in row] for row in table.rows]
+    widths = []
+    for place, column in enumerate(table.columns):
+        longest = max((len(row[place]) for row in texts), default=0)
+        widths.append(min(column.most, max(longest, len(column.label))) if longest else 0)
+    used = [place for place, width in enumerate(widths) if width and place]
+    for place in [place for place in used if table.columns[place].spare]:
+        if _left(widths, used) < widths[0]:
+            used.remove(place)
+    widths[0] = min(widths[0], max(NARROWEST_NAME, _left(widths, used)))
+    made = RichTable(box=box.SIMPLE_HEAD, padding=0, show_edge=False)
+    for place in (0, *used):
+        column = table.columns[place]
+        justify: Any = "right" if column.numeric else "left"
+        made.add_column(column.label, justify=justify, width=widths[place], overflow="fold")
+    for row in texts:
+        made.add_row(*(Text(row[place]) for place in (0, *used)))
+    return made
 
 
-def _cells(row: Row, number: Numerals) -> list[str]:
-    cost = number(row["cost_of_unseen"])
-    interval = number.around(row["cost_of_unseen"], row["cost_low"], row["cost_high"])
-    new = number.interval(row["new_environment_low"], row["new_environment_high"])
-    return [
-        shorten(row["method"], 40),
-        number(row["score_in_distribution"]),
-        number(row["score_unseen"]),
-        f"{cost} ({interval})" if interval else cost,
-        new,
-        _verdict(row, number),
-    ]
+def _left(widths: list[int], used: list[int]) -> int:
+    """Room for names beside the columns used, with a space between columns."""
+    return LINE - sum(widths[place] for place in used) - len(used) - 1
 
 
-def _verdict(row: Row, number: Numerals) -> str:
-    if is_plain_training(row):
-        return "itself"
-    verdict = row["verdict"].replace(" than plain training", "")
-    if row["difference_from_erm"] is None:
-        return verdict
-    return f"{number(row['difference_from_erm'], plus=True)} {verdict}".rstrip()
-
-
-def _caption(summary: Summary, number: Numerals) -> Text:
-    metric = shorten(summary.study["metric"])
-    unit = f"{metric} in %, differences in points" if number.percent else metric
-    return Text(f"{unit}; a positive cost is worse off; 95% intervals", style="dim")
+def _printable(block: Block) -> list[Any]:
+    match block:
+        case str():
+            return [block]
+        case Note():
+            return [Text(block.text, style="dim")]
+        case Heading():
+            return [Text(block.text, style="bold")]
+        case Bullets():
+            return [f"- {line}" for line in block.lines]
+        case Table():
+            return [console_table(block)]
+    return []

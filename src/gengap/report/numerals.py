@@ -1,4 +1,4 @@
-"""Numbers as the report prints them: one rounding for the whole page, rounded as by hand."""
+"""Numbers as every report prints them, rounded as by hand: one place for all that are printed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
-from gengap.report.summary import Summary
+from gengap.statistics.intervals import Interval
 
 MISSING = "n/a"
 
@@ -18,8 +18,8 @@ class Numerals:
 
     Attributes:
         percent: scores are fractions, shown in percent, and differences in points.
-        decimals: digits after the point, of scores and differences alike; None for numbers so
-            large or small that three significant digits are clearer.
+        decimals: digits after the point, of scores and differences alike; None for three
+            significant digits.
         minus: a hyphen in plain text, a minus sign in HTML.
     """
 
@@ -29,56 +29,104 @@ class Numerals:
 
     def __call__(self, value: float | None, *, plus: bool = False) -> str:
         """Print a score or a difference; ``plus`` marks positive values with a sign."""
-        if value is None:
+        if value is None or math.isnan(value):
             return MISSING
-        text = self._digits(abs(value))
+        text = self._digits(abs(float(value)))
         if not any(digit in "123456789" for digit in text):
             return text
         return ("+" if plus else "") + text if value > 0 else self.minus + text
 
     def interval(self, low: float | None, high: float | None, *, plus: bool = False) -> str:
         """Print ``1.2 to 3.0``; empty when either end was not measured."""
-        if low is None or high is None:
+        if low is None or high is None or math.isnan(low) or math.isnan(high):
             return ""
         return f"{self(low, plus=plus)} to {self(high, plus=plus)}"
 
-    def around(self, value: float | None, low: float | None, high: float | None) -> str:
+    def around(
+        self, value: float | None, low: float | None, high: float | None, *, plus: bool = False
+    ) -> str:
         """Print the interval around an estimate; empty when there is no estimate."""
-        return "" if value is None else self.interval(low, high)
+        return "" if value is None else self.interval(low, high, plus=plus)
 
-    def scaled(self, value: float) -> float:
+    def limits(self, interval: Interval, *, plus: bool = False) -> str:
+        """Print the limits of an interval; empty where it has none."""
+        return self.interval(interval.low, interval.high, plus=plus)
+
+    def points(self, value: float | None, *, plus: bool = False) -> str:
+        """Print a difference with its unit: ``2.1 points``, or the bare number without one."""
+        text = self(value, plus=plus)
+        if not self.percent or text == MISSING:
+            return text
+        return f"{text} {'point' if text == '1' else 'points'}"
+
+    def score(self, value: float | None) -> str:
+        """Print a score with its unit: ``91.2%``, or the bare number without one."""
+        return self(value) + ("%" if self.percent else "")
+
+    def scaled(self, value: float | None) -> float | None:
         """Return the value in the unit printed: percent or points, else unchanged."""
-        return value * 100 if self.percent else value
+        return value if value is None or not self.percent else value * 100
 
     def _digits(self, size: float) -> str:
         if self.decimals is None:
-            return f"{self.scaled(size):.3g}".replace("e-", f"e{self.minus}")
+            shown = 100 * size if self.percent else size
+            if 999.5 <= shown < 1e9:
+                return f"{shown:,.0f}"
+            return f"{shown:.3g}".replace("e-", f"e{self.minus}")
         # repr gives the shortest decimal that names the float, so 0.0215 is exactly 2.15 points.
         exact = Decimal(repr(size)).scaleb(2 if self.percent else 0)
         step = Decimal(1).scaleb(-self.decimals)
         return f"{exact.quantize(step, rounding=ROUND_HALF_UP):,f}"
 
 
-def numerals_for(summary: Summary, minus: str = "-") -> Numerals:
-    """Choose digits so that three in four costs, and ends of their intervals, show two that count.
+WHOLE_PERCENT = Numerals(True, 0)
 
-    Fractions are shown in percent with one decimal, or two when costs are below 0.1 points.
-    """
-    percent = bool(summary.study["metric_is_fraction"])
-    costs = [
-        row[key]
-        for row in [*summary.methods, *summary.environments]
-        for key in ("cost_of_unseen", "cost_low", "cost_high")
-    ]
-    scores = [row[key] for row in summary.methods for key in ("score_unseen", "worst_unseen")]
-    typical = _typical(costs)
-    if percent:
-        return Numerals(True, 2 if 0 < typical < 0.001 else 1, minus)
-    digits = 1 - _magnitude(typical) if typical else 2 - _magnitude(_typical(scores) or 1.0)
-    largest = max((abs(value) for value in [*costs, *scores] if value is not None), default=0.0)
-    if digits > 6 or largest >= 1e9:
-        return Numerals(False, None, minus)
-    return Numerals(False, max(digits, 0), minus)
+
+def share(value: float | None) -> str:
+    """Print a share: ``12%``; never ``0%`` or ``100%`` unless it is just that."""
+    if value is None or math.isnan(value):
+        return MISSING
+    if 0 < value < 0.005 or 0.995 <= value < 1:
+        return "<1%" if value < 0.5 else ">99%"
+    return WHOLE_PERCENT.score(value)
+
+
+def level_text(level: float) -> str:
+    """Print a confidence level, or what it leaves: ``95%``."""
+    return f"{100 * level:.3g}%"
+
+
+def p_text(p: float | None) -> str:
+    """Print a p-value: ``0.003``, or ``<0.001``; ``n/a`` where there is none."""
+    if p is None or math.isnan(p):
+        return MISSING
+    return "<0.001" if p < 0.0005 else f"{p:.3f}"
+
+
+def p_equals(p: float) -> str:
+    """Print a p-value for a sentence: ``p = 0.003`` or ``p < 0.001``."""
+    text = p_text(p)
+    return f"p < {text[1:]}" if text[0] == "<" else f"p = {text}"
+
+
+def fixed(value: float | None, decimals: int = 2) -> str:
+    """Print a rank, a probability or another number without a unit."""
+    return MISSING if value is None or math.isnan(value) else f"{value:.{decimals}f}"
+
+
+def given(value: float | None) -> str:
+    """Print a number as the user gave it; empty where none was."""
+    return "" if value is None else f"{value:g}"
+
+
+def count(value: float | None) -> str:
+    """Print a whole number with thousands separated."""
+    return MISSING if value is None else f"{value:,.0f}"
+
+
+def counted(number: float, noun: str, several: str = "") -> str:
+    """Print a number of things: ``1 run``, ``1,234 runs``."""
+    return f"{count(number)} {noun if number == 1 else several or f'{noun}s'}"
 
 
 def duration(seconds: float | None) -> str:
@@ -92,16 +140,12 @@ def duration(seconds: float | None) -> str:
     return f"{seconds / 60:.1f} min" if seconds < 5970 else f"{seconds / 3600:.1f} h"
 
 
-def count(value: float | None) -> str:
-    """Print a whole number with thousands separated."""
-    return MISSING if value is None else f"{value:,.0f}"
-
-
-def _typical(values: Iterable[float | None]) -> float:
-    """Return the lower quartile of the sizes that are not zero; 0 when there are none."""
+def typical(values: Iterable[float | None], quantile: float = 0.25) -> float:
+    """Return a quantile of the sizes that are not zero; 0 when there are none."""
     sizes = sorted(abs(value) for value in values if value)
-    return sizes[len(sizes) // 4] if sizes else 0.0
+    return sizes[int(len(sizes) * quantile)] if sizes else 0.0
 
 
-def _magnitude(value: float) -> int:
+def magnitude(value: float) -> int:
+    """Return the power of ten of a positive number's first digit."""
     return math.floor(math.log10(value))

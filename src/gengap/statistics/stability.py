@@ -23,7 +23,7 @@ arXiv:2307.09191 (2023), where the way of aggregating changes which encoder wins
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,12 +31,6 @@ from numpy.typing import ArrayLike
 
 from gengap.base.errors import UsageError, listing
 from gengap.base.seeds import generator
-from gengap.report.sentences.ranking import (
-    chance_sentences,
-    common_winners,
-    left_out_sentences,
-    winner_sentence,
-)
 from gengap.statistics.intervals import check_level
 from gengap.statistics.rankings import RANKING_RULES, Ranking, rank
 from gengap.statistics.votes import (
@@ -70,7 +64,7 @@ class Stability:
         rank_low: per rule ``(M,)`` lower percentile of the rank over resamples.
         rank_high: per rule ``(M,)`` upper percentile.
         level: share of resamples between the two.
-        sentences: the findings, ready to print.
+        replicates: resamples drawn; ``unlinked`` of them could not be ranked and do not count.
     """
 
     names: tuple[str, ...]
@@ -83,7 +77,8 @@ class Stability:
     rank_low: dict[str, np.ndarray]
     rank_high: dict[str, np.ndarray]
     level: float
-    sentences: tuple[str, ...]
+    replicates: int
+    unlinked: int
 
     @property
     def winner_depends_on_rule(self) -> bool:
@@ -95,8 +90,10 @@ class Stability:
         """Whether no method is first, or tied for it, on every scale."""
         return not common_winners(self.scales)
 
-    def __repr__(self) -> str:
-        return f"Stability({' '.join(self.sentences)})"
+
+def common_winners(rankings: Mapping[str, Ranking]) -> set[int]:
+    """The methods that are first, or tied for it, in every ranking."""
+    return set.intersection(*(set(ranking.winners) for ranking in rankings.values()))
 
 
 def stability(
@@ -136,26 +133,20 @@ def stability(
     rankings = {rule: rank(table, rule, seed=seed) for rule in RANKING_RULES}
     left_out = _rule_ranks(count_votes(_without_each(table)))
     resampled = _resample(np.asarray(scores, dtype=np.float64), replicates, seed)
-    scales = _scales(table)
-    win_share = {rule: _win_share(ranks) for rule, ranks in resampled.items()}
     limits = {rule: _rank_limits(ranks, level) for rule, ranks in resampled.items()}
     return Stability(
         names=methods,
         environments=places,
         rankings=rankings,
-        scales=scales,
+        scales=_scales(table),
         tau=kendall_tau(np.stack([ranking.ranks for ranking in rankings.values()])),
         left_out=left_out,
-        win_share=win_share,
+        win_share={rule: _win_share(ranks) for rule, ranks in resampled.items()},
         rank_low={rule: low for rule, (low, _) in limits.items()},
         rank_high={rule: high for rule, (_, high) in limits.items()},
         level=level,
-        sentences=(
-            winner_sentence(rankings, "rule", methods),
-            winner_sentence(scales, "scale", methods),
-            *left_out_sentences(rankings["mean"], left_out["mean"], methods, places),
-            *chance_sentences(win_share["mean"], resampled["mean"], methods, len(places)),
-        ),
+        replicates=replicates,
+        unlinked=int(np.isnan(resampled["mean"]).any(axis=1).sum()),
     )
 
 

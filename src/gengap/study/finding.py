@@ -6,7 +6,7 @@ scores and for losses; positive differences are better than what is compared wit
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from gengap.base.files import json_values
@@ -146,7 +146,7 @@ class Sequential:
 
 
 @dataclass(frozen=True)
-class Finding:
+class StudyFinding:
     """Everything that a study found."""
 
     study: StudyRow
@@ -157,7 +157,7 @@ class Finding:
 
     def as_json(self) -> dict[str, Any]:
         """JSON values, what is not finite as None; an absent part is left out."""
-        found: dict[str, Any] = json_values(asdict(self))
+        found: dict[str, Any] = json_values(self)
         if self.sequential is None:
             del found["sequential"]
         return found
@@ -167,5 +167,5 @@ def schema() -> dict[str, Any]:
     """JSON Schema of ``gap.json``."""
     from pydantic import TypeAdapter
 
-    found = TypeAdapter(Finding).json_schema()
+    found = TypeAdapter(StudyFinding).json_schema()
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **found}

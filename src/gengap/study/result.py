@@ -8,13 +8,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from functools import cached_property
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
 from gengap.base.errors import UsageError, listing, suggest
+from gengap.base.finding import Finding
 from gengap.records.store import Store
 from gengap.records.studies import looks, study_record
 from gengap.records.study import Execution
@@ -26,7 +26,7 @@ from gengap.statistics import (
     mean_interval,
     new_environment_interval,
 )
-from gengap.study.finding import EnvironmentRow, Finding, MethodRow, RuleRow, Skipped, StudyRow
+from gengap.study.finding import EnvironmentRow, MethodRow, RuleRow, Skipped, StudyFinding, StudyRow
 from gengap.study.metrics import Metric
 from gengap.study.plan import Plan, read_plan
 from gengap.study.rules import RULES, Rule, rule_named
@@ -48,7 +48,7 @@ def read_result(store: Store, study: str | None = None) -> Result:
     return Result(read_plan(store, record), store, execution)
 
 
-class Result:
+class Result(Finding):
     """What a finished study says.
 
     Args:
@@ -59,6 +59,8 @@ class Result:
     Attributes:
         plan: the study's plan, with the methods that ran and the seeds that all of them have.
     """
+
+    kind: ClassVar[str] = "study"
 
     def __init__(self, plan: Plan, store: Store, execution: Execution) -> None:
         self.store, self.execution = store, execution
@@ -101,20 +103,13 @@ class Result:
         """One row per method and selection rule."""
         return pd.DataFrame(self.summary["rules"])
 
-    @property
-    def answer(self) -> str:
-        """The answer in one sentence."""
-        from gengap.report import headline
-
-        return headline(self.summary)
-
     @cached_property
-    def finding(self) -> Finding:
+    def finding(self) -> StudyFinding:
         """Everything the report shows, as numbers."""
         environments = {name: self._environment_rows(name) for name in self.paired}
         methods = [self._method_row(name, rows) for name, rows in environments.items()]
         verdicts = {row.method: row.verdict for row in methods}
-        return Finding(
+        return StudyFinding(
             study=self._study_row(),
             environments=[row for rows in environments.values() for row in rows],
             methods=methods,
@@ -128,37 +123,6 @@ class Result:
     def summary(self) -> dict[str, Any]:
         """The finding as JSON values; what ``gap.json`` holds."""
         return self.finding.as_json()
-
-    def report(self, path: str | Path) -> Path:
-        """Write the report: text where the name ends in ``.md``, else HTML."""
-        from gengap.base.files import write_texts
-        from gengap.report import render_html, render_markdown
-
-        path = Path(path)
-        render = render_markdown if path.suffix == ".md" else render_html
-        write_texts({path: render(self.summary)})
-        return path
-
-    def save(self, folder: str | Path) -> dict[str, Path]:
-        """Write ``report.html``, ``report.md`` and ``gap.json`` into a folder."""
-        import json
-
-        from gengap.base.files import write_texts
-        from gengap.report import render_html, render_markdown
-
-        folder = Path(folder)
-        paths = {
-            "html": folder / "report.html",
-            "markdown": folder / "report.md",
-            "json": folder / "gap.json",
-        }
-        texts = {
-            "html": render_html(self.summary),
-            "markdown": render_markdown(self.summary),
-            "json": json.dumps(self.summary, indent=2) + "\n",
-        }
-        write_texts({paths[kind]: text for kind, text in texts.items()})
-        return paths
 
     def __repr__(self) -> str:
         return f"Result({self.name!r}): {self.answer}"

@@ -15,9 +15,9 @@ from gengap.environments.preparation import encode
 from gengap.environments.suites import load_suite
 from gengap.questions.detection import Evaluation, evaluate
 from gengap.questions.detection.models import resolved_model, train
-from gengap.questions.detection.report import render_html
-from gengap.questions.detection.wording import points
 from gengap.questions.forecasting.examples import Examples
+from gengap.report import render_html
+from gengap.report.sentences.detection import gains
 
 FEW = ["msp", "knn", "max-logit"]
 
@@ -79,6 +79,9 @@ def test_the_area_for_another_environment_stays_between_0_and_1() -> None:
 
 
 def test_nothing_has_no_sign() -> None:
+    def points(value: float, task: str) -> str:
+        return gains(task)(value, plus=True)
+
     assert points(-0.0001, "classification") == "0.0"
     assert points(0.0, "classification") == "0.0"
     assert points(-0.0, "regression") == "0"

@@ -11,7 +11,7 @@ import pytest
 
 from gengap.base.errors import UsageError
 from gengap.questions.detection import separate
-from gengap.questions.detection.report import render_html
+from gengap.report import render_html
 
 
 def _tables(distance: float) -> tuple[pd.DataFrame, pd.DataFrame]:

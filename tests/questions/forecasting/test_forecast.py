@@ -16,9 +16,9 @@ from sklearn.svm import LinearSVC
 from gengap.base.errors import UsageError
 from gengap.environments.core import Environments
 from gengap.environments.parts import folds
-from gengap.questions.forecasting import wording
 from gengap.questions.forecasting.forecast import forecast
 from gengap.questions.forecasting.measured import LINES, MEAN, SOURCE
+from gengap.report.forecasting import grades_table
 
 PER = 60
 
@@ -136,7 +136,7 @@ def test_a_perfect_forecast_errs_by_chance_and_smaller_errors_are_called_luck(fo
 
 def test_the_summary_is_strict_json_and_is_saved(found, tmp_path):
     result, told = found
-    path = result.save(tmp_path / "a" / "b")
+    path = result.save(tmp_path / "a" / "b")["forecast.json"]
     saved = json.loads(path.read_text("utf-8"), parse_constant=pytest.fail)
     assert saved["answer"] == result.answer == repr(result)
     assert saved["grades"][MEAN]["correlation"]["estimate"] is None
@@ -173,11 +173,12 @@ def test_regression_is_graded_on_absolute_errors():
     assert result.grades["importance weighting"].error.estimate < 0.06
     assert "mean absolute error" in result.answer
     # The mean of the others has a bias of 0 but for rounding, which is not shown.
-    shown = {row[0]: row[3] for row in wording.rows(result)}
+    shown = {row[0].text: row[3].text for row in grades_table(result).rows}
     assert abs(result.grades[MEAN].bias.estimate) < 1e-15
-    assert shown[MEAN] == "+0.000"
+    assert shown[MEAN] == "0.000"
     thousandfold = replace(result, truth=1000 * result.truth)
-    assert {row[0]: row[3] for row in wording.rows(thousandfold)}[MEAN] == "+0"
+    shown = {row[0].text: row[3].text for row in grades_table(thousandfold).rows}
+    assert shown[MEAN] == "0"
 
 
 def test_what_does_not_apply_is_left_out():

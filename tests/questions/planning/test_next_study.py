@@ -13,8 +13,10 @@ from typer.testing import CliRunner
 
 from gengap.base.errors import UsageError
 from gengap.cli import app
-from gengap.questions.planning.next_study import amount, next_study
+from gengap.questions.planning.next_study import next_study
 from gengap.records import Store
+from gengap.report.numerals import Numerals
+from gengap.report.sentences.planning import sentences
 from gengap.study.metrics import METRICS
 from study_builders import by_year, study, wards
 
@@ -127,7 +129,7 @@ def test_sentence_and_table_count_the_same_examples(folder: Path):
     ],
 )
 def test_amounts_as_they_are_read(value: float, metric: str, read: str):
-    assert amount(value, METRICS[metric]) == read
+    assert Numerals(METRICS[metric].fraction, None).points(value) == read
 
 
 def test_json_holds_everything(folder: Path):
@@ -156,7 +158,7 @@ def test_a_curve_where_the_records_hold_several_numbers_of_environments(tmp_path
     assert sorted(set(counts)) == [2, 3, 4, 5]
     assert np.all((scores >= 0) & (scores <= 1))
     np.testing.assert_array_equal(found.curve.sizes, [2, 3, 4, 5])
-    assert any("Twice the 5 training environments" in words for words in found.sentences)
+    assert any("Twice the 5 training environments" in words for words in sentences(found))
 
 
 def test_splits_that_divide_environments_cannot_be_planned(tmp_path: Path):
@@ -200,6 +202,6 @@ def test_missing_and_empty_records(tmp_path: Path):
 
 
 def test_infinite_numbers_are_null(store: Store):
-    found = next_study(store, 0.1).as_json()
+    found = next_study(store, 0.1).summary
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     assert not math.isnan(found["parts"]["environment"])

@@ -9,14 +9,17 @@ from comparison_builders import METHODS, bare, scores, small, table, without_num
 from rich.console import Console
 
 from gengap.questions.comparison.summary import summarise
-from gengap.report.comparison import console_table, tables
-from gengap.report.comparison.reading import digits
+from gengap.report import comparison
+from gengap.report.comparison_reading import digits
+from gengap.report.console import show
+from gengap.report.tables import comparison as tables
 
 
 def printed(summary, width=80):
     stream = io.StringIO()
-    Console(file=stream, width=width).print(console_table(summary))
-    return stream.getvalue().splitlines()
+    show(comparison.terminal(summary), Console(file=stream, width=width))
+    lines = stream.getvalue().splitlines()
+    return lines[next(k for k, line in enumerate(lines) if line.startswith("method ")) :]
 
 
 def long_names():

@@ -11,8 +11,8 @@ import pytest
 from comparison_builders import bare, scores, small, table, without_numbers
 
 from gengap.questions.comparison.summary import summarise
-from gengap.report.comparison import figures
-from gengap.report.comparison.drawing import label, text_width
+from gengap.report.comparison import drawings as figures
+from gengap.report.figures.drawing import label, text_width
 
 SVG = "{http://www.w3.org/2000/svg}"
 ODD = ("<script>alert(1)</script>", 'a"b&c', "مستشفى الملك", "two\nlines\x00")

@@ -13,7 +13,7 @@ from playwright.sync_api import Page
 
 from browser import running_browser, visit
 from gengap.questions.comparison.summary import summarise
-from gengap.report.comparison import render_html
+from gengap.report import render_html
 
 NAMES = tuple(f"classifier number {k}" for k in range(8))
 OVERFLOWING = """all => all.map((box, k) => [k, box.scrollWidth > box.clientWidth + 1])

@@ -15,7 +15,7 @@ from comparison_builders import METHODS, bare, scores, small, table, without_num
 
 from gengap.base.errors import UsageError
 from gengap.questions.comparison.summary import summarise
-from gengap.report.comparison import render_html, render_markdown
+from gengap.report import render_html, render_markdown
 
 ODD = (
     "<script>alert(1)</script>",
@@ -193,4 +193,4 @@ def test_a_diagram_that_leaves_methods_out_says_so_beside_it():
 @pytest.mark.parametrize("render", [render_html, render_markdown])
 def test_anything_else_is_refused(render):
     with pytest.raises(UsageError, match=r"not what compare\.json holds"):
-        render({"study": {}})
+        render({"comparison": {}})

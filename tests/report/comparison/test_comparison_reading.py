@@ -8,14 +8,14 @@ from comparison_builders import METHODS, bare, scores, small, table
 
 from gengap.base.errors import UsageError
 from gengap.questions.comparison.summary import summarise
-from gengap.report.comparison.reading import (
+from gengap.report.comparison_reading import (
     against_reference,
     digits,
     facing,
-    p_text,
     read,
     reference,
 )
+from gengap.report.numerals import p_text
 
 
 def test_a_pair_from_the_other_side_is_what_the_reversed_table_says():

@@ -8,8 +8,9 @@ from comparison_builders import METHODS, bare, scores, small, table, without_num
 from scipy import stats
 
 from gengap.questions.comparison.summary import summarise
-from gengap.report.comparison import tables
-from gengap.report.comparison.reading import digits
+from gengap.report.comparison_reading import digits, verdict
+from gengap.report.numerals import share as share_text
+from gengap.report.tables import comparison as tables
 
 
 def column(made, label):
@@ -81,9 +82,9 @@ def test_of_losses_the_heading_says_that_less_is_better():
 
 def test_equivalence_is_a_verdict_only_where_no_difference_was_shown():
     row = {"verdict": "no clear difference", "equivalent": True}
-    assert tables.verdict(row) == ("equivalent", "undecided")
-    assert tables.verdict(row | {"verdict": "second is better"}) == ("worse", "worse")
-    assert tables.verdict({"verdict": "no clear difference"})[0] == "no clear difference"
+    assert verdict(row) == ("equivalent", "undecided")
+    assert verdict(row | {"verdict": "second is better"}) == ("worse", "worse")
+    assert verdict({"verdict": "no clear difference"})[0] == "no clear difference"
 
 
 def test_the_best_of_each_environment_is_marked_and_ties_are_shared():
@@ -161,4 +162,4 @@ def test_long_names_are_cut_alike_in_every_table():
     [(None, "n/a"), (0, "0%"), (0.004, "<1%"), (0.126, "13%"), (0.996, ">99%"), (1, "100%")],
 )
 def test_shares_are_nothing_or_everything_only_where_they_are(share, text):
-    assert tables.percent(share) == text
+    assert share_text(share) == text

@@ -12,9 +12,9 @@ import numpy as np
 
 from gengap.base.errors import UsageError
 from gengap.base.files import json_values
+from gengap.base.finding import reports
 from gengap.questions.comparison.pairs import Row, in_unit, pair_rows, pairs_of
 from gengap.questions.comparison.table import ScoreTable
-from gengap.questions.comparison.verdict import answer, findings
 from gengap.statistics.aggregate_intervals import aggregate_intervals
 from gengap.statistics.bootstrap import Kind, student_interval
 from gengap.statistics.friedman import critical_difference, friedman_test
@@ -123,8 +123,7 @@ def summarise(
         "profiles": _profiles(table, level, replicates, seed),
     }
     summary = json_values(summary)
-    summary["answer"] = answer(summary)
-    summary["findings"] = findings(summary)
+    summary |= reports().of(summary).words(summary, steadiness)
     summary["comparison"]["seconds"] = round(time.perf_counter() - started, 2)
     return summary
 
@@ -262,7 +261,6 @@ def _stability_row(table: ScoreTable, steadiness: Stability | None) -> Row | Non
             name: [table.methods[m] for m in ranking.order]
             for name, ranking in steadiness.scales.items()
         },
-        "sentences": list(steadiness.sentences),
     }
 
 

@@ -19,10 +19,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
-from typing import Any
+from typing import Any, ClassVar
 
 from gengap.base.errors import UsageError
-from gengap.base.files import json_values
+from gengap.base.finding import Finding
 from gengap.base.progress import Progress
 from gengap.detectors.registry import DetectorInfo, detector_info
 from gengap.detectors.registry import detectors as registered
@@ -50,11 +50,11 @@ MOST_SEEDS = 1_000
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Evaluation:
+class Evaluation(Finding):
     """Detectors, graded.
 
     Attributes:
-        problem: name of the data; ``kind`` is what one environment is called.
+        problem: name of the data; ``environment_word`` is what one environment is called.
         environments: names, ``E``.
         task: ``"classification"`` or ``"regression"``.
         model: what was trained, with ``seeds`` runs per environment left out.
@@ -67,8 +67,9 @@ class Evaluation:
         looks: looks at unseen environments that one choice took, hyperparameters included.
     """
 
+    kind: ClassVar[str] = "detection"
     problem: str
-    kind: str
+    environment_word: str
     environments: tuple[str, ...]
     task: str
     model: str
@@ -81,21 +82,6 @@ class Evaluation:
     chosen_auroc: Interval
     chosen_gain: Interval
     looks: int
-
-    @property
-    def answer(self) -> str:
-        """What detection and rejecting are worth, in a few sentences."""
-        from gengap.questions.detection.wording import sentences
-
-        return " ".join(sentences(self))
-
-    @property
-    def summary(self) -> dict[str, Any]:
-        """Everything as JSON values; what is not defined is None."""
-        return {"answer": self.answer, **json_values(self)}
-
-    def __repr__(self) -> str:
-        return self.answer
 
 
 def evaluate(
@@ -156,7 +142,7 @@ def evaluate(
     by_gain = choose_by_others([found[name].gains for name in names])
     return Evaluation(
         problem=e.name,
-        kind=e.kind,
+        environment_word=e.kind,
         environments=e.names,
         task=e.task,
         model=model if isinstance(model, str) else _name(resolved),

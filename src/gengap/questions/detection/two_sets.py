@@ -11,14 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 import torch
 
 from gengap.base.errors import UsageError, suggest
-from gengap.base.files import json_values
+from gengap.base.finding import Finding
 from gengap.base.progress import Progress
 from gengap.base.seeds import generator
 from gengap.detectors.registry import DetectorInfo
@@ -69,7 +69,7 @@ class Separated:
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class TwoSets:
+class TwoSets(Finding):
     """Detectors graded on two sets.
 
     Attributes:
@@ -83,6 +83,7 @@ class TwoSets:
         suspects: rows of the other set, counted from 0, that are likeliest to be normal.
     """
 
+    kind: ClassVar[str] = "detection"
     normal: int
     other: int
     held_out: int
@@ -93,21 +94,6 @@ class TwoSets:
     skipped: dict[str, str]
     hidden: Interval
     suspects: tuple[int, ...]
-
-    @property
-    def answer(self) -> str:
-        """Which detector tells the sets apart, and whether the other set is clean."""
-        from gengap.questions.detection.wording import sentences
-
-        return " ".join(sentences(self))
-
-    @property
-    def summary(self) -> dict[str, Any]:
-        """Everything as JSON values; what is not defined is None."""
-        return {"answer": self.answer, **json_values(self)}
-
-    def __repr__(self) -> str:
-        return self.answer
 
 
 def separate(

@@ -12,17 +12,15 @@ without both would cost ``K`` times as much.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 import numpy as np
 
 from gengap.base.errors import UsageError
-from gengap.base.files import json_values
+from gengap.base.finding import Finding
 from gengap.base.progress import Progress
 from gengap.environments.checks import drop_small
 from gengap.environments.core import Environments
@@ -46,7 +44,7 @@ from gengap.statistics.intervals import Interval, check_level
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Forecasts:
+class Forecasts(Finding):
     """Graded forecasters, and what they say of new examples.
 
     Attributes:
@@ -71,6 +69,7 @@ class Forecasts:
         expected: interval of the score on the new examples by the best forecaster, or None.
     """
 
+    kind: ClassVar[str] = "forecasting"
     environments: tuple[str, ...]
     task: str
     model: str
@@ -92,29 +91,6 @@ class Forecasts:
     new_effective_size: float
     new_distance: float
     expected: Interval | None
-
-    @property
-    def answer(self) -> str:
-        """Which forecaster to trust, how far, and what it says of the new examples."""
-        from gengap.questions.forecasting.wording import answer
-
-        return answer(self)
-
-    @property
-    def summary(self) -> dict[str, Any]:
-        """Everything as JSON values; what is not defined is None."""
-        values = {f.name: json_values(getattr(self, f.name)) for f in fields(self)}
-        return {"answer": self.answer, **values}
-
-    def save(self, folder: str | Path) -> Path:
-        """Write ``forecast.json`` into a folder, which is made; returns the file's path."""
-        path = Path(folder) / "forecast.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(self.summary, indent=2, ensure_ascii=False) + "\n", "utf-8")
-        return path
-
-    def __repr__(self) -> str:
-        return self.answer
 
 
 def forecast(

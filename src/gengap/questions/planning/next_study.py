@@ -1,4 +1,4 @@
-"""What the next study needs: records in, a plan in numbers and sentences out.
+"""What the next study needs: records in, a plan in numbers out.
 
 Reads paired differences from a study's records (:mod:`.differences`), estimates what they vary
 with (:mod:`gengap.statistics.variance_parts`) and says what shows a difference of a given size
@@ -9,12 +9,13 @@ environments, a learning curve (:mod:`gengap.statistics.curves`) says what more 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
-from gengap.base.errors import UsageError, listing
+from gengap.base.errors import UsageError
+from gengap.base.finding import Finding
 from gengap.questions.planning.differences import (
     PairedDifferences,
     paired_differences,
@@ -29,16 +30,10 @@ from gengap.statistics.variance_parts import VarianceParts, variance_parts
 from gengap.study.metrics import Metric, metric_for
 from gengap.study.result import read_result
 
-BOTH_OF_A_KIND = (
-    "whether more training environments or more examples per environment would raise the unseen "
-    "score; to learn that, run the same data with other splits (--splits leave-2-out, leave-3-out, "
-    "...) into the same --out"
-)
 
-
-@dataclass(frozen=True)
-class NextStudy:
-    """A plan with the words that go with it.
+@dataclass(frozen=True, repr=False)
+class NextStudy(Finding):
+    """What the next study needs.
 
     Attributes:
         problem: the data's name.
@@ -47,43 +42,23 @@ class NextStudy:
         against: the method it is compared with; None for the cost of unseen.
         parts: what the difference varies with.
         plan: what shows the difference.
-        allocations: ways to spend a budget, best first; empty without one.
-        curve: unseen score against the number of training environments, or None.
-        sentences: the answer in words.
+        budget: runs to spend from scratch, or None.
+        allocations: ways to spend it, best first; empty without one.
+        training_environments: on how many the records' runs were trained, ascending.
+        curve: unseen score against that number, or None.
     """
 
+    kind: ClassVar[str] = "planning"
     problem: str
     metric: str
     method: str
     against: str | None
     parts: VarianceParts
     plan: Plan
+    budget: int | None
     allocations: tuple[Option, ...]
+    training_environments: tuple[int, ...]
     curve: Curve | None
-    sentences: tuple[str, ...]
-
-    def as_json(self) -> dict[str, Any]:
-        """JSON values; what is not finite becomes None."""
-        curve = self.curve and {
-            "exponent": asdict(self.curve.exponent),
-            "limit": asdict(self.curve.limit),
-            "saturates": self.curve.saturates,
-            "sizes": self.curve.sizes.tolist(),
-            "note": self.curve.note,
-        }
-        content = {
-            "problem": self.problem,
-            "metric": self.metric,
-            "method": self.method,
-            "against": self.against,
-            "parts": asdict(self.parts),
-            "plan": asdict(self.plan),
-            "allocations": [asdict(option) for option in self.allocations],
-            "curve": curve,
-            "sentences": list(self.sentences),
-        }
-        found: dict[str, Any] = _finite(content)
-        return found
 
 
 def next_study(
@@ -136,22 +111,10 @@ def next_study(
     enough = len(np.unique(counts)) >= FEWEST_SIZES
     best = 1.0 if score.higher_is_better else 0.0
     curve = fit_curve(counts, scores, best=best, level=level) if enough else None
-    words = [_now(plan, parts, score, name, against), _cheapest(plan)]
-    words += [_spend(allocations[0], budget)] if budget is not None and allocations else []
-    words += [_curve_words(curve, counts, score), plan.note]
+    sizes = tuple(int(size) for size in np.unique(counts))
     return NextStudy(
-        result.name, score.name, name, against, parts, plan, allocations, curve,
-        tuple(filter(None, words)),
+        result.name, score.name, name, against, parts, plan, budget, allocations, sizes, curve
     )  # fmt: skip
-
-
-def amount(value: float, metric: Metric) -> str:
-    """A difference as it is read: ``1.5 points`` for fractions, else three digits."""
-    if math.isnan(value):
-        return "n/a"
-    shown = 100 * value if metric.fraction else value
-    text = f"{shown:.3g}" if abs(shown) < 999.5 else f"{shown:,.0f}"
-    return f"{text} {'point' if text == '1' else 'points'}" if metric.fraction else text
 
 
 def _check_fraction(detect: float, metric: Metric) -> None:
@@ -169,79 +132,3 @@ def _costs(found: PairedDifferences, parts: VarianceParts) -> dict[str, float]:
         "runs_per_environment": own / (parts.environments * parts.seeds),
         "runs_per_seed": found.shared_runs / parts.seeds,
     }
-
-
-def _now(plan: Plan, parts: VarianceParts, metric: Metric, method: str, against: str | None) -> str:
-    what = f"{method} minus {against}" if against else f"The cost of unseen of {method}"
-    return (
-        f"{what} is {amount(parts.difference, metric)} over {parts.environments:,} environments "
-        f"and {parts.seeds:,} {_plural('seed', parts.seeds)}; for environments like these it is "
-        f"known to ±{amount(plan.now.half_width, metric)}, and a true difference of "
-        f"{amount(plan.difference, metric)} would show in {plan.now.power:.0%} of such studies."
-    )
-
-
-def _cheapest(plan: Plan) -> str:
-    if plan.now.power >= plan.power:
-        return "That is enough: no further run is needed."
-    examples = plan.option("examples")
-    before, after = plan.now.whole_examples, examples.whole_examples
-    labels = (
-        f"{after - before:,} more test {_plural('example', after - before)} per environment and "
-        f"seed ({after:,} instead of {before:,})"
-    )
-    if plan.cheapest is None:
-        seldom = f"No number of environments and seeds within reach brings it to {plan.power:.0%}"
-        return f"{seldom}, but {labels} would." if examples.possible else f"{seldom}."
-    best = plan.cheapest
-    more = [
-        f"{count:,} more {_plural(word, count)}"
-        for word, count in (
-            ("environment", best.environments - plan.now.environments),
-            ("seed", best.seeds - plan.now.seeds),
-        )
-        if count
-    ]
-    runs = f"{best.runs:,} new {_plural('run', best.runs)}"
-    sentence = f"Cheapest: {' and '.join(more)} ({runs}) make it {best.power:.0%}"
-    if examples.possible:
-        sentence += f"; without a new run, {labels} would"
-    return sentence + "."
-
-
-def _spend(option: Option, budget: int) -> str:
-    return (
-        f"{budget:,} runs from scratch are best spent on {option.environments:,} environments and "
-        f"{option.seeds:,} {_plural('seed', option.seeds)}: power {option.power:.0%}."
-    )
-
-
-def _curve_words(curve: Curve | None, counts: np.ndarray, metric: Metric) -> str:
-    if curve is None:
-        numbers = listing(np.unique(counts))
-        return (
-            f"The runs were trained on {numbers} environments, which cannot tell {BOTH_OF_A_KIND}."
-        )
-    largest = int(counts.max())
-    now, then = curve.predict(largest), curve.predict(2 * largest)
-    verdict = {
-        "levels off": "The curve levels off: more examples or another method may do more.",
-        "keeps improving": "The curve has not begun to level off.",
-        "flat": "The number of environments makes no visible difference.",
-    }.get(curve.saturates, "Whether it levels off cannot be told from these sizes.")
-    return (
-        f"Twice the {largest} training environments would change the unseen {metric.name} from "
-        f"{now.estimate:.3g} to {then.estimate:.3g} ({then.low:.3g} to {then.high:.3g}). {verdict}"
-    )
-
-
-def _plural(word: str, count: int) -> str:
-    return word if count == 1 else f"{word}s"
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _finite(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(inner) for inner in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

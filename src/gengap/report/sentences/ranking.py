@@ -7,12 +7,19 @@ from collections.abc import Mapping
 import numpy as np
 
 from gengap.base.errors import listing
+from gengap.report.numerals import counted, share
 from gengap.statistics.rankings import Ranking
+from gengap.statistics.stability import Stability, common_winners
 
 
-def common_winners(rankings: Mapping[str, Ranking]) -> set[int]:
-    """The methods that are first, or tied for it, in every ranking."""
-    return set.intersection(*(set(ranking.winners) for ranking in rankings.values()))
+def ranking_sentences(found: Stability) -> list[str]:
+    """Who wins by which rule and scale, without which environments, and how often by chance."""
+    return [
+        winner_sentence(found.rankings, "rule", found.names),
+        winner_sentence(found.scales, "scale", found.names),
+        *_left_out(found),
+        *_chance(found),
+    ]
 
 
 def winner_sentence(rankings: Mapping[str, Ranking], what: str, names: tuple[str, ...]) -> str:
@@ -28,54 +35,39 @@ def winner_sentence(rankings: Mapping[str, Ranking], what: str, names: tuple[str
     return f"The winner depends on the {what}: {told}."
 
 
-def left_out_sentences(
-    full: Ranking, ranks: np.ndarray, names: tuple[str, ...], environments: tuple[str, ...]
-) -> list[str]:
-    """Which single environments, left out, change the winner by mean.
-
-    Args:
-        full: the ranking over all environments.
-        ranks: ``(E, M)`` without each environment; NaN where methods were not linked.
-        names: ``(M,)`` of the methods.
-        environments: ``(E,)`` names.
-    """
-    winner = _together(full.winners, names)
+def _left_out(found: Stability) -> list[str]:
+    """Which single environments, left out, change the winner by mean."""
+    full, ranks = found.rankings["mean"], found.left_out["mean"]
+    winner = _together(full.winners, found.names)
     ranked = ~np.isnan(ranks).any(axis=1)
     first = ranks == np.min(ranks, axis=1, keepdims=True)
     changes = ranked & ~first[:, list(full.winners)].any(axis=1)
     told = []
     if changes.any():
-        which = _any_of(changes, environments)
+        which = _any_of(changes, found.environments)
         told.append(f"Leaving out {which} changes the winner by mean, {winner}.")
     elif ranked.any():
         told.append(f"Leaving out any one environment keeps the winner by mean, {winner}.")
     if not ranked.all():
-        told.append(f"The methods cannot be ranked without {_any_of(~ranked, environments)}.")
+        which = _any_of(~ranked, found.environments)
+        told.append(f"The methods cannot be ranked without {which}.")
     return told
 
 
-def chance_sentences(
-    share: np.ndarray, ranks: np.ndarray, names: tuple[str, ...], environments: int
-) -> list[str]:
-    """How often the winner by mean wins again over resamples.
-
-    Args:
-        share: ``(M,)`` share of resamples won by mean.
-        ranks: ``(R, M)`` ranks by mean; NaN where methods were not linked.
-        names: ``(M,)`` of the methods.
-        environments: how many there are.
-    """
-    told = []
-    if not np.isnan(share).any():
-        best = int(np.argmax(share))
-        told.append(
-            f"In {100 * share[best]:.0f}% of resamples the winner by mean is {names[best]}."
-        )
+def _chance(found: Stability) -> list[str]:
+    """How often the winner by mean wins again over resamples."""
+    won, environments, told = found.win_share["mean"], len(found.environments), []
+    if not np.isnan(won).any():
+        best = int(np.argmax(won))
+        again = share(float(won[best]))
+        told.append(f"In {again} of resamples the winner by mean is {found.names[best]}.")
     if environments < 10:
-        number = "1 environment" if environments == 1 else f"{environments} environments"
+        number = counted(environments, "environment")
         told.append(f"With {number}, resamples vary too little and rank limits are too narrow.")
-    if lost := int(np.isnan(ranks).any(axis=1).sum()):
-        told.append(f"{lost} of {len(ranks)} resamples left methods unlinked and do not count.")
+    if lost := found.unlinked:
+        told.append(
+            f"{lost} of {found.replicates} resamples left methods unlinked and do not count."
+        )
     return told
 
 

@@ -1,0 +1,63 @@
+"""``Finding``: what a question returns, numbers without words.
+
+The words, tables and pages are made by :mod:`gengap.report`, one module for each kind of finding.
+It lies above the questions, so it is loaded by name when something is to be said.
+"""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any, ClassVar
+
+from gengap.base.files import json_values, write_texts
+
+
+def reports() -> Any:
+    """The package that words and draws findings, loaded on first use."""
+    return importlib.import_module("gengap.report")
+
+
+class Finding:
+    """Base of what questions return.
+
+    Attributes:
+        kind: the module of :mod:`gengap.report` that words it, e.g. ``"study"``.
+    """
+
+    kind: ClassVar[str]
+
+    @property
+    def answer(self) -> str:
+        """The answer in words."""
+        return str(reports().answer(self))
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """Everything as JSON values, None for what is no finite number; what the file holds."""
+        return {"answer": self.answer, **json_values(self)}
+
+    def report(self, path: str | Path) -> Path:
+        """Write the report: text where the name ends in ``.md``, else a page.
+
+        Raises:
+            UsageError: the file cannot be written.
+        """
+        path = Path(path)
+        render = reports().render_markdown if path.suffix == ".md" else reports().render_html
+        write_texts({path: render(self)})
+        return path
+
+    def save(self, folder: str | Path) -> dict[str, Path]:
+        """Write all files of the report into a folder, or none; returns their paths by name.
+
+        Raises:
+            UsageError: a file cannot be written.
+        """
+        texts = reports().files(self)
+        paths = {name: Path(folder) / name for name in texts}
+        write_texts({paths[name]: text for name, text in texts.items()})
+        return paths
+
+    def __repr__(self) -> str:
+        return self.answer

@@ -1,0 +1,1 @@
+"""Figures: dots and intervals in rows, and diagrams, as SVG."""

@@ -1,0 +1,117 @@
+"""Performance profiles: for each threshold, the share of a method's runs that are better."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from markupsafe import Markup
+
+from gengap.report.comparison_reading import Row, Summary
+from gengap.report.figures.axis import Axis, nice_ticks
+from gengap.report.figures.drawing import (
+    HIGHLIGHTED,
+    Drawing,
+    bottom_axis,
+    label,
+    label_width,
+    line,
+    path,
+    words,
+)
+from gengap.report.numerals import level_text
+
+WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 940, 412, 46, 32, 362
+MOST_FAINT = 30
+
+
+def profiles_drawing(summary: Summary) -> Drawing | None:
+    """Draw the first methods by mean in colour with their bands, the others as thin lines."""
+    found: Row | None = summary.get("profiles")
+    if not found or len(set(found["thresholds"])) < 2:
+        return None
+    rows = {row["method"]: row for row in found["methods"]}
+    names = [row["method"] for row in summary["methods"] if row["method"] in rows]
+    shown, others = names[:HIGHLIGHTED], names[HIGHLIGHTED : HIGHLIGHTED + MOST_FAINT]
+    width = WIDTH - LEFT - label_width([*shown, "others, thin lines"]) - 52
+    thresholds = found["thresholds"]
+    low, high = min(thresholds), max(thresholds)
+    axis = Axis(low, high, nice_ticks(low, high))
+    xs = [LEFT + width * axis.at(value) / 100 for value in thresholds]
+    marks = [*bottom_axis(axis, LEFT, width, TOP, BOTTOM), *_shares(width)]
+    marks += [_curve("curve faint c0", xs, rows[name]["share"]) for name in others]
+    for k, name in enumerate(shown, 1):
+        marks.append(_band(f"band c{k}", xs, rows[name]))
+    for k, name in reversed(list(enumerate(shown, 1))):
+        marks.append(_curve(f"curve c{k}", xs, rows[name]["share"]))
+    marks += _legend(LEFT + width + 18, shown, len(names) - len(shown))
+    about = summary["comparison"]
+    side = "above" if about["higher_is_better"] else "below"
+    marks.append(
+        words("soft", 0, 14, f"share of runs with a {about['metric']} {side} the threshold")
+    )
+    marks.append(
+        words("soft middle", LEFT + width / 2, BOTTOM + 40, f"threshold of {about['metric']}")
+    )
+    return Drawing(
+        "profiles",
+        "Score distributions",
+        f"Share of runs with a {about['metric']} {side} each threshold, by method, with "
+        f"{level_text(about['level'])} bands. {_half(shown, rows, thresholds, side)}",
+        WIDTH,
+        HEIGHT,
+        marks,
+    )
+
+
+def _shares(width: float) -> list[Markup]:
+    marks = []
+    for percent in (0, 25, 50, 75, 100):
+        y = _height(percent / 100)
+        marks += [
+            line("zero" if percent == 0 else "grid", LEFT, y, LEFT + width, y),
+            words("soft end", LEFT - 8, y + 4, f"{percent}%"),
+        ]
+    return marks
+
+
+def _curve(kind: str, xs: list[float], shares: list[Any]) -> Markup:
+    return path(kind, [(x, _height(y)) for x, y in zip(xs, shares, strict=True) if y is not None])
+
+
+def _band(kind: str, xs: list[float], row: Row) -> Markup:
+    ends = [
+        (x, _height(low), _height(high))
+        for x, low, high in zip(xs, row["low"], row["high"], strict=True)
+        if low is not None and high is not None
+    ]
+    if not ends:
+        return Markup("")
+    upper = [(x, high) for x, _, high in ends]
+    return path(kind, upper + [(x, low) for x, low, _ in reversed(ends)], closed=True)
+
+
+def _legend(x: float, shown: list[str], others: int) -> list[Markup]:
+    marks = []
+    for k, name in enumerate(shown, 1):
+        y = TOP + 14 + 22 * (k - 1)
+        marks += [line(f"curve c{k}", x, y - 4, x + 20, y - 4), words("", x + 28, y, label(name))]
+    if others:
+        y = TOP + 14 + 22 * len(shown)
+        marks += [
+            line("curve faint c0", x, y - 4, x + 20, y - 4),
+            words("soft", x + 28, y, f"{others} other{'s' if others > 1 else ''}, thin lines"),
+        ]
+    return marks
+
+
+def _half(shown: list[str], rows: dict[str, Row], thresholds: list[float], side: str) -> str:
+    parts = []
+    for name in shown:
+        passed = [t for t, y in zip(thresholds, rows[name]["share"], strict=True) if y and y >= 0.5]
+        if passed:
+            parts.append(f"{label(name)} {passed[-1]:.3g}")
+    return f"Half of the runs are {side}: {', '.join(parts)}." if parts else ""
+
+
+def _height(share: float) -> float:
+    return BOTTOM - (BOTTOM - TOP) * share

@@ -1,0 +1,156 @@
+"""A study's answer in one sentence, and the phrases that its other sentences share.
+
+The wording follows the interval, never the estimate alone: a cost is called one only when the 95%
+interval excludes zero, and otherwise the sentence says how large the cost could still be.
+"""
+
+from __future__ import annotations
+
+from gengap.report.reading import Row, Summary, is_plain_training
+from gengap.report.text import isolate, shorten
+
+# Score lost, loss risen, score gained, loss fallen.
+EXPECTED = ("to lose", "to rise", "to gain", "to fall")
+PAST = ("lost", "rose", "gained", "fell")
+
+
+def answer(summary: Summary) -> str:
+    """Say what the headline method loses where it has not been, with both intervals."""
+    row = summary.headline
+    if row is None:
+        return "No method was measured, so there is no answer."
+    cost, low, high = row["cost_of_unseen"], row["cost_low"], row["cost_high"]
+    if cost is None:
+        return _not_measured(summary, row)
+    one = summary.measured(row) == 1
+    where = _one_place(summary, row) if one else "At the unseen environments measured"
+    if low is None or high is None:
+        return (
+            f"{where}, {_change(summary, row, PAST)}; no interval could be given, so this is only "
+            "a rough guide to what comes next."
+        )
+    if _alike(summary, row):
+        return _nothing_differs(summary, row)
+    shown = low > 0 or high < 0
+    if one:
+        return f"{where}, {_at_one(summary, row, shown)}"
+    return _shown(summary, row) if shown else _not_shown(summary, row)
+
+
+def method_name(row: Row) -> str:
+    """Return a method's name for a sentence; plain training is called that."""
+    name = place(row["method"])
+    return f"plain training ({name})" if is_plain_training(row) else name
+
+
+def place(name: str) -> str:
+    """Return an environment's or another name for a sentence."""
+    return isolate(shorten(name))
+
+
+def _shown(summary: Summary, row: Row) -> str:
+    single = _single(summary, row) or "none could be given for a single new one"
+    return (
+        f"At a new {place(summary.study['environment_word'])}, expect "
+        f"{_change(summary, row, EXPECTED)} (95% interval {_facing(summary, row, 'cost')} "
+        f"{_these(summary, row)}; {single})."
+    )
+
+
+def _not_shown(summary: Summary, row: Row) -> str:
+    single = _single(summary, row)
+    return (
+        f"No cost of unseen environments was shown for {method_name(row)}: "
+        f"{_undecided(summary, row, f' {_these(summary, row)}')}{f' ({single})' if single else ''}."
+    )
+
+
+def _alike(summary: Summary, row: Row) -> bool:
+    """Whether it is known that no test example scored differently under the two runs."""
+    rows = summary.environments_of(row["method"])
+    return bool(rows) and all(own["differing_examples"] == 0 for own in rows)
+
+
+def _nothing_differs(summary: Summary, row: Row) -> str:
+    says = (
+        f"No cost of unseen environments was shown for {method_name(row)}: no test example was "
+        "answered differently"
+    )
+    if not row["cost_high"]:
+        return f"{says}, which leaves nothing to draw an interval from."
+    examples = [own["examples"] for own in summary.environments_of(row["method"])]
+    tested = "" if None in examples else f"with {int(sum(examples)):,} examples "
+    return f"{says}; {tested}a cost up to {_amount(summary, row['cost_high'])} cannot be excluded."
+
+
+def _at_one(summary: Summary, row: Row, shown: bool) -> str:
+    if shown:
+        limits = _facing(summary, row, "cost")
+        finding = f"{_change(summary, row, PAST)} (95% interval {limits})"
+    else:
+        finding = f"no cost was shown for {method_name(row)}: {_undecided(summary, row)}"
+    return f"{finding}; one environment cannot say what a new one would cost."
+
+
+def _not_measured(summary: Summary, row: Row) -> str:
+    text = f"The cost of unseen environments was not measured for {method_name(row)}"
+    seen, unseen = row["score_in_distribution"], row["score_unseen"]
+    if unseen is None:
+        return f"{text}."
+    text += f"; its {place(summary.metric)} was {summary.number.score(unseen)} where unseen"
+    return (
+        f"{text}." if seen is None else f"{text} and {summary.number.score(seen)} in distribution."
+    )
+
+
+def _change(summary: Summary, row: Row, verbs: tuple[str, ...]) -> str:
+    """Say "X lost about 2.1 points of accuracy" or, for a loss, "the rmse of X rose by about"."""
+    lose, rise, gain, fall = verbs
+    cost, method = row["cost_of_unseen"], method_name(row)
+    if summary.study["higher_is_better"]:
+        return f"{method} {gain if cost < 0 else lose} about {_amount(summary, abs(cost))}"
+    by = summary.number.points(abs(cost))
+    return f"the {place(summary.metric)} of {method} {fall if cost < 0 else rise} by about {by}"
+
+
+def _amount(summary: Summary, value: float) -> str:
+    """Print a difference with the metric: ``2.1 points of accuracy``, ``0.21 in rmse``."""
+    kind = "of" if summary.number.percent else "in"
+    return f"{summary.number.points(value)} {kind} {place(summary.metric)}"
+
+
+def _undecided(summary: Summary, row: Row, where: str = "") -> str:
+    number, low, high = summary.number, row["cost_low"], row["cost_high"]
+    return (
+        f"the estimate is {_amount(summary, row['cost_of_unseen'])}, with a 95% interval of "
+        f"{number.interval(low, high)}{where}, so the cost could still be as large as "
+        f"{number.points(high)}"
+    )
+
+
+def _these(summary: Summary, row: Row) -> str:
+    measured = summary.measured(row)
+    return f"on these {measured} environments" if measured else "on these environments"
+
+
+def _single(summary: Summary, row: Row) -> str:
+    turned = row["cost_low"] > 0 or row["cost_high"] < 0
+    limits = _facing(summary, row, "new_environment", " and ", turned=turned)
+    return f"between {limits} for a single new one" if limits else ""
+
+
+def _facing(
+    summary: Summary, row: Row, name: str, joint: str = " to ", *, turned: bool = True
+) -> str:
+    """Print an interval of the change as worded: of the cost, or of the gain when it is one."""
+    low, high = row[f"{name}_low"], row[f"{name}_high"]
+    if low is None or high is None:
+        return ""
+    if turned and row["cost_of_unseen"] < 0:
+        low, high = -high, -low
+    return f"{summary.number(low)}{joint}{summary.number(high)}"
+
+
+def _one_place(summary: Summary, row: Row) -> str:
+    name = place(summary.environments_of(row["method"])[0]["environment"])
+    return f"At the one unseen environment measured ({name})"

@@ -1,0 +1,282 @@
+"""The report of a study: what unseen environments cost, by method, environment and rule."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from markupsafe import escape
+
+from gengap.base.errors import listing
+from gengap.report import glossary
+from gengap.report.document import (
+    Block,
+    Bullets,
+    Document,
+    Folded,
+    Heading,
+    Note,
+    Pairs,
+    Panels,
+    Section,
+    document,
+    section,
+)
+from gengap.report.figures import study as figures
+from gengap.report.figures.rows import Figure
+from gengap.report.numerals import MISSING, count, counted, duration
+from gengap.report.reading import Row, Summary, read
+from gengap.report.sentences.study import answer as sentence
+from gengap.report.sentences.study import place
+from gengap.report.sentences.study_findings import findings, peeking
+from gengap.report.tables import study as tables
+from gengap.report.text import clean, isolate, shorten
+
+NUMBERS = "gap.json"
+# Bytes left for environments in a page of 1 MB, and what a row takes beside its name: one line of
+# a figure and one of a table, and for the headline method one more line of a figure.
+ROOM, ROW, HEADLINE_ROW = 800_000, 580, 900
+FEW_PANELS, FEW_ROWS = 4, 30
+Panel = tuple[Row, list[Row]]  # a method, and its environments that are shown
+
+
+def answer(found: Any) -> str:
+    """Return the answer in one sentence of plain text, with hyphens for minus signs."""
+    return sentence(read(found))
+
+
+def terminal(found: Any, quiet: bool = False) -> list[Block]:
+    """What the command prints: the answer, what was decided, and the methods."""
+    summary = read(found)
+    said: list[Block] = [sentence(summary)]
+    if decided := summary.sequential["sentences"]:
+        said.append("\n".join(decided))
+    if quiet:
+        return said
+    metric = shorten(summary.metric)
+    unit = f"{metric} in %, differences in points" if summary.number.percent else metric
+    note = Note(f"{unit}; a positive cost is worse off; 95% intervals")
+    return [*said, tables.terminal_table(summary), note]
+
+
+def build(found: Any, *, page: bool, command: str = "") -> Document:
+    """The whole report; only a ``page`` has figures, and only a page is kept below 1 MB."""
+    summary = read(found, minus="−" if page else "-")
+    head = summary.headline
+    methods = sorted(summary.methods, key=lambda row: row is not head)
+    panels, cut = _panels(summary, methods) if page else (_whole(summary, methods), "")
+    drawn = _drawn(summary, panels, cut) if page else []
+    study, skipped = summary.study, tables.skipped_table(summary)
+    return document(
+        study["name"] or "gengap",
+        "cost of unseen environments",
+        _facts(summary),
+        [sentence(summary), *findings(summary)],
+        [
+            section(
+                "Cost of unseen environments",
+                *(
+                    [
+                        "What a model loses in an environment it has not seen, compared with one "
+                        "that has seen it, on the same examples. Positive is worse off.",
+                        *drawn,
+                    ]
+                    if drawn
+                    else []
+                ),
+            ),
+            section("Methods", _methods_words(summary, page), tables.methods_table(summary)),
+            _difficulty(summary, panels) if page else None,
+            _rules(summary, page) if summary.rules else None,
+            _environments(summary, panels, cut) if panels else None,
+            section(
+                f"Warnings{' and skipped methods' if skipped else ''}",
+                Bullets(study["warnings"]),
+                skipped,
+            ),
+            section(
+                "Where these numbers come from",
+                Pairs(_provenance(summary)),
+                Heading("Terms"),
+                Pairs(glossary.study_terms(bool(study["higher_is_better"])), "terms"),
+            ),
+        ],
+        f"Every number here is also in {NUMBERS}.",
+    )
+
+
+def _methods_words(summary: Summary, page: bool) -> str:
+    rule = summary.study["selection_rule"]
+    chosen = f", hyperparameters chosen by the rule {isolate(rule)}" if rule else ""
+    small = "Small print gives" if page else "Positive gaps and costs are worse off; brackets hold"
+    return (
+        f"Averages over the unseen environments{chosen}. Plain training comes first, then the best "
+        f"{summary.metric} where unseen. {small} 95% intervals. Every number is rounded by itself, "
+        "so parts can miss their sum by one in the last digit."
+    )
+
+
+def _difficulty(summary: Summary, panels: list[Panel]) -> Section | None:
+    head = summary.headline
+    own = panels[0][1] if panels and panels[0][0] is head else []
+    if head is None or all(row["difficulty"] is None for row in own):
+        return None
+    return section(
+        "Difficulty or unfamiliarity",
+        f"Each gap of {isolate(head['method'])} in two parts. Where difficulty is the larger, "
+        "seeing the environment would not have helped much; where the cost of unseen is the "
+        "larger, it would.",
+        figures.difficulty_figure(summary, own),
+    )
+
+
+def _rules(summary: Summary, page: bool) -> Section | None:
+    head = summary.headline
+    return section(
+        "Selection rules",
+        "The same runs, with hyperparameters and stopping points chosen by different rules. Rules "
+        "that peek look at the unseen environment before choosing, so they say what was there to "
+        "be won, not what anyone would have got.",
+        peeking(summary),
+        _looks(summary),
+        figures.rules_figure(summary, head["method"] if head else "") if page else None,
+        tables.rules_table(summary),
+        *(Note(f"{isolate(rule)}: {isolate(note)}", True) for rule, note in _rule_notes(summary)),
+    )
+
+
+def _environments(summary: Summary, panels: list[Panel], cut: str) -> Section | None:
+    says = "The largest cost first. Reference and unseen are scored on the same examples."
+    folded = [
+        Folded(
+            isolate(method["method"]),
+            _cost(summary, method),
+            [tables.environments_table(summary, method["method"], rows)],
+            open=place == 0,
+        )
+        for place, (method, rows) in enumerate(panels)
+    ]
+    return section("Environments", f"{says} {cut}".rstrip(), *folded)
+
+
+def _drawn(summary: Summary, panels: list[Panel], cut: str) -> list[Block]:
+    """The figures of all methods, then of each one's environments on one axis."""
+    blocks: list[Block] = [figures.methods_figure(summary)] if summary.methods else []
+    if not any(len(rows) > 1 for _, rows in panels):
+        return blocks
+    axis = figures.environments_axis(summary)
+    drawn = [
+        figures.environments_figure(summary, rows, axis, f"environments-{place}")
+        for place, (_, rows) in enumerate(panels)
+    ]
+    says = "All panels share one axis; environments with the largest cost come first."
+    blocks += [Heading("By environment"), Note(f"{says} {cut}".rstrip())]
+    if len(drawn) <= FEW_PANELS and all(len(rows) <= FEW_ROWS for _, rows in panels):
+        return [*blocks, Panels(drawn)]
+    return [*blocks, drawn[0], *map(_folded, drawn[1:], (_cost(summary, m) for m, _ in panels[1:]))]
+
+
+def _folded(figure: Figure, cost: str) -> Folded:
+    return Folded(isolate(figure.title), cost, [figure.without_title()])
+
+
+def _whole(summary: Summary, methods: list[Row]) -> list[Panel]:
+    panels = [(method, summary.environments_of(method["method"])) for method in methods]
+    return [(method, rows) for method, rows in panels if rows]
+
+
+def _panels(summary: Summary, methods: list[Row]) -> tuple[list[Panel], str]:
+    """Return panels, the headline method's first, and a sentence about any left out for size."""
+    panels: list[Panel] = []
+    room, left_out = ROOM, 0
+    for method in methods:
+        rows = summary.environments_of(method["method"])
+        if panels:
+            rows = [Row(row | {"environment": shorten(row["environment"], 80)}) for row in rows]
+        shown, taken = _fitting(rows, room, ROW if panels else HEADLINE_ROW)
+        if len(shown) < len(rows):
+            left_out += 1
+            if panels:
+                continue
+        room -= taken
+        if shown:
+            panels.append((method, shown))
+    if not left_out:
+        return panels, ""
+    return panels, (
+        f"To keep this page small, {left_out} of {len(methods)} methods are left out or cut here; "
+        f"{NUMBERS} has them in full."
+    )
+
+
+def _fitting(rows: list[Row], room: int, each: int) -> tuple[list[Row], int]:
+    """Return the first rows that fit into ``room`` bytes, and the bytes that they take."""
+    taken = 0
+    for index, row in enumerate(rows):
+        full, label = row["environment"], shorten(row["environment"], 60)
+        size = each + len(str(escape(full)).encode()) + 4 * len(str(escape(label)).encode())
+        if taken + size > room:
+            return rows[:index], taken
+        taken += size
+    return rows, taken
+
+
+def _cost(summary: Summary, method: Row) -> str:
+    if method["cost_of_unseen"] is None:
+        return "cost not measured"
+    return f"costs {summary.number.points(method['cost_of_unseen'])} on average"
+
+
+def _facts(summary: Summary) -> str:
+    """Say in one line what was measured: task, metric, environments, examples, methods."""
+    study = summary.study
+    counts = (
+        (len(study["environments"]), "environment"),
+        (study["examples"], "example"),
+        (len(summary.methods), "method"),
+        (len(study["seeds"]), "seed"),
+    )
+    parts = [study["task"], summary.metric, *(counted(n, noun) for n, noun in counts if n)]
+    parts.append(clean(study["created"])[:10])
+    return " · ".join(place(part) for part in parts if part)
+
+
+def _provenance(summary: Summary) -> list[tuple[str, str, bool]]:
+    """Return (term, value, whether it is code) for all that is needed to repeat the study."""
+    study, chance = summary.study, summary.study["chance"]
+    lines = [
+        ("command", study["command"], True),
+        ("data fingerprint", study["fingerprint"], True),
+        ("model", study["model"], False),
+        ("splits", study["splits"], False),
+        ("selection rule", study["selection_rule"], False),
+        ("trials per method", count(study["trials"]), False),
+        ("steps", count(study["steps"]), False),
+        ("batch", count(study["batch"]), False),
+        ("seeds", listing(study["seeds"]), False),
+        ("runs", count(study["runs"]), False),
+        ("time", duration(study["seconds"]), False),
+        ("constant prediction", chance if chance is None else summary.number.score(chance), False),
+        ("versions", ", ".join(f"{k} {v}" for k, v in study["versions"].items()), False),
+        ("created", study["created"], False),
+    ]
+    return [(term, value, code) for term, value, code in lines if value not in (None, "", MISSING)]
+
+
+def _looks(summary: Summary) -> str:
+    """Say how often each rule looked at an unseen environment; empty when that was not counted."""
+    looks = summary.study["looks"].items()
+    each = [f"{count(times)} by {place(rule)}" for rule, times in looks if times]
+    return f"Looks at unseen environments: {'; '.join(each)}." if each else ""
+
+
+def _rule_notes(summary: Summary) -> list[tuple[str, str]]:
+    """Return (rule, or rule and method; note), each note once."""
+    notes: dict[tuple[str, str], list[str]] = {}
+    for row in summary.rules:
+        if row["note"]:
+            notes.setdefault((row["rule"], row["note"]), []).append(shorten(row["method"]))
+    everyone = len({row["method"] for row in summary.rules})
+    return [
+        (rule if len(methods) == everyone else f"{rule} ({listing(methods)})", note)
+        for (rule, note), methods in notes.items()
+    ]

@@ -1,0 +1,1 @@
+"""Tables of the reports, which every renderer prints."""
