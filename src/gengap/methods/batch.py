@@ -79,10 +79,10 @@ class Batch:
         """
         if self.context.task == "regression":
             return self.per_example((logits.squeeze(-1) - self.y).square())
-        flat = F.cross_entropy(
-            logits.reshape(-1, logits.shape[-1]), self.y.reshape(-1), reduction="none"
-        )
-        return self.per_example(flat.view(self.y.shape))
+        # Softmax over the second axis works on many examples at a time; over the last, on one.
+        classes = logits.movedim(-1, 1).flatten(2)
+        losses = F.cross_entropy(classes, self.y.flatten(1), reduction="none")
+        return self.per_example(losses.view(self.y.shape))
 
     def per_example(self, values: Tensor) -> Tensor:
         """Mean over each example's own targets, ``(R, E, B, ...)`` to ``(R, E, B)``."""

@@ -1,8 +1,8 @@
 """Many networks of one architecture as one function.
 
 The parameters of ``R`` runs are stacked along a leading axis, so a layer of all runs is one
-batched matrix product: ``(R, n, in) @ (R, in, out)``. Multilayer perceptrons are written out with
-``baddbmm``; any other ``torch.nn.Module`` goes through ``torch.func.vmap`` when it has neither
+batched matrix product: ``(R, n, in) @ (R, in, out)``. Multilayer perceptrons are written out, with
+their gradients; any other ``torch.nn.Module`` goes through ``torch.func.vmap`` when it has neither
 convolutions nor state of its own, and otherwise runs one at a time (``R = 1``).
 """
 
@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from gengap.base.errors import UsageError
+from gengap.models.layers import perceptron
 
 Parameters = dict[str, Tensor]
 
@@ -99,15 +100,11 @@ class MLP:
         return parameters
 
     def forward(self, parameters: Parameters, x: Tensor) -> Output:
-        """One ``baddbmm`` per layer."""
-        features = x.flatten(2)
-        last = len(self.widths)
-        for layer in range(last):
-            features = torch.relu(
-                torch.baddbmm(parameters[f"bias{layer}"], features, parameters[f"weight{layer}"])
-            )
-        logits = torch.baddbmm(parameters[f"bias{last}"], features, parameters[f"weight{last}"])
-        return Output(features, logits)
+        """One ``baddbmm`` per layer, written out in :mod:`gengap.models.layers`."""
+        layers = range(len(self.widths) + 1)
+        weights = [parameters[f"weight{layer}"] for layer in layers]
+        biases = [parameters[f"bias{layer}"] for layer in layers]
+        return Output(*perceptron(x.flatten(2), weights, biases))
 
     def train(self, mode: bool) -> None:
         """Nothing to switch."""

@@ -58,20 +58,20 @@ def footprint(
     parameters = architecture.initialise(problem.shape, problem.outputs, seed=0)
     weights = sum(p.numel() for p in parameters.values())
     stacked = {name: p[None].requires_grad_() for name, p in parameters.items()}
-    own = {p.data_ptr() for p in stacked.values()}
-    kept = 0
+    kept: dict[int, int] = {}  # numbers by address, since layers may keep the same tensor
 
     def count(tensor: torch.Tensor) -> torch.Tensor:
-        nonlocal kept
-        if tensor.data_ptr() not in own:
-            kept += tensor.numel()
+        kept[tensor.data_ptr()] = tensor.numel()
         return tensor
 
     probe = torch.zeros((1, 2, *problem.shape), dtype=problem.dtype)
     with torch.autograd.graph.saved_tensors_hooks(count, lambda t: t):
-        architecture.forward(stacked, probe)
+        output = architecture.forward(stacked, probe)
+    own = {p.data_ptr() for p in stacked.values()}
+    numbers = sum(count for address, count in kept.items() if address not in own)
+    del output  # until here, or an address could be another tensor's by now
     examples = slots * batch
-    activations = 4 * examples * (kept // 2)
+    activations = 4 * examples * (numbers // 2)
     inputs = 4 * examples * 3 * int(probe[0, 0].numel())
     gram = 4 * 3 * examples**2
     rows = 4 * steps * slots * (batch + 2)

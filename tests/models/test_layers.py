@@ -1,0 +1,74 @@
+"""The written-out perceptron against autograd through one network at a time."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+import torch
+from torch import nn
+
+from gengap.models.layers import perceptron
+
+RUNS, EXAMPLES = 3, 7
+
+
+def networks(sizes, generator):
+    """A list of modules and the same weights, stacked as the written-out function takes them."""
+    weights = [torch.randn(RUNS, *pair, generator=generator).double() for pair in pairwise(sizes)]
+    biases = [torch.randn(RUNS, 1, b, generator=generator).double() for b in sizes[1:]]
+    modules = []
+    for run in range(RUNS):
+        layers: list[nn.Module] = []
+        for weight, bias in zip(weights, biases, strict=True):
+            linear = nn.Linear(weight.shape[1], weight.shape[2], dtype=torch.float64)
+            with torch.no_grad():
+                linear.weight.copy_(weight[run].T)
+                linear.bias.copy_(bias[run, 0])
+            layers += [linear, nn.ReLU()]
+        modules.append(nn.Sequential(*layers[:-1]))
+    return modules, weights, biases
+
+
+def objective(features, logits, of):
+    """A loss of the features, of the logits or of both, that no symmetry makes easy."""
+    parts = {"features": features.pow(3).sum(), "logits": logits.softmax(-1)[..., 0].square().sum()}
+    return sum(value for name, value in parts.items() if name in of)
+
+
+@pytest.mark.parametrize("widths", [(), (6,), (6, 5)])
+@pytest.mark.parametrize("of", [("logits",), ("features",), ("features", "logits")])
+def test_values_and_gradients_are_those_of_the_networks_alone(widths, of):
+    generator = torch.Generator().manual_seed(0)
+    modules, weights, biases = networks((4, *widths, 3), generator)
+    x = torch.randn(RUNS, EXAMPLES, 4, generator=generator).double().requires_grad_()
+    ours = [t.requires_grad_() for t in (*weights, *biases)]
+    features, logits = perceptron(x, ours[: len(weights)], ours[len(weights) :])
+    found = torch.autograd.grad(
+        objective(features, logits, of), [x, *ours], allow_unused=True, materialize_grads=True
+    )
+    for run, module in enumerate(modules):
+        own = x[run].detach().clone().requires_grad_()
+        hidden = module[:-1](own)
+        torch.testing.assert_close(features[run], hidden)
+        torch.testing.assert_close(logits[run], module[-1](hidden))
+        linears = [layer for layer in module if isinstance(layer, nn.Linear)]
+        wanted = torch.autograd.grad(
+            objective(hidden, module[-1](hidden), of),
+            [own, *(layer.weight for layer in linears), *(layer.bias for layer in linears)],
+            allow_unused=True,
+            materialize_grads=True,
+        )
+        for mine, theirs in zip(found, wanted, strict=True):
+            same = theirs.T if theirs.dim() == 2 and theirs is not wanted[0] else theirs
+            torch.testing.assert_close(mine[run].reshape(same.shape), same)
+
+
+def test_the_gradient_given_for_the_features_is_left_as_it_was():
+    generator = torch.Generator().manual_seed(1)
+    _, weights, biases = networks((4, 6, 3), generator)
+    ours = [t.requires_grad_() for t in (*weights, *biases)]
+    features, _ = perceptron(torch.randn(RUNS, EXAMPLES, 4).double(), ours[:2], ours[2:])
+    given = torch.ones_like(features)
+    torch.autograd.grad(features, ours, given, allow_unused=True)
+    assert torch.equal(given, torch.ones_like(features))
