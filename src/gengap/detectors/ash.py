@@ -28,9 +28,8 @@ from gengap.base.hyperparameters import hyperparameter
 from gengap.base.paper import Paper
 from gengap.detectors.base import Detector, Fitted
 from gengap.detectors.registry import register_detector
-from gengap.detectors.tools.blocks import by_rows
-from gengap.detectors.tools.outputs import bounded
-from gengap.models.outputs import Head, Outputs, features_of, head_of
+from gengap.detectors.tools.heads import energies, kept_head
+from gengap.models.outputs import Outputs, head_of
 
 MOST_SCALING = 50.0  # an exponent that cannot overflow; reached only when under 2% is kept
 
@@ -57,17 +56,11 @@ class Ash(Detector):
 
     def fit(self, train: Outputs) -> Fitted:
         """Keep the last layer; there is nothing else to learn."""
-        head = head_of(train)
-        return {"weight": head.weight.detach().clone(), "bias": head.bias.detach().clone()}
+        return kept_head(head_of(train))
 
     def score(self, fitted: Fitted, outputs: Outputs) -> Tensor:
         """Minus the log-sum-exp of the logits after shaping."""
-        head = Head(fitted["weight"], fitted["bias"])
-
-        def energy(features: Tensor) -> Tensor:
-            return -head(shaped(bounded(features), self.pruned)).logsumexp(1)
-
-        return by_rows(energy, features_of(outputs))
+        return energies(fitted, outputs, lambda features: shaped(features, self.pruned))
 
 
 def shaped(features: Tensor, pruned: float) -> Tensor:

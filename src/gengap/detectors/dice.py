@@ -28,9 +28,9 @@ from gengap.base.hyperparameters import hyperparameter
 from gengap.base.paper import Paper
 from gengap.detectors.base import Detector, Fitted
 from gengap.detectors.registry import register_detector
-from gengap.detectors.tools.blocks import by_rows
-from gengap.detectors.tools.outputs import bounded, known_features
-from gengap.models.outputs import Head, Outputs, features_of, head_of
+from gengap.detectors.tools.heads import energies, kept_head
+from gengap.detectors.tools.outputs import known_features
+from gengap.models.outputs import Head, Outputs, head_of
 
 
 @register_detector(
@@ -63,13 +63,8 @@ class Dice(Detector):
         most = contribution.flatten().argsort(descending=True, stable=True)[:kept]
         sparse = torch.zeros_like(weight).flatten()
         sparse[most] = weight.flatten()[most]
-        return {"weight": sparse.view_as(weight), "bias": head.bias.detach().clone()}
+        return kept_head(Head(sparse.view_as(weight), head.bias))
 
     def score(self, fitted: Fitted, outputs: Outputs) -> Tensor:
         """Minus the log-sum-exp of the sparse layer's logits."""
-        head = Head(fitted["weight"], fitted["bias"])
-
-        def energy(features: Tensor) -> Tensor:
-            return -head(bounded(features)).logsumexp(1)
-
-        return by_rows(energy, features_of(outputs))
+        return energies(fitted, outputs)

@@ -30,9 +30,10 @@ from gengap.detectors.base import Detector, Fitted
 from gengap.detectors.registry import register_detector
 from gengap.detectors.tools.blocks import by_rows
 from gengap.detectors.tools.clipping import deviations, reach
+from gengap.detectors.tools.heads import head_of_fitted, kept_head
 from gengap.detectors.tools.training import training_features
 from gengap.detectors.tools.whitening import FLOOR
-from gengap.models.outputs import Head, Outputs, features_of, head_of
+from gengap.models.outputs import Outputs, features_of, head_of
 
 
 @register_detector(
@@ -64,15 +65,13 @@ class FDBD(Detector):
             "mean": features.mean(0).float(),
             "limit": reach(features).float(),
             "least": (near if near > 0 else torch.ones_like(near)).float(),
-            "weight": head.weight.clone().contiguous(),
-            "bias": head.bias.clone().contiguous(),
             "inverse": torch.where(apart > 0, 1 / apart, 0.0).float(),
-        }
+        } | kept_head(head)
 
     @torch.no_grad()
     def score(self, fitted: Fitted, outputs: Outputs) -> Tensor:
         """Minus the mean of the distances over the distance from the mean, a ratio of lengths."""
-        head, limit = Head(fitted["weight"], fitted["bias"]), float(fitted["limit"])
+        head, limit = head_of_fitted(fitted), float(fitted["limit"])
         others = len(head.weight) - 1
 
         def negated_ratio(rows: Tensor) -> Tensor:

@@ -26,9 +26,9 @@ from gengap.base.hyperparameters import hyperparameter
 from gengap.base.paper import Paper
 from gengap.detectors.base import Detector, Fitted
 from gengap.detectors.registry import register_detector
-from gengap.detectors.tools.blocks import by_rows
-from gengap.detectors.tools.outputs import bounded, known_features
-from gengap.models.outputs import Head, Outputs, features_of, head_of
+from gengap.detectors.tools.heads import energies, kept_head
+from gengap.detectors.tools.outputs import known_features
+from gengap.models.outputs import Outputs, head_of
 
 
 @register_detector(
@@ -54,20 +54,9 @@ class ReAct(Detector):
     def fit(self, train: Outputs) -> Fitted:
         """Take the cap from the activations of all units together."""
         activations = known_features(train)
-        head = head_of(train)
         cap = np.quantile(activations.numpy(), self.share)
-        return {
-            "cap": torch.tensor(cap, dtype=torch.float32),
-            "weight": head.weight.detach().clone(),
-            "bias": head.bias.detach().clone(),
-        }
+        return {"cap": torch.tensor(cap, dtype=torch.float32)} | kept_head(head_of(train))
 
     def score(self, fitted: Fitted, outputs: Outputs) -> Tensor:
         """Minus the log-sum-exp of the logits after capping."""
-        head = Head(fitted["weight"], fitted["bias"])
-
-        def energy(features: Tensor) -> Tensor:
-            capped = bounded(features).minimum(fitted["cap"])
-            return -head(capped).logsumexp(1)
-
-        return by_rows(energy, features_of(outputs))
+        return energies(fitted, outputs, lambda features: features.minimum(fitted["cap"]))

@@ -27,10 +27,11 @@ from gengap.base.paper import Paper
 from gengap.detectors.base import Detector, Fitted
 from gengap.detectors.registry import register_detector
 from gengap.detectors.tools.blocks import by_rows
+from gengap.detectors.tools.heads import head_of_fitted, kept_head
 from gengap.detectors.tools.subspace import fit_residual_space, residuals
 from gengap.detectors.tools.training import training_features
 from gengap.detectors.tools.whitening import FLOOR
-from gengap.models.outputs import Head, Outputs, features_of, head_of
+from gengap.models.outputs import Outputs, features_of, head_of
 
 
 @register_detector(
@@ -64,16 +65,12 @@ class ViM(Detector):
         off = ((features - centre) @ fitted["residual"].double()).norm(dim=1).mean()
         least = FLOOR * (features - centre).norm(dim=1).mean()
         scale = largest / torch.maximum(off, least) if least > 0 else torch.ones_like(off)
-        return fitted | {
-            "scale": scale.float(),
-            "weight": head.weight.clone().contiguous(),
-            "bias": head.bias.clone().contiguous(),
-        }
+        return fitted | {"scale": scale.float()} | kept_head(head)
 
     @torch.no_grad()
     def score(self, fitted: Fitted, outputs: Outputs) -> Tensor:
         """Virtual logit less the logarithm of the sum of the others' exponentials."""
-        head, limit = Head(fitted["weight"], fitted["bias"]), float(fitted["limit"])
+        head, limit = head_of_fitted(fitted), float(fitted["limit"])
 
         def log_odds(rows: Tensor) -> Tensor:
             virtual = fitted["scale"] * residuals(rows, fitted)

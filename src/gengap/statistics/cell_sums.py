@@ -77,6 +77,7 @@ def cell_sums(design: Design, y: np.ndarray) -> Sums:
         rows, cell = np.zeros((0, 1), dtype=np.int64), np.zeros(n, dtype=np.int64)
     C = rows.shape[1]
     names = list(factors)
+    # np.unique sorts by the first factor, so where that is the environment its cells lie together.
     home = rows[names.index("environment")] if "environment" in names else np.zeros(C, dtype=int)
     edges = np.flatnonzero(np.diff(home, prepend=-1, append=-1)) if C > ONE_BLOCK else [0, C]
     effects = [indicator(row).toarray() for row in rows]

@@ -108,12 +108,17 @@ def summarise(
     cell_means = np.bincount(cell, values, minlength=K * S).reshape(K, S) / sizes
     centre = (cell_means * present).sum(axis=1) / n_seeds
 
+    # What rounding leaves of equal values is no noise.
     tiny = 1e-12 * np.abs(values).max()
     r = _zeroed(values - cell_means[e, s], tiny)
+    # Every cell mean taken out costs a degree of freedom; the scale makes up for it.
     free = entries - n_seeds
     scale = entries / np.maximum(free, 1)
+    # An example's entries are summed before squaring: what it does, it does under every seed.
     summed = np.bincount(home, np.bincount(i, r) ** 2, minlength=K)
     variance = np.bincount(e, r**2, minlength=K) / np.maximum(free, 1)
+    # Two seeds that scored the same examples share their part, which parts no cell means: the
+    # square of a sum less the sum of the squares is that covariance over all pairs of seeds.
     z = r / sizes[e, s]
     overlap = np.bincount(home, np.bincount(i, z) ** 2, minlength=K)
     overlap -= np.bincount(e, z**2, minlength=K)

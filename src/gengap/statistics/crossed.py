@@ -131,6 +131,8 @@ def moments(design: Design) -> np.ndarray:
     columns = {name: indicator(code) for name, code in design.codes.items()}
     size = {name: np.asarray(column.sum(axis=0)).ravel() for name, column in columns.items()}
     overall = np.array([float(np.sum(size[k] ** 2)) / n for k in columns] + [1.0])
+    # One equation per factor: the sum of squares of its levels' means has an expectation linear in
+    # the variances, with how often two factors' levels meet for coefficients.
     coefficients, sums = np.zeros((len(names), len(names))), np.zeros(len(names))
     for row, j in enumerate(columns):
         for column, k in enumerate(columns):
@@ -140,7 +142,9 @@ def moments(design: Design) -> np.ndarray:
         coefficients[row, -1] = len(size[j])
         sums[row] = np.sum((columns[j].T @ y) ** 2 / size[j])
     coefficients[-1], sums[-1] = n, np.sum(y**2)
+    # The scores are centred, which takes the overall mean's square out of every sum.
     coefficients -= overall
+    # On one scale, so that the condition number speaks of confounding and not of units.
     scaled = coefficients / np.linalg.norm(coefficients, axis=0)
     if np.linalg.cond(scaled) > 1e10:
         raise too_few

@@ -135,6 +135,7 @@ def fit_curve(
         (0.086, 0.52)
     """
     check_level(level)
+    # Everything is fitted as a loss above the best value; sign and origin turn it back.
     sign, origin = orientation(value, best)
     points = grouped(n, sign * (np.asarray(value, dtype=np.float64) - origin))
     bounded = math.isfinite(best)
@@ -142,6 +143,7 @@ def fit_curve(
     fit = refined(points, weights, bounded)
     noise, off = noise_of(points, weights, slope, fit)
     flat, pure = _not_ruled_out(points, weights, bounded, fit, noise, level)
+    # The band covers what the points do not rule out, a flat curve and one without offset included.
     curves = [curve for curve in (fit, pure, flat) if curve is not None]
     replicates = _bootstrap(points, weights, bounded, curves, noise, seed)
     limits = [origin + sign * each.offset for each in replicates]

@@ -105,15 +105,7 @@ def equivalence_test(
     else:
         interval, p = _sign_flips(values, margin, alpha, permutations, seed)
     return Equivalence(
-        estimate=interval.estimate,
-        low=interval.low,
-        high=interval.high,
-        level=interval.level,
-        note=interval.note,
-        margin=margin,
-        p_value=p,
-        equivalent=p <= alpha,
-        units=len(values),
+        **vars(interval), margin=margin, p_value=p, equivalent=p <= alpha, units=len(values)
     )
 
 

@@ -26,6 +26,7 @@ from numpy.typing import ArrayLike
 
 from gengap.base.errors import UsageError
 from gengap.statistics.intervals import Interval, check_level, p_value, satterthwaite, student
+from gengap.statistics.votes import seed_means
 
 ONE_RUN = "One run per cell: what other seeds would give is unknown."
 ALIKE = "All runs of a cell agree: there is no spread to judge the difference by."
@@ -62,9 +63,9 @@ def seed_difference(
         UsageError: arrays of other shapes, or no environment in common.
     """
     x, y = _checked(first, second, level)
-    common = np.isfinite(_means(x) - _means(y))
+    common = np.isfinite(seed_means(x) - seed_means(y))
     x, y = x[common], y[common]
-    estimate = float(np.mean(_means(x) - _means(y)))
+    estimate = float(np.mean(seed_means(x) - seed_means(y)))
     if paired and x.shape == y.shape and np.isfinite(x).all() and np.isfinite(y).all():
         by_seed = (x - y).mean(axis=0)
         if len(by_seed) < 2:
@@ -83,16 +84,9 @@ def seed_difference(
 def _welch(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Variance of each environment's mean ``(E,)`` and its degrees of freedom."""
     runs = np.isfinite(scores).sum(axis=1)
-    deviations = np.where(np.isfinite(scores), scores - _means(scores)[:, None], 0.0)
+    deviations = np.where(np.isfinite(scores), scores - seed_means(scores)[:, None], 0.0)
     square = (deviations**2).sum(axis=1) / np.maximum(runs - 1, 1)
     return square / np.maximum(runs, 1), runs - 1.0
-
-
-def _means(scores: np.ndarray) -> np.ndarray:
-    known = np.isfinite(scores)
-    runs = known.sum(axis=1)
-    totals = np.where(known, scores, 0.0).sum(axis=1)
-    return np.where(runs > 0, totals / np.maximum(runs, 1), np.nan)
 
 
 def _difference(
@@ -100,9 +94,9 @@ def _difference(
 ) -> Difference:
     if variance == 0:
         variance, note = math.nan, ALIKE
-    limits = student(estimate, variance, degrees, level)
+    limits = student(estimate, variance, degrees, level, note)
     p = math.nan if math.isnan(variance) else p_value(estimate, variance, degrees)
-    return Difference(estimate, limits.low, limits.high, level, note, p, units)
+    return Difference(**vars(limits), p_value=p, units=units)
 
 
 def _checked(first: ArrayLike, second: ArrayLike, level: float) -> tuple[np.ndarray, np.ndarray]:
@@ -113,6 +107,6 @@ def _checked(first: ArrayLike, second: ArrayLike, level: float) -> tuple[np.ndar
             f"Scores of two methods must have shape (environments, seeds) with the same "
             f"environments, not {x.shape} and {y.shape}."
         )
-    if not np.isfinite(_means(x) - _means(y)).any():
+    if not np.isfinite(seed_means(x) - seed_means(y)).any():
         raise UsageError("The two methods have no environment in common; nothing can be compared.")
     return x, y

@@ -68,6 +68,7 @@ class PairTest:
         bounds = [
             _bound(statistic, *row) for row in zip(self.stopped, budgets.tolist(), strict=True)
         ]
+        # Holm's procedure needs a test that stops at a larger level wherever it stops at a smaller.
         never_below_a_larger_level = np.maximum.accumulate(bounds)
         self.stopped |= statistic > never_below_a_larger_level[:, None] + self.tolerance
 

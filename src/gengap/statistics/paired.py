@@ -44,6 +44,9 @@ AGREE = "All differences agree, so they show no spread to judge the mean by."
 TIED_RANKS = "Zeros or ties: the p-value allows for them, the limits do not."
 
 
+Test = Literal["sign flips", "signed ranks", "Student"]
+
+
 @dataclass(frozen=True, repr=False, kw_only=True)
 class PairedTest(Interval):
     """A paired test: the estimated difference, its limits, and the test of 0.
@@ -55,7 +58,7 @@ class PairedTest(Interval):
     """
 
     p_value: float
-    test: Literal["sign flips", "signed ranks", "Student"]
+    test: Test
     units: int
 
     def __repr__(self) -> str:
@@ -102,16 +105,9 @@ def permutation_test(
     flips = sign_flips(values, weights, permutations, seed)
     low, high = flips.limits(level)
     few = f"{unit}s" if len(values) <= ALL_SETS_UP_TO else "permutations"
-    return PairedTest(
-        estimate=float(np.average(values, weights=weights)),
-        low=low,
-        high=high,
-        level=level,
-        note=_remark(values, few, 1 / flips.pairs, level),
-        p_value=flips.two_sided(),
-        test="sign flips",
-        units=len(values),
-    )
+    estimate = float(np.average(values, weights=weights))
+    found = Interval(estimate, low, high, level, _remark(values, few, 1 / flips.pairs, level))
+    return _tested(found, flips.two_sided(), "sign flips", len(values))
 
 
 def wilcoxon_test(differences: ArrayLike, level: float = 0.95) -> PairedTest:
@@ -134,16 +130,9 @@ def wilcoxon_test(differences: ArrayLike, level: float = 0.95) -> PairedTest:
     low, high = walsh_limits(averages, n, level)
     tied = len(np.unique(np.abs(ranks))) < n
     remark = _remark(values, "environments", 2.0 ** (1 - n), level)
-    return PairedTest(
-        estimate=float(np.median(averages)),
-        low=low,
-        high=high,
-        level=level,
-        note=" ".join(filter(None, [remark, TIED_RANKS * tied])),
-        p_value=rank_sum_p_value(ranks),
-        test="signed ranks",
-        units=n,
-    )
+    note = " ".join(filter(None, [remark, TIED_RANKS * tied]))
+    found = Interval(float(np.median(averages)), low, high, level, note)
+    return _tested(found, rank_sum_p_value(ranks), "signed ranks", n)
 
 
 def t_test(differences: ArrayLike, level: float = 0.95) -> PairedTest:
@@ -164,16 +153,11 @@ def t_test(differences: ArrayLike, level: float = 0.95) -> PairedTest:
     variance, degrees = variance_of_mean(values)
     interval = student(float(values.mean()), variance, degrees, level, t_note(values))
     p = p_value(interval.estimate, variance, degrees) if values.any() else 1.0
-    return PairedTest(
-        estimate=interval.estimate,
-        low=interval.low,
-        high=interval.high,
-        level=level,
-        note=interval.note,
-        p_value=p,
-        test="Student",
-        units=len(values),
-    )
+    return _tested(interval, p, "Student", len(values))
+
+
+def _tested(found: Interval, p: float, test: Test, units: int) -> PairedTest:
+    return PairedTest(**vars(found), p_value=p, test=test, units=units)
 
 
 def environment_means(differences: ArrayLike) -> np.ndarray:

@@ -102,6 +102,7 @@ def performance_profile(
             f"Scores have shape {table.shape}; give one method's, environments x runs."
         )
     grid = _grid(table, thresholds)
+    # All that a profile needs of a run is how many thresholds it exceeds.
     runs, sizes = runs_first(table)
     beaten = np.searchsorted(grid, np.where(np.isnan(runs), -np.inf, runs))
     shares = _shares(beaten, sizes, len(grid))
@@ -110,6 +111,7 @@ def performance_profile(
     if note == ONE_RUN:
         none = np.full_like(share, np.nan)
         return Profile(grid, share, none, none, none, none, level, note)
+    # A resampled profile is then the product of fixed weights with how often each run was drawn.
     weights = _weights(beaten, sizes, len(grid))
 
     def resampled(draws: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -58,6 +58,7 @@ def evaluate(sums: Sums, theta: np.ndarray) -> Point:
     ratio = float(theta[-2]) / s if sums.by_count else 0.0
     K, b, inner = np.diag(sums.counts), sums.totals.copy(), sums.squares
     log_H = n * math.log(s)
+    # Integrate the examples' effects out: with m scores an example's block of H^-1 depends on m.
     for x in sums.by_count:
         weight = ratio / (1 + ratio * x.m)
         K -= weight * x.shared
@@ -70,6 +71,7 @@ def evaluate(sums: Sums, theta: np.ndarray) -> Point:
     ones = M_inverse.sum(axis=1)
     if not ones.sum() > 0:
         raise np.linalg.LinAlgError("rounding errors left the covariance of cells indefinite")
+    # The mean is estimated as well, so its direction is projected out.
     P = M_inverse - np.outer(ones, ones) / ones.sum()
     r = P @ cells
     quadratic = inner / s - b @ cells / s + cells @ r
@@ -116,6 +118,8 @@ def profile_limits(sums: Sums, best: Point, part: int, threshold: float) -> tupl
     The lower limit is 0 where the deviance at 0 is no higher than that, and the upper infinite
     where the likelihood never falls so far.
     """
+    # In standard deviations and roots of the rise the profile is nearly a straight line on either
+    # side of the estimate, which root finding needs few steps for.
     reach = math.sqrt(threshold)
     estimate = math.sqrt(best.theta[part])
 
@@ -136,6 +140,7 @@ def profile_limits(sums: Sums, best: Point, part: int, threshold: float) -> tupl
     below, above = rise(), rise()
     low = 0.0
     if part == sums.parts - 1:
+        # The deviance has no value at a residual of 0: come near from above.
         outside = estimate / 2
         while below(outside) < 0 and outside**2 > SMALLEST_RESIDUAL:
             outside /= 2
@@ -143,6 +148,7 @@ def profile_limits(sums: Sums, best: Point, part: int, threshold: float) -> tupl
             low = optimize.brentq(below, outside, 2 * outside, xtol=1e-7, rtol=1e-4)
     elif estimate > 0 and below(0.0) > 0:
         low = optimize.brentq(below, 0.0, estimate, xtol=1e-5, rtol=1e-4)
+    # Upwards no bound is known: begin two standard errors above and double.
     step = 1 / math.sqrt(best.information[part, part]) or 1.0
     inside, outside = estimate, math.sqrt(best.theta[part] + 2 * step)
     while above(outside) < 0:
@@ -181,6 +187,8 @@ def _example_derivatives(
     information: np.ndarray,
 ) -> None:
     """Fill in the entries of the example, the last but one."""
+    # W is what P leaves of K^-1 seen from the cells; an example meets it only through the cells it
+    # was scored in, so sums over examples with equal m stand for all of them.
     through = _block_product(sums, K_inverse, P).T
     W = K_inverse - _block_product(sums, K_inverse, through)
     fitted = cells - K_inverse @ r

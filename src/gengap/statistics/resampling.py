@@ -82,6 +82,7 @@ def replicate(
         raise UsageError(f"replicates is {replicates}; give a positive number, e.g. 2000.")
     if threads < 0:
         raise UsageError(f"threads is {threads}; give a number, or 0 for one per core.")
+    # Visiting each distinct resample once, with its chance for weight, leaves no Monte Carlo error.
     if exact and distinct_resamples(sizes, replicates) <= replicates:
         draws, weights = all_resamples(sizes)
         return Replicates(statistic(draws, seeds.generator(seed, purpose)), weights)

@@ -157,6 +157,8 @@ def compare_sequentially(
         due = [pair for pair in undecided if tests[pair].length >= look * batch]
         for pair in due:
             tests[pair].look()
+        # A decision leaves fewer comparisons, each at a larger level by Holm's step-down: that may
+        # decide more at the same look.
         hit = due
         while hit:
             hit = [

@@ -127,6 +127,7 @@ def run_effects(test: Table, validation: Table, environments: np.ndarray) -> Eff
             continue
         effects[k, used], unit[k], residual[k], free[k] = fit
         present[k, used] = True
+    # Where an environment has no degree of freedom of its own, all of them stand in.
     pooled = residual.sum() / max(free.sum(), 1.0)
     variance = np.where(free > 0, residual / np.maximum(free, 1), pooled)
     return Effects(effects, present, unit * variance)
@@ -224,6 +225,8 @@ def _two_way(
     S = int(s.max()) + 1
     if S < 2:
         return None
+    # Normal equations of the runs' effects once the examples' are eliminated; their second smallest
+    # eigenvalue is 0 where the runs fall into groups that share no example.
     scaled = sparse.csr_matrix((1 / np.sqrt(times[i]), (i, s)), shape=(len(times), S))
     laplacian = np.diag(np.bincount(s)) - (scaled.T @ scaled).toarray()
     if np.linalg.eigvalsh(laplacian)[1] < 1e-9 * len(values):

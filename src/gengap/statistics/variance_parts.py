@@ -153,12 +153,15 @@ def variance_parts(
             "No seed scored two environments, so seeds and environments cannot be told apart; "
             "use the same seeds in every environment."
         )
+    # The harmonic mean, as noise goes by 1/n; rounded so that equal cells give a whole number.
     n = round(float(len(means) / np.sum(1 / cells.counts[cells.counts > 0])), 6)
     noise = (example_variance + residual) / n
     common = example_variance * shared
     if math.isnan(own_environment + apart):
+        # One seed: only environments can be compared, and the interaction counts as theirs.
         parts = own_seed - noise, 0.0, 0.0
     else:
+        # The module's three expectations, solved for the three variances.
         inside = own_seed + own_environment - apart - noise + common
         parts = apart - own_environment - common, apart - own_seed, inside
     environments, seeds, interaction = (max(part, 0.0) for part in parts)
@@ -216,6 +219,7 @@ def _within(means: np.ndarray, group: np.ndarray) -> tuple[float, int]:
     """Sum over pairs within groups of half the squared difference, and the number of pairs."""
     counts = np.bincount(group)
     centred = means - means.mean()
+    # Over the pairs of n numbers, sum (x_i - x_j)^2 is n sum x^2 - (sum x)^2.
     sums = counts * np.bincount(group, centred**2) - np.bincount(group, centred) ** 2
     return float(sums.sum()) / 2, int(np.sum(counts * (counts - 1)) // 2)
 

@@ -14,9 +14,11 @@ stand beside, unadjusted, for those who ask.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -25,9 +27,9 @@ from gengap.questions.comparison.table import ScoreTable
 from gengap.statistics.equivalence import equivalence_test
 from gengap.statistics.fixed_environments import seed_difference
 from gengap.statistics.improvement import pairwise_improvement, probability_of_improvement
-from gengap.statistics.intervals import Interval
+from gengap.statistics.intervals import Interval, student
 from gengap.statistics.multiple import holm, step_levels
-from gengap.statistics.paired import PairedTest, permutation_test, t_test, wilcoxon_test
+from gengap.statistics.paired import permutation_test, t_test, variance_of_mean, wilcoxon_test
 from gengap.statistics.signed_rank_bayes import signed_rank_posterior
 
 Row = dict[str, Any]
@@ -75,24 +77,24 @@ def pair_rows(
         margin: differences up to this size do not matter; None where nobody said.
         seed: of random permutations, draws and resamples.
     """
-    tests = [_test(table, pair, level) for pair in pairs]
+    tests = [_test(table, pair) for pair in pairs]
     p = np.array([test.p_value for test in tests])
     levels, adjusted = step_levels(p, 1 - level), holm(p)
     improvements = _improvements(table, pairs, level, seed)
     rows = []
     for k, pair in enumerate(pairs):
-        judged = _test(table, pair, levels[k])
+        interval = tests[k].limits(levels[k])
         row: Row = {
             "first": table.methods[pair.first],
             "second": table.methods[pair.second],
-            "environments": judged.environments,
-            "unit": judged.unit,
-            **in_unit(table, "difference", judged.interval),
+            "environments": tests[k].environments,
+            "unit": tests[k].unit,
+            **in_unit(table, "difference", interval),
             **in_unit(table, "here", _here(table, pair, level)),
             "p_value": tests[k].p_value,
             "adjusted_p": float(adjusted[k]),
-            "verdict": _verdict(judged.interval),
-            "note": judged.interval.note,
+            "verdict": _verdict(interval),
+            "note": interval.note,
             **improvements[k],
         }
         if len(pairs) <= MOST_DETAILED or leader in (pair.first, pair.second):
@@ -104,29 +106,34 @@ def pair_rows(
     return rows
 
 
-@dataclass(frozen=True)
-class _Test:
-    interval: Interval
+class _Test(NamedTuple):
+    """One test of a pair; ``limits`` draws its interval at the level at which Holm judged it."""
+
     p_value: float
     unit: str
     environments: int
+    limits: Callable[[float], Interval]
 
 
-def _test(table: ScoreTable, pair: Pair, level: float) -> _Test:
+def _test(table: ScoreTable, pair: Pair) -> _Test:
     differences = _differences(table, pair)
-    if not len(differences):
-        nothing = Interval(math.nan, math.nan, math.nan, level, "No environment in common.")
-        return _Test(nothing, math.nan, "none", 0)
-    if len(differences) >= 3:
-        test = _on_environments(differences, level)
-        return _Test(test, test.p_value, "environment", len(differences))
-    here = _here(table, pair, level)
-    return _Test(here, here.p_value, "seed", len(differences))
+    n = len(differences)
+    if n == 0:
+        return _Test(math.nan, "none", 0, partial(_undefined, note="No environment in common."))
+    if n < 3:
+        here = partial(_here, table, pair)
+        return _Test(here(0.95).p_value, "seed", n, here)
+    found = t_test(differences)
+    if found.defined:
+        variance, degrees = variance_of_mean(differences)
+        limits = partial(student, found.estimate, variance, degrees, note=found.note)
+        return _Test(found.p_value, "environment", n, limits)
+    flips = partial(permutation_test, differences)
+    return _Test(flips().p_value, "environment", n, flips)
 
 
-def _on_environments(differences: np.ndarray, level: float) -> PairedTest:
-    test = t_test(differences, level)
-    return permutation_test(differences, level) if math.isnan(test.low) else test
+def _undefined(level: float, note: str = "") -> Interval:
+    return Interval(math.nan, math.nan, math.nan, level, note)
 
 
 def _here(table: ScoreTable, pair: Pair, level: float) -> Any:
@@ -134,7 +141,7 @@ def _here(table: ScoreTable, pair: Pair, level: float) -> Any:
     try:
         return seed_difference(first, second, paired=table.paired, level=level)
     except UsageError:
-        return Interval(math.nan, math.nan, math.nan, level)
+        return _undefined(level)
 
 
 def _differences(table: ScoreTable, pair: Pair) -> np.ndarray:
@@ -176,7 +183,7 @@ def _improvements(table: ScoreTable, pairs: list[Pair], level: float, seed: int)
 def _improvement(table: ScoreTable, pair: Pair, level: float, seed: int) -> Interval:
     common = np.isfinite(table.means[pair.first] - table.means[pair.second])
     if not common.any():
-        return Interval(math.nan, math.nan, math.nan, level)
+        return _undefined(level)
     first, second = (table.oriented[m][common] for m in (pair.first, pair.second))
     return probability_of_improvement(first, second, replicates=REPLICATES, level=level, seed=seed)
 

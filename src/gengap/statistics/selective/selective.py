@@ -100,6 +100,7 @@ def guaranteed_threshold(
     checks.share(delta, "delta")
     order = np.argsort(stranger, kind="stable")
     ascending, mistakes = stranger[order], np.append(0, np.cumsum(errors[order]))
+    # Fewer answers than this do not pass even without an error.
     least = math.ceil(math.log(delta / 2) / math.log1p(-risk))
     if thresholds is None:
         tried = _order_statistics(ascending, least)
