@@ -42,7 +42,7 @@ class Units:
     task: str = field(default="score", init=False)
     targets: str = field(default="classification", init=False)
     supports_estimators: bool = field(default=False, init=False)
-    lacks = ("one target per example", "inputs that blend")
+    lacks = ("one target per example", "numeric inputs")
     own_metric = "exact_match"
 
     def __len__(self) -> int:

@@ -139,7 +139,7 @@ def test_methods_that_cannot_apply_say_so():
         name: methods()[name].why_not("classification", 3, True, Sequences.lacks)
         for name in ("mixup", "balanced", "fishr", "erm")
     }
-    assert reasons["mixup"] == "mixup needs inputs that blend, which these data do not have."
+    assert reasons["mixup"] == "mixup needs numeric inputs, which these data do not have."
     assert "one target per example" in reasons["balanced"]
     assert "one target per example" in reasons["fishr"]
     assert reasons["erm"] is None

@@ -41,7 +41,7 @@ from gengap.models.networks import Network
         2020,
         "https://arxiv.org/abs/2001.00677",
     ),
-    needs=("environment labels", "two or more training environments", "inputs that blend"),
+    needs=("environment labels", "two or more training environments", "numeric inputs"),
     minimum_environments=2,
 )
 @dataclass(frozen=True)
