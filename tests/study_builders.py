@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 import gengap as gg
-from gengap.environments.splits import parse_splits
-from gengap.records import Store
+from gengap.environments.splits import NamedSplit, parse_splits
+from gengap.records import FinishedRun, Outcome, Problem, Run, Store
+from gengap.records.studies import add_execution
+from gengap.records.study import Execution, Units
 from gengap.study.cells import cells_of
-from gengap.study.plan import Entry, Plan
+from gengap.study.plan import Entry, Plan, write_plan
+from gengap.study.result import Result
 from gengap.study.study import problem_record, units_record
 
 
@@ -78,6 +83,57 @@ def plan_of(
         seeds=tuple(seeds),
         metric="accuracy",
     )
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What cells ask of a problem: environment codes ``(n,)`` and names."""
+
+    environment: np.ndarray
+    names: tuple[str, ...]
+
+
+def recorded(
+    store: Store,
+    problem: Problem,
+    units: Units,
+    predict: Callable[[Run], Mapping[int, np.ndarray]],
+    *,
+    methods: Sequence[str] = ("erm", "irm"),
+    seeds: Sequence[int] = (0, 1, 2, 3, 4),
+    trials: int = 1,
+    selection: str = "last-step",
+) -> Result:
+    """A study leaving out each environment, carried out with invented predictions.
+
+    Args:
+        predict: predictions ``(n,)`` of a run for every unit, by step.
+    """
+    own = {name: units.environment == k for k, name in enumerate(problem.environments)}
+    splits = [NamedSplit(n, np.flatnonzero(~m), np.flatnonzero(m)) for n, m in own.items()]
+    entries = [Entry(m, tuple({"penalty": t} for t in range(trials)), model="m") for m in methods]
+    plan = Plan(
+        name=problem.name,
+        problem=problem,
+        units=units,
+        entries=tuple(entries),
+        cells=cells_of(Rows(units.environment, problem.environments), splits),
+        seeds=tuple(seeds),
+        metric="accuracy" if problem.task == "classification" else "squared_error",
+        selection=selection,
+        about={"trials": trials, "steps": 2, "batch": 1, "model": "m", "splits": "auto"},
+    )
+    write_plan(plan, store)
+    for run, _ in (planned for method in methods for planned in plan.runs[method]):
+        outcomes = [
+            Outcome(step, part, codes[plan.example_set(run.seed, part).example])
+            for step, codes in predict(run).items()
+            for part in ("validation", "test")
+        ]
+        store.add([FinishedRun(run, tuple(outcomes), 1.0, 2.0, 60)])
+    execution = Execution(plan.record.key, datetime.now(UTC))
+    add_execution(store, execution, {})
+    return Result(plan, store, execution)
 
 
 def contents(store: Store) -> dict[tuple[str, str, int], tuple[np.ndarray, ...]]:

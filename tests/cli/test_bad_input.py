@@ -384,7 +384,7 @@ def test_whatever_an_estimator_raises_the_study_goes_on():
     table = patients()
     data = gg.Environments.from_frame(table, "cost", "hospital")
     result = gg.Study(data, ["erm", Broken()], seeds=1, steps=3, model="linear", jobs=1).run()
-    assert result.study.skipped == {"Broken": "Broken failed on this data: the valve is stuck."}
+    assert result.skipped == {"Broken": "Broken failed on this data: the valve is stuck."}
     assert set(result.gaps["method"]) == {"erm"}
 
 

@@ -66,7 +66,7 @@ def test_the_spread_of_test_scores_would_claim_too_much(fresh):
     """In the long run 82% per environment: seeds test on what other seeds train on."""
     hits = []
     for result, truths in fresh:
-        (p,) = result._paired.values()
+        (p,) = result.paired.values()
         columns = p.unseen - p.reference, p.environment, p.seed, p.example
         intervals = environment_intervals(*columns).values()
         hits += [i.low <= t <= i.high for i, t in zip(intervals, truths, strict=True)]

@@ -172,14 +172,18 @@ def study_record(store: Store, wanted: str | None = None) -> tuple[StudyRecord, 
     with store.transaction() as connection:
         rows = {row.key: row for row in connection.execute(select(study_table))}
     titles = {problem.fingerprint: problem.name for problem in store.problems()}
-    fitting = [
-        each
-        for each in done
-        if wanted is None
-        or wanted in (names[each.study], rows[each.study].problem)
-        or wanted == titles[rows[each.study].problem]
-        or (len(wanted) >= 6 and each.study.startswith(wanted))
-    ]
+    fitting = done
+    if wanted is not None:
+        # A study of that name goes before one of other name on data of that name.
+        fitting = [
+            each
+            for each in done
+            if wanted == names[each.study] or (len(wanted) >= 6 and each.study.startswith(wanted))
+        ] or [
+            each
+            for each in done
+            if wanted in (rows[each.study].problem, titles[rows[each.study].problem])
+        ]
     if not fitting:
         known = list(dict.fromkeys(names[each.study] for each in done))
         raise UsageError(

@@ -30,7 +30,7 @@ from gengap.study.finding import EnvironmentRow, MethodRow, RuleRow, Skipped, St
 from gengap.study.metrics import Metric
 from gengap.study.plan import Plan, read_plan
 from gengap.study.rules import RULES, Rule, rule_named
-from gengap.study.scores import Paired, Scores, mean_of_seeds
+from gengap.study.scores import Paired, Scores
 from gengap.study.until_decided import replay, sequential_finding
 
 
@@ -196,13 +196,14 @@ class Result(Finding):
             difference, p.environment, p.seed, p.example, **self._training[name]
         )
         cells = self.scores[name].cells(p)
+        beside = self.scores[name].cells(p, "reference")
         rows = []
         for code, interval in intervals.items():
             own = p.environment == code
             inside = [v for (k, _), v in p.in_distribution.items() if k == code]
             in_distribution = float(np.mean(inside))
             unseen = float(np.nanmean(cells[code]))
-            reference = mean_of_seeds(p.reference[own], p.seed[own])
+            reference = float(np.nanmean(beside[code]))
             rows.append(
                 EnvironmentRow(
                     method=name,

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 
@@ -170,21 +171,22 @@ class Scores:
                 beside = choose(for_reference, self.candidates(reference, seed))
                 yield (cell.name, seed), candidates, choose(rule, candidates), beside
 
-    def cells(self, p: Paired) -> np.ndarray:
-        """Mean unseen score per environment and seed ``(K, S)``, NaN where there is none.
+    def cells(self, p: Paired, role: Literal["unseen", "reference"] = "unseen") -> np.ndarray:
+        """Mean score of a role per environment and seed ``(K, S)``, NaN where there is none.
 
         Of an environment that several splits leave unseen, their mean.
         """
         seeds = len(self.plan.seeds)
+        values = p.unseen if role == "unseen" else p.reference
         found = np.full((len(self.problem.environments), seeds), np.nan)
         for k in np.unique(p.environment):
             own = p.environment == k
             means: dict[int, list[float]] = {}
             for replicate in np.unique(p.seed[own]):
-                score = float(p.unseen[own & (p.seed == replicate)].mean())
+                score = float(values[own & (p.seed == replicate)].mean())
                 means.setdefault(int(replicate) % seeds, []).append(score)
-            for seed, values in means.items():
-                found[k, seed] = np.mean(values)
+            for seed, scores in means.items():
+                found[k, seed] = np.mean(scores)
         return found
 
     def paired(self, choices: Choices, part: Part = "test", metric: Metric | None = None) -> Paired:
@@ -275,11 +277,6 @@ class Scores:
         means = sign * self._means(outcome, examples, rows, self.metric)
         present = np.bincount(examples.environment[rows], minlength=len(means)) > 0
         return np.where(present & np.isnan(means), -np.inf, means)
-
-
-def mean_of_seeds(values: np.ndarray, seed: np.ndarray) -> float:
-    """Average the seeds' means, so that a larger test fold does not weigh more."""
-    return float(np.mean([values[seed == s].mean() for s in np.unique(seed)]))
 
 
 def _mean_where_defined(values: np.ndarray) -> float:

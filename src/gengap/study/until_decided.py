@@ -130,16 +130,14 @@ def seed_scores(plan: Plan, store: Store, method: str) -> list[float] | None:
 
     None where the selection rule has nothing to keep but a run that diverged.
     """
-    paired = Scores(plan, store, method).under(rule_named(plan.selection))
+    scores = Scores(plan, store, method)
+    paired = scores.under(rule_named(plan.selection))
     if paired is None:
         return None
-    seed = paired.seed % len(plan.seeds)
-    cell = seed * len(plan.problem.environments) + paired.environment
-    cells, place, sizes = np.unique(cell, return_inverse=True, return_counts=True)
-    means = np.bincount(place, weights=paired.unseen) / sizes
     sign = 1.0 if plan.score.higher_is_better else -1.0
-    own = cells // len(plan.problem.environments)
-    return [sign * float(means[own == s].mean()) for s in range(len(plan.seeds))]
+    cells = scores.cells(paired)
+    seen = ~np.isnan(cells).all(axis=1)
+    return [sign * float(mean) for mean in np.nanmean(cells[seen], axis=0)]
 
 
 def _compare(scores: Mapping[str, list[float]], seeds: int, level: float) -> SequentialComparison:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -25,17 +27,30 @@ def test_the_unseen_scores_of_records_are_those_of_the_study_itself(tmp_path, me
 def test_several_studies_in_one_store_are_told_apart(tmp_path):
     study = small_study(tmp_path / "records.db", methods=["erm"])
     study.run()
-    other = small_study(tmp_path / "records.db", methods=["erm"])
     data = study.environments
-    other.environments = Environments.from_arrays(data.X + 1, data.y, data.environment, name="b")
-    other.name = "other"
-    other.run()
-    store = Store(tmp_path / "records.db")
-    with pytest.raises(UsageError, match=r"choose one with --problem \(other, toy\)"):
-        from_store(store)
-    assert from_store(store, problem="toy").name == "toy"
-    with pytest.raises(UsageError, match="did you mean 'toy'"):
-        from_store(store, problem="tou")
+    moved = Environments.from_arrays(data.X + 1, data.y, data.environment, name="b")
+    replace(study, environments=moved, name="other").run()
+    with Store(tmp_path / "records.db") as store:
+        last = from_store(store)
+        assert last.name == "other"
+        assert last.notes == (
+            "The records hold 2 studies; this is the one carried out last, other. Choose another "
+            "with --study.",
+        )
+        assert from_store(store, study="toy").name == "toy"
+        assert from_store(store, study="b").name == "other"  # by the name of its data
+        assert from_store(store, study="toy").notes == ()
+        with pytest.raises(UsageError, match="did you mean 'toy'"):
+            from_store(store, study="tou")
+
+
+def test_a_study_of_a_name_goes_before_one_on_data_of_that_name(tmp_path):
+    study = small_study(tmp_path / "records.db", methods=["erm"])
+    study.run()
+    replace(study, name="again").run()
+    with Store(tmp_path / "records.db") as store:
+        assert from_store(store).name == "again"
+        assert from_store(store, study="toy").name == "toy"
 
 
 def test_empty_records_say_what_fills_them(tmp_path):

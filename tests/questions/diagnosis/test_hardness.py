@@ -12,40 +12,41 @@ from typer.testing import CliRunner
 
 import gengap.cli.examples  # noqa: F401  (registers the command)
 from gengap.cli import app
+from gengap.environments.parts import TEST, VALIDATION, parts
 from gengap.questions.diagnosis.hardness import hardness
-from gengap.records import ExampleSet, FinishedRun, Outcome, Problem, Run, Store
+from gengap.records import Problem, Store
+from gengap.records.study import Units
+from gengap.study.result import read_result
+from study_builders import recorded
 
 PROBLEM = Problem("a" * 64, "wards", "classification", ("north", "south", "west"), ("ill", "well"),
                   90, 0.25)  # fmt: skip
 STRANGE = 7  # an example of "north" that no run gets right
 
 
-def fill(store: Store, methods=("erm", "irm"), seeds=(0, 1, 2)) -> None:
-    """Runs that leave out each environment; each errs at random, on "west" most."""
-    store.add_problem(PROBLEM)
-    rows = np.arange(90, dtype=np.int32)
-    target = rows % 2
-    for seed in seeds:
-        for place, part in enumerate(("test", "validation")):
-            own = rows[(rows % 3 == (seed + place) % 3)]
-            examples = ExampleSet(own, (own // 30).astype(np.int16), target[own])
-            store.add_examples(PROBLEM.fingerprint, seed, part, examples)
-        for number, method in enumerate(methods):
-            for k, name in enumerate(PROBLEM.environments):
-                rng = np.random.default_rng([seed, number, k])
-                wrong = rng.random(90) < np.where(rows >= 60, 0.5, 0.1)
-                wrong[STRANGE] = True
-                codes = np.where(wrong, 1 - target, target)
-                outcomes = tuple(
-                    Outcome(step, part, flip[rows % 3 == (seed + place) % 3])
-                    for place, part in enumerate(("test", "validation"))
-                    for step, flip in ((10, 1 - codes), (20, codes))
-                )
-                others = tuple(e for e in PROBLEM.environments if e != name)
-                run = Run(
-                    PROBLEM.fingerprint, method, {}, "mlp", "unseen", name, others, (name,), seed
-                )
-                store.add([FinishedRun(run, outcomes, 1.0, 20.0, 60)])
+ROWS = np.arange(90)
+UNITS = Units(ROWS // 30, ROWS % 2)
+SEEDS = (0, 1, 2, 3, 4)  # each row is in the test part of one seed and the validation part of one
+
+
+def wrong(seed: int, method: int, environment: int) -> np.ndarray:
+    """``(90,)`` which rows the run errs on: at random, on "west" most, and always on one."""
+    rng = np.random.default_rng([seed, method, environment])
+    errs = rng.random(90) < np.where(ROWS >= 60, 0.5, 0.1)
+    errs[STRANGE] = True
+    return errs
+
+
+def fill(store: Store, methods=("erm", "irm"), seeds=SEEDS) -> None:
+    """Runs that leave out each environment; before the last step they say the opposite."""
+
+    def predict(run) -> dict[int, np.ndarray]:
+        number = methods.index(run.method)
+        k = PROBLEM.environments.index(run.split) if run.role == "unseen" else 9
+        codes = np.where(wrong(run.seed, number, k), 1 - UNITS.target, UNITS.target)
+        return {10: 1 - codes, 20: codes}
+
+    recorded(store, PROBLEM, UNITS, predict, methods=methods, seeds=seeds)
 
 
 @pytest.fixture
@@ -65,8 +66,8 @@ def command(*args: object, code: int = 0) -> str:
 
 def test_the_strange_example_and_the_hard_environment_are_found(records):
     with Store(records) as store:
-        found = hardness(store)
-    assert found.runs == 18
+        found = hardness(read_result(store))
+    assert found.runs == 30
     assert len(found.examples) == 90
     hardest = found.examples.sort_values("difficulty").iloc[-1]
     assert hardest["example"] == STRANGE
@@ -77,7 +78,7 @@ def test_the_strange_example_and_the_hard_environment_are_found(records):
 
 def test_shares_are_counted_over_the_runs_that_scored_an_example(records):
     with Store(records) as store:
-        table = hardness(store).examples.set_index("example")
+        table = hardness(read_result(store)).examples.set_index("example")
     # Every example is in the test part of one seed and the validation part of another: 2 seeds x
     # 2 methods x 3 splits, of which one split holds its environment out.
     assert (table["runs"] == 12).all()
@@ -87,22 +88,21 @@ def test_shares_are_counted_over_the_runs_that_scored_an_example(records):
 
 def test_churn_is_that_of_the_runs_that_never_saw_the_environment(records):
     with Store(records) as store:
-        found = hardness(store).churn
-    differ, pairs = 0, 0
-    for row in range(90):
-        scoring = [seed for seed in range(3) if (row - seed) % 3 < 2]
-        limit = 0.5 if row >= 60 else 0.1
-        draws = [np.random.default_rng([s, 0, row // 30]).random(90)[row] for s in scoring]
-        wrong = [row == STRANGE or draw < limit for draw in draws]
-        differ, pairs = differ + (wrong[0] != wrong[1]), pairs + 1
-    assert found["erm"].estimate == pytest.approx(differ / pairs)
+        found = hardness(read_result(store)).churn
+    folds = [parts(UNITS.environment, UNITS.target, 2, seed) for seed in SEEDS]
+    differ = []
+    for row in ROWS:
+        scoring = [seed for seed in SEEDS if folds[seed][row] in (TEST, VALIDATION)]
+        first, second = (wrong(seed, 0, row // 30)[row] for seed in scoring)
+        differ.append(first != second)
+    assert found["erm"].estimate == pytest.approx(np.mean(differ))
     assert set(found) == {"erm", "irm"}
-    assert found["erm"].runs == 3
+    assert found["erm"].runs == 5
 
 
 def test_the_command_says_it_in_words(records):
     said = " ".join(command(records.parent).split())
-    assert "18 runs, 90 examples" in said
+    assert "30 runs, 90 examples" in said
     assert "The 10 hardest examples" in said
     assert "scored on the 22 chosen examples instead of all 90, with an error of ±" in said
 
@@ -121,7 +121,7 @@ def test_csv_and_json_agree(records, tmp_path):
 
 def test_too_few_examples_promise_no_more_than_nothing_and_all_of_them_are_exact(records):
     with Store(records) as store:
-        few, every = hardness(store, subset=2), hardness(store, subset=90)
+        few, every = (hardness(read_result(store), subset=n) for n in (2, 90))
     assert few.half_width == 1.0  # Student's limits with one slice's difference exceed the scale
     assert every.half_width == 0.0
     few_said = " ".join(command(records, "--subset", 2).split())
@@ -140,9 +140,9 @@ def test_lines_fit_the_terminal_and_columns_are_explained(records, monkeypatch):
 def test_one_seed_has_no_churn(tmp_path):
     with Store(tmp_path / "records.db") as store:
         fill(store, methods=("erm",), seeds=(0,))
-        found = hardness(store)
+        found = hardness(read_result(store))
     assert found.churn == {}
-    assert found.subset == 15
+    assert found.subset == len(found.examples) // 4 == 9  # 18 in the test part, 18 to validate
     assert not math.isnan(found.half_width)
     assert "no two seeds" in command(tmp_path)
 
@@ -155,7 +155,7 @@ def test_unusable_records(tmp_path, records):
     assert "use gengap compare" in command(text, code=2)
     with Store(tmp_path / "empty.db"):
         pass
-    assert "holds no problem" in command(tmp_path / "empty.db", code=2)
+    assert "holds no study" in command(tmp_path / "empty.db", code=2)
     assert "Cannot choose 91 of 90" in command(records, "--subset", 91, code=2)
     assert "Cannot write" in command(records, "--out", tmp_path / "no" / "x.csv", code=2)
-    assert "no problem 'b'" in command(records, "--problem", "b", code=2)
+    assert "has no study 'b'" in command(records, "--study", "b", code=2)

@@ -7,17 +7,22 @@ import math
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
-from gengap.study.differences import paired_differences, scores_by_training_environments
 from typer.testing import CliRunner
 
-from gengap.base.errors import UsageError
 from gengap.cli import app
+from gengap.questions.planning.differences import (
+    paired_differences,
+    scores_by_training_environments,
+)
 from gengap.questions.planning.next_study import next_study
 from gengap.records import Store
+from gengap.records.studies import finished_studies
 from gengap.report.numerals import Numerals
 from gengap.report.sentences.planning import sentences
 from gengap.study.metrics import METRICS
+from gengap.study.result import read_result
 from study_builders import by_year, study, wards
 
 METHODS = ["sklearn:GaussianNB", "sklearn:DummyClassifier"]
@@ -47,10 +52,9 @@ def plan(*args: str, code: int = 0) -> str:
 
 
 def test_differences_are_those_of_the_study(folder: Path, store: Store):
-    made = study(wards(), METHODS, store=folder / "records.db", selection="last-step", **CHEAP)
-    paired = made.run()._paired["sklearn:GaussianNB"]
-    problem = store.problems()[0]
-    mine = paired_differences(store, problem, "sklearn:GaussianNB", METRICS["accuracy"])
+    made = study(wards(), METHODS, store=folder / "records.db", name="wards", **CHEAP)
+    paired = made.run().paired["sklearn:GaussianNB"]
+    mine = paired_differences(read_result(store), "sklearn:GaussianNB")
     np.testing.assert_array_equal(mine.difference, paired.reference - paired.unseen)
     np.testing.assert_array_equal(mine.environment, paired.environment)
     np.testing.assert_array_equal(mine.seed, paired.seed)
@@ -60,13 +64,13 @@ def test_differences_are_those_of_the_study(folder: Path, store: Store):
 
 
 def test_methods_are_compared_on_unseen_environments(store: Store):
-    problem = store.problems()[0]
-    forth = paired_differences(store, problem, METHODS[0], METRICS["log_loss"], METHODS[1])
-    back = paired_differences(store, problem, METHODS[1], METRICS["log_loss"], METHODS[0])
+    result = read_result(store)
+    forth = paired_differences(result, METHODS[0], METHODS[1], METRICS["log_loss"])
+    back = paired_differences(result, METHODS[1], METHODS[0], METRICS["log_loss"])
     np.testing.assert_array_equal(forth.difference, -back.difference)
     assert (forth.runs, forth.shared_runs) == (16, 0)
     # Losses are turned round: a smaller loss of the method is a positive difference.
-    accuracy = paired_differences(store, problem, METHODS[0], METRICS["accuracy"], METHODS[1])
+    accuracy = paired_differences(result, METHODS[0], METHODS[1])
     assert accuracy.difference.mean() > 0
 
 
@@ -75,9 +79,9 @@ def test_environments_unseen_twice_have_a_replicate_per_split(tmp_path: Path):
         wards(), METHODS[:1], store=tmp_path / "r.db", splits="leave-2-out",
         selection="last-step", **CHEAP,
     )  # fmt: skip
-    paired = made.run()._paired[METHODS[0]]
+    paired = made.run().paired[METHODS[0]]
     with Store(tmp_path / "r.db", create=False) as store:
-        mine = paired_differences(store, store.problems()[0], METHODS[0], METRICS["accuracy"])
+        mine = paired_differences(read_result(store), METHODS[0])
     rows = {
         (e, s, i, d)
         for e, s, i, d in zip(
@@ -151,9 +155,8 @@ def test_a_curve_where_the_records_hold_several_numbers_of_environments(tmp_path
     for splits in ("leave-one-out", "leave-2-out", "leave-3-out", "leave-4-out"):
         study(data, METHODS[:1], store=tmp_path / "r.db", splits=splits, **CHEAP).run()
     with Store(tmp_path / "r.db", create=False) as store:
-        counts, scores = scores_by_training_environments(
-            store, store.problems()[0], METHODS[0], METRICS["accuracy"]
-        )
+        results = [read_result(store, key) for key in finished_studies(store)]
+        counts, scores = scores_by_training_environments(results, METHODS[0])
         found = next_study(store, 0.05)
     assert sorted(set(counts)) == [2, 3, 4, 5]
     assert np.all((scores >= 0) & (scores <= 1))
@@ -161,14 +164,24 @@ def test_a_curve_where_the_records_hold_several_numbers_of_environments(tmp_path
     assert any("Twice the 5 training environments" in words for words in sentences(found))
 
 
-def test_splits_that_divide_environments_cannot_be_planned(tmp_path: Path):
+def test_splits_that_divide_environments_are_planned_with_the_studys_figures(tmp_path: Path):
+    """Of each year the wards' rows are left out, of which the records say which they are."""
     made = study(by_year(), METHODS[:1], store=tmp_path / "r.db", splits="forward:year", **CHEAP)
-    made.run()
-    with (
-        Store(tmp_path / "r.db", create=False) as store,
-        pytest.raises(UsageError, match="whole environments"),
-    ):
-        next_study(store, 0.05)
+    own = made.run()
+    with Store(tmp_path / "r.db", create=False) as store:
+        found = next_study(store, 0.05)
+        mine = paired_differences(read_result(store), METHODS[0])
+    paired = own.paired[METHODS[0]]
+    np.testing.assert_array_equal(mine.difference, paired.reference - paired.unseen)
+    years = by_year().factors["year"].to_numpy()[mine.example]
+    assert years.min() > by_year().factors["year"].min()
+    # Each environment weighs equally, in it each seed, and in that each split.
+    rows = pd.DataFrame({"k": mine.environment, "r": mine.seed, "d": mine.difference})
+    cells = rows.groupby(["k", "r"]).d.mean().reset_index()
+    cells["seed"] = cells.r % 2
+    means = cells.groupby(["k", "seed"]).d.mean().groupby("k").mean()
+    assert means.mean() == pytest.approx(own.methods.cost_of_unseen[0], abs=1e-12)
+    assert found.parts.environments == 4
 
 
 @pytest.mark.parametrize(
@@ -186,7 +199,7 @@ def test_splits_that_divide_environments_cannot_be_planned(tmp_path: Path):
         (("--detect", "0.1", "--against", "sklearn:GaussianNB"), "itself"),
         (("--detect", "0.1", "--budget", "2"), "too small"),
         (("--detect", "0.1", "--metric", "r2"), "regression"),
-        (("--detect", "0.1", "--problem", "ward"), "did you mean 'wards'?"),
+        (("--detect", "0.1", "--study", "ward"), "did you mean 'wards'?"),
         (("--detect", "0.1", "--power", "2"), "power"),
     ],
 )

@@ -61,8 +61,8 @@ def hardness(result: Result, subset: int | None = None, seed: int = 0) -> Hardne
         seed: decides which are drawn.
 
     Raises:
-        UsageError: see :func:`~gengap.study.matrix.correctness`; fewer than 2 runs or examples;
-            a subset larger than the examples.
+        UsageError: see :func:`~gengap.questions.diagnosis.matrix.correctness`; fewer than 2 runs
+            or examples; a subset larger than the examples.
     """
     matrix = correctness(result, part=None)
     number = matrix.predicted.shape[1]
