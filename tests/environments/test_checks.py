@@ -203,10 +203,12 @@ def test_arrays_name_columns_by_position(rng):
 
 
 @pytest.mark.slow
-def test_a_million_rows_take_seconds(rng):
-    n = 1_000_000
-    X = rng.normal(size=(n, 30))
-    e = Environments.from_arrays(X, rng.integers(0, 2, n), rng.integers(0, 50, n))
-    start = time.perf_counter()
-    assert check(e) == []
-    assert time.perf_counter() - start < 15
+def test_time_grows_as_the_rows_do(rng):
+    def seconds(n: int) -> float:
+        X = rng.normal(size=(n, 30))
+        e = Environments.from_arrays(X, rng.integers(0, 2, n), rng.integers(0, 50, n))
+        start = time.process_time()
+        assert check(e) == []
+        return time.process_time() - start
+
+    assert seconds(1_000_000) < 30 * seconds(100_000)

@@ -339,9 +339,14 @@ def test_narrow_floats_stay_narrow_and_the_table_is_not_modified():
 
 
 @pytest.mark.slow
-def test_a_million_rows_take_seconds():
+def test_time_grows_as_the_rows_do():
+    few, many = timed(100_000), timed(1_000_000)
+    assert many < 30 * few
+
+
+def timed(n: int) -> float:
+    """Processor seconds that a table of every kind of column takes, with the result checked."""
     rng = np.random.default_rng(0)
-    n = 1_000_000
     table = pd.DataFrame({f"x{k}": rng.normal(size=n) for k in range(22)})
     for k, levels in enumerate([2, 30, 5000]):
         table[f"c{k}"] = np.char.add("v", rng.integers(0, levels, n).astype(str))
@@ -350,7 +355,8 @@ def test_a_million_rows_take_seconds():
     table["comma"] = np.char.add(rng.integers(0, 10**6, n).astype(str), ",5")
     table["site"] = rng.integers(0, 50, n)
     table["y"] = rng.integers(0, 3, n)
-    start = time.perf_counter()
+    start = time.process_time()
     e = build(table)
-    assert time.perf_counter() - start < 15
+    seconds = time.process_time() - start
     assert e.X.shape == (n, 26)
+    return seconds
