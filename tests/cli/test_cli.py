@@ -131,6 +131,16 @@ def test_help_of_run_shows_every_key_of_a_study_file(monkeypatch):
     assert "130 stopped by Ctrl-C" in output
 
 
+def test_help_loads_nothing_heavy():
+    heavy = {"torch", "numpy", "pandas", "scipy", "sklearn", "sqlalchemy", "pydantic", "jinja2"}
+    program = f"""import sys
+from gengap.cli import app
+app(["--help"], standalone_mode=False)
+sys.exit(", ".join({heavy} & sys.modules.keys()) or 0)"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, f"loaded: {done.stderr}"
+
+
 def test_version():
     from importlib.metadata import version
 
