@@ -1,34 +1,13 @@
 """The command line: one file per command, each a thin layer over the Python interface."""
 
-from gengap.cli import (
-    catalogues,
-    clean,
-    compare,
-    detect,
-    detectors,
-    examples,
-    forecast,
-    migrate,
-    plan,
-    report,
-    run,
-    shift,
-)
+import importlib
+import pkgutil
+
 from gengap.cli.base import app, main
 
-__all__ = [
-    "app",
-    "catalogues",
-    "clean",
-    "compare",
-    "detect",
-    "detectors",
-    "examples",
-    "forecast",
-    "main",
-    "migrate",
-    "plan",
-    "report",
-    "run",
-    "shift",
-]
+__all__ = ["app", "main"]
+
+# A command is known once its file is imported.
+for _file in pkgutil.iter_modules(__path__):
+    if _file.name != "__main__":
+        importlib.import_module(f"gengap.cli.{_file.name}")

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 from typer.core import TyperGroup
 
 from gengap.base.errors import SuspiciousInput, UsageError
@@ -188,19 +187,6 @@ def bar(talk: Console) -> Iterator[Callable[[Progress], None]]:
             shown.update(row, completed=now.done, total=now.total, description=escape(now.doing))
 
         yield tell
-
-
-def print_catalogue(rows: list[tuple[str, str, list[str]]]) -> None:
-    """Print names with a line on each and its details, dimmed, below."""
-    width = max(len(name) for name, _, _ in rows)
-    console = Console()
-    for name, summary, details in rows:
-        grid = Table.grid(padding=(0, 2, 0, 0))
-        grid.add_column(width=width, style="bold", no_wrap=True)
-        grid.add_column()
-        grid.add_row(escape(name), escape(summary))
-        grid.add_row("", f"[dim]{escape('; '.join(filter(None, details)))}[/]")
-        console.print(grid)
 
 
 def main() -> None:

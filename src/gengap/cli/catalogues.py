@@ -1,80 +1,97 @@
-"""``gengap methods`` and ``gengap suites``: what there is."""
+"""``gengap methods``, ``gengap detectors`` and ``gengap suites``: what there is."""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterable
+from dataclasses import fields
 from typing import Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
 
-from gengap.cli.base import app, print_catalogue
+from gengap.cli.base import app
 from gengap.cli.options import Json
 
 
 @app.command()
-def methods(
-    as_json: Json = False,
-) -> None:
+def methods(as_json: Json = False) -> None:
     """List the training methods, what they need, what they cost and where they come from."""
     from gengap.methods.base import Method
     from gengap.methods.registry import methods as registered
 
-    if as_json:
-        from gengap.base.files import json_values
-
-        records = [_method_record(info) for info in registered().values()]
-        typer.echo(json.dumps(json_values(records), indent=2))
-        return
-    rows, common = [], Method.fields()
+    rows = []
     for info in registered().values():
-        own = [name for name in info.method.fields() if name not in common]
-        details = [
-            f"needs {', '.join(info.needs)}" if info.needs else "",
-            f"{info.tasks[0]} only" if len(info.tasks) == 1 else "",
-            f"{info.passes:g} passes a step" if info.passes != 1 else "",
-            f"set {', '.join(own)}" if own else "",
-            f"{info.paper.short}, {info.paper.link}",
-        ]
-        rows.append((info.name, info.summary, details))
-    print_catalogue(rows)
-    Console().print("\nsklearn:NAME is any scikit-learn classifier or regressor.")
+        cost = f"{info.passes:g} passes a step" if info.passes != 1 else ""
+        rows.append((info, _details(info, info.method, Method.fields(), cost)))
+    _show(rows, as_json)
+    if not as_json:
+        Console().print("\nsklearn:NAME is any scikit-learn classifier or regressor.")
 
 
 @app.command()
-def suites(
-    as_json: Json = False,
-) -> None:
+def detectors(as_json: Json = False) -> None:
+    """List the detectors, what they need, what they cost and where they come from."""
+    from gengap.detectors.registry import detectors as registered
+
+    rows = [
+        (info, _details(info, info.detector, ("seed",), f"costs {info.cost}"))
+        for info in registered().values()
+    ]
+    _show(rows, as_json)
+
+
+@app.command()
+def suites(as_json: Json = False) -> None:
     """List the built-in suites."""
-    from gengap.environments.suites import suites as catalogue
+    from gengap.environments.suites import suites as registered
 
+    rows = [
+        (info, [f"splits {info.default_splits}", info.needs, info.source])
+        for info in registered().values()
+    ]
+    _show(rows, as_json)
+
+
+def _details(info: Any, kind: Any, common: Iterable[str], cost: str) -> list[str]:
+    """What a line below a method or detector says; hyperparameters that all have go unsaid."""
+    own = [name for name in kind.fields() if name not in common]
+    return [
+        f"needs {', '.join(info.needs)}" if info.needs else "",
+        f"{info.tasks[0]} only" if len(info.tasks) == 1 else "",
+        cost,
+        f"set {', '.join(own)}" if own else "",
+        f"{info.paper.short}, {info.paper.link}",
+    ]
+
+
+def _show(rows: list[tuple[Any, list[str]]], as_json: bool) -> None:
+    """Print records as JSON, or names with a line on each and its details, dimmed, below."""
     if as_json:
-        rows = [
-            {"name": s.name, "summary": s.summary, "source": s.source,
-             "default_splits": s.default_splits, "needs": s.needs}
-            for s in catalogue().values()
-        ]  # fmt: skip
-        typer.echo(json.dumps(rows, indent=2))
+        from gengap.base.files import json_text
+
+        typer.echo(json_text([_record(info) for info, _ in rows]), nl=False)
         return
-    print_catalogue(
-        [
-            (s.name, s.summary, [f"splits {s.default_splits}", s.needs, s.source])
-            for s in catalogue().values()
-        ]
-    )
+    width = max(len(info.name) for info, _ in rows)
+    for info, details in rows:
+        grid = Table.grid(padding=(0, 2, 0, 0))
+        grid.add_column(width=width, style="bold", no_wrap=True)
+        grid.add_column()
+        grid.add_row(escape(info.name), escape(info.summary))
+        grid.add_row("", f"[dim]{escape('; '.join(filter(None, details)))}[/]")
+        Console().print(grid)
 
 
-def _method_record(info: Any) -> dict[str, Any]:
-    return {
-        "name": info.name,
-        "summary": info.summary,
-        "tasks": info.tasks,
-        "needs": info.needs,
-        "passes": info.passes,
-        "minimum_environments": info.minimum_environments,
-        "paper": str(info.paper),
-        "link": info.paper.link,
-        "hyperparameters": {
-            name: {"default": f.default, **f.metadata} for name, f in info.method.fields().items()
-        },
-    }
+def _record(info: Any) -> dict[str, Any]:
+    """All that a registry says of one of its entries."""
+    facts = {f.name: getattr(info, f.name) for f in fields(info)}
+    record = {name: fact for name, fact in facts.items() if fact is not None and not callable(fact)}
+    kind = next(iter(facts.values()))
+    if "paper" in record:
+        record |= {"paper": str(info.paper), "link": info.paper.link}
+    if hasattr(kind, "fields"):
+        record["hyperparameters"] = {
+            name: {"default": f.default, **f.metadata} for name, f in kind.fields().items()
+        }
+    return record
