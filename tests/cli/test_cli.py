@@ -314,7 +314,7 @@ def test_a_study_file_holds_all_a_command_line_says(table, tmp_path):
         "seeds": 3, "trials": 2, "steps": 20, "batch": 8, "model": "linear",
         "metric": "absolute_error", "splits": "forward:year", "selection": "oracle",
         "inner": True, "until_decided": True, "jobs": 1, "threads": 1, "memory": 64,
-        "device": "cpu", "store": "sqlite:///all.db", "out": "there",
+        "device": "cpu", "store": "sqlite:///all.db", "out": "there", "keep_models": ["erm"],
     }  # fmt: skip
     assert set(values) | {"suite"} == {key.name for key in fields(StudyFile)}
     args = ["run", values["data"]]
@@ -323,7 +323,7 @@ def test_a_study_file_holds_all_a_command_line_says(table, tmp_path):
             args.append(f"--{key.replace('_', '-')}")
         elif key != "data":
             text = ",".join(value) if isinstance(value, list) else str(value)
-            args += [f"--{key}", text]
+            args += [f"--{key.replace('_', '-')}", text]
     printed = gengap(*args, "--print-study").stdout
     assert not Path("there").exists()
     assert yaml.safe_load(printed) == values

@@ -10,8 +10,6 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from gengap.base.errors import UsageError
 
 
@@ -26,7 +24,7 @@ def json_values(value: Any) -> Any:
         }
     if isinstance(value, Mapping):
         return {str(k): json_values(v) for k, v in value.items()}
-    if isinstance(value, np.ndarray | np.generic):
+    if hasattr(value, "tolist"):  # NumPy's arrays and scalars, without importing it
         value = value.tolist()
     if isinstance(value, list | tuple):
         return [json_values(v) for v in value]
