@@ -28,6 +28,8 @@ FENCE = re.compile(
 )
 # A block after this comment is for reading only; the comment says why.
 NOT_RUN = re.compile(r"<!-- not run: [^>]+ -->\s*\Z")
+# Changes to the source and what they lead to, which tests/test_extending.py tries on a copy.
+TRIED = re.compile(r"<!-- (?:in|file:|becomes|shows:)[^>]*-->\n```.*?^```$", re.M | re.S)
 MISUSE = typer.BadParameter.__bases__[0]
 COMMANDS = get_command(app).commands
 
@@ -67,6 +69,7 @@ def test_every_page_is_in_the_navigation():
 
 def commands_in(text: str) -> Iterator[str]:
     """Every ``gengap ...`` of a page, from blocks of commands and from inline code."""
+    text = TRIED.sub("", text)
     blocks = [block["code"] for block in FENCE.finditer(text) if block["kind"] == "sh"]
     rest = FENCE.sub("", text)
     for line in "\n".join([*blocks, *re.findall(r"^ {4,}(.*)$", rest, re.M)]).splitlines():
@@ -118,6 +121,7 @@ def test_options_exist(page: Path):
 
 def runnable(text: str) -> Iterator[tuple[str, str]]:
     """The kind and the code of every block of Python that is to run."""
+    text = TRIED.sub("", text)
     for block in FENCE.finditer(text):
         if block["kind"] in ("python", "pycon") and not NOT_RUN.search(text[: block.start()]):
             code = re.sub(rf"^{block['indent']}", "", block["code"], flags=re.M)
