@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from gengap.records.store import Store
 
 INTERRUPTED = 130
+STOPPED = "\nStopped. What is finished is kept; the same command goes on from there."
 PIPE_CLOSED = 141  # 128 + SIGPIPE, what shells expect
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # What every complaint of the parser derives from; typer exports only this branch of it.

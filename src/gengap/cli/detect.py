@@ -14,7 +14,15 @@ from rich.markup import escape
 
 from gengap.base.errors import SuspiciousInput, UsageError
 from gengap.base.files import json_text, write_texts
-from gengap.cli.base import INTERRUPTED, app, bar, command_line, read_environments, writable
+from gengap.cli.base import (
+    INTERRUPTED,
+    STOPPED,
+    app,
+    bar,
+    command_line,
+    read_environments,
+    writable,
+)
 from gengap.cli.options import Json, Quiet, Seeds, listed, study_options
 from gengap.study.keys import StudyFile
 
@@ -27,7 +35,7 @@ if TYPE_CHECKING:
 
 
 @app.command(epilog="Exit codes: 0 done, 2 unusable input, 130 stopped by Ctrl-C.")
-@study_options("data", "target", "environment", "suite", "task", "drop", "steps")
+@study_options("data", "target", "environment", "suite", "task", "drop", "steps", "store")
 def detect(
     given: dict[str, Any],
     normal: Annotated[
@@ -75,6 +83,7 @@ def detect(
     page = None if out is None else _page(out)
     steps = given.get("steps", StudyFile.steps)
     own: dict[str, Any] = {"detectors": listed(detectors), "seeds": seeds, "steps": steps}
+    own["store"] = given.get("store") or (page and page.parent / "records.db")
     found: Evaluation | TwoSets
     if normal is None and other is None:
         environments = read_environments(given, talk)
@@ -121,7 +130,7 @@ def _evaluated(
 ) -> Evaluation:
     from gengap.questions.detection import evaluate
 
-    with _training(talk) as tell:
+    with _training(talk, own["store"]) as tell:
         return evaluate(environments, model, progress=tell, **own)
 
 
@@ -135,18 +144,18 @@ def _separated(
 ) -> TwoSets:
     from gengap.questions.detection import separate
 
-    with _training(talk) as tell:
+    with _training(talk, own["store"]) as tell:
         return separate(normal, other, target, model, progress=tell, **own)
 
 
 @contextmanager
-def _training(talk: Console) -> Iterator[Callable[[Progress], None]]:
+def _training(talk: Console, store: str | Path | None) -> Iterator[Callable[[Progress], None]]:
     with bar(talk) as tell, warnings.catch_warnings():
         warnings.simplefilter("ignore", SuspiciousInput)
         try:
             yield tell
         except KeyboardInterrupt:
-            talk.print("\nStopped; nothing was written.")
+            talk.print(STOPPED if store else "\nStopped; nothing was written.")
             raise typer.Exit(INTERRUPTED) from None
 
 

@@ -13,7 +13,7 @@ from rich.markup import escape
 
 from gengap.base.errors import SuspiciousInput, UsageError
 from gengap.base.files import json_text
-from gengap.cli.base import INTERRUPTED, app, bar, read_environments, writable
+from gengap.cli.base import INTERRUPTED, STOPPED, app, bar, read_environments, writable
 from gengap.cli.options import Json, Quiet, Seeds, study_options
 from gengap.study.keys import StudyFile
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @app.command(epilog="Exit codes: 0 done, 2 unusable input, 130 stopped by Ctrl-C.")
-@study_options("data", "target", "environment", "suite", "task", "drop", "steps")
+@study_options("data", "target", "environment", "suite", "task", "drop", "steps", "store")
 def forecast(
     given: dict[str, Any],
     new: Annotated[
@@ -60,7 +60,8 @@ def forecast(
     unlabelled = None if new is None else _unlabelled(new, environments)
     folder = None if out is None else writable(out.expanduser())
     steps = given.get("steps", StudyFile.steps)
-    found = _forecasts(environments, model, seeds, unlabelled, steps, talk)
+    store = given.get("store") or (folder and folder / "records.db")
+    found = _forecasts(environments, model, seeds, unlabelled, steps, store, talk)
     if new is not None:
         found = replace(found, new_name=new.name)
     written = {} if folder is None else found.save(folder)
@@ -92,14 +93,22 @@ def _unlabelled(path: Path, environments: Environments) -> Any:
 
 
 def _forecasts(
-    environments: Environments, model: str | None, seeds: int, new: Any, steps: int, talk: Console
+    environments: Environments,
+    model: str | None,
+    seeds: int,
+    new: Any,
+    steps: int,
+    store: str | Path | None,
+    talk: Console,
 ) -> Forecasts:
     from gengap.questions.forecasting.forecast import forecast as forecasts
 
     with bar(talk) as tell, warnings.catch_warnings():
         warnings.simplefilter("ignore", SuspiciousInput)
         try:
-            return forecasts(environments, model, seeds=seeds, new=new, steps=steps, progress=tell)
+            return forecasts(
+                environments, model, seeds=seeds, new=new, steps=steps, store=store, progress=tell
+            )
         except KeyboardInterrupt:
-            talk.print("\nStopped; nothing was written.")
+            talk.print(STOPPED if store else "\nStopped; nothing was written.")
             raise typer.Exit(INTERRUPTED) from None

@@ -13,7 +13,7 @@ from rich.markup import escape
 
 from gengap.base.errors import SuspiciousInput, UsageError
 from gengap.base.files import json_text
-from gengap.cli.base import INTERRUPTED, app, bar, command_line, writable
+from gengap.cli.base import INTERRUPTED, STOPPED, app, bar, command_line, writable
 from gengap.cli.options import Json, Quiet, study_options
 from gengap.study.keys import StudyFile
 
@@ -111,7 +111,7 @@ def _train(study: Study, talk: Console) -> Result:
         try:
             result = study.run(tell)
         except KeyboardInterrupt:
-            talk.print("\nStopped. What is finished is kept; the same command goes on from there.")
+            talk.print(STOPPED)
             raise typer.Exit(INTERRUPTED) from None
     for name, reason in result.skipped.items():
         talk.print(f"[yellow]skipped[/] {escape(name)}: {escape(reason)}", soft_wrap=True)

@@ -66,7 +66,7 @@ class Preparation:
         return np.clip(prepared, -CLIP, CLIP, out=prepared)
 
 
-def encode(X: np.ndarray | pd.DataFrame) -> Encoded:
+def encode(X: np.ndarray | pd.DataFrame, first: int | None = None) -> Encoded:
     """Encode examples as one float32 matrix; ``X`` is not modified.
 
     Arrays of more than two dimensions are only cast. In tables a number becomes its difference
@@ -78,13 +78,19 @@ def encode(X: np.ndarray | pd.DataFrame) -> Encoded:
 
     Which values are frequent is decided on all rows: that is vocabulary, and columns not seen in
     training are silenced by :func:`fit_preparation`.
+
+    Args:
+        X: ``(n, ...)`` examples.
+        first: only the first so many rows decide how columns are encoded, and further ones are
+            encoded alike; a category that these do not have counts as an infrequent one, or as
+            none. All of them when not given.
     """
     if isinstance(X, np.ndarray) and X.ndim > 2:
         return Encoded(X.astype(np.float32))
     plan: list[tuple[str, ColumnKind]] = []
     fills: list[tuple[int, int, Fill]] = []
     for name, column in _columns(X):
-        described, fill = _plan(name, column)
+        described, fill = _plan(name, column, len(X) if first is None else first)
         fills.append((len(plan), len(plan) + len(described), fill))
         plan += described
     matrix = np.empty((len(X), len(plan)), dtype=np.float32)
@@ -134,35 +140,37 @@ def _columns(X: np.ndarray | pd.DataFrame) -> list[tuple[str, Any]]:
     return [(str(name), X[name]) for name in X.columns]
 
 
-def _plan(name: str, column: Any) -> tuple[list[tuple[str, ColumnKind]], Fill]:
+def _plan(name: str, column: Any, first: int) -> tuple[list[tuple[str, ColumnKind]], Fill]:
     """Describe the columns that one column of the table becomes, and how to fill them."""
     dtype = column.dtype
     if not isinstance(column, np.ndarray):
         if isinstance(dtype, pd.CategoricalDtype):
             codes = column.cat.codes.to_numpy(dtype=np.int64)
             if not dtype.ordered:
-                return _plan_categories(name, codes, column.cat.categories)
+                return _plan_categories(name, codes, column.cat.categories, first)
             column = np.where(codes < 0, np.nan, codes)
         elif not pd.api.types.is_numeric_dtype(dtype):
             codes, levels = pd.factorize(column, sort=True)
-            return _plan_categories(name, codes, levels)
+            return _plan_categories(name, codes, levels, first)
         else:
             column = column.to_numpy(dtype=np.float64, na_value=np.nan)
-    return _plan_number(name, column)
+    return _plan_number(name, column, first)
 
 
-def _plan_number(name: str, column: np.ndarray) -> tuple[list[tuple[str, ColumnKind]], Fill]:
+def _plan_number(
+    name: str, column: np.ndarray, first: int
+) -> tuple[list[tuple[str, ColumnKind]], Fill]:
     missing = np.isnan(column) if column.dtype.kind == "f" else np.zeros(len(column), dtype=bool)
     described: list[tuple[str, ColumnKind]] = [(name, "number")]
-    if missing.any():
+    if missing[:first].any():
         described.append((f"{name} is missing", "indicator"))
 
     def fill(out: np.ndarray) -> None:
         values = column.astype(np.float64)
-        if not missing.all():
-            values -= np.nanmedian(values)
+        if not missing[:first].all():
+            values -= np.nanmedian(values[:first])
             # A power of two is exact and cancels in every run; without it 1e300 would overflow.
-            exponent = int(np.frexp(np.nanmax(np.abs(values)))[1])
+            exponent = int(np.frexp(np.nanmax(np.abs(values[:first])))[1])
             if abs(exponent) > 60:
                 values = np.ldexp(values, -exponent)
         out[:, 0] = values
@@ -173,13 +181,16 @@ def _plan_number(name: str, column: np.ndarray) -> tuple[list[tuple[str, ColumnK
 
 
 def _plan_categories(
-    name: str, codes: np.ndarray, levels: Any
+    name: str, codes: np.ndarray, levels: Any, first: int
 ) -> tuple[list[tuple[str, ColumnKind]], Fill]:
     """One 0/1 column per frequent level; the code -1 stands for missing."""
     encoder = OneHotEncoder(
-        max_categories=MOST_CATEGORIES + 1, sparse_output=False, dtype=np.float32
+        max_categories=MOST_CATEGORIES + 1,
+        sparse_output=False,
+        dtype=np.float32,
+        handle_unknown="infrequent_if_exist",
     )
-    encoder.fit(codes[:, None])
+    encoder.fit(codes[:first, None])
     (present,) = encoder.categories_
     rare = encoder.infrequent_categories_[0]  # None when every level is frequent
     frequent = present if rare is None else present[~np.isin(present, rare)]

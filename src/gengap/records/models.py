@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -87,8 +88,15 @@ def forget_models(store: Store, places: Collection[tuple[str, int]]) -> None:
 
 
 def compact(store: Store) -> None:
-    """Give the space of removed models back to the disk; PostgreSQL does so by itself."""
-    if store.engine.dialect.name == "sqlite":
-        with store.engine.connect() as connection:
-            connection.execution_options(isolation_level="AUTOCOMMIT")
-            connection.connection.cursor().execute("VACUUM")
+    """Give the space of removed models back to the disk; PostgreSQL does so by itself.
+
+    Nothing happens while another process uses the file: the space is then used again later.
+    """
+    if store.engine.dialect.name != "sqlite":
+        return
+    raw = store.engine.raw_connection()
+    try:
+        with suppress(store.engine.dialect.loaded_dbapi.OperationalError):
+            raw.cursor().execute("VACUUM")
+    finally:
+        raw.close()

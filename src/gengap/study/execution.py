@@ -67,6 +67,7 @@ class Work:
         keep: methods whose trained models are kept.
         again: whether runs that are finished train again where their model is not kept.
         small: whether estimators are kept only where they are small.
+        keep_steps: checkpoints at which networks are kept.
     """
 
     problem: Any
@@ -78,6 +79,7 @@ class Work:
     keep: frozenset[str] = frozenset()
     again: bool = False
     small: bool = False
+    keep_steps: tuple[int, ...] = ()
 
 
 def execute(
@@ -122,7 +124,8 @@ class _Executing:
             else:
                 self._networks(entry, runs, tell)
             before += len(runs)
-        self._leave_out_diverged()
+        if self.plan.whole:
+            self._leave_out_diverged()
         if len(self.skipped) == len(self.plan.entries):
             raise UsageError(f"No method is left to run: {' '.join(self.skipped.values())}")
         self.progress(Progress(total, total, "done"))
@@ -295,7 +298,9 @@ class _Executing:
         keys = {run.key for run, _ in runs}
         missing = keys - self.store.finished(keys)
         if self.work.again and entry.name in self.work.keep:
-            missing |= keys - {key for key, _ in kept_models(self.store, keys)}
+            steps = self.work.keep_steps if entry.method is not None else (0,)
+            kept = kept_models(self.store, keys)
+            missing |= {key for key in keys if any((key, step) not in kept for step in steps)}
         return missing
 
 
@@ -324,7 +329,7 @@ def train_chunk(
         checkpoints=work.checkpoints,
         device=work.device,
         progress=progress,
-        keep_models=entry.name in work.keep,
+        keep_models=work.keep_steps if entry.name in work.keep else (),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Set
 
-from gengap.records.models import forget_models, kept_models
+from gengap.records.models import compact, forget_models, kept_models
 from gengap.records.store import Store
 from gengap.study.plan import Plan
 from gengap.study.result import Result
@@ -42,4 +42,7 @@ def keep_the_best(result: Result, before: Set[tuple[str, int]], auto: bool) -> N
     if auto:
         methods &= {PLAIN, best_method(result), result.plan.entries[0].name}
     stay = {place for method in methods for place in selected_places(result, method)}
-    forget_models(result.store, places(result.planned, result.store) - stay - before)
+    forgotten = places(result.planned, result.store) - stay - before
+    forget_models(result.store, forgotten)
+    if forgotten:
+        compact(result.store)

@@ -88,6 +88,11 @@ class Plan:
         """One cell per split."""
         return tuple(cell for cell in self.cells if cell.role == "unseen")
 
+    @property
+    def whole(self) -> bool:
+        """Whether every unseen cell has its reference; a part of a plan may lack some."""
+        return all(("reference", cell.reference) in self._by_name for cell in self.unseen)
+
     def reference(self, cell: Cell) -> Cell:
         """The reference of an unseen cell."""
         return self._by_name["reference", cell.reference]

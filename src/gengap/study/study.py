@@ -71,6 +71,8 @@ class Study:
         memory: bytes the fleet may use of its own.
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
         plain_training: whether plain training joins the table when it is not asked for.
+        prepared_inputs: whether scikit-learn estimators get encoded, standardised inputs; None
+            leaves it to their kind.
     """
 
     environments: Any
@@ -92,6 +94,7 @@ class Study:
     memory: int = DEFAULT_MEMORY
     device: str = "auto"
     plain_training: bool = True
+    prepared_inputs: bool | None = None
     name: str = ""
     command: str = ""
     warnings: list[str] = field(default_factory=list, init=False)
@@ -190,10 +193,12 @@ class Study:
             return replace(entry, model=self.architecture.name, settings=settings)
         from gengap.training.estimators import takes_raw_input
 
-        raw = not entry.name.startswith("sklearn:") and takes_raw_input(
-            entry.estimator, self.problem.X
-        )
-        return replace(entry, settings={"input": "raw" if raw else "prepared"})
+        prepared = self.prepared_inputs
+        if prepared is None:
+            prepared = entry.name.startswith("sklearn:") or not takes_raw_input(
+                entry.estimator, self.problem.X
+            )
+        return replace(entry, settings={"input": "prepared" if prepared else "raw"})
 
     def validate(self) -> None:
         """Work out the whole plan, which ``run`` does as well.
@@ -234,6 +239,12 @@ class Study:
             )
         return frozenset(wanted)
 
+    @property
+    def _kept_steps(self) -> tuple[int, ...]:
+        """Checkpoints whose models the selection rule may keep."""
+        last = not rule_named(self.selection).criterion
+        return tuple(self.checkpoints[-1:] if last else self.checkpoints)
+
     def run(self, progress: Callable[[Progress], None] | None = None) -> Result:
         """Train what the store does not hold yet, and return the result.
 
@@ -247,18 +258,26 @@ class Study:
         self.validate()
         store = Store(self.store if self.store is not None else "sqlite://")
         try:
-            write_plan(self.plan, store)
             before = places(self.plan, store) if self._kept else set()
-            carry_out = self._until_decided if self.until_decided else self._execute
-            skipped = carry_out(store, progress or (lambda _: None))
-            self.skipped.update(skipped)
+            self.skipped.update(self.carry_out(store, self.plan, progress))
             return self._finish(store, before)
         except BaseException:
             store.close()
             raise
 
-    def _execute(self, store: Store, progress: Callable[[Progress], None]) -> dict[str, str]:
-        return execute(self.plan, self._work, store, self._resources, progress)
+    def carry_out(
+        self, store: Store, plan: Plan, progress: Callable[[Progress], None] | None = None
+    ) -> dict[str, str]:
+        """Train what a store lacks of the study's plan, or of a part of it.
+
+        Returns:
+            methods that could not run, with the reason.
+        """
+        tell = progress or (lambda _: None)
+        write_plan(plan, store)
+        if plan.level is not None:
+            return self._until_decided(store, tell)
+        return execute(plan, self._work, store, self._resources, tell)
 
     def _until_decided(self, store: Store, progress: Callable[[Progress], None]) -> dict[str, str]:
         """Train batch after batch of seeds until the replay of their scores asks for no more."""
@@ -308,6 +327,7 @@ class Study:
             keep=self._kept,
             again=self.keep_models != "auto",
             small=self.keep_models == "auto",
+            keep_steps=self._kept_steps,
         )
 
 

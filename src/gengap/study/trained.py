@@ -1,102 +1,253 @@
-"""Trained models of a study, by key: read from the records, and asked about any inputs.
+"""Trained models of a study: trained as its runs, kept in its store, asked about any inputs.
 
-A study that kept its models (``Study(keep_models=...)``) can be asked afterwards what each of them
-makes of examples, those of the study or new ones. Whatever needs a trained model gets it here.
+Whatever needs a trained model gets it here, so it is recorded like any other run, found again
+instead of trained again, and the same run that a table speaks of.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
+import torch
+from torch import nn
 
 from gengap.base.errors import UsageError
-from gengap.models.networks import Network, architecture
+from gengap.base.progress import Progress
+from gengap.environments.core import Environments
+from gengap.models.networks import MLP, Network, architecture
+from gengap.models.outputs import Outputs
+from gengap.models.reading import outputs_of
 from gengap.records.models import kept_model
 from gengap.records.run import Run
+from gengap.records.store import Store
 from gengap.records.study import Cell
-from gengap.study.result import Result
+from gengap.study.plan import Plan
+from gengap.study.resolve import ESTIMATOR_PREFIX
+from gengap.study.study import Study
+from gengap.training.estimators import fitted
 from gengap.training.kept import estimator_from_bytes, network_from_bytes
+from gengap.training.tables import Tables
+from gengap.training.tasks import Task
+
+LEAST_PROBABILITY = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """A trained model at the step that the study's rule keeps.
+    """A trained model of a table or of images.
 
     Attributes:
         run: what was trained.
-        step: training steps taken.
         cell: the split and role it was trained for.
         train_rows: rows of the problem it was trained on.
-        prepared: what the problem made of them; see ``Problem.prepare``.
+        prepared: how it standardises its inputs and its target.
         model: a :class:`~gengap.models.networks.Network` of one run, or a fitted estimator.
+        problem: the data.
     """
 
     run: Run
-    step: int
     cell: Cell
     train_rows: np.ndarray
     prepared: Any
     model: Any
+    problem: Tables
 
     @property
-    def is_network(self) -> bool:
-        """Whether it is a network of a fleet rather than an estimator."""
-        return isinstance(self.model, Network)
+    def takes_raw(self) -> bool:
+        """Whether it is an estimator that gets examples as the user gave them."""
+        return self.run.settings.get("input") == "raw"
+
+    @cached_property
+    def module(self) -> nn.Module:
+        """A network as a ``torch.nn.Module`` of its own, on the CPU, in evaluation mode."""
+        return module_of(self.model)
+
+    def outputs(self, matrix: np.ndarray, y: np.ndarray | None = None) -> Outputs:
+        """What it makes of encoded examples ``(n, ...)``; ``y (n,)`` are their targets.
+
+        Logarithms of probabilities stand for an estimator's logits, and prepared inputs for its
+        features.
+        """
+        if y is not None and y.dtype.kind == "f":
+            y = (y - self.prepared.shift) / self.prepared.scale
+        inputs = self.prepared.inputs.apply(matrix)
+        if isinstance(self.model, Network):
+            return outputs_of(self.module, inputs, labels=y)
+        flat = inputs.reshape(len(inputs), -1)
+        if self.problem.classes:
+            logits = self._log_probabilities(flat)
+        else:
+            said = np.asarray(self.model.predict(flat), np.float64).reshape(-1, 1)
+            logits = (said - self.prepared.shift) / self.prepared.scale
+        features = torch.from_numpy(np.ascontiguousarray(flat, np.float32))
+        return Outputs(
+            logits=torch.from_numpy(logits.astype(np.float32)),
+            features=features,
+            inputs=features,
+            labels=None if y is None else torch.as_tensor(y),
+        )
+
+    def scores(self, outputs: Outputs, y: np.ndarray) -> np.ndarray:
+        """Score per example ``(n,)``, larger is better: 1 where the class is right, or minus the
+        absolute error."""
+        assert outputs.logits is not None
+        logits = outputs.logits.numpy().astype(np.float64)
+        if y.dtype.kind == "f":
+            return -np.abs(logits[:, 0] * self.prepared.scale + self.prepared.shift - y)
+        return (logits.argmax(1) == y).astype(np.float64)
+
+    def _log_probabilities(self, rows: np.ndarray) -> np.ndarray:
+        """``(n, C)``; a classifier without probabilities is sure of its answer."""
+        known = np.asarray(self.model.classes_, dtype=np.int64)
+        probability = np.zeros((len(rows), len(self.problem.classes)))
+        if hasattr(self.model, "predict_proba"):
+            probability[:, known] = self.model.predict_proba(rows)
+        else:
+            probability[np.arange(len(rows)), self.model.predict(rows)] = 1.0
+        return np.log(np.maximum(probability, LEAST_PROBABILITY))
 
 
-def trained_models(
-    result: Result, problem: Any, method: str, *, model: Any = None, seed: int | None = None
-) -> Iterator[Trained]:
-    """The kept models of a method, unseen and reference runs of every split and seed.
-
-    Each distinct run comes once: a reference that several splits share as well.
+def one_model(
+    environments: Environments,
+    model: Any,
+    *,
+    seeds: Any,
+    steps: int,
+    prepared_inputs: bool | None = True,
+    **settings: Any,
+) -> Study:
+    """A study of one model, each environment left out in turn, whose models are kept.
 
     Args:
-        result: the study's result.
-        problem: what it was trained on; see :class:`gengap.training.problem.Problem`.
-        method: the method's name in the study.
-        model: the architecture, where it is the user's own module.
-        seed: of this seed alone.
+        model: ``"mlp"``, ``"sklearn:NAME"``, an estimator, or a function that makes a module.
+        seeds, steps, prepared_inputs, settings: of the study.
 
     Raises:
-        UsageError: no such method, or its models were not kept.
+        UsageError: the model is unknown or does not fit the target.
     """
-    result.paired_under(method)  # refuses an unknown method and a rule that keeps nothing
-    choices, _ = result.scores[method].choices(result.rule)
-    planned = {run.key: (run, cell) for run, cell in result.plan.runs[method]}
-    done: set[str] = set()
-    for (_, own), pair in choices.items():
-        for candidate in pair if seed in (None, own) else ():
-            if candidate.key not in done:
-                done.add(candidate.key)
-                run, cell = planned[candidate.key]
-                yield trained_model(result, problem, run, cell, candidate.step, model=model)
+    named = isinstance(model, str) and model.startswith(ESTIMATOR_PREFIX)
+    estimator = named or (hasattr(model, "fit") and not isinstance(model, str))
+    return Study(
+        environments,
+        [model] if estimator else ["erm"],
+        seeds=seeds,
+        splits="leave-one-out",
+        steps=steps,
+        model="linear" if estimator else model,
+        selection="last-step",
+        keep_models="all",
+        plain_training=False,
+        prepared_inputs=prepared_inputs,
+        **settings,
+    )
 
 
-def trained_model(
-    result: Result, problem: Any, run: Run, cell: Cell, step: int, *, model: Any = None
-) -> Trained:
-    """One kept model.
+def refuse_pipeline(model: Any) -> Any:
+    """The model, unless it is a pipeline.
+
+    Raises:
+        UsageError: it is; what its last step sees could not be shown.
+    """
+    from sklearn.pipeline import Pipeline
+
+    if isinstance(model, Pipeline):
+        raise UsageError(
+            "A pipeline prepares inputs by itself, so detectors cannot see what its model sees; "
+            "give the model alone."
+        )
+    return model
+
+
+def model_name(study: Study) -> str:
+    """What a study's one model is called."""
+    (entry,) = study.plan.entries
+    return entry.name if entry.estimator is not None else str(study.architecture.name)
+
+
+def train_models(
+    study: Study,
+    store: Store,
+    progress: Callable[[Progress], None] | None = None,
+    *,
+    plan: Plan | None = None,
+) -> Iterator[Trained]:
+    """Train what a store lacks of a study of one method, and give its models after the last step.
+
+    Seed after seed, references first.
+
+    Args:
+        plan: a part of the study's own.
+
+    Raises:
+        UsageError: the model cannot be trained on these data.
+    """
+    plan = plan or study.plan
+    study.validate()
+    study.carry_out(store, plan, progress)
+    (runs,) = plan.runs.values()
+    for run, cell in sorted(runs, key=lambda item: plan.seeds.index(item[0].seed)):
+        yield trained_model(study, store, plan, run, cell)
+
+
+def everything(cell: Cell) -> Cell:
+    """A reference that trains on all training rows of its environments, not on a share of them."""
+    return replace(cell, name="everything", fraction=1.0)
+
+
+def trained_model(study: Study, store: Store, plan: Plan, run: Run, cell: Cell) -> Trained:
+    """The kept model of a run after its last step.
 
     Raises:
         UsageError: it was not kept.
     """
-    kept = kept_model(result.store, run.key, step)
-    if kept is None:
-        raise UsageError(
-            f"The model of {run.method}, {run.role} run of {run.split}, seed {run.seed}, was not "
-            f"kept; run the study with --keep-models {run.method}."
-        )
-    rows = np.concatenate(result.plan.training_rows(cell, run.seed))
+    problem = study.problem
+    train = plan.training_rows(cell, run.seed)
+    rows = np.concatenate(train)
     prepared = problem.prepare(rows)
-    if kept.format == "skops":
-        return Trained(run, step, cell, rows, prepared, estimator_from_bytes(kept))
-    made = architecture(model if model is not None else run.model)
-    made = copy.copy(made)
-    made.initialise(problem.shape, problem.outputs, 0)
-    network = network_from_bytes(kept, made, problem.shape)
-    return Trained(run, step, cell, rows, prepared, network)
+    kept = kept_model(store, run.key, study.checkpoints[-1] if run.model else 0)
+    if run.model:
+        if kept is None:
+            raise UsageError(
+                f"The model of {run.method} ({run.role}, {run.split}, seed {run.seed}) was not "
+                f"kept; run the study with --keep-models {run.method}."
+            )
+        made = copy.copy(architecture(study.model))
+        made.initialise(problem.shape, problem.outputs, 0)
+        return Trained(
+            run, cell, rows, prepared, network_from_bytes(kept, made, problem.shape), problem
+        )
+    try:
+        model = None if kept is None else estimator_from_bytes(kept)
+    except UsageError:
+        model = None
+    if model is None:  # what no file may hold is fitted again from its run, to the same model
+        (entry,) = (e for e in plan.entries if e.name == run.method)
+        raw = run.settings["input"] == "raw"
+        model = fitted(entry.estimator, Task(run, train, prepared), problem, raw)
+    return Trained(run, cell, rows, prepared, model, problem)
+
+
+def module_of(network: Network) -> nn.Module:
+    """A network of one run as a ``torch.nn.Module`` of its own, on the CPU, to evaluate."""
+    own = {name: p[0].detach().cpu().clone() for name, p in network.parameters.items()}
+    made: Any = network.architecture
+    if isinstance(made, MLP):
+        return _sequential(own, len(made.widths)).eval()
+    module: nn.Module = copy.deepcopy(made._module).cpu()
+    module.load_state_dict({**module.state_dict(), **own})
+    return module.eval()
+
+
+def _sequential(parameters: dict[str, torch.Tensor], hidden: int) -> nn.Sequential:
+    layers: list[nn.Module] = [nn.Flatten()]
+    for layer in range(hidden + 1):
+        weight, bias = parameters[f"weight{layer}"], parameters[f"bias{layer}"]
+        linear = nn.Linear(*weight.shape)
+        linear.load_state_dict({"weight": weight.T, "bias": bias[0]})
+        layers += [linear, nn.ReLU()]
+    return nn.Sequential(*layers[:-1])

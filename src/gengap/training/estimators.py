@@ -83,21 +83,28 @@ def train_estimator(
         raw: whether the estimator takes the user's ``X`` as it is.
         keep: ``"any"`` to return the fitted estimator as bytes, ``"small"`` if it is small, or "".
     """
-    from sklearn.base import clone
-
     start = time.perf_counter()
-    model = seeded(clone(estimator), task.run.seed)
-    rows = task.train_rows
+    model = fitted(estimator, task, problem, raw)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        model.fit(problem.inputs(task, rows, raw), problem.y[rows])
         outcomes = [
             _outcome(model, problem.inputs(task, scored, raw), problem, scored, part)
             for part, scored in task.score.items()
         ]
     kept = estimator_to_bytes(model, small=keep == "small") if keep else None
     seconds = time.perf_counter() - start
-    return finished(task, outcomes, seconds, 1.0, len(rows), [kept] if kept else ())
+    return finished(task, outcomes, seconds, 1.0, len(task.train_rows), [kept] if kept else ())
+
+
+def fitted(estimator: Any, task: Task, problem: Tables, raw: bool = False) -> Any:
+    """A clone, fitted on the task's training rows; the same task gives the same model."""
+    from sklearn.base import clone
+
+    model = seeded(clone(estimator), task.run.seed)
+    rows = task.train_rows
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return model.fit(problem.inputs(task, rows, raw), problem.y[rows])
 
 
 def seeded(estimator: Any, seed: int) -> Any:

@@ -12,6 +12,7 @@ import pandas as pd
 import torch
 
 from gengap.environments.core import Environments
+from gengap.environments.new_examples import joined
 from gengap.environments.preparation import Encoded, Preparation, encode, fit_preparation
 
 if TYPE_CHECKING:
@@ -58,6 +59,15 @@ class Tables(Environments):
     def encoded(self) -> Encoded:
         """All examples as numbers, the same for every run."""
         return encode(self.X)
+
+    def encode_alike(self, new: Any) -> np.ndarray:
+        """New examples ``(m, ...)`` encoded as these are, float32.
+
+        Raises:
+            UsageError: their columns or shape are others; see
+                :func:`gengap.environments.new_examples.joined`.
+        """
+        return encode(joined(self.X, new), first=len(self)).matrix[len(self) :]
 
     @property
     def matrix(self) -> np.ndarray:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import torch
 from torch import Tensor
@@ -41,7 +41,7 @@ def train_fleet(
     device: str = "cpu",
     progress: Progress | None = None,
     keep: Callable[[Network], None] | None = None,
-    keep_models: bool = False,
+    keep_models: Collection[int] = (),
 ) -> list[FinishedRun]:
     """Train one chunk of runs and score them at their checkpoints.
 
@@ -53,7 +53,7 @@ def train_fleet(
         progress: called with the share of the chunk that is done, between 0 and 1.
         keep: called at the end with the trained networks, as they predict; the first are the
             tasks' in order, and a lone run's copy may follow.
-        keep_models: whether the trained networks are returned as bytes, one per checkpoint.
+        keep_models: checkpoints after which the trained networks are returned as bytes.
     """
     keep_freed_memory()
     start = time.perf_counter()
@@ -81,7 +81,7 @@ def train_fleet(
             at = predictor.at(method.prediction_parameters(network, state))
             for found, run_outcomes in zip(feed.predict(at, step + 1), outcomes, strict=True):
                 run_outcomes.extend(found)
-            if keep_models:
+            if step + 1 in keep_models:
                 for own, model in zip(
                     models, networks_to_bytes(at, wanted, step + 1), strict=False
                 ):

@@ -7,17 +7,17 @@ from functools import cache
 
 import numpy as np
 import pytest
-from detection_problems import shifted, values
 from sklearn.metrics import roc_auc_score
 
+from detection_problems import shifted, values
 from gengap.base.errors import UsageError
-from gengap.environments.preparation import encode
+from gengap.environments.parts import TRAIN
 from gengap.environments.suites import load_suite
 from gengap.questions.detection import Evaluation, evaluate
-from gengap.questions.detection.models import resolved_model, train
-from gengap.questions.forecasting.examples import Examples
+from gengap.records import Store
 from gengap.report import render_html
 from gengap.report.sentences.detection import gains
+from gengap.study.trained import one_model, train_models
 
 FEW = ["msp", "knn", "max-logit"]
 
@@ -42,16 +42,13 @@ def test_the_shifted_environment_is_a_stranger_and_the_others_are_not() -> None:
 
 def test_auroc_agrees_with_scikit_learn_on_the_same_models() -> None:
     e = shifted(5.0)
-    examples = Examples(e, encode(e.X), e.X)
-    (trained,) = (
-        t
-        for t in train(
-            resolved_model("mlp(16)", e), examples, [-1, 0, 1, 2, 3], 0, 60, lambda s: None
-        )
-        if t.left_out == 1
-    )
-    known, strangers = examples.validation(1, 0), np.flatnonzero(e.environment == 1)
-    logits = trained.outputs(examples.encoded.matrix[np.r_[known, strangers]]).logits
+    study = one_model(e, "mlp(16)", seeds=1, steps=60)
+    with Store(":memory:") as store:
+        (trained,) = (t for t in train_models(study, store) if t.cell.unseen == (e.names[1],))
+    held = study.plan.parts(0) != TRAIN
+    known = np.flatnonzero(held & (e.environment != 1))
+    strangers = np.flatnonzero(e.environment == 1)
+    logits = trained.outputs(study.problem.matrix[np.r_[known, strangers]]).logits
     assert logits is not None
     label = np.r_[np.zeros(len(known)), np.ones(len(strangers))]
     expected = roc_auc_score(label, -logits.max(1).values)

@@ -38,10 +38,10 @@ def test_without_a_target_inputs_alone_are_compared() -> None:
     assert f"An estimated {estimated} of the others look normal by their" in found.answer
     assert f"(95% limit {limit})" in found.answer
     assert found.model == ""
-    assert found.held_out == 60
+    assert found.held_out == 120
     page = render_html(found)
     assert "Give --target to use what needs a model, 1 in all: msp." in page
-    assert "80 beside 60 held-out normal examples" in page
+    assert "80 beside 120 held-out normal examples" in page
 
 
 def test_with_a_target_a_model_is_trained() -> None:

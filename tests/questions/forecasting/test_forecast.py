@@ -197,7 +197,7 @@ def test_tables_with_text_take_gradient_boosting_by_default():
     table = Environments.from_arrays(frame, e.y, e.environment)
     new = pd.DataFrame({"a": [0.0, 1.0], "b": [0.5, None], "c": ["up", "sideways"]})
     result = forecast(table, seeds=1, new=new)
-    assert result.model == "HistGradientBoostingClassifier"
+    assert result.model == "sklearn:HistGradientBoostingClassifier"
     assert 0 <= result.expected.low <= result.expected.high <= 1
 
 

@@ -1,30 +1,32 @@
 """One trained model after another, with what every detector makes of its inliers and strangers.
 
 A case is a model that has not seen one environment, or not some classes. Detectors are fitted on
-the model's outputs on its training examples. Inliers are held-out examples of what it knows; half
-of them set each detector's threshold, the other half show its false alarms.
+the model's outputs on its training examples. Inliers are held-out examples of what it knows: those
+of the validation part set each detector's threshold, those of the test part show its false alarms.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from gengap.base.errors import UsageError
-from gengap.base.seeds import generator
 from gengap.detectors.base import Detector
 from gengap.detectors.registry import DetectorInfo, detector_info
+from gengap.environments.parts import TRAIN, VALIDATION
 from gengap.models.outputs import Outputs
-from gengap.questions.detection.models import Trained, train
-from gengap.questions.detection.strangers import hold_out_classes
-from gengap.questions.forecasting.examples import NOBODY, Examples
+from gengap.questions.detection.strangers import HeldOutClasses
 from gengap.statistics.separation.unit_tests import FALSE_ALARMS, threshold, unit_tests
+from gengap.study.study import Study
+from gengap.study.trained import Trained
 
 Entries = Mapping[str, Sequence[Detector]]
-Tell = Callable[[float], None]
+NOBODY = -1  # what is left out where classes are
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +37,7 @@ class Strangeness:
         known: ``(n,)`` of the inliers.
         strangers: ``(m,)`` of the strangers.
         tests: ``(t,)`` of the synthetic inputs, by test.
-        limit: the threshold that flags 5% of new inliers, from the calibration half; infinite
+        limit: the threshold that flags 5% of new inliers, from the calibration examples; infinite
             where that is fewer than 19 examples.
         microseconds: time to score one inlier, the model's own not included.
     """
@@ -60,7 +62,7 @@ class Case:
         seed: of its training.
         known: ``(n,)`` rows of the inliers, held out from training.
         known_environment: ``(n,)`` codes.
-        calibration: ``(n,)`` mask of the half that set the thresholds.
+        calibration: ``(n,)`` mask of those that set the thresholds.
         correct: ``(n,)`` the model's score on each inlier, larger is better.
         strangers: ``(m,)`` rows of the strangers.
         stranger_class: ``(m,)`` names of their classes, empty in a case of an environment.
@@ -82,80 +84,74 @@ class Case:
     strangeness: dict[str, list[Strangeness]]
 
 
-@dataclass(frozen=True)
-class Settings:
-    """How to train and grade under one seed.
-
-    Attributes:
-        model: an estimator or an architecture.
-        entries: candidates of each detector.
-        seed: of the training.
-        steps: training steps of a network.
-        tell: called with the share of a training that is done.
-    """
-
-    model: object
-    entries: Entries
-    seed: int
-    steps: int
-    tell: Tell
-
-
-def unseen_cases(examples: Examples, how: Settings) -> Iterator[tuple[Case, dict[str, str]]]:
-    """A case per environment left out, with the detectors that failed and why."""
-    e = examples.environments
-    left_out = [NOBODY, *range(len(e.names))]
-    reference = np.full(len(e), np.nan)
-    for trained in train(how.model, examples, left_out, how.seed, how.steps, how.tell):
-        if trained.left_out == NOBODY:
-            held = np.flatnonzero(examples.held(how.seed))
-            reference[held] = trained.scores(_outputs(trained, examples, held), e.y[held])
-            continue
-        strangers = np.flatnonzero(e.environment == trained.left_out)
-        outputs = _outputs(trained, examples, strangers)
-        case, failed = _case(trained, examples, outputs, how)
-        yield (
-            replace(
-                case,
-                strangers=strangers,
-                unseen=trained.scores(outputs, e.y[strangers]),
-                reference=reference[strangers],
-            ),
-            failed,
-        )
-
-
-def class_cases(
-    examples: Examples, groups: Sequence[Sequence[str]], how: Settings
+def unseen_cases(
+    study: Study, models: Iterable[Trained], entries: Entries
 ) -> Iterator[tuple[Case, dict[str, str]]]:
-    """A case per group of classes, of a model that knows every environment but not these.
+    """A case per environment left out and seed, with the detectors that failed and why.
 
-    A group without which too little is left to train on has no case.
+    Args:
+        study: of one model, each environment left out in turn.
+        models: its trained models, under each seed the references first.
+        entries: candidates of each detector; what is taken out meanwhile is not tried again.
     """
-    e, matrix = examples.environments, examples.encoded.matrix
-    for group in groups:
-        try:
-            held_out = hold_out_classes(e, group)
-        except UsageError:
+    problem = study.problem
+    references: dict[str, np.ndarray] = {}
+    for trained in models:
+        seed = trained.run.seed
+        if trained.run.role == "reference":
+            held = np.flatnonzero(held_rows(study, seed))
+            scores = np.full(len(problem), np.nan)
+            scores[held] = trained.scores(trained.outputs(problem.matrix[held]), problem.y[held])
+            references[trained.cell.name] = scores
             continue
-        rows = held_out.known_rows
-        encoded = replace(examples.encoded, matrix=matrix[rows])
-        known = Examples(held_out.known, encoded, held_out.known.X)
-        (trained,) = train(how.model, known, [NOBODY], how.seed, how.steps, how.tell)
-        outputs = trained.outputs(matrix[held_out.stranger_rows])
-        case, failed = _case(trained, known, outputs, how)
-        nothing = np.full(len(held_out.stranger_rows), np.nan)
+        strangers = np.flatnonzero(trained.cell.held_out)
+        outputs = trained.outputs(problem.matrix[strangers])
+        case, failed = _case(study, trained, outputs, entries)
         yield (
             replace(
                 case,
-                known=rows[case.known],
-                strangers=held_out.stranger_rows,
-                stranger_class=held_out.stranger_classes,
-                unseen=nothing,
-                reference=nothing,
+                left_out=problem.names.index(trained.cell.unseen[0]),
+                strangers=strangers,
+                unseen=trained.scores(outputs, problem.y[strangers]),
+                reference=references[trained.cell.reference][strangers],
             ),
             failed,
         )
+
+
+def class_case(
+    study: Study, trained: Trained, held_out: HeldOutClasses, X: Any, entries: Entries
+) -> tuple[Case, dict[str, str]]:
+    """A case of a model that knows every environment but not some classes.
+
+    Args:
+        study: of the known classes; ``trained`` is its model.
+        held_out: which classes are not known.
+        X: ``(n, ...)`` all examples.
+        entries: candidates of each detector.
+    """
+    rows = held_out.stranger_rows
+    strangers = X.iloc[rows] if isinstance(X, pd.DataFrame) else X[rows]
+    outputs = trained.outputs(study.problem.encode_alike(strangers))
+    case, failed = _case(study, trained, outputs, entries)
+    nothing = np.full(len(rows), np.nan)
+    return (
+        replace(
+            case,
+            known=held_out.known_rows[case.known],
+            strangers=rows,
+            stranger_class=held_out.stranger_classes,
+            unseen=nothing,
+            reference=nothing,
+        ),
+        failed,
+    )
+
+
+def held_rows(study: Study, seed: int) -> np.ndarray:
+    """Mask ``(n,)`` of the rows that no run of a seed trains on."""
+    held: np.ndarray = study.plan.parts(seed) != TRAIN
+    return held
 
 
 def wrong_task(info: DetectorInfo, task: str) -> str | None:
@@ -199,13 +195,6 @@ def score_all(
     return found, failed
 
 
-def calibration_half(size: int, seed: int) -> np.ndarray:
-    """Mask ``(n,)`` of a random half."""
-    mask = np.zeros(size, bool)
-    mask[generator(seed, "detector calibration").permutation(size)[: -(-size // 2)]] = True
-    return mask
-
-
 def _score(
     detector: Detector,
     fitting: Outputs,
@@ -232,18 +221,21 @@ def _score(
 
 
 def _case(
-    trained: Trained, examples: Examples, strangers: Outputs, how: Settings
+    study: Study, trained: Trained, strangers: Outputs, entries: Entries
 ) -> tuple[Case, dict[str, str]]:
-    """What does not depend on the kind of strangers; their rows and scores are still empty."""
-    e, matrix = examples.environments, examples.encoded.matrix
-    rows = trained.train_rows
-    known = examples.validation(trained.left_out, how.seed)
-    calibration = calibration_half(len(known), how.seed)
-    of_known = _outputs(trained, examples, known)
-    tests = unit_tests(matrix[rows], seed=how.seed)
+    """What does not depend on the kind of strangers; their rows and scores are still empty.
+
+    The validation part sets the thresholds, the test part shows the false alarms.
+    """
+    problem, seed = study.problem, trained.run.seed
+    rows, part = trained.train_rows, study.plan.parts(seed)
+    known = np.flatnonzero((part != TRAIN) & trained.cell.rows)
+    calibration = part[known] == VALIDATION
+    of_known = trained.outputs(problem.matrix[known])
+    tests = unit_tests(problem.matrix[rows], seed=seed)
     found, failed = score_all(
-        how.entries,
-        trained.outputs(matrix[rows], e.y[rows]),
+        entries,
+        trained.outputs(problem.matrix[rows], problem.y[rows]),
         of_known,
         strangers,
         {name: trained.outputs(made) for name, made in tests.items()},
@@ -251,12 +243,12 @@ def _case(
     )
     empty = np.array([])
     case = Case(
-        left_out=trained.left_out,
-        seed=how.seed,
+        left_out=NOBODY,
+        seed=seed,
         known=known,
-        known_environment=e.environment[known],
+        known_environment=problem.environment[known],
         calibration=calibration,
-        correct=trained.scores(of_known, e.y[known]),
+        correct=trained.scores(of_known, problem.y[known]),
         strangers=empty,
         stranger_class=empty,
         unseen=empty,
@@ -264,7 +256,3 @@ def _case(
         strangeness=found,
     )
     return case, failed
-
-
-def _outputs(trained: Trained, examples: Examples, rows: np.ndarray) -> Outputs:
-    return trained.outputs(examples.encoded.matrix[rows])

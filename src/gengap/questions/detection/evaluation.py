@@ -15,35 +15,34 @@ What comes out, with environments (or classes) as the unit:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
-from itertools import chain
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, ClassVar
 
-from gengap.base.errors import UsageError
+from gengap.base.errors import SuspiciousInput, UsageError, listing
 from gengap.base.finding import Finding
 from gengap.base.progress import Progress
 from gengap.detectors.registry import DetectorInfo, detector_info
 from gengap.detectors.registry import detectors as registered
 from gengap.environments.checks import drop_small
 from gengap.environments.core import Environments
-from gengap.environments.preparation import encode
 from gengap.questions.detection.cases import (
     Case,
     Entries,
-    Settings,
-    class_cases,
+    class_case,
     unseen_cases,
     wrong_task,
 )
 from gengap.questions.detection.grading import Detected, graded
-from gengap.questions.detection.models import resolved_model
 from gengap.questions.detection.selection import candidates, choose_by_others
-from gengap.questions.detection.strangers import class_groups
-from gengap.questions.forecasting.examples import Examples
+from gengap.questions.detection.strangers import class_groups, hold_out_classes
+from gengap.records.store import Store
 from gengap.statistics.intervals import Interval, check_level
 from gengap.statistics.separation.rejecting import mean_over_environments
+from gengap.study.study import Study
+from gengap.study.trained import everything, model_name, one_model, refuse_pipeline, train_models
 
 FEWEST = 3
 MOST_SEEDS = 1_000
@@ -93,6 +92,7 @@ def evaluate(
     steps: int = 300,
     trials: int = 1,
     level: float = 0.95,
+    store: str | Path | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> Evaluation:
     """Grade detectors on environments left out in turn.
@@ -107,7 +107,9 @@ def evaluate(
         trials: candidates of hyperparameters per detector, the defaults first; each environment
             gets the one that is best on the others.
         level: confidence level of all intervals.
-        progress: called with a :class:`~gengap.study.study.Progress`.
+        store: database URL or path where runs and their models are kept, and found again; None
+            keeps them in memory.
+        progress: called with a :class:`~gengap.base.progress.Progress`.
 
     Raises:
         UsageError: fewer than 3 environments, an unknown model or detector, or none that applies.
@@ -128,8 +130,9 @@ def evaluate(
         for name, info in infos.items()
         if name not in skipped
     }
-    resolved = resolved_model(model, e)
-    cases = _cases(e, resolved, entries, skipped, seeds, steps, progress)
+    study = one_model(e, refuse_pipeline(model), seeds=seeds, steps=steps)
+    with Store(store if store is not None else "sqlite://") as records:
+        cases = _cases(study, records, entries, skipped, progress)
     entries = {name: own for name, own in entries.items() if name not in skipped}
     if not entries:
         raise UsageError(f"No detector applies: {next(iter(skipped.values()))}")
@@ -145,7 +148,7 @@ def evaluate(
         environment_word=e.kind,
         environments=e.names,
         task=e.task,
-        model=model if isinstance(model, str) else _name(resolved),
+        model=model if isinstance(model, str) else model_name(study),
         seeds=seeds,
         level=level,
         detectors=found,
@@ -175,47 +178,55 @@ def wanted(names: Sequence[str] | None) -> dict[str, DetectorInfo]:
 
 
 def _cases(
-    e: Environments,
-    model: Any,
+    study: Study,
+    store: Store,
     entries: Entries,
     skipped: dict[str, str],
-    seeds: int,
-    steps: int,
     progress: Callable[[Progress], None] | None,
 ) -> list[Case]:
     """All cases; detectors that failed in any are entered into ``skipped``."""
-    examples = Examples(e, encode(e.X), e.X)
-    groups = class_groups(e, seeds)
-    each = len(e.names) + 1
+    e, seeds = study.environments, study.seed_list
+    runs = len(study.plan.cells) * len(seeds)
+    total = 2 * (runs + len(seeds))
     cases: list[Case] = []
 
     def tell(done: float, doing: str) -> None:
         if progress is not None:
-            progress(Progress(int(done), 2 * each * seeds, doing))
+            progress(Progress(done, total, doing))
 
-    for seed in range(seeds):
-        start = 2 * each * seed
-        training = partial(_training, tell, start, each, seed)
-        left = {name: own for name, own in entries.items() if name not in skipped}
-        how = Settings(model, left, seed, steps, training)
-        for done, (case, failed) in enumerate(
-            chain(unseen_cases(examples, how), class_cases(examples, groups[seed:][:1], how))
-        ):
+    def add(found: Iterable[tuple[Case, dict[str, str]]]) -> None:
+        for case, failed in found:
             cases.append(case)
             skipped.update(failed)
-            tell(start + each + done, f"scoring, seed {seed}")
+            for name in failed:
+                left.pop(name, None)
+            tell(runs + len(cases), f"scoring, seed {case.seed}")
+
+    left = {name: own for name, own in entries.items() if name not in skipped}
+    models = train_models(study, store, lambda now: tell(now.done, f"training {now.doing}"))
+    add(unseen_cases(study, models, left))
+    for seed, group in zip(seeds, class_groups(e, len(seeds)), strict=False):
+        add(_class_case(study, store, group, seed, left))
     return cases
 
 
-def _training(
-    tell: Callable[[float, str], None], start: int, each: int, seed: int, share: float
-) -> None:
-    tell(start + share * each, f"training, seed {seed}")
+def _class_case(
+    study: Study, store: Store, group: Sequence[str], seed: int, entries: Entries
+) -> Iterator[tuple[Case, dict[str, str]]]:
+    """The case of a group of classes; none where too little is left to train on without them."""
+    e = study.environments
+    try:
+        held_out = hold_out_classes(e, group)
+    except UsageError:
+        return
+    known = replace(held_out.known, name=f"{e.name} without {listing(group)}")
+    with warnings.catch_warnings():  # what is suspicious was said of the whole
+        warnings.simplefilter("ignore", SuspiciousInput)
+        own = replace(study, environments=known, seeds=[seed], name=known.name)
+    plan = replace(own.plan, cells=(everything(own.plan.cells[0]),))
+    (trained,) = train_models(own, store, plan=plan)
+    yield class_case(own, trained, held_out, e.X, entries)
 
 
 def _looks(entries: Entries, E: int) -> int:
     return sum(len(own) * (E - 1) for own in entries.values() if len(own) > 1)
-
-
-def _name(resolved: Any) -> str:
-    return type(resolved).__name__ if hasattr(resolved, "fit") else str(resolved.name)

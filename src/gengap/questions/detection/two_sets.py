@@ -1,6 +1,6 @@
 """Two files, normal and other: which detector tells them apart, and are the others clean?
 
-The normal examples are dealt into five folds; under seed ``s`` fold ``s`` is new to everything and
+The normal examples are dealt into five folds; under each seed two of them are new to everything and
 the detectors are fitted on the rest. With a target a model trains on the rest too, and all
 detectors that apply are graded; without one there is no model, and only detectors that need nothing
 but the inputs are. Seeds share the other examples and most of the training, so limits are those of
@@ -9,8 +9,9 @@ a single seed, as if further seeds told nothing new. The other set is audited fo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -25,18 +26,26 @@ from gengap.detectors.registry import DetectorInfo
 from gengap.detectors.tools.neighbours import nearest
 from gengap.environments.columns import FEATURES, recognise
 from gengap.environments.core import Environments
-from gengap.environments.preparation import encode, fit_preparation
+from gengap.environments.parts import TEST, TRAIN, VALIDATION
+from gengap.environments.preparation import Preparation
 from gengap.models.outputs import Outputs
-from gengap.questions.detection.cases import Strangeness, calibration_half, score_all, wrong_task
-from gengap.questions.detection.models import Trained, resolved_model, train
+from gengap.questions.detection.cases import Strangeness, score_all, wrong_task
 from gengap.questions.detection.selection import candidates
-from gengap.questions.forecasting.examples import NOBODY, Examples
-from gengap.questions.forecasting.new_examples import joined
+from gengap.records.store import Store
 from gengap.statistics.intervals import Interval, check_level
 from gengap.statistics.separation.audit import Contamination, contamination
 from gengap.statistics.separation.delong import mean_auroc_interval
 from gengap.statistics.separation.intervals import separation_intervals
 from gengap.statistics.separation.unit_tests import unit_tests
+from gengap.study.study import Study
+from gengap.study.trained import (
+    Trained,
+    everything,
+    model_name,
+    one_model,
+    refuse_pipeline,
+    train_models,
+)
 
 FEWEST = 20  # normal examples: five folds of four
 SUSPECTS = 20
@@ -106,6 +115,7 @@ def separate(
     seeds: int = 3,
     steps: int = 300,
     level: float = 0.95,
+    store: str | Path | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> TwoSets:
     """Grade detectors on telling other examples from normal ones.
@@ -114,8 +124,9 @@ def separate(
         normal: ``(n, ...)`` numbers or a DataFrame; at least 20 examples.
         other: ``(m, ...)`` with the same features; labels are not needed.
         target: a column of ``normal``, or ``(n,)`` labels; None trains no model.
-        model, detectors, steps, level, progress: as in :func:`gengap.questions.detection.evaluate`.
-        seeds: runs, each with another fifth of the normal examples held out.
+        model, detectors, steps, level, store, progress: as in
+            :func:`gengap.questions.detection.evaluate`.
+        seeds: runs, each with other normal examples held out.
 
     Raises:
         UsageError: too few examples, features that differ, or no detector that applies.
@@ -125,28 +136,30 @@ def separate(
     check_level(level)
     check_counts(seeds=seeds, steps=steps)
     e = _normal(normal, target)
-    X = joined(e.X, other)
-    examples = Examples(e, encode(X), X)
+    has_model = target is not None
+    model = refuse_pipeline(model) if has_model else "linear"
+    study = one_model(e, model, seeds=seeds, steps=steps)
+    others = study.problem.encode_alike(other)
     infos = wanted(detectors)
     skipped: dict[str, str] = {}
-    resolved = None if target is None else resolved_model(model, e)
     runs = []
-    for seed in range(seeds):
-        if progress is not None:
-            progress(Progress(seed, seeds, f"seed {seed}"))
-        run = _run(examples, infos, skipped, resolved, seed, steps)
-        infos = {name: info for name, info in infos.items() if name not in skipped}
-        if not infos:
-            raise UsageError(f"No detector applies: {next(iter(skipped.values()))}")
-        runs.append(run)
+    with Store(store if store is not None else "sqlite://") as records:
+        shown = _models(study, records, progress) if has_model else _inputs(study)
+        for seed, shower in zip(study.seed_list, shown, strict=True):
+            task = e.task if has_model else None
+            run = _run(study, shower, others, infos, skipped, seed, task)
+            infos = {name: info for name, info in infos.items() if name not in skipped}
+            if not infos:
+                raise UsageError(f"No detector applies: {next(iter(skipped.values()))}")
+            runs.append(run)
     graded = [_graded(name, [run[name] for run in runs], level) for name in infos]
     graded.sort(key=lambda one: -one.auroc.estimate)
-    audit = _audit(examples, level)
+    audit = _audit(study, others, level)
     return TwoSets(
         normal=len(e),
-        other=len(X) - len(e),
-        held_out=int(examples.held(0).sum()),
-        model="" if target is None else model if isinstance(model, str) else str(resolved),
+        other=len(others),
+        held_out=int(np.sum(study.plan.parts(0) != TRAIN)),
+        model="" if not has_model else model if isinstance(model, str) else model_name(study),
         seeds=seeds,
         level=level,
         detectors={one.name: one for one in graded},
@@ -154,6 +167,20 @@ def separate(
         hidden=audit.share,
         suspects=tuple(int(row) for row in audit.order[:SUSPECTS] if audit.closer[row] > 0.5),
     )
+
+
+def _models(
+    study: Study, store: Store, progress: Callable[[Progress], None] | None
+) -> Iterator[Trained | _Inputs]:
+    """Under each seed one model of all normal examples that are not held out."""
+    plan = replace(study.plan, cells=(everything(study.plan.cells[0]),))
+    yield from train_models(study, store, progress, plan=plan)
+
+
+def _inputs(study: Study) -> Iterator[Trained | _Inputs]:
+    for seed in study.seed_list:
+        rows = np.flatnonzero(study.plan.parts(seed) == TRAIN)
+        yield _Inputs(study.problem.prepare(rows).inputs)
 
 
 def _normal(normal: np.ndarray | pd.DataFrame, target: str | np.ndarray | None) -> Environments:
@@ -182,37 +209,26 @@ def _normal(normal: np.ndarray | pd.DataFrame, target: str | np.ndarray | None) 
 
 
 def _run(
-    examples: Examples,
-    infos: dict[str, DetectorInfo],
-    skipped: dict[str, str],
-    model: Any,
-    seed: int,
-    steps: int,
-) -> dict[str, Run]:
+    study: Study, trained: Trained | _Inputs, others: np.ndarray, infos: dict[str, DetectorInfo],
+    skipped: dict[str, str], seed: int, task: str | None,
+) -> dict[str, Run]:  # fmt: skip
     """Strangeness by detector, and which held-out examples set its threshold."""
-    n, matrix = len(examples.environments), examples.encoded.matrix
-    held = np.flatnonzero(examples.held(seed))
-    rest = np.flatnonzero(~examples.held(seed))
-    if model is None:
-        trained, task = _without_model(examples, rest), None
-    else:
-        (trained,) = train(model, examples, [NOBODY], seed, steps, lambda share: None)
-        task = examples.environments.task
-    fitting = trained.outputs(
-        matrix[rest], None if model is None else examples.environments.y[rest]
-    )
+    problem = study.problem
+    part = study.plan.parts(seed)
+    held, rest = np.flatnonzero(part != TRAIN), np.flatnonzero(part == TRAIN)
+    fitting = trained.outputs(problem.matrix[rest], problem.y[rest] if task else None)
     reasons = {name: task and wrong_task(info, task) for name, info in infos.items()}
     skipped.update({name: reason for name, reason in reasons.items() if reason})
     usable = {
         name: candidates(info.detector, 1) for name, info in infos.items() if not reasons[name]
     }
-    calibration = calibration_half(len(held), seed)
-    tests = unit_tests(matrix[rest], seed=seed)
+    calibration = part[held] == VALIDATION
+    tests = unit_tests(problem.matrix[rest], seed=seed)
     scores, failed = score_all(
         usable,
         fitting,
-        trained.outputs(matrix[held]),
-        trained.outputs(matrix[n:]),
+        trained.outputs(problem.matrix[held]),
+        trained.outputs(others),
         {test: trained.outputs(made) for test, made in tests.items()},
         calibration,
     )
@@ -220,14 +236,17 @@ def _run(
     return {name: (own[0], calibration) for name, own in scores.items()}
 
 
-def _without_model(examples: Examples, rows: np.ndarray) -> Trained:
-    """Prepared inputs stand for features."""
+@dataclass(frozen=True, eq=False)
+class _Inputs:
+    """No model: prepared inputs stand for features."""
 
-    def show(prepared: np.ndarray, y: np.ndarray | None) -> Outputs:
-        flat = torch.from_numpy(np.ascontiguousarray(prepared.reshape(len(prepared), -1)))
-        return Outputs(features=flat, inputs=torch.from_numpy(prepared))
+    prepared: Preparation
 
-    return Trained(NOBODY, rows, fit_preparation(examples.encoded, rows), show, 0.0, 1.0)
+    def outputs(self, matrix: np.ndarray, y: np.ndarray | None = None) -> Outputs:
+        """Features and inputs of encoded examples ``(n, ...)``."""
+        inputs = self.prepared.apply(matrix)
+        flat = torch.from_numpy(np.ascontiguousarray(inputs.reshape(len(inputs), -1)))
+        return Outputs(features=flat, inputs=torch.from_numpy(inputs))
 
 
 def _graded(name: str, runs: list[Run], level: float) -> Separated:
@@ -256,16 +275,13 @@ def _averaged(intervals: list[Interval]) -> Interval:
     return Interval(float(middle), float(low), float(high), intervals[0].level)
 
 
-def _audit(examples: Examples, level: float) -> Contamination:
+def _audit(study: Study, others: np.ndarray, level: float) -> Contamination:
     """Hidden inliers among the others, by distances between prepared inputs."""
-    n, matrix = len(examples.environments), examples.encoded.matrix
-    held = examples.held(0)
-    preparation = fit_preparation(examples.encoded, np.flatnonzero(~held))
-    flat = preparation.apply(matrix).reshape(len(matrix), -1)
-    rows = torch.from_numpy(flat)
-    known = rows[:n][torch.from_numpy(~held)]
-    usual, found = (
-        nearest(known, part, 1)[0][:, 0].numpy()
-        for part in (rows[:n][torch.from_numpy(held)], rows[n:])
+    problem = study.problem
+    held = torch.from_numpy(study.plan.parts(study.seed_list[0]) == TEST)
+    prepared = problem.prepare(np.flatnonzero(~held)).inputs
+    own, other = (
+        torch.from_numpy(prepared.apply(m).reshape(len(m), -1)) for m in (problem.matrix, others)
     )
+    usual, found = (nearest(own[~held], part, 1)[0][:, 0].numpy() for part in (own[held], other))
     return contamination(usual, found, level=level)

@@ -15,17 +15,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+from sklearn.pipeline import Pipeline
 
 from gengap.base.errors import UsageError
 from gengap.base.finding import Finding
 from gengap.base.progress import Progress
 from gengap.environments.checks import drop_small
 from gengap.environments.core import Environments
-from gengap.environments.preparation import encode
-from gengap.questions.forecasting.examples import Examples
 from gengap.questions.forecasting.grading import (
     FEWEST,
     ErrorComparison,
@@ -37,10 +37,12 @@ from gengap.questions.forecasting.grading import (
 )
 from gengap.questions.forecasting.held_out import held_out, measure, on_new
 from gengap.questions.forecasting.measured import LINES, MEAN, SOURCE, TOLD
-from gengap.questions.forecasting.new_examples import joined
 from gengap.questions.forecasting.new_score import new_score
+from gengap.records.store import Store
 from gengap.statistics.comparison import holm
 from gengap.statistics.intervals import Interval, check_level
+from gengap.study.resolve import ESTIMATOR_PREFIX
+from gengap.study.trained import model_name, one_model
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -101,6 +103,7 @@ def forecast(
     new: Any = None,
     steps: int = 300,
     level: float = 0.95,
+    store: str | Path | None = None,
     progress: Callable[[Progress], None] | None = None,
 ) -> Forecasts:
     """Grade forecasts of the score in unseen environments, and forecast that of new examples.
@@ -114,7 +117,9 @@ def forecast(
         new: unlabelled examples, an array or DataFrame with the features of ``environments.X``.
         steps: training steps of a network.
         level: confidence level of all intervals.
-        progress: called with a :class:`~gengap.study.study.Progress`.
+        store: database URL or path where runs and their models are kept, and found again; None
+            keeps them in memory.
+        progress: called with a :class:`~gengap.base.progress.Progress`.
 
     Raises:
         UsageError: fewer than 3 environments, or a model or new examples that cannot be used.
@@ -122,10 +127,12 @@ def forecast(
     check_level(level)
     environments = drop_small(environments)
     _check(environments, seeds, steps)
-    X = environments.X if new is None else joined(environments.X, new)
-    examples = Examples(environments, encode(X), X)
-    resolved = _resolved(model, environments)
-    measured = measure(examples, resolved, seeds, steps, progress)
+    model = _default(environments) if model is None else model
+    prepared = not isinstance(model, Pipeline)
+    study = one_model(environments, model, seeds=seeds, steps=steps, prepared_inputs=prepared)
+    with Store(store if store is not None else "sqlite://") as records:
+        measured = measure(study, records, new, progress)
+    new_rows = 0 if new is None else len(new)
     most = 1.0 if environments.classes else math.inf
     forecasts = held_out(measured, most)
     grades = {name: grade(values, measured.truth, level) for name, values in forecasts.items()}
@@ -148,7 +155,7 @@ def forecast(
         expected = new_score(
             said[selection.name],
             measured.truth - forecasts[selection.name],
-            rows=len(X) - len(environments),
+            rows=new_rows,
             noise=float(test_variance.mean()),
             level=level,
             variance=None if environments.classes else float(measured.variance.mean()),
@@ -157,7 +164,7 @@ def forecast(
     return Forecasts(
         environments=environments.names,
         task=environments.task,
-        model=_name(model, resolved),
+        model=model if isinstance(model, str) else model_name(study),
         seeds=seeds,
         truth=measured.truth,
         forecasts={name: forecasts[name] for name in grades},
@@ -171,7 +178,7 @@ def forecast(
         effective_size=size[:K],
         distance=distance[:K],
         new=said,
-        new_rows=len(X) - len(environments),
+        new_rows=new_rows,
         new_name="the new examples",
         new_effective_size=float(size[K]),
         new_distance=float(distance[K]),
@@ -191,24 +198,7 @@ def _check(environments: Environments, seeds: int, steps: int) -> None:
             raise UsageError(f"{name} must be a whole number of at least 1, not {value!r}.")
 
 
-def _resolved(model: Any, environments: Environments) -> Any:
-    """An estimator or an architecture."""
-    from gengap.models.networks import architecture
-    from gengap.study.resolve import ESTIMATOR_PREFIX, resolve
-
-    task = environments.task
-    if model is None:
-        kind = "Classifier" if environments.classes else "Regressor"
-        table = environments.X.ndim == 2
-        model = f"{ESTIMATOR_PREFIX}HistGradientBoosting{kind}" if table else "mlp"
-    named = isinstance(model, str) and model.startswith(ESTIMATOR_PREFIX)
-    if named or (hasattr(model, "fit") and not isinstance(model, str)):
-        entries, _ = resolve([model], task, len(environments.names), 1, plain_training=False)
-        return entries[0].estimator
-    return architecture(model)
-
-
-def _name(model: Any, resolved: Any) -> str:
-    if isinstance(model, str):
-        return model
-    return type(resolved).__name__ if hasattr(resolved, "fit") else str(resolved.name)
+def _default(environments: Environments) -> str:
+    kind = "Classifier" if environments.classes else "Regressor"
+    table = environments.X.ndim == 2
+    return f"{ESTIMATOR_PREFIX}HistGradientBoosting{kind}" if table else "mlp"

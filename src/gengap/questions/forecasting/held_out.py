@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from gengap.base.progress import Progress
-from gengap.questions.forecasting.examples import NOBODY, Examples
+from gengap.environments.new_examples import below
+from gengap.environments.parts import TRAIN
 from gengap.questions.forecasting.lines import FEWEST as FEWEST_FOR_LINE
 from gengap.questions.forecasting.lines import held_out_line, line
 from gengap.questions.forecasting.measured import LINES, MEAN, TOLD, by_one_run, by_runs, scores
-from gengap.questions.forecasting.models import Model, train_estimators, train_networks
+from gengap.questions.forecasting.models import Examples, Model
+from gengap.records.store import Store
+from gengap.study.study import Study
+from gengap.study.trained import everything, train_models
+
+NOBODY = -1  # what a model for new examples leaves out
 
 
 class Measured(NamedTuple):
@@ -30,65 +37,54 @@ class Measured(NamedTuple):
 
 
 def measure(
-    examples: Examples,
-    resolved: Any,
-    seeds: int,
-    steps: int,
-    progress: Callable[[Progress], None] | None,
+    study: Study,
+    store: Store,
+    new: Any = None,
+    progress: Callable[[Progress], None] | None = None,
 ) -> Measured:
-    """Train everything, and let every forecaster look at every environment."""
-    e, classify = examples.environments, bool(examples.environments.classes)
-    K = len(e.names)
-    groups = [*range(K), *([NOBODY] if len(examples.encoded.matrix) > len(e) else [])]
-    rows = {k: np.flatnonzero(e.environment == k) for k in range(K)}
-    rows[NOBODY] = np.arange(len(e), len(examples.encoded.matrix))
-    values: dict[int, list[dict[str, float]]] = {k: [] for k in groups}
-    answers: dict[int, list[np.ndarray]] = {k: [] for k in groups}
-    for seed in range(seeds):
-        for k, model in _train(resolved, examples, groups, seed, seeds, steps, progress):
-            own = examples.validation(k, seed)
-            target = model.outputs(rows[k])
-            values[k].append(
-                by_one_run(model, model.outputs(own), e.y[own], target, seed, classify)
-            )
-            answers[k].append(target.predicted)
+    """Train everything, and let every forecaster look at every environment.
+
+    Args:
+        study: of one model, each environment left out in turn.
+        store: where its runs are kept and found again.
+        new: unlabelled examples, like those of the study.
+    """
+    problem, classify = study.problem, bool(study.problem.classes)
+    K = len(problem.names)
+    own = Examples(problem.X, problem.matrix)
+    asked = {k: own.rows(np.flatnonzero(problem.environment == k)) for k in range(K)}
+    plan = study.plan
+    if new is None:
+        plan = replace(plan, cells=plan.unseen)
+    else:
+        asked[NOBODY] = Examples(below(problem.X, new), problem.encode_alike(new))
+        plan = replace(plan, cells=(everything(plan.cells[0]), *plan.unseen))
+    values: dict[int, list[dict[str, float]]] = {k: [] for k in asked}
+    answers: dict[int, list[np.ndarray]] = {k: [] for k in asked}
+    for trained in train_models(study, store, progress, plan=plan):
+        seed, unseen = trained.run.seed, trained.cell.unseen
+        k = problem.names.index(unseen[0]) if unseen else NOBODY
+        held = np.flatnonzero(trained.cell.rows & (plan.parts(seed) != TRAIN))
+        model = Model(trained)
+        target = model.outputs(asked[k])
+        source = model.outputs(own.rows(held))
+        values[k].append(by_one_run(model, source, problem.y[held], target, seed, classify))
+        answers[k].append(target.predicted)
     found = [
         {
             **{name: float(np.mean([run[name] for run in values[k]])) for name in values[k][0]},
             **by_runs(np.stack(answers[k]), classify),
         }
-        for k in groups
+        for k in asked
     ]
-    right = [scores(np.stack(answers[k]), e.y[rows[k]], classify).mean(0) for k in range(K)]
+    targets = [problem.y[problem.environment == k] for k in range(K)]
+    right = [scores(np.stack(answers[k]), targets[k], classify).mean(0) for k in range(K)]
     return Measured(
         {name: np.array([row[name] for row in found]) for name in found[0]},
         np.array([s.mean() for s in right]),
         np.array([s.var(ddof=1) for s in right]),
         np.array([len(s) for s in right]),
     )
-
-
-def _train(
-    resolved: Any,
-    examples: Examples,
-    groups: list[int],
-    seed: int,
-    seeds: int,
-    steps: int,
-    progress: Callable[[Progress], None] | None,
-) -> Iterator[tuple[int, Model]]:
-    def tell(share: float) -> None:
-        if progress is not None:
-            done = (seed + share) * len(groups)
-            progress(Progress(done, seeds * len(groups), f"seed {seed}"))
-
-    tell(0.0)
-    if not hasattr(resolved, "fit"):
-        yield from train_networks(resolved, examples, groups, seed, steps, tell)
-        return
-    for done, trained in enumerate(train_estimators(resolved, examples, groups, seed), start=1):
-        yield trained
-        tell(done / len(groups))
 
 
 def held_out(measured: Measured, most: float) -> dict[str, np.ndarray]:

@@ -36,6 +36,16 @@ def joined(X: np.ndarray | pd.DataFrame, new: Any) -> np.ndarray | pd.DataFrame:
     return pd.DataFrame({str(name): _joined_column(X[name], new[name]) for name in X.columns})
 
 
+def below(X: np.ndarray | pd.DataFrame, new: Any) -> np.ndarray | pd.DataFrame:
+    """The new examples ``(m, ...)`` alone, their columns ordered and read as those of ``X``.
+
+    Raises:
+        UsageError: see :func:`joined`.
+    """
+    both = joined(X, new)
+    return both.iloc[len(X) :] if isinstance(both, pd.DataFrame) else both[len(X) :]
+
+
 def _joined_arrays(X: np.ndarray, new: Any) -> np.ndarray:
     below = np.asarray(new)
     if below.ndim != X.ndim or below.shape[1:] != X.shape[1:] or len(below) == 0:
