@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import math
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-from rich import box
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
-from gengap.base.errors import SuspiciousInput, listing
+from gengap.base.errors import SuspiciousInput
+from gengap.base.files import json_text
 from gengap.cli.base import app
 from gengap.cli.options import Draw, Json, Quiet, listed
-
-if TYPE_CHECKING:
-    from gengap.questions.shift import TableShift
-
-SHOWN = 10
 
 
 @app.command(epilog="Exit codes: 0 done, 2 unusable input, 130 stopped by Ctrl-C.")
@@ -52,6 +44,7 @@ def shift(
     """
     from gengap.environments.readers import read_table
     from gengap.questions.shift import compare_tables
+    from gengap.report import show
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SuspiciousInput)
@@ -64,44 +57,6 @@ def shift(
         names=(str(reference), str(new)),
     )  # fmt: skip
     if as_json:
-        typer.echo(json.dumps(found.summary, indent=2))
-        return
-    console = Console()
-    if not quiet:
-        console.print(_tests(found))
-        console.print(_columns(found))
-        if found.left_out:
-            names = escape(listing(found.left_out))
-            console.print(f"[dim]Not tested (identifiers, dates, text, one value): {names}.[/]\n")
-    console.print(escape(found.answer), soft_wrap=True, highlight=False)
-
-
-def _tests(found: TableShift) -> Table:
-    against = f"against {found.nearest}" if found.nearest else "against the reference"
-    table = _table(f"test {against}", "value", "p", "p corrected")
-    for test in found.tests:
-        value = f"{test.statistic:.3g}"
-        table.add_row(test.name, value, _p(test.p_value), _p(test.adjusted_p))
-    return table
-
-
-def _columns(found: TableShift) -> Table:
-    table = _table("column, against all rows", "change", "p corrected")
-    for column in found.columns[:SHOWN]:
-        label = f"{column.name} (missing)" if column.kind == "missing" else column.name
-        table.add_row(escape(label), escape(column.change), _p(column.adjusted_p))
-    if len(found.columns) > SHOWN:
-        table.add_row(f"and {len(found.columns) - SHOWN} more", "", "")
-    return table
-
-
-def _table(*columns: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
-    for number, name in enumerate(columns):
-        table.add_column(escape(name), justify="right" if number else "left", no_wrap=number > 0)
-    table.caption = " "
-    return table
-
-
-def _p(p: float) -> str:
-    return "n/a" if math.isnan(p) else "< 0.001" if p < 0.001 else f"{p:.3f}"
+        typer.echo(json_text(found.summary), nl=False)
+    else:
+        show(found, quiet)

@@ -43,7 +43,9 @@ def console_table(table: Table) -> RichTable:
         if _left(widths, used) < widths[0]:
             used.remove(place)
     widths[0] = min(widths[0], max(NARROWEST_NAME, _left(widths, used)))
-    made = RichTable(box=box.SIMPLE_HEAD, padding=0, show_edge=False)
+    roomy = _left(widths, used) - len(used) >= widths[0]
+    padding = (0, 1 if roomy else 0, 0, 0)
+    made = RichTable(box=box.SIMPLE_HEAD, padding=padding, show_edge=False, pad_edge=False)
     for place in (0, *used):
         column = table.columns[place]
         justify: Any = "right" if column.numeric else "left"

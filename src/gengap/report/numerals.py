@@ -114,6 +114,11 @@ def fixed(value: float | None, decimals: int = 2) -> str:
     return MISSING if value is None or math.isnan(value) else f"{value:.{decimals}f}"
 
 
+def tenths(value: float | None) -> str:
+    """Print a number without a unit to one decimal."""
+    return fixed(value, 1)
+
+
 def given(value: float | None) -> str:
     """Print a number as the user gave it; empty where none was."""
     return "" if value is None else f"{value:g}"

@@ -12,8 +12,8 @@ FIRST_STRONG_ISOLATE, POP_ISOLATE = "\u2068", "\u2069"
 _STEERING = re.compile("[\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]")
 # Underscores inside words are left alone: they mean nothing there and names are full of them.
 _MARKDOWN = re.compile(r"([\\`*\[\]|~$]|(?<![^\W_])_|_(?![^\W_]))")
-# No tag opens with a digit, so that "<0.001" stays readable as plain text.
-_MARKUP = re.compile(r"<(?!\d)")
+# No tag opens with a digit or a space, so that "<0.001" stays readable as plain text.
+_MARKUP = re.compile(r"<(?![\d ])")
 # What starts a heading, a list, a rule or an underline when it opens a line.
 _MARKDOWN_BLOCK = re.compile(r"^(\d*)([#+=.)-])(?=[\s#=-]|$)")
 

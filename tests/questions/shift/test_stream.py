@@ -66,10 +66,10 @@ def test_batches_change_nothing_and_the_alarm_stays():
     last = whole.update(stream)
     looks = [parts.update(part) for part in np.split(stream, [1, 17, 200, 310, 512])]
     assert looks[-1].p_value == pytest.approx(last.p_value, rel=1e-9)
-    assert looks[-1].sentence == last.sentence
+    assert looks[-1].answer == last.answer
     assert [look.alarm for look in looks] == [False, False, False, True, True, True]
     assert (looks[-1].looks, looks[-1].examples) == (6, 700)
-    assert "Alarm since example 3" in last.sentence
+    assert "Alarm since example 3" in last.answer
     assert parts.update([]).examples == 700
 
 
@@ -99,7 +99,7 @@ def test_the_pool_is_left_by_a_strange_training_environment_and_none_by_all():
     look = ShiftMonitor(scores, where).update(stranger)
     assert look.alarm
     assert look.nearest == "C"
-    assert "left the training environments" in look.sentence
+    assert "left the training environments" in look.answer
 
 
 def test_a_saved_monitor_goes_on(tmp_path):

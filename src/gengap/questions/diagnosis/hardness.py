@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
+from gengap.base.files import json_values
+from gengap.base.finding import Finding
 from gengap.questions.diagnosis.matrix import Matrix, correctness
 from gengap.statistics.churn import Churn, churn
 from gengap.statistics.example_order import sort_examples
@@ -24,8 +27,8 @@ FEW = 50  # examples chosen when nobody says how many, at most a quarter of all
 HARDEST = 0.1  # share of examples counted as hardest
 
 
-@dataclass(frozen=True)
-class Hardness:
+@dataclass(frozen=True, repr=False, eq=False)
+class Hardness(Finding):
     """What a study's records say of its examples.
 
     Attributes:
@@ -43,6 +46,7 @@ class Hardness:
             all examples, NaN where the records cannot tell.
     """
 
+    kind: ClassVar[str] = "diagnosis"
     problem: str
     runs: int
     examples: pd.DataFrame
@@ -50,6 +54,23 @@ class Hardness:
     churn: dict[str, Churn]
     subset: int
     half_width: float
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """Everything as JSON values, a row per example and environment."""
+        rows = {
+            name: json_values(table.to_dict(orient="records"))
+            for name, table in (("examples", self.examples), ("environments", self.environments))
+        }
+        subset = {"examples": self.subset, "half_width": json_values(self.half_width)}
+        return {
+            "answer": self.answer,
+            "problem": self.problem,
+            "runs": self.runs,
+            **rows,
+            "churn": json_values(self.churn),
+            "subset": subset,
+        }
 
 
 def hardness(result: Result, subset: int | None = None, seed: int = 0) -> Hardness:

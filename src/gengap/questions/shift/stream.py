@@ -23,13 +23,14 @@ import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from gengap.base.errors import UsageError
 from gengap.base.files import write_texts
+from gengap.base.finding import Finding
 from gengap.base.seeds import generator
 from gengap.questions.shift.betting import EXPONENTS, bet, sequential_p_values
 
@@ -37,8 +38,8 @@ BLOCK = 256  # scores ranked at a time; uniforms come in such blocks, so batches
 FORMAT = 1
 
 
-@dataclass(frozen=True)
-class Look:
+@dataclass(frozen=True, repr=False)
+class Look(Finding):
     """What a monitor says after a batch.
 
     Attributes:
@@ -46,18 +47,22 @@ class Look:
         examples: examples so far.
         p_value: of the whole stream, valid at any time.
         bound: an alarm is raised when ``p_value`` is at most this.
-        alarm: whether one was raised, now or before.
+        alarm_at: the example that raised one, counted from 1; 0 for none so far.
         nearest: the environment that the stream is least unlike; empty without environments.
-        sentence: the same in words.
     """
 
+    kind: ClassVar[str] = "shift"
     looks: int
     examples: int
     p_value: float
     bound: float
-    alarm: bool
+    alarm_at: int
     nearest: str
-    sentence: str
+
+    @property
+    def alarm(self) -> bool:
+        """Whether an alarm was raised, now or before."""
+        return self.alarm_at > 0
 
 
 class ShiftMonitor:
@@ -198,15 +203,7 @@ class ShiftMonitor:
     def _look(self) -> Look:
         nearest = min(self._peaks, key=lambda name: self._peaks[name])
         p, examples = math.exp(-self._peaks[nearest]), len(self._stream)
-        if self._alarm_at:
-            left = "left the training environments" if nearest else "moved away from the reference"
-            sentence = f"Alarm since example {self._alarm_at}: the stream has {left}"
-        else:
-            sentence = f"No alarm after {examples} examples"
-        sentence += f" (p = {p:.3g} at any time, alarm from {self.false_alarms:g}"
-        sentence += f"; nearest is {nearest})." if nearest else ")."
-        alarm = self._alarm_at > 0
-        return Look(self._looks, examples, p, self.false_alarms, alarm, nearest, sentence)
+        return Look(self._looks, examples, p, self.false_alarms, self._alarm_at, nearest)
 
 
 def by_environment(rows: np.ndarray, environment: ArrayLike | None) -> dict[str, np.ndarray]:

@@ -17,14 +17,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Hashable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
 from gengap.base.errors import SuspiciousInput, UsageError, listing
-from gengap.base.files import json_values
+from gengap.base.finding import Finding
 from gengap.base.seeds import generator
 from gengap.environments.columns import FEATURES, Kind, environments_from_frame, recognise
 from gengap.environments.preparation import encode, fit_preparation
@@ -36,7 +36,6 @@ from gengap.statistics.two_sample import mmd_test
 
 MOST_ROWS = 2_000  # of each side, for all tests but the columns'
 PERMUTATIONS = 499
-SHOWN = 3
 WHERE, AGAIN = "which of the two tables", "which of the two tables, once more"
 
 
@@ -51,7 +50,7 @@ class NamedTest:
 
 
 @dataclass(frozen=True, repr=False)
-class TableShift:
+class TableShift(Finding):
     """What two tables differ in.
 
     Attributes:
@@ -66,6 +65,7 @@ class TableShift:
         alpha: chance of a false alarm.
     """
 
+    kind: ClassVar[str] = "shift"
     reference: int
     new: int
     tests: tuple[NamedTest, ...]
@@ -83,46 +83,9 @@ class TableShift:
         return self.p_value <= self.alpha
 
     @property
-    def answer(self) -> str:
-        """One or two sentences."""
-        return " ".join(filter(None, [self._verdict(), self._moved(), self._distance()]))
-
-    @property
     def summary(self) -> dict[str, Any]:
         """Everything as JSON values."""
-        values: dict[str, Any] = json_values(asdict(self))
-        return {"answer": self.answer, "shifted": self.shifted, **values}
-
-    def __repr__(self) -> str:
-        return self.answer
-
-    def _verdict(self) -> str:
-        p = f"p = {self.p_value:.2g}"
-        if not self.shifted:
-            like = f"environment {self.nearest}" if self.nearest else "the reference"
-            return f"No sign that the new rows differ from {like} ({p})."
-        if not self.nearest:
-            return f"The new rows differ from the reference ({p})."
-        if len(self.by_environment) == 1:
-            return f"The new rows differ from the training environment {self.nearest} ({p})."
-        return f"The new rows differ from every training environment ({p}; nearest {self.nearest})."
-
-    def _moved(self) -> str:
-        moved = [c for c in self.columns if c.adjusted_p <= self.alpha]
-        if not self.shifted or not moved:
-            return ""
-        shown = listing((f"{c.name} ({c.change})" for c in moved), SHOWN)
-        return f"Columns that moved most: {shown}."
-
-    def _distance(self) -> str:
-        if self.among is None:
-            return ""
-        number, nearer = len(self.among.distances), self.among.nearer
-        if nearer == 0:
-            return f"They are no farther from the rest than the {number} training environments are."
-        return (
-            f"They are farther from the rest than {nearer} of {number} training environments are."
-        )
+        return {**super().summary, "shifted": self.shifted}
 
 
 def compare_tables(

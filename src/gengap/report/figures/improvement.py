@@ -91,7 +91,7 @@ def _against_baseline(summary: Summary) -> Figure:
         f"How often a run of each method beats one of {base} in the same environment.",
         f"share of runs better than {base}; 0.5 is no difference",
         rows[:MOST_DRAWN],
-        Axis(-0.02, 1.02, (0.0, 0.25, 0.5, 0.75, 1.0)),
+        Axis(-0.02, 1.02, (0.0, 0.5, 1.0)),
         strong=0.5,
         headed=False,
     )

@@ -69,7 +69,7 @@ class Figure:
         axis_label: what the axis measures.
         rows: top to bottom.
         axis: shared by all blocks, and by other figures to be compared with this one.
-        strong: where a tick is a stronger line; None for none.
+        strong: where a stronger line is; None for none.
         legend: kinds of marks and what they stand for.
         headed: whether the title stands above the figure.
     """
@@ -138,13 +138,18 @@ class Figure:
     def _marks(self, rows: Sequence[FigureRow]) -> list[Markup]:
         height = ROW_HEIGHT * len(rows)
         line = Markup(
-            '<line class="{0}" x1="{1}%" x2="{1}%" y1="0" y2="{2}"/>'
-            '<text class="soft middle" x="{1}%" y="{3}">{4}</text>'
+            '<line class="grid" x1="{0}%" x2="{0}%" y1="0" y2="{1}"/>'
+            '<text class="soft middle" x="{0}%" y="{2}">{3}</text>'
         )
         marks = []
         for tick, text in zip(self.axis.ticks, self.axis.labels(), strict=True):
-            kind = "zero" if tick == self.strong else "grid"
-            marks.append(line.format(kind, self.axis.at(tick), height, height + 17, text))
+            marks.append(line.format(self.axis.at(tick), height, height + 17, text))
+        if self.strong is not None and self.axis.low <= self.strong <= self.axis.high:
+            marks.append(
+                Markup('<line class="zero" x1="{0}%" x2="{0}%" y1="0" y2="{1}"/>').format(
+                    self.axis.at(self.strong), height
+                )
+            )
         middles = (ROW_HEIGHT * (place + 0.5) for place in range(len(rows)))
         return marks + [row.draw(self.axis, y) for row, y in zip(rows, middles, strict=True)]
 

@@ -14,7 +14,7 @@ from gengap.report.comparison_reading import (
     verdict,
 )
 from gengap.report.document import Cell, Column, Maker, Table, make_table
-from gengap.report.numerals import MISSING, Numerals, fixed, p_text, share
+from gengap.report.numerals import MISSING, Numerals, fixed, p_text, share, tenths
 from gengap.report.text import shorten
 
 LONGEST_NAME = 60
@@ -74,7 +74,7 @@ def terminal_table(summary: Summary, number: Numerals) -> Table:
         (Column("method", numeric=False), lambda row: Cell(shorten(row["method"], 40))),
         _estimated(number, "mean", "", "mean"),
         (Column("IQM", spare=True), lambda row: Cell(number(row["interquartile_mean"]))),
-        (Column("rank", spare=True), lambda row: Cell(_unless(row, "average_rank", _one_decimal))),
+        (Column("rank", spare=True), lambda row: Cell(_unless(row, "average_rank", tenths))),
         (Column("P(best)"), lambda row: Cell(_unless(row, "win_share", share))),
         (Column(f"vs {_kind(summary)}", numeric=False), says),
     ]
@@ -252,7 +252,3 @@ def _bayes_cell(row: Row) -> Cell:
 def _unless(row: Row, key: str, text: Callable[[float], str]) -> str:
     """A number in print; nothing, which a terminal needs no column for, where it is missing."""
     return "" if row.get(key) is None else text(row[key])
-
-
-def _one_decimal(value: float) -> str:
-    return fixed(value, 1)
