@@ -45,6 +45,7 @@ from gengap.statistics.bootstrap import run_note
 from gengap.statistics.bootstrap_limits import Limits, percentile
 from gengap.statistics.intervals import Interval, check_level
 from gengap.statistics.resampling import Replicates, replicate, runs_first, tally
+from gengap.statistics.separation.metrics import placements
 
 MOST_WINS = 10**7
 """Pairs of runs, over environments and pairs of methods, up to which limits are resampled."""
@@ -179,15 +180,11 @@ def _normal_pairs(
     methods: list[tuple[np.ndarray, np.ndarray]], pairs: list[tuple[int, int]], level: float
 ) -> list[Interval]:
     """Normal limits, held between 0 and 1, from the variance of placements."""
-    sorted_runs = [
-        [np.sort(row[:size]) for row, size in zip(runs, sizes, strict=True)]
-        for runs, sizes in methods
-    ]
     z = float(special.ndtri((1 + level) / 2))
     intervals = []
     for i, j in pairs:
-        rows = zip(sorted_runs[i], sorted_runs[j], strict=True)
-        parts = [_share_and_variance(x, y) for x, y in rows]
+        rows = zip(*methods[i], *methods[j], strict=True)
+        parts = [_share_and_variance(x[:n], y[:m]) for x, n, y, m in rows]
         estimate, variance = np.mean(parts, axis=0) / [1, len(parts)]
         half = z * math.sqrt(variance)
         limits = Limits(max(0.0, estimate - half), min(1.0, estimate + half))
@@ -198,15 +195,10 @@ def _normal_pairs(
 
 
 def _share_and_variance(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
-    """The share of pairs that sorted ``x`` wins over sorted ``y``, and its variance."""
-    u, v = _placements(x, y), _placements(y, x)
-    noise = sum(float(p.var(ddof=1)) / len(p) for p in (u, v) if len(p) > 1)
-    return float(u.mean()), noise
-
-
-def _placements(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """The share of sorted ``y`` below each of sorted ``x``, ties half."""
-    return (np.searchsorted(y, x, "left") + np.searchsorted(y, x, "right")) / (2 * len(y))
+    """The share of pairs that ``x`` wins over ``y``, and its variance."""
+    beaten_by, beats = placements(y, x)
+    noise = sum(float(p.var(ddof=1)) / len(p) for p in (beats, beaten_by) if len(p) > 1)
+    return float(beats.mean()), noise
 
 
 def _interval(

@@ -77,6 +77,26 @@ def mmd_test(x: ArrayLike, y: ArrayLike, permutations: int = 100, seed: int = 0)
     return TwoSampleTest(float(observed), (1 + extreme) / (1 + permutations), permutations)
 
 
+def two_tables(x: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    """Two sets of examples as float64 ``(n, d)`` and ``(m, d)``; NaN stays.
+
+    Raises:
+        UsageError: not numbers, no tables, other features in one than in the other, or none.
+    """
+    try:
+        first, second = (np.asarray(rows, dtype=np.float64) for rows in (x, y))
+    except (TypeError, ValueError):
+        raise UsageError("Features must be numbers; encode other columns first.") from None
+    if first.ndim != 2 or second.ndim != 2 or first.shape[1:] != second.shape[1:]:
+        raise UsageError(
+            f"Features have shapes {first.shape} and {second.shape}; give two tables "
+            "(examples, features) with the same features."
+        )
+    if first.shape[1] == 0:
+        raise UsageError("The tables have no columns; give at least a feature.")
+    return first, second
+
+
 def _statistics(pooled: np.ndarray, assignments: np.ndarray) -> np.ndarray:
     """The statistic of each assignment, ``(A,)``.
 
@@ -138,14 +158,9 @@ def _assignments(pooled: np.ndarray, n: int, permutations: int, seed: int) -> np
 
 def _pooled(x: ArrayLike, y: ArrayLike, seed: int) -> tuple[np.ndarray, int]:
     """Both sets centred and in units of their median distance ``(n + m, d)``, and ``n``."""
-    first, second = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
-    if first.ndim != 2 or second.ndim != 2 or first.shape[1:] != second.shape[1:]:
-        raise UsageError(
-            f"Features have shapes {first.shape} and {second.shape}; give two tables "
-            "(examples, features) with the same features."
-        )
-    if min(len(first), len(second)) < 2 or first.shape[1] == 0:
-        raise UsageError("A two-sample test needs at least 2 examples in each set, and a feature.")
+    first, second = two_tables(x, y)
+    if min(len(first), len(second)) < 2:
+        raise UsageError("A two-sample test needs at least 2 examples in each set.")
     pooled = np.concatenate([first, second])
     if not np.isfinite(pooled).all():
         raise UsageError("Features must be finite numbers; drop or fill what is missing.")

@@ -40,6 +40,9 @@ from scipy import linalg, stats
 from gengap.base.errors import UsageError
 from gengap.base.seeds import generator
 from gengap.statistics.intervals import Interval
+from gengap.statistics.separation.delong import auroc_interval
+from gengap.statistics.separation.metrics import labelled_auroc
+from gengap.statistics.two_sample import two_tables
 
 FOLDS = 5
 FEWEST = 10
@@ -78,8 +81,6 @@ def classifier_test(
     """
     from sklearn.base import clone
 
-    from gengap.statistics.separation.delong import auroc_interval
-
     X, is_new = _pooled(reference, new, missing=model is None)
     rng = generator(seed, "classifier test")
     training = _folds(is_new, 2, rng) == 0
@@ -95,7 +96,7 @@ def classifier_test(
         changed = tested.copy()
         changed[:, column] = rng.permutation(changed[:, column])
         shuffled[:, column] = _scores(classifier, changed)
-    importance = area.estimate - _areas(shuffled, labels[:, None])
+    importance = area.estimate - labelled_auroc(shuffled.T, labels)
     return ClassifierTest(area, _probability(test.pvalue), importance)
 
 
@@ -128,10 +129,10 @@ def linear_classifier_test(
         weights = _directions(X[~own], labels[~own])
         tested, truth = X[own], labels[own]
         here = int(truth[:, 0].sum()) * int((~truth[:, 0]).sum())
-        pairs += _areas(tested @ weights, truth) * here
+        pairs += labelled_auroc((tested @ weights).T, truth.T) * here
         moved = rng.permuted(tested, axis=0) - tested
         scores = (tested @ weights[:, :1]) + moved * weights[:, 0]
-        shuffled += _areas(scores, truth[:, :1]) * here
+        shuffled += labelled_auroc(scores.T, truth[:, 0]) * here
         number += here
     extreme = int(np.sum(pairs[1:] >= pairs[0] - 1e-9))
     area = float(pairs[0] / number)
@@ -153,14 +154,6 @@ def _directions(X: np.ndarray, labels: np.ndarray) -> np.ndarray:
     targets -= targets.mean(axis=0)
     gram = centred @ centred.T + RIDGE * n * np.eye(n)
     return np.asarray(centred.T @ linalg.solve(gram, targets, assume_a="pos"))
-
-
-def _areas(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Area under the ROC curve ``(L,)`` of each column of scores, ties counted half."""
-    ranks = stats.rankdata(scores, axis=0)
-    m = labels[:, 0].sum()
-    pairs = (ranks * labels).sum(axis=0) - m * (m + 1) / 2
-    return np.asarray(pairs / (m * (len(labels) - m)))
 
 
 def _labellings(
@@ -204,15 +197,7 @@ def _probability(p: float) -> float:
 
 def _pooled(reference: ArrayLike, new: ArrayLike, *, missing: bool) -> tuple[np.ndarray, ...]:
     """Both sets ``(n + m, d)``, and which rows are new."""
-    try:
-        x, y = (np.asarray(rows, dtype=np.float64) for rows in (reference, new))
-    except (TypeError, ValueError):
-        raise UsageError("Features must be numbers; encode other columns first.") from None
-    if x.ndim != 2 or y.ndim != 2 or x.shape[1:] != y.shape[1:] or x.shape[1] == 0:
-        raise UsageError(
-            f"Features have shapes {x.shape} and {y.shape}; give two tables (examples, features) "
-            "with the same features."
-        )
+    x, y = two_tables(reference, new)
     if min(len(x), len(y)) < FEWEST:
         raise UsageError(
             f"A classifier needs at least {FEWEST} rows on each side; there are {len(x)} and "

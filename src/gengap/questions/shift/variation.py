@@ -27,6 +27,7 @@ from scipy.spatial.distance import cdist
 from gengap.base.errors import UsageError
 from gengap.base.seeds import generator
 from gengap.questions.shift.stream import by_environment
+from gengap.statistics.two_sample import two_tables
 
 MOST_ROWS = 300  # of each environment
 
@@ -65,12 +66,7 @@ def among_environments(
     Raises:
         UsageError: features that do not fit, one environment, or fewer than 2 rows in one.
     """
-    rows, batch = (np.asarray(part, dtype=np.float64) for part in (reference, new))
-    if rows.ndim != 2 or batch.ndim != 2 or rows.shape[1:] != batch.shape[1:]:
-        raise UsageError(
-            f"Features have shapes {rows.shape} and {batch.shape}; give two tables (examples, "
-            "features) with the same features."
-        )
+    rows, batch = two_tables(reference, new)
     if not (np.isfinite(rows).all() and np.isfinite(batch).all()):
         raise UsageError("Features must be finite numbers; drop or fill what is missing.")
     groups = by_environment(rows, environment)

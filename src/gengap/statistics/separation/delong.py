@@ -20,11 +20,10 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import stats
 
 from gengap.base.errors import UsageError
 from gengap.statistics.intervals import Interval, check_level, quantile
-from gengap.statistics.separation.metrics import auroc, checked
+from gengap.statistics.separation.metrics import auroc, checked, placements
 
 PERFECT = "Separation is perfect here; the limit is the exact binomial one of disjoint pairs."
 TOO_FEW = "Fewer than 2 inliers or strangers: there are no limits."
@@ -44,9 +43,7 @@ def auroc_covariance(inliers: ArrayLike, strangers: ArrayLike) -> np.ndarray:
     n, m = x.shape[1], y.shape[1]
     if min(n, m) < 2:
         raise UsageError(f"A variance needs 2 inliers and 2 strangers; there are {n} and {m}.")
-    together = stats.rankdata(np.concatenate([x, y], axis=1), axis=1)
-    above = 1 - (together[:, :n] - stats.rankdata(x, axis=1)) / m
-    below = (together[:, n:] - stats.rankdata(y, axis=1)) / n
+    above, below = placements(x, y)
     return np.atleast_2d(np.cov(above) / n + np.cov(below) / m)
 
 

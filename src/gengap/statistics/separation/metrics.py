@@ -63,10 +63,37 @@ def auroc(inliers: ArrayLike, strangers: ArrayLike) -> np.ndarray | float:
         UsageError: as :func:`separation`.
     """
     x, y = checked(inliers, strangers)
-    n, m = x.shape[-1], y.shape[-1]
-    ranks = stats.rankdata(np.concatenate([x, y], axis=-1), axis=-1)[..., n:]
-    area = (ranks.sum(axis=-1) - m * (m + 1) / 2) / (n * m)
+    together = np.concatenate([x, y], axis=-1)
+    area = labelled_auroc(together, np.arange(together.shape[-1]) >= x.shape[-1])
     return area if x.ndim == 2 else float(area)
+
+
+def labelled_auroc(scores: np.ndarray, stranger: np.ndarray) -> np.ndarray:
+    """Area ``(...)`` under the ROC curve of scores ``(..., N)``, ties counted half.
+
+    Args:
+        scores: ``(..., N)`` without NaN.
+        stranger: bool, broadcast against them; some but not all along the last axis.
+    """
+    # Mann and Whitney: the strangers' rank sum, less what it would be if they were all lowest.
+    strangers = stranger.sum(axis=-1)
+    ranks = np.einsum("...n,...n->...", stats.rankdata(scores, axis=-1), stranger.astype(float))
+    pairs = strangers * (scores.shape[-1] - strangers)
+    return np.asarray((ranks - strangers * (strangers + 1) / 2) / pairs)
+
+
+def placements(inliers: np.ndarray, strangers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Share of strangers above each inlier, and of inliers below each stranger, ties half.
+
+    Args:
+        inliers: ``(..., n)`` scores.
+        strangers: ``(..., m)`` scores.
+    """
+    n, m = inliers.shape[-1], strangers.shape[-1]
+    # A score's rank among all less its rank among its own counts the others below it.
+    together = stats.rankdata(np.concatenate([inliers, strangers], axis=-1), axis=-1)
+    above = 1 - (together[..., :n] - stats.rankdata(inliers, axis=-1)) / m
+    return above, (together[..., n:] - stats.rankdata(strangers, axis=-1)) / n
 
 
 class Sorted(NamedTuple):
