@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -21,6 +22,7 @@ from gengap.records.study import Execution
 from gengap.statistics import (
     Comparison,
     Differences,
+    Interval,
     compare,
     environment_intervals,
     mean_interval,
@@ -155,6 +157,23 @@ class Result(Finding):
             )
         return kept
 
+    def differences(
+        self, method: str, against: str | None = None, metric: Metric | None = None
+    ) -> dict[int, float]:
+        """A method's cost of unseen by environment code, or how much better it is than another.
+
+        Raises:
+            UsageError: see :meth:`paired_under`.
+        """
+        sign = 1.0 if (metric or self.plan.score).higher_is_better else -1.0
+        p = self.paired_under(method, metric)
+        unseen = self.scores[method].means(p)
+        if against is None:
+            reference = self.scores[method].means(p, "reference")
+            return {code: sign * (reference[code] - unseen[code]) for code in unseen}
+        other = self.scores[against].means(self.paired_under(against, metric))
+        return {code: sign * (unseen[code] - other[code]) for code in unseen}
+
     @cached_property
     def _comparisons(self) -> Mapping[str, Comparison]:
         base = self.paired.get("erm")
@@ -195,15 +214,16 @@ class Result(Finding):
         intervals = environment_intervals(
             difference, p.environment, p.seed, p.example, **self._training[name]
         )
-        cells = self.scores[name].cells(p)
-        beside = self.scores[name].cells(p, "reference")
+        costs = self.differences(name)
+        unseen_means = self.scores[name].means(p)
+        reference_means = self.scores[name].means(p, "reference")
         rows = []
         for code, interval in intervals.items():
             own = p.environment == code
             inside = [v for (k, _), v in p.in_distribution.items() if k == code]
             in_distribution = float(np.mean(inside))
-            unseen = float(np.nanmean(cells[code]))
-            reference = float(np.nanmean(beside[code]))
+            unseen, reference, cost = unseen_means[code], reference_means[code], costs[code]
+            interval = _around(cost, interval)
             rows.append(
                 EnvironmentRow(
                     method=name,
@@ -213,7 +233,7 @@ class Result(Finding):
                     reference=reference,
                     gap=self._sign * (in_distribution - unseen),
                     difficulty=self._sign * (in_distribution - reference),
-                    cost_of_unseen=self._sign * (reference - unseen),
+                    cost_of_unseen=cost,
                     cost_low=interval.low,
                     cost_high=interval.high,
                     runs=2 * len(np.unique(p.seed[own])),
@@ -228,8 +248,13 @@ class Result(Finding):
         difference = self._sign * (p.reference - p.unseen)
         columns = difference, p.environment, p.seed, p.example
         noise = self._training[name]
-        fixed = mean_interval(*columns, **noise)
-        new = new_environment_interval(*columns, **noise)
+        cost = _average(rows, "cost_of_unseen")
+        fixed = _around(cost, mean_interval(*columns, **noise))
+        new = _around(cost, new_environment_interval(*columns, **noise))
+        better = None
+        if comparison:
+            mean = float(np.mean(list(self.differences(name, "erm").values())))
+            better = _around(mean, comparison.difference)
         worst = min(rows, key=lambda row: self._sign * row.unseen)
         keys = [run.key for run, _ in self.plan.runs[name]]
         return MethodRow(
@@ -241,14 +266,14 @@ class Result(Finding):
             worst_environment=worst.environment,
             gap=_average(rows, "gap"),
             difficulty=_average(rows, "difficulty"),
-            cost_of_unseen=_average(rows, "cost_of_unseen"),
+            cost_of_unseen=cost,
             cost_low=fixed.low,
             cost_high=fixed.high,
             new_environment_low=new.low,
             new_environment_high=new.high,
-            difference_from_erm=comparison.difference.estimate if comparison else None,
-            difference_low=comparison.difference.low if comparison else None,
-            difference_high=comparison.difference.high if comparison else None,
+            difference_from_erm=better.estimate if better else None,
+            difference_low=better.low if better else None,
+            difference_high=better.high if better else None,
             verdict=comparison.verdict if comparison else None,
             selection_rule=self.rule.name,
             seconds=sum(stored.seconds for stored in self.store.runs(keys=keys)),
@@ -274,9 +299,8 @@ class Result(Finding):
                 overlap=self._overlap,
                 validation=Differences(v.unseen, v.environment, v.seed, v.example),
             )
-            cells = scores.cells(p)
-            seen = ~np.isnan(cells).all(1)
-            score = float(np.mean(np.nanmean(cells[seen], axis=1)))
+            score = float(np.mean(list(scores.means(p).values())))
+            interval = _around(score, interval)
             low, high = interval.low, interval.high
         elif scores.diverged(rule):
             note = "not measured: the run it keeps diverged"
@@ -340,6 +364,18 @@ class Result(Finding):
         if name == "balanced_accuracy":
             return 1 / len(self.plan.problem.classes)
         return {"r2": 0.0, "squared_error": float(np.var(y))}.get(name)
+
+
+def _around(estimate: float, interval: Interval) -> Interval:
+    """The interval around the figure that is shown.
+
+    Intervals weigh the splits and seeds of an environment alike, figures weigh seeds alike. The two
+    differ only where some seeds test no row of an environment in some split.
+    """
+    shift = estimate - interval.estimate
+    return replace(
+        interval, estimate=estimate, low=interval.low + shift, high=interval.high + shift
+    )
 
 
 def _average(rows: list[EnvironmentRow], key: str) -> float:

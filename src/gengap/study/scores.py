@@ -189,6 +189,11 @@ class Scores:
                 found[k, seed] = np.mean(scores)
         return found
 
+    def means(self, p: Paired, role: Literal["unseen", "reference"] = "unseen") -> dict[int, float]:
+        """Mean score of a role by the code of each unseen environment, seeds weighing equally."""
+        cells = self.cells(p, role)
+        return {int(k): float(np.nanmean(cells[k])) for k in np.unique(p.environment)}
+
     def paired(self, choices: Choices, part: Part = "test", metric: Metric | None = None) -> Paired:
         """Score the selected runs on the same examples of the unseen environments.
 

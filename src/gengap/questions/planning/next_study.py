@@ -9,7 +9,7 @@ environments, a learning curve (:mod:`gengap.statistics.curves`) says what more 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -95,7 +95,7 @@ def next_study(
         )
     result = read_result(store, study)
     data = result.plan.problem
-    name = method or next(iter(result.scores))
+    name = method or ("erm" if "erm" in result.scores else next(iter(result.scores)))
     if name == against:
         raise UsageError(f"{name} cannot be compared with itself; name another method.")
     score = metric_for(metric, data.task) if metric else result.plan.score
@@ -103,6 +103,8 @@ def next_study(
     found = paired_differences(result, name, against, score)
     columns = found.difference, found.environment, found.seed, found.example
     parts = variance_parts(*columns, pool=data.examples / len(data.environments))
+    measured = float(np.mean(list(result.differences(name, against, score).values())))
+    parts = replace(parts, difference=measured)  # the study's figure, to the digit
     costs = _costs(found, parts)
     plan = runs_to_detect(parts, detect, power, level, **costs)
     allocations = () if budget is None else best_allocation(parts, budget, detect, level, **costs)
