@@ -35,7 +35,7 @@ def models(study: Study, store: Store) -> dict[tuple[str, int], Trained]:
 
 def recorded(study: Study, store: Store, trained: Trained):
     """Test rows, and what the records say of them after the last step."""
-    step = study.checkpoints[-1] if trained.run.model else 0
+    step = study.scored_at[-1] if trained.run.model else 0
     outcome = store.outcomes([trained.run.key], "test", [step])[trained.run.key, step]
     return study.plan.example_set(trained.run.seed, "test").example, outcome
 

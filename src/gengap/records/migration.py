@@ -4,8 +4,8 @@
 schema  what it added
 ======  ====================================================================================
 1       problems, example sets, runs, outcomes, looks
-2       units with their factors, studies with their splits, executions, trained models, and
-        what a problem calls its environments
+2       units with their factors, studies with their splits, executions, trained models, curves,
+        and what a problem calls its environments
 ======  ====================================================================================
 
 Records of schema 1 do not say which rows a split left out, so their runs can be read by a study

@@ -145,6 +145,15 @@ def model_row(model: KeptModel) -> dict[str, Any]:
     }
 
 
+def curve_rows(done: FinishedRun) -> list[dict[str, Any]]:
+    """Return the rows of a run's curves, but for the run's number."""
+    steps = np.array(sorted({outcome.step for outcome in done.outcomes}), dtype=np.int64)
+    return [
+        {"name": name, "step": pack(steps), "value": pack(np.asarray(values, dtype=np.float64))}
+        for name, values in done.curves.items()
+    ]
+
+
 def read_outcome(row: Any, part: Part) -> Outcome:
     """Read an outcome's row."""
     predicted = unpack(row.predicted)

@@ -15,7 +15,7 @@ import numpy as np
 from gengap.base.errors import UsageError
 
 Role = Literal["unseen", "reference", "inner"]
-Part = Literal["validation", "test"]
+Part = Literal["validation", "test", "train"]
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,8 @@ class Outcome:
 
     Attributes:
         step: training steps taken.
-        part: ``"validation"`` or ``"test"``; covers every environment of the problem.
+        part: ``"validation"`` or ``"test"``, which cover every environment of the problem; or
+            ``"train"``, the rows that the run was trained on, where curves are asked for.
         predicted: ``(n,)`` class codes (integers), predicted values (float32), or the score of
             each unit (float32) where the problem gives one.
         true_probability: ``(n,)`` float16 probability given to the true class; None for
@@ -99,7 +100,7 @@ class FinishedRun:
 
     ``passes`` counts forward-backward passes over one batch; ``examples`` the training examples
     drawn; ``seconds`` the run's share of its fleet's wall-clock time; ``models`` the trained models
-    to keep, one per checkpoint.
+    to keep, one per checkpoint; ``curves`` what else was noted at the checkpoints, by name.
     """
 
     run: Run
@@ -109,6 +110,7 @@ class FinishedRun:
     examples: int
     versions: Mapping[str, str] = field(default_factory=dict)
     models: tuple[KeptModel, ...] = ()
+    curves: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

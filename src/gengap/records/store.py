@@ -30,6 +30,7 @@ from gengap.records.codec import pack, unpack
 from gengap.records.database import connect, parse, prepare, show, transaction
 from gengap.records.rows import (
     StoredRun,
+    curve_rows,
     model_row,
     narrow_target,
     outcome_rows,
@@ -39,6 +40,7 @@ from gengap.records.rows import (
 )
 from gengap.records.run import ExampleSet, FinishedRun, Outcome, Part, Problem
 from gengap.records.tables import (
+    curve_table,
     example_table,
     model_table,
     outcome_table,
@@ -242,25 +244,48 @@ class Store:
         with self.transaction(write=True) as connection:
             added: list[dict[str, Any]] = []
             models: list[dict[str, Any]] = []
+            curves: list[dict[str, Any]] = []
             if rows:
                 insert = self.insert(run_table).returning(run_table.c.id, run_table.c.key)
                 for number, key in connection.execute(insert, rows):
                     added += [{"run": number, **row} for row in outcomes[key]]
                     models += [{"run": number, **model_row(m)} for m in distinct[key].models]
+                    curves += [{"run": number, **row} for row in curve_rows(distinct[key])]
             if added:
                 connection.execute(outcome_table.insert(), added)
             if models:
                 connection.execute(model_table.insert(), models)
+            if curves:
+                connection.execute(curve_table.insert(), curves)
 
-    def add_models(self, runs: Sequence[FinishedRun]) -> None:
-        """Store the models of runs that are stored already; those that are there stay."""
-        models = {done.run.key: done.models for done in runs if done.models}
+    def add_to(self, runs: Sequence[FinishedRun]) -> None:
+        """Add to runs that are stored what they lack: models, curves, outcomes of another part."""
+        by_key = {done.run.key: done for done in runs}
         with self.transaction(write=True) as connection:
-            for chunk in in_chunks(models):
+            for chunk in in_chunks(by_key):
                 query = select(run_table.c.id, run_table.c.key).where(run_table.c.key.in_(chunk))
                 for number, key in connection.execute(query).all():
-                    rows = [{"run": number, **model_row(model)} for model in models[key]]
-                    connection.execute(self.insert(model_table), rows)
+                    done = by_key[key]
+                    for table, rows in (
+                        (outcome_table, outcome_rows(done)),
+                        (model_table, [model_row(model) for model in done.models]),
+                        (curve_table, curve_rows(done)),
+                    ):
+                        if rows:
+                            values = [{"run": number, **row} for row in rows]
+                            connection.execute(self.insert(table), values)
+
+    def curves(self, keys: Iterable[str]) -> dict[tuple[str, str], tuple[np.ndarray, np.ndarray]]:
+        """Steps and values ``(n,)`` of what runs noted beside their outcomes, by key and name."""
+        query = select(
+            run_table.c.key, curve_table.c.name, curve_table.c.step, curve_table.c.value
+        ).join(curve_table, curve_table.c.run == run_table.c.id)
+        with self.transaction() as connection:
+            return {
+                (row.key, row.name): (unpack(row.step), unpack(row.value))
+                for chunk in in_chunks(keys)
+                for row in connection.execute(query.where(run_table.c.key.in_(chunk)))
+            }
 
     def _require(self, problems: set[str]) -> None:
         with self.transaction() as connection:

@@ -147,6 +147,15 @@ model_table = Table(
     Column("content", LargeBinary, nullable=False),
 )
 
+curve_table = Table(
+    "gengap_curves",
+    metadata,
+    Column("run", ForeignKey("gengap_runs.id"), primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("step", LargeBinary, nullable=False),
+    Column("value", LargeBinary, nullable=False),
+)
+
 look_table = Table(
     "gengap_looks",
     metadata,

@@ -68,6 +68,7 @@ class Work:
         again: whether runs that are finished train again where their model is not kept.
         small: whether estimators are kept only where they are small.
         keep_steps: checkpoints at which networks are kept.
+        curves: whether training parts are scored as well and norms are noted.
     """
 
     problem: Any
@@ -80,6 +81,7 @@ class Work:
     again: bool = False
     small: bool = False
     keep_steps: tuple[int, ...] = ()
+    curves: bool = False
 
 
 def execute(
@@ -220,8 +222,8 @@ class _Executing:
 
     def _record(self, found: Sequence[FinishedRun]) -> None:
         self.store.add(found)
-        if self.work.again:
-            self.store.add_models(found)
+        if self.work.again or self.work.curves:
+            self.store.add_to(found)
 
     @cached_property
     def _workers(self) -> int:
@@ -286,6 +288,7 @@ class _Executing:
             score={
                 "validation": self.plan.example_set(run.seed, "validation").example,
                 "test": self.plan.example_set(run.seed, "test").example,
+                **({"train": np.concatenate(rows)} if self.work.curves else {}),
             },
         )
 
@@ -301,6 +304,8 @@ class _Executing:
             steps = self.work.keep_steps if entry.method is not None else (0,)
             kept = kept_models(self.store, keys)
             missing |= {key for key in keys if any((key, step) not in kept for step in steps)}
+        if self.work.curves and entry.method is not None:
+            missing |= keys - {key for key, _ in self.store.curves(keys)}
         return missing
 
 
@@ -330,6 +335,7 @@ def train_chunk(
         device=work.device,
         progress=progress,
         keep_models=work.keep_steps if entry.name in work.keep else (),
+        curves=work.curves,
     )
 
 

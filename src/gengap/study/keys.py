@@ -39,6 +39,12 @@ class StudyFile:
     trials: int = key("Hyperparameter settings per method: defaults, then random.", 1)
     steps: int = key("Training steps of a network.", 300)
     batch: int = key("Examples per environment and step.", 32)
+    checkpoints: str | None = key(
+        "When runs are scored: log:20, linear:10 or steps such as 50,100,300; thirds otherwise."
+    )
+    curves: bool = key(
+        "Score the training part too and note gradient and weight norms, for the report.", False
+    )
     model: str = key("linear, mlp, mlp(64,64) or cnn.", "mlp")
     metric: str | None = key(
         "accuracy, balanced_accuracy, log_loss; r2, squared_error, absolute_error."

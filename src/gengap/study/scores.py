@@ -236,6 +236,13 @@ class Scores:
         joined = [np.concatenate(column) for column in zip(*pieces, strict=True)]
         return Paired(joined[0], joined[1], joined[2], joined[3], joined[4], inside)
 
+    def mean_over_environments(
+        self, outcome: Outcome, examples: ExampleSet, rows: np.ndarray
+    ) -> float:
+        """Mean score on the examples in a mask of rows ``(n,)``, environments weighing equally."""
+        own = rows[examples.example]
+        return _mean_where_defined(self._means(outcome, examples, own, self.metric))
+
     def _left_out(self, cell: Cell, seed: int, trial: int, step: int) -> float:
         if cell.role != "unseen" or not cell.inner:
             return float("nan")

@@ -27,6 +27,7 @@ from gengap.records.store import Store
 from gengap.records.studies import add_execution
 from gengap.records.study import Execution, Units
 from gengap.study.cells import cells_of
+from gengap.study.checkpoints import checkpoints_of
 from gengap.study.execution import Resources, Work, device, execute
 from gengap.study.keeping import keep_the_best, places
 from gengap.study.keys import DEFAULT_MEMORY
@@ -55,6 +56,10 @@ class Study:
         splits: ``"auto"``, a form that ``parse_splits`` reads, or a splitter object.
         trials: hyperparameter settings per method: the defaults and ``trials - 1`` random draws.
         steps: training steps of a network; ``batch`` examples per environment and step.
+        checkpoints: when runs are scored, e.g. ``"log:20"``; None for each third of the training
+            (:mod:`gengap.study.checkpoints`).
+        curves: also score the training part at every checkpoint, and note the norms of gradients
+            and weights.
         model: ``"mlp"``, ``"mlp(64,64)"``, ``"linear"``, ``"cnn"`` or a function that returns a
             ``torch.nn.Module``.
         metric: None for accuracy or r2; see ``gengap.study.metrics``.
@@ -82,6 +87,8 @@ class Study:
     trials: int = 1
     steps: int = 300
     batch: int = 32
+    checkpoints: str | None = None
+    curves: bool = False
     model: Any = "mlp"
     metric: str | None = None
     selection: str = "validation"
@@ -141,10 +148,10 @@ class Study:
         found.initialise(self.problem.shape, self.problem.outputs, 0)
         return found
 
-    @property
-    def checkpoints(self) -> list[int]:
-        """Steps at which runs are scored: each third of the training."""
-        return sorted({max(1, round(self.steps * k / 3)) for k in (1, 2, 3)})
+    @cached_property
+    def scored_at(self) -> list[int]:
+        """Steps at which runs are scored."""
+        return checkpoints_of(self.checkpoints, self.steps)
 
     @cached_property
     def plan(self) -> Plan:
@@ -189,7 +196,7 @@ class Study:
 
     def _with_settings(self, entry: Entry) -> Entry:
         if entry.method is not None:
-            settings = {"steps": self.steps, "batch": self.batch, "checkpoints": self.checkpoints}
+            settings = {"steps": self.steps, "batch": self.batch, "checkpoints": self.scored_at}
             return replace(entry, model=self.architecture.name, settings=settings)
         from gengap.training.estimators import takes_raw_input
 
@@ -243,7 +250,7 @@ class Study:
     def _kept_steps(self) -> tuple[int, ...]:
         """Checkpoints whose models the selection rule may keep."""
         last = not rule_named(self.selection).criterion
-        return tuple(self.checkpoints[-1:] if last else self.checkpoints)
+        return tuple(self.scored_at[-1:] if last else self.scored_at)
 
     def run(self, progress: Callable[[Progress], None] | None = None) -> Result:
         """Train what the store does not hold yet, and return the result.
@@ -322,12 +329,13 @@ class Study:
             architecture=self.architecture,
             steps=self.steps,
             batch=self.batch,
-            checkpoints=tuple(self.checkpoints),
+            checkpoints=tuple(self.scored_at),
             device=device(self.device),
             keep=self._kept,
             again=self.keep_models != "auto",
             small=self.keep_models == "auto",
             keep_steps=self._kept_steps,
+            curves=self.curves,
         )
 
 

@@ -209,7 +209,7 @@ def trained_model(study: Study, store: Store, plan: Plan, run: Run, cell: Cell) 
     train = plan.training_rows(cell, run.seed)
     rows = np.concatenate(train)
     prepared = problem.prepare(rows)
-    kept = kept_model(store, run.key, study.checkpoints[-1] if run.model else 0)
+    kept = kept_model(store, run.key, study.scored_at[-1] if run.model else 0)
     if run.model:
         if kept is None:
             raise UsageError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import version
@@ -46,10 +46,18 @@ def finished(
     passes: float,
     examples: int,
     models: Sequence[KeptModel] = (),
+    curves: Mapping[str, np.ndarray] | None = None,
 ) -> FinishedRun:
     """Wrap up one run."""
     return FinishedRun(
-        task.run, tuple(outcomes), seconds, passes, examples, versions(), tuple(models)
+        task.run,
+        tuple(outcomes),
+        seconds,
+        passes,
+        examples,
+        versions(),
+        tuple(models),
+        curves or {},
     )
 
 

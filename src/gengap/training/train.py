@@ -22,6 +22,7 @@ from gengap.models.networks import Architecture, Network, Parameters
 from gengap.records.run import FinishedRun, KeptModel, Outcome
 from gengap.training.kept import networks_to_bytes
 from gengap.training.memory import keep_freed_memory
+from gengap.training.norms import Norms
 from gengap.training.problem import Problem
 from gengap.training.tasks import Task, finished
 
@@ -42,6 +43,7 @@ def train_fleet(
     progress: Progress | None = None,
     keep: Callable[[Network], None] | None = None,
     keep_models: Collection[int] = (),
+    curves: bool = False,
 ) -> list[FinishedRun]:
     """Train one chunk of runs and score them at their checkpoints.
 
@@ -54,6 +56,7 @@ def train_fleet(
         keep: called at the end with the trained networks, as they predict; the first are the
             tasks' in order, and a lone run's copy may follow.
         keep_models: checkpoints after which the trained networks are returned as bytes.
+        curves: whether the norms of gradients and weights are returned, for each checkpoint.
     """
     keep_freed_memory()
     start = time.perf_counter()
@@ -69,6 +72,7 @@ def train_fleet(
     )
     method = stack(methods, device)
     optimizer = method.optimizer(network.parameters, context)
+    norms = Norms(optimizer) if curves else None
     state = method.initial_state(context, network.parameters)
     calls, predictor = CountingNetwork(network), Predictor(network, method)
     outcomes: list[list[Outcome]] = [[] for _ in tasks]
@@ -81,6 +85,8 @@ def train_fleet(
             at = predictor.at(method.prediction_parameters(network, state))
             for found, run_outcomes in zip(feed.predict(at, step + 1), outcomes, strict=True):
                 run_outcomes.extend(found)
+            if norms is not None:
+                norms.note(network.parameters)
             if step + 1 in keep_models:
                 for own, model in zip(
                     models, networks_to_bytes(at, wanted, step + 1), strict=False
@@ -96,8 +102,16 @@ def train_fleet(
     per_step = steps * slots * batch
     passes = calls.examples / (len(tasks) * per_step)
     return [
-        finished(task, found, seconds, passes * steps, per_step, models=own)
-        for task, found, own in zip(tasks[:wanted], outcomes, models, strict=False)
+        finished(
+            task,
+            outcomes[run],
+            seconds,
+            passes * steps,
+            per_step,
+            models[run],
+            {} if norms is None else norms.of_run(run),
+        )
+        for run, task in enumerate(tasks[:wanted])
     ]
 
 

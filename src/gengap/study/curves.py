@@ -1,0 +1,105 @@
+"""Training curves: scores inside and outside, and norms, against the steps taken."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gengap.records.run import ExampleSet, Outcome, Part, Run
+from gengap.records.study import Cell
+from gengap.statistics.bootstrap import student_interval
+from gengap.study.result import Result
+
+TRAIN, INSIDE, UNSEEN = "train", "in distribution", "unseen"
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One quantity of one method along training, over the splits and seeds of a study.
+
+    Attributes:
+        method: its name, with default hyperparameters.
+        name: ``"train"`` (the rows trained on), ``"in distribution"`` (validation parts of the
+            training environments), ``"unseen"`` (test parts of the unseen ones), each a score;
+            or ``"gradient_norm"``, ``"weight_norm"``.
+        steps: ``(n,)``.
+        mean: ``(n,)`` over splits, then over seeds.
+        low, high: ``(n,)`` 95% interval of the mean over seeds, NaN for a single one.
+    """
+
+    method: str
+    name: str
+    steps: np.ndarray
+    mean: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+
+def training_curves(result: Result) -> list[Curve]:
+    """The curves of a study's networks; estimators, which take no steps, have none.
+
+    Scores of the training part and norms are there where the study noted them.
+    """
+    found: list[Curve] = []
+    for method in result.scores:
+        runs = [
+            (run, cell)
+            for run, cell in result.plan.runs[method]
+            if cell.role == "unseen" and run.trial == 0 and run.model
+        ]
+        if runs:
+            found += _of_method(result, method, runs)
+    return found
+
+
+def _of_method(result: Result, method: str, runs: list[tuple[Run, Cell]]) -> list[Curve]:
+    seeds = result.plan.seeds
+    keys = [run.key for run, _ in runs]
+    values: dict[str, dict[int, dict[int, list[float]]]] = {}
+
+    def note(name: str, step: int, seed: int, value: float) -> None:
+        values.setdefault(name, {}).setdefault(step, {}).setdefault(seed, []).append(value)
+
+    by_key = {run.key: (run, cell) for run, cell in runs}
+    wanted: tuple[tuple[str, Part], ...] = (
+        (TRAIN, "train"),
+        (INSIDE, "validation"),
+        (UNSEEN, "test"),
+    )
+    for name, part in wanted:
+        for (key, step), outcome in result.store.outcomes(keys, part).items():
+            run, cell = by_key[key]
+            score = _score(result, method, cell, run.seed, part, outcome)
+            note(name, step, run.seed, score)
+    for (key, name), (steps, own) in result.store.curves(keys).items():
+        for step, value in zip(steps, own, strict=True):
+            note(name, int(step), by_key[key][0].seed, float(value))
+    return [_curve(method, name, by_step, seeds) for name, by_step in values.items()]
+
+
+def _score(
+    result: Result, method: str, cell: Cell, seed: int, part: Part, outcome: Outcome
+) -> float:
+    """Mean score of a run on the rows that a curve is about, its environments weighing equally."""
+    if part == "train":
+        rows = np.concatenate(result.plan.training_rows(cell, seed))
+        units = result.plan.units
+        examples = ExampleSet(rows, units.environment[rows], units.target[rows])
+        mask = np.ones(len(units), bool)
+    else:
+        examples = result.scores[method].examples(seed, part)
+        mask = cell.rows if part == "validation" else cell.held_out
+    return result.scores[method].mean_over_environments(outcome, examples, mask)
+
+
+def _curve(
+    method: str, name: str, by_step: dict[int, dict[int, list[float]]], seeds: tuple[int, ...]
+) -> Curve:
+    steps = np.array(sorted(by_step))
+    table = np.array([[np.mean(by_step[step][seed]) for seed in seeds] for step in sorted(by_step)])
+    low = high = np.full(len(steps), np.nan)
+    if len(seeds) > 1 and np.isfinite(table).all():
+        limits = [student_interval(row) for row in table]
+        low, high = (np.array([getattr(i, end) for i in limits]) for end in ("low", "high"))
+    return Curve(method, name, steps, table.mean(1), low, high)
