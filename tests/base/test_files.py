@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from gengap.base.errors import UsageError
-from gengap.base.files import json_text, write_texts
+from gengap.base.files import json_text, write_files
 
 
 @dataclass
@@ -31,7 +31,7 @@ def test_json_is_finite_plain_and_without_what_is_private():
 
 
 def test_texts_and_bytes_are_written_into_new_folders(tmp_path):
-    write_texts({tmp_path / "new" / "a.txt": "größer\n", tmp_path / "b.bin": b"\0\xff"})
+    write_files({tmp_path / "new" / "a.txt": "größer\n", tmp_path / "b.bin": b"\0\xff"})
     assert (tmp_path / "new" / "a.txt").read_bytes() == "größer\n".encode()
     assert (tmp_path / "b.bin").read_bytes() == b"\0\xff"
 
@@ -40,6 +40,6 @@ def test_where_one_file_cannot_be_written_none_is(tmp_path):
     (tmp_path / "kept.txt").write_text("before")
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match=r"Cannot write .*inside\.txt: "):
-        write_texts({tmp_path / "kept.txt": "after", tmp_path / "file" / "inside.txt": "x"})
+        write_files({tmp_path / "kept.txt": "after", tmp_path / "file" / "inside.txt": "x"})
     assert (tmp_path / "kept.txt").read_text() == "before"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "kept.txt"]

@@ -38,19 +38,19 @@ def json_text(value: Any) -> str:
     return json.dumps(json_values(value), indent=2, allow_nan=False) + "\n"
 
 
-def write_texts(texts: Mapping[Path, str | bytes]) -> None:
+def write_files(contents: Mapping[Path, str | bytes]) -> None:
     """Write all files, text or bytes, whole or, when one cannot be written, none.
 
     Raises:
         UsageError: a file cannot be written.
     """
-    partial = {path: path.with_name(path.name + ".partial") for path in texts}
-    path = next(iter(texts))
+    partial = {path: path.with_name(path.name + ".partial") for path in contents}
+    path = next(iter(contents))
     try:
-        for path, text in texts.items():
+        for path, text in contents.items():
             path.parent.mkdir(parents=True, exist_ok=True)
             partial[path].write_bytes(text.encode() if isinstance(text, str) else text)
-        for path in texts:
+        for path in contents:
             partial[path].replace(path)
     except OSError as error:
         for left in partial.values():

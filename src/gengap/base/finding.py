@@ -10,7 +10,7 @@ import importlib
 from pathlib import Path
 from typing import Any, ClassVar
 
-from gengap.base.files import json_values, write_texts
+from gengap.base.files import json_values, write_files
 
 
 def reports() -> Any:
@@ -45,7 +45,7 @@ class Finding:
         """
         path = Path(path)
         render = reports().render_markdown if path.suffix == ".md" else reports().render_html
-        write_texts({path: render(self)})
+        write_files({path: render(self)})
         return path
 
     def save(self, folder: str | Path) -> dict[str, Path]:
@@ -56,7 +56,7 @@ class Finding:
         """
         texts = reports().files(self)
         paths = {name: Path(folder) / name for name in texts}
-        write_texts({paths[name]: text for name, text in texts.items()})
+        write_files({paths[name]: text for name, text in texts.items()})
         return paths
 
     def __repr__(self) -> str:

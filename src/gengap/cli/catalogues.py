@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from gengap.base.files import json_text
 from gengap.cli.base import app
 from gengap.cli.options import Json
 
@@ -69,8 +70,6 @@ def _details(info: Any, kind: Any, common: Iterable[str], cost: str) -> list[str
 def _show(rows: list[tuple[Any, list[str]]], as_json: bool) -> None:
     """Print records as JSON, or names with a line on each and its details, dimmed, below."""
     if as_json:
-        from gengap.base.files import json_text
-
         typer.echo(json_text([_record(info) for info, _ in rows]), nl=False)
         return
     width = max(len(info.name) for info, _ in rows)

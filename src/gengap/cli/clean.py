@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from gengap.base.errors import UsageError
+from gengap.base.files import json_text
 from gengap.cli.base import app, open_records
 from gengap.cli.options import Json, Records
 
@@ -55,7 +55,7 @@ def clean(
             compact(store)
     left = [row for row in rows if row not in freed]
     if as_json:
-        typer.echo(json.dumps({"freed": _count(freed), "kept": _count(left)}, indent=2))
+        typer.echo(json_text({"freed": _count(freed), "kept": _count(left)}), nl=False)
         return
     console = Console()
     if older_than is not None or to is not None:

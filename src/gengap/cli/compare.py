@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from gengap.base.errors import SuspiciousInput, UsageError
-from gengap.base.files import write_texts
+from gengap.base.files import write_files
 from gengap.cli.base import app, command_line, writable
 from gengap.cli.options import Json, MetricName, Quiet, StudyName
 
@@ -101,7 +101,7 @@ def compare(
             command=command_line(),
         )
     texts, folder = files(summary), writable(Path(out))
-    write_texts({folder / name: text for name, text in texts.items()})
+    write_files({folder / name: text for name, text in texts.items()})
     if as_json:
         typer.echo(texts["compare.json"], nl=False)
         return

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from gengap.base.errors import SuspiciousInput, UsageError
-from gengap.base.files import json_text, write_texts
+from gengap.base.files import json_text, write_files
 from gengap.cli.base import (
     INTERRUPTED,
     STOPPED,
@@ -93,7 +93,7 @@ def detect(
         found = _separated(*two, given.get("target"), model, own, talk)
     numbers = json_text(found.summary)
     if page is not None:
-        write_texts({page: render_html(found, command_line()), page.with_suffix(".json"): numbers})
+        write_files({page: render_html(found, command_line()), page.with_suffix(".json"): numbers})
     if as_json:
         typer.echo(numbers, nl=False)
         return

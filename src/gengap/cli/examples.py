@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
-from gengap.base.errors import UsageError
-from gengap.base.files import json_text
+from gengap.base.files import json_text, write_files
 from gengap.cli.base import app, open_records
 from gengap.cli.options import Draw, Json, Records, StudyName
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 @app.command(epilog="Exit codes: 0 done, 2 unusable input, 130 stopped by Ctrl-C.")
@@ -38,18 +34,10 @@ def examples(
     with open_records(records) as store:
         found = hardness(read_result(store, study), subset, seed)
     if out is not None:
-        _write(found.examples, out)
+        write_files({out: found.examples.to_csv(index=False)})
     if as_json:
         typer.echo(json_text(found.summary), nl=False)
         return
     show(found)
     if out is not None:
         Console().print(f"Written to [bold]{escape(str(out))}[/], from easy to hard.")
-
-
-def _write(table: pd.DataFrame, out: Path) -> None:
-    try:
-        table.to_csv(out, index=False)
-    except OSError as error:
-        said = error.strerror or str(error)
-        raise UsageError(f"Cannot write {out}: {said}; choose another file with --out.") from None

@@ -19,7 +19,7 @@ import torch
 from safetensors import SafetensorError
 
 from gengap.base.errors import UsageError
-from gengap.base.files import json_text, json_values, write_texts
+from gengap.base.files import json_text, json_values, write_files
 from gengap.detectors.registry import detector_info
 from gengap.environments.core import suspect
 from gengap.guard.calibration import Calibration, rank
@@ -95,7 +95,7 @@ def save(guard: Guard, folder: Path) -> None:
     }
     values = json_values(values)
     values["checksum"] = checksum(values, data)
-    write_texts({folder / TENSORS: data, folder / JSON: json_text(values)})
+    write_files({folder / TENSORS: data, folder / JSON: json_text(values)})
 
 
 def load(folder: Path, model: Any = None) -> dict[str, Any]:

@@ -157,5 +157,5 @@ def test_unusable_records(tmp_path, records):
         pass
     assert "holds no study" in command(tmp_path / "empty.db", code=2)
     assert "Cannot choose 91 of 90" in command(records, "--subset", 91, code=2)
-    assert "Cannot write" in command(records, "--out", tmp_path / "no" / "x.csv", code=2)
+    assert "Cannot write" in command(records, "--out", records / "x.csv", code=2)
     assert "has no study 'b'" in command(records, "--study", "b", code=2)

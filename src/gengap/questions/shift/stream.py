@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gengap.base.errors import UsageError
-from gengap.base.files import write_texts
+from gengap.base.files import write_files
 from gengap.base.finding import Finding
 from gengap.base.seeds import generator
 from gengap.questions.shift.betting import EXPONENTS, bet, sequential_p_values
@@ -148,7 +148,7 @@ class ShiftMonitor:
             "calibration": {name: own.tolist() for name, own in self._calibration.items()},
             "stream": self._stream,
         }
-        write_texts({Path(path): json.dumps(state) + "\n"})
+        write_files({Path(path): json.dumps(state) + "\n"})
 
     @classmethod
     def load(cls, path: str | Path) -> ShiftMonitor:
