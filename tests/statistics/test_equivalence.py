@@ -44,18 +44,18 @@ def test_sign_flips_by_brute_force():
     assert found.p_value == pytest.approx(max(above_low, below_high))
 
 
-def test_sentences():
+def test_what_is_shown_and_what_is_not():
     # Variance 6.25e-5, so the half-width is 2.1318 * sqrt(6.25e-5 / 5).
-    small = [0.01, -0.01, 0.0, 0.005, -0.005]
-    assert equivalence_test(small, 0.02).sentence == (
-        "Equivalent: the difference is smaller than the margin 0.02 "
-        "(0, 90% interval -0.007537 to 0.007537)."
-    )
-    large = np.array(small) + 0.5
-    assert equivalence_test(large, 0.02).sentence.startswith("Not equivalent: ")
-    assert equivalence_test(np.array(small) * 9, 0.02).sentence.startswith("Equivalence is not")
-    assert "interval" not in equivalence_test([0.01], 0.02).sentence
-    assert repr(equivalence_test(small, 0.02)).startswith("Equivalence(Equivalent: ")
+    small = np.array([0.01, -0.01, 0.0, 0.005, -0.005])
+    near, far, wide = (equivalence_test(d, 0.02) for d in (small, small + 0.5, small * 9))
+    assert near.equivalent
+    assert (near.low, near.high) == pytest.approx((-0.007537, 0.007537), abs=1e-6)
+    assert repr(near).startswith("Equivalence(shown within 0.02: 0, -0.007537 to 0.007537, 90%")
+    assert not far.equivalent
+    assert far.low > far.margin
+    assert not wide.equivalent
+    assert wide.low < wide.margin < wide.high
+    assert not equivalence_test([0.01], 0.02).defined
 
 
 def test_without_spread_student_claims_nothing():

@@ -10,7 +10,7 @@ from scipy import stats
 
 from gengap.base.errors import UsageError
 from gengap.statistics import Interval, mean_interval
-from gengap.statistics.intervals import p_value, satterthwaite, student
+from gengap.statistics.intervals import p_value, satterthwaite, student, student_mean
 
 
 def test_student_is_scipys_interval():
@@ -67,3 +67,19 @@ def test_repr_is_readable():
 def test_a_level_that_is_no_share_is_refused(level: float):
     with pytest.raises(UsageError, match="level"):
         mean_interval([0.1, 0.2], [0, 0], [0, 0], [0, 1], level=level)
+
+
+def test_limits_are_cut_to_what_is_possible():
+    cut = Interval(0.9, -0.2, 1.3, 0.9, "wide").within(0.0, 1.0)
+    assert cut == Interval(0.9, 0.0, 1.0, 0.9, "wide")
+    assert Interval(2.0, -1.0, 9.0).within(0.0).high == 9.0
+    assert not Interval(0.5, math.nan, math.nan).within(0.0, 1.0).defined
+
+
+def test_the_mean_of_independent_values_is_scipys():
+    values = np.array([0.1, 0.4, 0.2, 0.7])
+    found = student_mean(values, 0.9)
+    expected = stats.ttest_1samp(values, 0.0).confidence_interval(0.9)
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
+    assert not student_mean(values[:1]).defined
+    assert math.isnan(student_mean(values[:0]).estimate)

@@ -84,7 +84,14 @@ class Blood(Detector):
 
 
 def directions(width: int, most: int, seed: int, number: int) -> Tensor:
-    """Orthogonal directions ``(min(most, width), width)`` with mean outer product 1."""
+    """Orthogonal directions ``(min(most, width), width)`` with mean outer product 1.
+
+    Args:
+        width: outputs of the map.
+        most: directions wanted; there are no more orthogonal ones than outputs.
+        seed: of the draw.
+        number: which map, so that each draws its own.
+    """
     gaussian = generator(seed, "blood", number).standard_normal((width, min(most, width)))
     columns, triangle = np.linalg.qr(gaussian)
     columns *= np.sign(np.diag(triangle))
@@ -93,7 +100,13 @@ def directions(width: int, most: int, seed: int, number: int) -> Tensor:
 
 
 def squared_norm(function: Callable[[Tensor], Tensor], at: Tensor, along: Tensor) -> Tensor:
-    """Squared Frobenius norm ``(n,)`` of a map's Jacobian at rows ``(n, d)``, in float64."""
+    """Squared Frobenius norm ``(n,)`` of a map's Jacobian at rows ``(n, d)``, in float64.
+
+    Args:
+        function: the map, rows ``(n, d)`` to rows ``(n, w)``, differentiable.
+        at: ``(n, d)``.
+        along: ``(k, w)`` directions; their mean outer product 1 makes the mean unbiased.
+    """
     with torch.inference_mode(False), torch.enable_grad():
         total = torch.zeros(len(at), dtype=torch.float64)
         start = bounded(at).clone().requires_grad_()

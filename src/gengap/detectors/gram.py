@@ -52,7 +52,13 @@ def row_sums(activations: Tensor, order: int) -> Tensor:
 
 
 def extremes(values: Tensor, classes: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """Smallest and largest of ``values (n, d)`` per class, ``(C, d)`` each; overall if unseen."""
+    """Smallest and largest of ``values (n, d)`` per class, ``(C, d)`` each; overall if unseen.
+
+    Args:
+        values: ``(n, d)``.
+        classes: ``(n,)`` predicted class codes below ``count``.
+        count: ``C``, classes that the model knows, seen here or not.
+    """
     index = classes[:, None].expand_as(values)
     overall = (values.amin(0), values.amax(0))
     low, high = (

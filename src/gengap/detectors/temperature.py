@@ -68,7 +68,13 @@ class Temperature(Detector):
 
 
 def inverse_temperature(logits: Tensor, labels: Tensor, steps: int = 60) -> float:
-    """The ``b`` that minimises the smoothed log-loss of ``softmax(b z)``."""
+    """The ``b`` that minimises the smoothed log-loss of ``softmax(b z)``.
+
+    Args:
+        logits: ``(n, C)``, the module's ``z``.
+        labels: ``(n,)`` class codes, of two classes at least.
+        steps: Newton's steps or halvings at most; the loss is convex in ``b``.
+    """
     low, high, at = 1 / HOTTEST, 1 / COLDEST, 1.0
     for _ in range(steps):
         slope, curvature = _derivatives(logits, labels, at)

@@ -45,7 +45,7 @@ from gengap.statistics.bootstrap_limits import (
     seed_skewness,
     studentised,
 )
-from gengap.statistics.intervals import Interval, check_level, student
+from gengap.statistics.intervals import Interval, check_level, student_mean
 from gengap.statistics.resampling import (
     BLOCK,
     Replicates,
@@ -131,9 +131,7 @@ def student_interval(environment_means: ArrayLike, level: float = 0.95) -> Inter
     values = np.asarray(environment_means, dtype=np.float64)
     if values.ndim != 1 or len(values) == 0 or not np.isfinite(values).all():
         raise UsageError("Student's interval needs one finite number per environment, in a list.")
-    if len(values) == 1:
-        return Interval(float(values[0]), math.nan, math.nan, level, ONE_ENVIRONMENT)
-    return student(values.mean(), values.var(ddof=1) / len(values), len(values) - 1, level)
+    return student_mean(values, level, ONE_ENVIRONMENT * (len(values) == 1))
 
 
 class Design(NamedTuple):
@@ -178,7 +176,13 @@ def run_note(sizes: np.ndarray, kind: Kind = "percentile") -> str:
 
 
 def resampled(table: np.ndarray, functions: list[Statistic], design: Design) -> Replicates:
-    """Values ``(len(functions), B)`` on resampled tables."""
+    """Values ``(len(functions), B)`` on resampled tables.
+
+    Args:
+        table: ``(E, S)`` scores, NaN for missing runs.
+        functions: from tables ``(B, E, S)`` to values ``(B,)`` each.
+        design: what is drawn and how often.
+    """
     runs, sizes = runs_first(table)
     unit, replicates, seed, threads = design.unit, design.replicates, design.seed, design.threads
 

@@ -46,7 +46,15 @@ def bca(drawn: Replicates, estimate: float, skewness: float, level: float) -> Li
 def studentised(
     drawn: Replicates, noises: np.ndarray, estimate: float, noise: float, level: float
 ) -> Limits:
-    """Limits from quantiles of ``(value - estimate) / noise``, infinite where noise often is 0."""
+    """Limits from quantiles of ``(value - estimate) / noise``, infinite where noise often is 0.
+
+    Args:
+        drawn: values ``(B,)`` on resamples.
+        noises: ``(B,)`` their noise, up to a constant factor.
+        estimate: the value at hand, in the same unit, and its ``noise``.
+        noise: see ``estimate``; with 0 the limits are the estimate.
+        level: the confidence level.
+    """
     if noise == 0:
         return Limits(estimate, estimate)
     difference = drawn.values - estimate

@@ -215,7 +215,16 @@ def describe(
     *,
     bootstrap: bool = False,
 ) -> Strengths:
-    """Strengths with limits from a covariance, from bootstrap draws ``(R, M)``, or without."""
+    """Strengths with limits from a covariance, from bootstrap draws ``(R, M)``, or without.
+
+    Args:
+        estimate: ``(M,)`` centred log-strengths.
+        spread: their covariance ``(M, M)``, bootstrap draws ``(R, M)``, or None for no limits.
+        level: the confidence level.
+        rule: the model's name.
+        note: what a reader must know.
+        bootstrap: whether ``spread`` holds draws.
+    """
     M = len(estimate)
     low = high = np.full(M, np.nan)
     covariance = np.full((M, M), np.nan)
@@ -237,7 +246,13 @@ def check_replicates(replicates: int) -> None:
 
 
 def bootstrap_note(environments: int, held: int, replicates: int) -> str:
-    """What a reader must know about limits from a bootstrap over environments."""
+    """What a reader must know about limits from a bootstrap over environments.
+
+    Args:
+        environments: how many there are to draw from.
+        held: resamples in which no maximum existed, of all ``replicates``.
+        replicates: see ``held``.
+    """
     parts = [FEW] if environments < 30 else []
     if held:
         parts.append(

@@ -48,22 +48,13 @@ class Equivalence(Interval):
     equivalent: bool
     units: int
 
-    @property
-    def sentence(self) -> str:
-        """The verdict in words."""
-        if self.equivalent:
-            verdict = "Equivalent: the difference is smaller than"
-        elif self.low >= self.margin or self.high <= -self.margin:
-            verdict = "Not equivalent: the difference is larger than"
-        else:
-            verdict = "Equivalence is not shown: the difference may be as large as"
-        where = f"{self.estimate:.4g}"
-        if self.defined:
-            where += f", {100 * self.level:g}% interval {self.low:.4g} to {self.high:.4g}"
-        return f"{verdict} the margin {self.margin:g} ({where})."
-
     def __repr__(self) -> str:
-        return f"Equivalence({self.sentence} p={self.p_value:.3g}, n={self.units})"
+        verdict = "shown" if self.equivalent else "not shown"
+        limits = f"{self.low:.4g} to {self.high:.4g}, {100 * self.level:g}%"
+        return (
+            f"Equivalence({verdict} within {self.margin:g}: {self.estimate:.4g}, {limits}, "
+            f"p={self.p_value:.3g}, n={self.units})"
+        )
 
 
 def equivalence_test(

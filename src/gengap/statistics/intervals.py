@@ -13,7 +13,7 @@ Biometrics Bulletin 2 (1946), 110-114.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import special
@@ -53,6 +53,12 @@ class Interval:
         """Whether ``value`` lies strictly outside; False for an interval without limits."""
         return self.low > value or self.high < value
 
+    def within(self, low: float = -math.inf, high: float = math.inf) -> Interval:
+        """The same estimate, its limits cut to what is possible."""
+        if not self.defined:
+            return self
+        return replace(self, low=max(self.low, low), high=min(self.high, high))
+
     def __repr__(self) -> str:
         limits = f"{self.low:.4g} to {self.high:.4g}, {100 * self.level:g}%"
         note = f", note={self.note!r}" if self.note else ""
@@ -91,6 +97,18 @@ def student(
     if math.isnan(variance):
         half = math.nan
     return Interval(float(estimate), float(estimate - half), float(estimate + half), level, note)
+
+
+def student_mean(values: np.ndarray, level: float = 0.95, note: str = "") -> Interval:
+    """Student's interval of the mean of independent ``values (n,)``, ``n - 1`` degrees of freedom.
+
+    With fewer than two values there are no limits, and with none no estimate.
+    """
+    n = len(values)
+    if n < 2:
+        mean = float(values.mean()) if n else math.nan
+        return Interval(mean, math.nan, math.nan, level, note)
+    return student(float(values.mean()), float(values.var(ddof=1)) / n, n - 1, level, note)
 
 
 def p_value(estimate: float, variance: float, degrees: float) -> float:

@@ -111,6 +111,7 @@ def _solve(
     scale = np.maximum(xy / xx, 0.0)
     offset = y_mean - scale * x_mean
     if bounded:
+        # Where the best offset is negative the constrained best lies on the edge, at 0.
         through = np.maximum((loss * w) @ x.T / (x**2 @ w), 0.0)
         scale, offset = np.where(offset < 0, through, scale), np.maximum(offset, 0.0)
     squares = (y_centred**2 @ w)[:, None] + (y_mean - offset - scale * x_mean) ** 2
@@ -121,7 +122,15 @@ def _solve(
 def best_of_grid(
     size: np.ndarray, loss: np.ndarray, weights: np.ndarray, bounded: bool, grid: np.ndarray
 ) -> Fits:
-    """The best exponent of a grid for each row of ``loss`` ``(B, G)``."""
+    """The best exponent of a grid for each row of ``loss`` ``(B, G)``.
+
+    Args:
+        size: ``(G,)`` sizes.
+        loss: ``(B, G)`` losses at these sizes.
+        weights: ``(G,)`` inverse variances up to a factor.
+        bounded: whether the offset must be at least 0.
+        grid: ``(J,)`` exponents.
+    """
     offset, scale, squares = _solve(size, loss, weights, bounded, grid)
     rows, columns = np.arange(len(loss)), np.argmin(squares, axis=1)
     return Fits(offset[rows, columns], scale[rows, columns], grid[columns], _unit(size))
@@ -134,6 +143,7 @@ def refined(points: Points, weights: np.ndarray, bounded: bool) -> Fits:
     def at(log_exponent: float) -> Fits:
         return best_of_grid(points.size, loss, weights, bounded, np.array([math.exp(log_exponent)]))
 
+    # The misfit may have several minima in the exponent, so the whole grid is looked at first.
     coarse = best_of_grid(points.size, loss, weights, bounded, EXPONENTS)
     centre, step = math.log(float(coarse.exponent[0])), math.log(EXPONENTS[1] / EXPONENTS[0])
     lowest, highest = math.log(EXPONENTS[0]), math.log(EXPONENTS[-1])
@@ -166,7 +176,14 @@ def misfit(points: Points, weights: np.ndarray, fit: Fits) -> float:
 
 
 def noise_of(points: Points, weights: np.ndarray, slope: float, fit: Fits) -> tuple[Noise, bool]:
-    """The variance of a measurement, and whether repeats contradict the curve."""
+    """The variance of a measurement, and whether repeats contradict the curve.
+
+    Args:
+        points: means by size.
+        weights: ``(G,)`` inverse variances of these means up to a factor.
+        slope: power of ``n`` that the variance of one measurement follows.
+        fit: the curve.
+    """
     unit = _unit(points.size)
     free = len(points.size) - 3.0
     missed = misfit(points, weights, fit)
@@ -174,6 +191,8 @@ def noise_of(points: Points, weights: np.ndarray, slope: float, fit: Fits) -> tu
     degrees = float(np.sum(points.repeats - 1))
     if degrees and within > 0:
         ratio = (missed / free) / (within / degrees)
+        # Points farther from the curve than their repeats from each other: the curve is wrong, and
+        # what it misses counts as noise.
         if special.fdtrc(free, degrees, ratio) < 0.05:
             return Noise(missed / free, slope, unit, free), True
     return Noise((missed + within) / (free + degrees), slope, unit, free + degrees), False

@@ -50,7 +50,13 @@ def walsh_averages(values: np.ndarray) -> np.ndarray:
 
 
 def walsh_limits(averages: np.ndarray, n: int, level: float) -> tuple[float, float]:
-    """Least and greatest shift kept by the test of ``n`` untied values; NaN where all are."""
+    """Least and greatest shift kept by the test of ``n`` untied values; NaN where all are.
+
+    Args:
+        averages: ``(n (n + 1) / 2,)`` ascending, from :func:`walsh_averages`.
+        n: how many values there were.
+        level: the confidence level.
+    """
     chances = _chance_of_at_most(np.arange(1, n + 1))
     place = int(np.searchsorted(chances, (1 - level) / 2, side="right"))
     if place == 0:

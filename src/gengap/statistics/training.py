@@ -136,7 +136,11 @@ def run_effects(test: Table, validation: Table, environments: np.ndarray) -> Eff
 def environment_half_widths(
     cells: Cells, runs: Effects, overlap: float, level: float
 ) -> np.ndarray:
-    """Half-widths ``(K,)`` for each of these environments; ``cells`` as steadied."""
+    """Half-widths ``(K,)`` for each of these environments; ``cells`` as steadied.
+
+    Arguments as in :func:`mean_half_width`; where runs could not be compared, the others' ratio of
+    training to example noise stands in.
+    """
     seeds = np.maximum(runs.present.sum(axis=1) - 1, 0)
     degrees = PRIOR_DEGREES + seeds
     expected = runs.noise + _ratio(cells, runs) * _scale(cells)
@@ -157,7 +161,14 @@ def environment_half_widths(
 
 
 def mean_half_width(cells: Cells, runs: Effects, overlap: float, level: float) -> float:
-    """Half-width for the mean of these environments, each weighing equally."""
+    """Half-width for the mean of these environments, each weighing equally.
+
+    Args:
+        cells: of the test parts.
+        runs: from :func:`run_effects`.
+        overlap: share of training examples that two seeds have in common.
+        level: the confidence level.
+    """
     K = len(cells.means)
     parts = cells.example / K**2
     square, noise, seeds = between_runs(runs)

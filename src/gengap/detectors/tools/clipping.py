@@ -17,6 +17,12 @@ def reach(features: Tensor) -> Tensor:
 
 
 def deviations(rows: Tensor, fitted: Fitted, prefix: str = "") -> Tensor:
-    """Rows less the mean, clipped so that their squares are finite; ``(n, d)``."""
+    """Rows less the mean, clipped so that their squares are finite; ``(n, d)``.
+
+    Args:
+        rows: ``(n, d)`` features of any size.
+        fitted: ``mean (d,)`` and ``limit ()``, see :func:`reach`, under these names.
+        prefix: of the names.
+    """
     limit = float(fitted[prefix + "limit"])
     return (rows - fitted[prefix + "mean"]).clamp_(-limit, limit)

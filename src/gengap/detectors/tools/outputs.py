@@ -34,7 +34,13 @@ def finite(scores: Tensor) -> Tensor:
 def by_examples(
     score: Callable[[Outputs], Tensor], outputs: Outputs, most: int = EXAMPLES
 ) -> Tensor:
-    """Join the scores ``(n,)`` of ``most`` examples at a time, which bounds the memory."""
+    """Join the scores ``(n,)`` of ``most`` examples at a time, which bounds the memory.
+
+    Args:
+        score: from some examples' outputs to their scores.
+        outputs: of ``n`` examples; none give scores ``(0,)``.
+        most: examples at a time.
+    """
     starts = range(0, max(len(outputs), 1), most)
     return torch.cat([score(outputs.rows(slice(start, start + most))) for start in starts])
 

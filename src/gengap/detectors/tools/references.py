@@ -12,7 +12,13 @@ REFERENCES = 10_000
 
 
 def reference_rows(n: int, seed: int, most: int = REFERENCES) -> Tensor:
-    """Rows of at most ``most`` of ``n`` training examples, drawn at random and in order."""
+    """Rows of at most ``most`` of ``n`` training examples, drawn at random and in order.
+
+    Args:
+        n: training examples.
+        seed: of the draw; none is needed, and none made, up to ``most``.
+        most: references to keep: time and the saved guard grow with them.
+    """
     if n <= most:
         return torch.arange(n)
     drawn = generator(seed, "detector references").choice(n, most, replace=False)

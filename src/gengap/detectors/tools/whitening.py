@@ -69,7 +69,13 @@ def fit_whitening(features: Tensor, centred: Tensor, prefix: str = "") -> Fitted
 
 
 def whiten(rows: Tensor, fitted: Fitted, prefix: str = "") -> Tensor:
-    """Coordinates ``(n, d)`` in which the fitted covariance is the identity."""
+    """Coordinates ``(n, d)`` in which the fitted covariance is the identity.
+
+    Args:
+        rows: ``(n, d)`` features, in the unit they were fitted in.
+        fitted: from :func:`fit_whitening`.
+        prefix: of the names.
+    """
     return deviations(rows, fitted, prefix) @ fitted[prefix + "matrix"]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -116,7 +116,7 @@ def graded(name: str, cases: list[Case], E: int, trials: int, level: float = 0.9
         aupr_out=mean(w.aupr_out for w in whole),
         aupr_in=mean(w.aupr_in for w in whole),
         fpr=mean(w.fpr for w in whole),
-        new_environment=_cut(new_environment(areas, level)),
+        new_environment=new_environment(areas, level).within(0.0, 1.0),
         classes=_share_over(np.array(list(by_class.values())), level) if new else None,
         by_class=by_class,
         errors=mean(map(_error_area, unseen, found)) if classify else None,
@@ -158,14 +158,7 @@ def _over_seeds(table: np.ndarray) -> np.ndarray:
 
 def _share_over(values: np.ndarray, level: float) -> Interval:
     """Mean over environments or classes of areas or shares, limits cut at 0 and 1."""
-    return _cut(mean_over_environments(values, level))
-
-
-def _cut(found: Interval) -> Interval:
-    """Limits of an area or a share, which lies between 0 and 1."""
-    if not found.defined:
-        return found
-    return replace(found, low=max(found.low, 0.0), high=min(found.high, 1.0))
+    return mean_over_environments(values, level).within(0.0, 1.0)
 
 
 def _error_area(case: Case, found: Strangeness) -> float:

@@ -37,6 +37,7 @@ from gengap.statistics.intervals import (
     quantile,
     satterthwaite,
     student,
+    student_mean,
 )
 
 FEWEST = 3
@@ -103,9 +104,8 @@ def grade(forecast: ArrayLike, truth: ArrayLike, level: float = 0.95) -> Grade:
     """
     f, a = _pair(forecast, truth, level)
     errors = a - f
-    absolute = _mean(np.abs(errors), level)
     return Grade(
-        error=_floored(absolute),
+        error=_mean(np.abs(errors), level).within(0.0),
         bias=_mean(errors, level),
         correlation=_spearman(f, a, level),
         worst=float(np.abs(errors).max()),
@@ -126,7 +126,7 @@ def compare_errors(
     difference = np.abs(a - f) - np.abs(a - r)
     mean = _mean(difference, level)
     p = p_value(mean.estimate, float(difference.var(ddof=1)) / len(a), len(a) - 1)
-    return ErrorComparison(mean.estimate, mean.low, mean.high, level, mean.note, p)
+    return ErrorComparison(**vars(mean), p_value=p)
 
 
 def forecast_interval(
@@ -180,7 +180,7 @@ def select(forecasts: Mapping[str, ArrayLike], truth: ArrayLike, level: float = 
         inside.append(interval.low <= a[k] <= interval.high)
     name = names[int(np.abs(errors).mean(1).argmin())]
     made = table[picks, np.arange(len(a))]
-    error = _floored(_mean(np.abs(a - made), level))
+    error = _mean(np.abs(a - made), level).within(0.0)
     chosen = tuple(names[pick] for pick in picks)
     return Selection(name, error, float(np.mean(inside)), chosen, made)
 
@@ -203,16 +203,11 @@ def _pair(forecast: ArrayLike, truth: ArrayLike, level: float) -> tuple[np.ndarr
 
 
 def _mean(values: np.ndarray, level: float) -> Interval:
-    variance = float(values.var(ddof=1)) / len(values)
-    return student(float(values.mean()), variance, len(values) - 1, level, _note(len(values)))
+    return student_mean(values, level, _note(len(values)))
 
 
 def _note(environments: int) -> str:
     return FEW_NOTE if environments < FEW else ""
-
-
-def _floored(error: Interval) -> Interval:
-    return Interval(error.estimate, max(error.low, 0.0), error.high, error.level, error.note)
 
 
 def _spearman(f: np.ndarray, a: np.ndarray, level: float) -> Interval:

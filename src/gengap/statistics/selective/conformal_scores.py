@@ -108,7 +108,13 @@ def prediction_sets(scores: ArrayLike, threshold: ArrayLike) -> np.ndarray:
 def residual_scores(
     target: ArrayLike, prediction: ArrayLike, scale: ArrayLike | None = None
 ) -> np.ndarray:
-    """``|y - f|``, or ``|y - f| / d`` with a positive scale ``d``: ``(n,)``."""
+    """``|y - f|``, or ``|y - f| / d`` with a positive scale ``d``: ``(n,)``.
+
+    Args:
+        target: ``(n,)`` numbers, the module's ``y``.
+        prediction: ``(n,)`` predicted numbers ``f``.
+        scale: ``(n,)`` positive, in the unit of the target; None for 1.
+    """
     y = checks.numbers(target, "target")
     return np.abs(y - checks.numbers(prediction, "prediction", len(y))) / _scale(scale, len(y))
 
@@ -116,7 +122,13 @@ def residual_scores(
 def residual_interval(
     prediction: ArrayLike, threshold: ArrayLike, scale: ArrayLike | None = None
 ) -> Limits:
-    """``f -+ q d``: the numbers whose :func:`residual_scores` are at most the threshold."""
+    """``f -+ q d``: the numbers whose :func:`residual_scores` are at most the threshold.
+
+    Args:
+        prediction: ``(m,)``.
+        threshold: ``q``, one number or ``(m,)``; infinite gives all numbers.
+        scale: ``(m,)`` as for the scores.
+    """
     f = checks.numbers(prediction, "prediction")
     half = _thresholds(threshold, len(f)) * _scale(scale, len(f))
     return Limits(f - half, f + half)

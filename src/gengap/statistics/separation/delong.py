@@ -71,7 +71,14 @@ def auroc_interval(inliers: ArrayLike, strangers: ArrayLike, level: float = 0.95
 
 
 def area_limits(area: float, variance: float, level: float = 0.95, note: str = "") -> Interval:
-    """Limits of an area strictly between 0 and 1, symmetric on the logit scale."""
+    """Limits of an area strictly between 0 and 1, symmetric on the logit scale.
+
+    Args:
+        area: the estimate.
+        variance: of the estimate; the logit's is ``variance / (area (1 - area))^2``.
+        level: the confidence level.
+        note: what a reader must know.
+    """
     logit = math.log(area / (1 - area))
     half = quantile(level, math.inf) * math.sqrt(variance) / (area * (1 - area))
     low, high = (1 / (1 + math.exp(-min(max(z, -700), 700))) for z in (logit - half, logit + half))

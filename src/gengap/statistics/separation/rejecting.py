@@ -31,7 +31,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gengap.base.errors import UsageError
-from gengap.statistics.intervals import Interval, check_level, quantile, student
+from gengap.statistics.intervals import Interval, check_level, quantile, student_mean
 
 SHARES = (0.01, 0.05, 0.1, 0.2)
 FEW = "Fewer than 2 environments: there are no limits."
@@ -136,7 +136,17 @@ def kept(strangeness: np.ndarray, share: float) -> np.ndarray:
 
 
 def ratio_interval(part: np.ndarray, whole: np.ndarray, level: float = 0.95) -> Interval:
-    """Mean of ``part (E,)`` over mean of ``whole (E,)`` with Fieller's limits."""
+    """Mean of ``part (E,)`` over mean of ``whole (E,)`` with Fieller's limits.
+
+    Args:
+        part: ``(E,)`` numerators, one per environment.
+        whole: ``(E,)`` denominators, paired with them.
+        level: the confidence level.
+
+    Returns:
+        NaN limits, with the reason in the note, for one environment or where the denominator's mean
+        is not clearly different from 0.
+    """
     E = len(whole)
     total = float(whole.mean())
     ratio = float(part.mean()) / total if total else math.nan
@@ -172,11 +182,7 @@ def _rejection(share: float, before: np.ndarray, after: np.ndarray, level: float
 
 def mean_over_environments(values: np.ndarray, level: float = 0.95) -> Interval:
     """Mean of ``(E,)`` with Student's limits, environments being the unit."""
-    E = len(values)
-    if E < 2:
-        estimate = float(values.mean()) if E else math.nan
-        return Interval(estimate, math.nan, math.nan, level, FEW)
-    return student(float(values.mean()), float(values.var(ddof=1)) / E, E - 1, level)
+    return student_mean(values, level, FEW * (len(values) < 2))
 
 
 def _table(*columns: ArrayLike) -> np.ndarray:
