@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 
 from gengap.models.outputs import Outputs
+from gengap.statistics.separation.metrics import auroc
 from gengap.testing import Blobs, blobs
-from gengap.testing.detectors import auroc, complaint
+from gengap.testing.detectors import complaint
 
 __all__ = ["Blobs", "auroc", "blobs", "complaint", "outputs_of_logits", "random_logits"]
 

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 import torch
 from guard_toys import Blind, Broken, Distance
-from sklearn.metrics import roc_auc_score
 
 from gengap.base.errors import UsageError
-from gengap.guard.selection import Candidate, auroc, choose, trials
+from gengap.guard.selection import Candidate, choose, trials
 from gengap.models.outputs import Outputs
 
 
@@ -17,13 +16,6 @@ def outputs(rows: int = 200, seed: int = 0, shift: float = 0.0) -> Outputs:
     rng = np.random.default_rng(seed)
     features = torch.from_numpy(rng.normal(shift, 1, (rows, 3))).float()
     return Outputs(features=features, labels=torch.from_numpy(rng.integers(0, 4, rows)))
-
-
-def test_auroc_is_scikit_learns():
-    rng = np.random.default_rng(0)
-    a, b = rng.integers(0, 6, 50), rng.integers(2, 9, 30)
-    expected = roc_auc_score(np.repeat([0, 1], [50, 30]), np.concatenate([a, b]))
-    assert auroc(a, b) == pytest.approx(expected, abs=1e-12)
 
 
 def test_given_strangers_choose_the_detector_that_tells_them():

@@ -23,13 +23,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.stats import rankdata
 
 from gengap.base.errors import UsageError, listing
 from gengap.base.seeds import generator
 from gengap.detectors.base import Detector, Fitted
 from gengap.detectors.registry import DetectorInfo
 from gengap.models.outputs import Outputs
+from gengap.statistics.separation.metrics import auroc
 
 CANDIDATES = (
     "msp", "energy", "entropy", "knn", "knn-standardised", "mahalanobis", "relative-mahalanobis",
@@ -172,15 +172,8 @@ def validate(name: str, detector: Detector, tried: list[Trial]) -> Candidate:
             return Candidate(name, float("nan"), str(error))
         if np.isnan(normal).any() or np.isnan(strange).any():
             return Candidate(name, float("nan"), "gave a score that is not a number")
-        values.append(auroc(normal, strange))
+        values.append(float(auroc(normal, strange)))
     return Candidate(name, float(np.mean(values)))
-
-
-def auroc(normal: np.ndarray, strange: np.ndarray) -> float:
-    """Probability that a stranger scores above a normal example, ties counting half."""
-    ranks = rankdata(np.concatenate([normal, strange]))
-    n, m = len(normal), len(strange)
-    return float((ranks[n:].sum() - m * (m + 1) / 2) / (n * m))
 
 
 def scores(detector: Detector, fitted: Fitted, outputs: Outputs) -> np.ndarray:

@@ -16,6 +16,7 @@ from gengap.base.errors import UsageError
 from gengap.detectors.base import Detector, Fitted
 from gengap.detectors.registry import DetectorInfo, detectors
 from gengap.models.outputs import Outputs
+from gengap.statistics.separation.metrics import auroc
 from gengap.testing.blobs import Blobs, blobs
 from gengap.testing.conformance import _global_random_states
 from gengap.testing.toys import TASKS
@@ -202,12 +203,6 @@ class DetectorConformance:
         scale = max(float(expected.abs().max()), 1.0)
         apart = float((found - expected).abs().max())
         assert apart <= self.tolerance * scale, f"scores change by {apart:.2g} {how}"
-
-
-def auroc(usual: Tensor, strange: Tensor) -> float:
-    """Chance that a stranger scores higher than a usual example, ties counting half."""
-    pairs = strange[:, None] - usual
-    return float(((pairs > 0).double() + (pairs == 0).double() / 2).mean())
 
 
 def complaint(action: Callable[[], object]) -> str | None:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from gengap.detectors.base import Detector
 from gengap.models.reading import outputs_of
-from gengap.testing.detectors import auroc
+from gengap.statistics.separation.metrics import auroc
 
 __all__ = ["auroc", "network", "separated", "toy"]
 
