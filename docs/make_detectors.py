@@ -77,7 +77,7 @@ AUROC and FPR95 as in `gengap detect`: FPR95 is the share of strangers accepted 
 are. A claim holds where the interval of the number named lies above 0, does not hold where it lies
 below, and else cannot be told. Networks this small were not what the papers studied: this says how
 far a claim carries, not whether the paper erred. What held on digits with room to spare is asserted
-by `pytest -m slow tests/detection/test_claims.py`.
+by `pytest -m slow tests/claims/test_claims.py`.
 
 The angle of the rotation and which number judges a claim were settled after looks at seeds 0 and 1,
 which are among the seeds here. Limits are per number, not adjusted for how many are shown.

@@ -19,6 +19,7 @@ from sklearn.linear_model import LogisticRegression
 from typer.main import get_command
 
 from gengap.cli import app
+from gengap.records.tables import SCHEMA, metadata
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -58,6 +59,15 @@ def test_links_lead_somewhere(page: Path):
         file = page.parent / path if path else page
         assert file.exists(), f"{link} leads nowhere"
         assert not anchor or anchor in anchors(file), f"{link} names no heading"
+
+
+@each_page
+def test_files_named_exist(page: Path):
+    """What is named as a file of this repository is one, the tests to run included."""
+    code = re.findall(r"`([^`\n]+)`", TRIED.sub("", page.read_text(encoding="utf-8")))
+    for word in (word for text in code for word in text.split()):
+        if re.match(r"(src|tests|docs|examples|benchmarks)/[\w/.-]+$", word):
+            assert (ROOT / word).exists() or "yours" in word, word
 
 
 def test_every_page_is_in_the_navigation():
@@ -117,6 +127,12 @@ def test_options_exist(page: Path):
     }
     inline = re.findall(r"`(--[a-z][a-z-]+)[^`]*`", page.read_text(encoding="utf-8"))
     assert set(inline) <= known | {"--help"}
+
+
+def test_the_tables_of_records_are_explained():
+    text = (DOCS / "records.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| `(gengap_\w+)` \|", text, re.M)) == set(metadata.tables)
+    assert f"the schema's number, now {SCHEMA}" in text
 
 
 def runnable(text: str) -> Iterator[tuple[str, str]]:
