@@ -8,11 +8,14 @@ reading and then writes cannot wait for another writer.
 
 from __future__ import annotations
 
+import os
+import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import (
     Connection,
@@ -92,6 +95,11 @@ def connect(url: URL, create: bool) -> Engine:
         }
         if url.database in (None, "", ":memory:"):
             arguments["poolclass"] = StaticPool
+        elif not create and _cannot_change(Path(str(url.database))):
+            address = f"file:{quote(str(url.database))}?immutable=1"
+            arguments["creator"] = lambda: sqlite3.connect(
+                address, uri=True, **arguments["connect_args"]
+            )
         engine = create_engine(url, hide_parameters=True, **arguments)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
@@ -128,6 +136,17 @@ def _check_path(url: URL, create: bool) -> None:
                 "compare."
             )
         raise UsageError(f"{path} is not a SQLite file; give the path of a store or of a new file.")
+
+
+def _cannot_change(path: Path) -> bool:
+    """Whether a file is to be read as it lies there.
+
+    Where SQLite may not write beside a file that has a write-ahead log, it reads it only if told
+    that nobody changes it; a log that is there holds changes, so that file must be opened fully.
+    """
+    own = {"effective_ids": True} if os.access in os.supports_effective_ids else {}
+    writable = os.access(path.parent, os.W_OK, **own)
+    return path.is_file() and not writable and not Path(f"{path}-wal").exists()
 
 
 def _starts_as_sqlite(path: Path) -> bool:
