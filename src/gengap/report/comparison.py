@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from gengap.report import glossary
 from gengap.report.comparison_reading import (
     Row,
     Summary,
@@ -24,7 +23,9 @@ from gengap.report.document import (
     Section,
     Table,
     document,
+    facts,
     section,
+    settings,
 )
 from gengap.report.figures.critical_difference import critical_difference_diagram
 from gengap.report.figures.drawing import HIGHLIGHTED, MOST_DRAWN, Drawing
@@ -33,7 +34,16 @@ from gengap.report.figures.intervals import intervals_figure
 from gengap.report.figures.profiles import profiles_drawing
 from gengap.report.figures.rank_changes import rank_changes_drawing
 from gengap.report.figures.rows import Figure
-from gengap.report.numerals import MISSING, Numerals, counted, duration, given, level_text, p_equals
+from gengap.report.glossary import comparison_terms, says
+from gengap.report.numerals import (
+    Numerals,
+    count,
+    counted,
+    duration,
+    given,
+    level_text,
+    p_equals,
+)
 from gengap.report.sentences import comparison as sentences
 from gengap.report.tables import comparison as tables
 from gengap.report.text import isolate, shorten
@@ -93,36 +103,58 @@ def build(found: Any, *, page: bool, command: str = "") -> Document:
     """The whole report; only a ``page`` has figures, and only there tables are folded."""
     summary = read(found)
     about, number = summary["comparison"], digits(summary, typeset=page)
+    level, small = level_text(about["level"]), "Small print gives" if page else "Brackets hold"
     drawn = _drawn(summary) if page else {}
+    first, friedman = _first_drawn(summary), _friedman(summary)
+    adjusted = says("comparison", "adjusted") if about["missing_cells"] else ""
+    base = about["baseline"] and isolate(about["baseline"])
     return document(
         about["name"] or "scores",
         "methods compared",
         _facts(summary),
         [summary["answer"], *summary["findings"]],
         [
-            _means(summary, number) if page else None,
+            section(
+                "Means and their limits",
+                says("comparison", "means", adjusted=adjusted),
+                intervals_figure(summary, number),
+            )
+            if page
+            else None,
             section(
                 "Methods",
-                f"{'In the same order. Small print gives' if page else 'Brackets hold'} "
-                f"{level_text(about['level'])} limits, and each heading says for which "
-                "environments. Those of ranks are percentiles over resamples of environments and "
-                "runs; those of differences are at the level at which Holm's procedure judged the "
-                "pair.",
+                f"{'In the same order. ' if page else ''}"
+                f"{says('comparison', 'methods', small=small, level=level)}",
                 tables.methods_table(summary, number),
-                "" if page else _friedman(summary),
+                "" if page else friedman,
             ),
-            _ranks(summary, drawn),
+            _drawn_section(
+                drawn.get("critical-difference"),
+                "Average ranks",
+                f"{says('comparison', 'ranks')} {friedman} {first}".rstrip(),
+            ),
             _pairs(summary, number, page),
-            _improvement(summary, drawn),
-            _profiles(summary, drawn),
-            _rankings(summary, drawn, page),
+            _drawn_section(
+                drawn.get("improvement"),
+                "Probability of improvement",
+                says("comparison", "improvement_on", reference=base)
+                if base
+                else says("comparison", "improvement", level=level),
+                first,
+            ),
+            _drawn_section(
+                drawn.get("profiles"),
+                "Score distributions",
+                says("comparison", "profiles", level=level) + _highlighted(summary),
+            ),
+            _rankings(summary, small, drawn.get("rank-stability"), first),
             _environments(summary, number, page),
             section(
                 "Where these numbers come from",
                 _left_out(summary, page),
-                Pairs(_provenance(summary)),
+                _settings(summary),
                 Heading("Terms"),
-                Pairs(glossary.comparison_terms(summary), "terms"),
+                comparison_terms(summary),
             ),
         ],
         f"Every number here is also in {NUMBERS}.",
@@ -130,126 +162,61 @@ def build(found: Any, *, page: bool, command: str = "") -> Document:
 
 
 Drawn = dict[str, Drawing | Figure]
+DRAWN = {
+    "critical-difference": critical_difference_diagram,
+    "improvement": improvement_drawing,
+    "profiles": profiles_drawing,
+    "rank-stability": rank_changes_drawing,
+}
 
 
 def _drawn(summary: Summary) -> Drawn:
     """The drawings that the scores allow, by name."""
-    makers = (
-        critical_difference_diagram, improvement_drawing, profiles_drawing, rank_changes_drawing
-    )  # fmt: skip
-    names = ("critical-difference", "improvement", "profiles", "rank-stability")
-    made = {name: make(summary) for name, make in zip(names, makers, strict=True)}
+    made = {name: make(summary) for name, make in DRAWN.items()}
     return {name: one for name, one in made.items() if one is not None}
 
 
-def _means(summary: Summary, number: Numerals) -> Section | None:
-    rule = ' by the rule "mean" below, which allows for missing cells'
-    return section(
-        "Means and their limits",
-        f"The mean over environments, best on top"
-        f"{rule if summary['comparison']['missing_cells'] else ''}. Verdicts come from the pairs "
-        "below, not from whether these limits overlap.",
-        intervals_figure(summary, number),
-    )
-
-
-def _ranks(summary: Summary, drawn: Drawn) -> Section | None:
-    if "critical-difference" not in drawn:
+def _drawn_section(
+    drawing: Drawing | Figure | None, heading: str, words: str, note: str = ""
+) -> Section | None:
+    if drawing is None:
         return None
-    says = (
-        "Each method at its average rank over environments, 1 the best. A bar joins methods whose "
-        f"ranks Nemenyi's test does not tell apart. {_friedman(summary)} {_first_drawn(summary)}"
-    )
-    return section("Average ranks", says.rstrip(), drawn["critical-difference"])
+    return section(heading, words, Note(note) if note else None, drawing)
 
 
 def _pairs(summary: Summary, number: Numerals, page: bool) -> Section | None:
+    about, base = summary["comparison"], isolate(reference(summary))
     first, others = tables.pairs_tables(summary, number)
-    base = isolate(reference(summary))
-    if summary["comparison"]["baseline"]:
-        says = f"Every method against the baseline, {base}."
-    else:
-        says = f"The leader, {base}, against every other method"
-        says += "; the other pairs follow." if others else "."
-    blocks: list[Block] = []
-    if others and page and len(others.rows) > FEW_PAIRS:
-        blocks = [Folded(others.caption, str(len(others.rows)), [others])]
-    elif others:
-        blocks = [Heading(others.caption), others]
-    return section("Pairs", f"{says} {_pairs_words(summary)}", first, *blocks)
-
-
-def _pairs_words(summary: Summary) -> str:
-    """Say what the verdicts on pairs rest on."""
-    about = summary["comparison"]
-    says = (
-        '"Better" and "worse" rest on p, adjusted by Holm\'s procedure. The limits of a difference '
-        "are drawn at the level at which that procedure judged the pair: they exclude 0 exactly "
-        "where the verdict names a winner"
-    )
+    lead = says("comparison", "baseline" if about["baseline"] else "leader", reference=base)
+    if not about["baseline"]:
+        lead += "; the other pairs follow." if others else "."
+    words = says("comparison", "verdicts")
     if len(summary["pairs"]) > 1:
-        level = level_text(about["level"])
-        says += f", and all of them taken together hold less often than {level}"
-    says += "."
+        words += says("comparison", "together", level=level_text(about["level"]))
+    words += "."
     if any(row.get("equivalence_adjusted_p") is not None for row in summary["pairs"]):
-        says += (
-            ' "Equivalent" stands where no winner is named and two one-sided tests, adjusted by '
-            "Holm's procedure among themselves, put the difference within "
-            f"±{given(about['margin'])}."
-        )
-    return f"{says} The other columns are further views of the same differences."
+        words += says("comparison", "equivalent", margin=given(about["margin"]))
+    rest: list[Block] = [Heading(others.caption), others] if others else []
+    if others and page and len(others.rows) > FEW_PAIRS:
+        rest = [Folded(others.caption, str(len(others.rows)), [others])]
+    return section("Pairs", f"{lead} {words} {says('comparison', 'views')}", first, *rest)
 
 
-def _improvement(summary: Summary, drawn: Drawn) -> Section | None:
-    if "improvement" not in drawn:
-        return None
-    if summary["comparison"]["baseline"]:
-        says = (
-            f"How often a run of each method beats one of {isolate(reference(summary))} in the "
-            "same environment; 0.5 is no difference."
-        )
-    else:
-        says = (
-            "How often a run of the method in the row beats one of the method in the column, in "
-            "the same environment; 0.5 is no difference. Bold where the "
-            f"{level_text(summary['comparison']['level'])} interval, each pair by itself, excludes "
-            "0.5."
-        )
-    note = Note(_first_drawn(summary)) if _first_drawn(summary) else None
-    return section("Probability of improvement", says, note, drawn["improvement"])
-
-
-def _profiles(summary: Summary, drawn: Drawn) -> Section | None:
-    if "profiles" not in drawn:
-        return None
-    many = len(summary["methods"]) > HIGHLIGHTED
-    says = (
-        "The share of a method's runs that are better than each threshold, with "
-        f"{level_text(summary['comparison']['level'])} bands. A curve above another everywhere is "
-        "better by every summary; where curves cross, the order depends on what counts."
-        f"{f' The first {HIGHLIGHTED} by mean are in colour.' if many else ''}"
-    )
-    return section("Score distributions", says, drawn["profiles"])
-
-
-def _rankings(summary: Summary, drawn: Drawn, page: bool) -> Section | None:
+def _rankings(
+    summary: Summary, small: str, changes: Drawing | Figure | None, first: str
+) -> Section | None:
     table = tables.rankings_table(summary)
     if table is None:
         return None
-    says = (
-        f"{len(table.columns) - 1} ways to turn scores into an order. "
-        f"{'Small print gives' if page else 'Brackets hold'} the share of resamples (environments "
-        "and runs drawn anew) in which the method comes first."
-    )
     notes: dict[str, list[str]] = {}
     for row in summary["rankings"]:
         if row["note"]:
             notes.setdefault(row["note"], []).append(row["rule"])
-    told = [Note(f"{', '.join(rules)}: {note}", below=True) for note, rules in notes.items()]
-    changes = drawn.get("rank-stability")
-    if changes and _first_drawn(summary):
-        told.append(Note(_first_drawn(summary), below=True))
-    return section("Rankings by rule", says, table, *told, changes)
+    told = [f"{', '.join(rules)}: {note}" for note, rules in notes.items()]
+    told += [first] if changes and first else []
+    words = says("comparison", "rankings", rules=len(table.columns) - 1, small=small)
+    below = (Note(text, below=True) for text in told)
+    return section("Rankings by rule", words, table, *below, changes)
 
 
 def _environments(summary: Summary, number: Numerals, page: bool) -> Section | None:
@@ -258,45 +225,49 @@ def _environments(summary: Summary, number: Numerals, page: bool) -> Section | N
     if page and methods * len(summary["environments"]) > FEW_SCORES:
         size = f"{len(tables.shown_environments(summary))} × {methods}"
         table = Folded("Table of environments and methods", size, [table])
-    metric = summary["comparison"]["metric"]
-    says = f"Mean {metric} of each method in each environment; a dot marks the best."
-    return section("Environments", says if page else "", table)
+    words = says("comparison", "environments", metric=summary["comparison"]["metric"])
+    return section("Environments", words if page else "", table)
 
 
 def _facts(summary: Summary) -> str:
     """Say in one line what was compared."""
     about = summary["comparison"]
     fewest, most = about["runs_per_cell"]
-    parts = [
-        about["metric"],
-        "higher is better" if about["higher_is_better"] else "lower is better",
-        counted(len(summary["methods"]), "method"),
-        counted(len(about["environments"]), "environment"),
-        f"{counted(most, 'run') if fewest == most else f'{fewest} to {most} runs'} each",
-        str(about["created"])[:10],
-    ]
-    return " · ".join(isolate(shorten(part)) for part in parts if part)
+    return facts(
+        [
+            about["metric"],
+            "higher is better" if about["higher_is_better"] else "lower is better",
+            counted(len(summary["methods"]), "method"),
+            counted(len(about["environments"]), "environment"),
+            f"{counted(most, 'run') if fewest == most else f'{fewest} to {most} runs'} each",
+            str(about["created"])[:10],
+        ]
+    )
 
 
-def _provenance(summary: Summary) -> list[tuple[str, str, bool]]:
-    """Return (term, value, whether it is code) for all that is needed to repeat the comparison."""
+def _settings(summary: Summary) -> Pairs:
     about = summary["comparison"]
-    lines = [
-        ("command", about["command"], True),
-        ("runs", f"{about['runs']:,}", False),
-        ("missing cells", f"{about['missing_cells']:,}", False),
-        ("seeds paired across methods", "yes" if about["paired_seeds"] else "no", False),
-        ("baseline", about["baseline"] or "", False),
-        ("level", given(about["level"]), False),
-        ("margin", given(about["margin"]), False),
-        ("target of the optimality gap", given(about["target"]), False),
-        ("bootstrap resamples", f"{about['replicates']:,}", False),
-        ("random seed", str(about["seed"]), False),
-        ("time", duration(about.get("seconds")), False),
-        ("versions", ", ".join(f"{k} {v}" for k, v in about["versions"].items()), False),
-        ("created", about["created"], False),
-    ]
-    return [line for line in lines if line[1] not in ("", MISSING)]
+    lines = {
+        "command": about["command"],
+        "runs": count(about["runs"]),
+        "missing cells": count(about["missing_cells"]),
+        "seeds paired across methods": "yes" if about["paired_seeds"] else "no",
+        "baseline": about["baseline"],
+        "level": given(about["level"]),
+        "margin": given(about["margin"]),
+        "target of the optimality gap": given(about["target"]),
+        "bootstrap resamples": count(about["replicates"]),
+        "random seed": str(about["seed"]),
+        "time": duration(about.get("seconds")),
+        "versions": ", ".join(f"{k} {v}" for k, v in about["versions"].items()),
+        "created": about["created"],
+    }
+    return settings(lines)
+
+
+def _highlighted(summary: Summary) -> str:
+    many = len(summary["methods"]) > HIGHLIGHTED
+    return f" The first {HIGHLIGHTED} by mean are in colour." if many else ""
 
 
 def _first_drawn(summary: Summary) -> str:
@@ -310,11 +281,9 @@ def _friedman(summary: Summary) -> str:
     ranks = summary.get("ranks")
     if not ranks:
         return ""
-    says = (
-        "Friedman's test that all methods are alike (Iman and Davenport's F, "
-        f"{counted(ranks['environments'], 'environment')}): {p_equals(ranks['iman_davenport_p'])}."
-    )
-    return f"{says} {ranks['note']}".strip()
+    number, p = counted(ranks["environments"], "environment"), p_equals(ranks["iman_davenport_p"])
+    words = says("comparison", "friedman", environments=number, p=p)
+    return f"{words} {ranks['note']}".strip()
 
 
 def _left_out(summary: Summary, page: bool) -> str:
@@ -327,6 +296,5 @@ def _left_out(summary: Summary, page: bool) -> str:
         found.append(f"the table of other pairs shows {tables.MOST_PAIRS} of {others:,}")
     if (shown := len(tables.shown_environments(summary))) < environments:
         found.append(f"the table of environments shows {shown} of {environments:,}")
-    if not found:
-        return ""
-    return f"To keep this report small, {'; '.join(found)}. {NUMBERS} has everything."
+    text = f"To keep this report small, {'; '.join(found)}. {NUMBERS} has everything."
+    return text if found else ""

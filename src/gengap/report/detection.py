@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 
 from gengap.questions.detection.evaluation import Evaluation
 from gengap.questions.detection.grading import Detected
-from gengap.questions.detection.two_sets import TwoSets
+from gengap.questions.detection.two_sets import Separated, TwoSets
 from gengap.report.document import (
     Block,
     Cell,
     Column,
     Document,
-    Maker,
     Note,
-    Pairs,
     Section,
     Table,
     document,
     make_table,
     section,
+    settings,
     text_table,
 )
 from gengap.report.figures.rows import Figure, axis_for, interval_row
+from gengap.report.glossary import says
 from gengap.report.numerals import MISSING, Numerals, level_text, share
 from gengap.report.sentences.detection import (
     AREA,
@@ -39,25 +39,7 @@ Found = Evaluation | TwoSets
 NUMBERS = "report.json"
 CHANCE = 0.5
 ROUGHLY = Numerals(False, 2)
-LEGEND = (
-    "unseen, class: AUROC of an unseen environment and of new classes against held-out examples of "
-    "what the model knows. errors: AUROC of wrong against right answers in the unseen environment. "
-    "noise: share of uniform noise flagged at 5% false alarms. gain, cost: what rejecting the "
-    "strangest 10% of the unseen environment gains there, and the share of the cost of unseen that "
-    "it removes."
-)
-SEPARATION = (
-    "Unseen environments and new classes against held-out examples of what the model knows; errors "
-    "are wrong against right answers in the unseen environment. AUROC is also given for another "
-    "environment from the same source, as an interval. AUPR is the average precision of either "
-    "side, and FPR the share of the unseen accepted where 95% of the known are. Small print gives "
-    "intervals with environments or classes as the unit."
-)
-THREE_WAYS = (
-    "AUROC for each pair among right answers, wrong answers and examples of new classes; the "
-    "second of each pair should be the stranger. Near 0.5 for strangers against errors, a detector "
-    "finds what is difficult rather than what is new."
-)
+words = partial(says, "detection")
 
 
 def answer(found: Found) -> str:
@@ -70,27 +52,28 @@ def terminal(found: Found, quiet: bool = False) -> list[Block]:
     if quiet:
         return [answer(found)]
     if isinstance(found, TwoSets):
-        return [_two_sets_table(found), Note(_two_sets_legend(found)), answer(found)]
-    return [_terminal_table(found), Note(LEGEND), answer(found)]
+        return [_two_sets_table(found), Note(_two_sets_words(found)), answer(found)]
+    return [_terminal_table(found), Note(words("legend")), answer(found)]
 
 
 def build(found: Found, *, page: bool, command: str = "") -> Document:
     """The whole report; ``command`` is what the user typed. Only a ``page`` has figures."""
-    title, facts = _two_sets_head(found) if isinstance(found, TwoSets) else _head(found)
-    says = (
-        "AUROC: the chance that a stranger scores above an inlier. Lines are "
-        f"{level_text(found.level)} intervals."
-    )
+    if isinstance(found, TwoSets):
+        title, settled = "Normal and other", _two_sets_facts(found)
+        parts = [section("Separation", _two_sets_words(found), _two_sets_table(found))]
+    else:
+        title, settled, parts = found.problem, _facts(found), _sections(found)
+    areas = words("areas", level=level_text(found.level))
     return document(
         title,
         "detectors",
-        facts,
+        settled,
         _sentences(found),
         [
-            section("What each detector tells apart", says, *_figures(found)) if page else None,
-            *(_two_sets_sections(found) if isinstance(found, TwoSets) else _sections(found)),
+            section("What each detector tells apart", areas, *_figures(found)) if page else None,
+            *parts,
             _skipped(found),
-            section("Where these numbers come from", Pairs([("Command", command, True)]))
+            section("Where these numbers come from", settings({"command": command}))
             if command
             else None,
         ],
@@ -102,18 +85,22 @@ def _sentences(found: Found) -> list[str]:
     return two_sets_sentences(found) if isinstance(found, TwoSets) else evaluation_sentences(found)
 
 
-def _head(found: Evaluation) -> tuple[str, str]:
-    return found.problem, (
+def _facts(found: Evaluation) -> str:
+    return (
         f"{len(found.environments)} environments left out in turn, {found.model}, seeds: "
         f"{found.seeds}, looks at unseen environments by a choice: {found.looks}"
     )
 
 
-def _two_sets_head(found: TwoSets) -> tuple[str, str]:
-    return "Normal and other", (
+def _two_sets_facts(found: TwoSets) -> str:
+    return (
         f"{found.normal} normal examples, {found.other} others, {found.model or 'no model'}, "
         f"seeds: {found.seeds}"
     )
+
+
+def _two_sets_words(found: TwoSets) -> str:
+    return words("two_sets", other=found.other, held_out=found.held_out)
 
 
 def _skipped(found: Found) -> Section | None:
@@ -121,33 +108,32 @@ def _skipped(found: Found) -> Section | None:
     hidden = [name for name, reason in found.skipped.items() if "does not show" in reason]
     model_less = [] if found.model else hidden
     rows = [item for item in found.skipped.items() if item[0] not in model_less]
-    says = (
-        f"Give --target to use what needs a model, {len(model_less)} in all: "
-        f"{', '.join(model_less)}."
-    )
     table = text_table("Detectors that do not apply", ("detector", "why"), rows, numeric=False)
-    return section("Skipped", says if model_less else "", table)
+    asked = words("model_less", number=len(model_less), names=", ".join(model_less))
+    return section("Skipped", asked if model_less else "", table)
 
 
 def _figures(found: Found) -> list[Figure]:
     if isinstance(found, TwoSets):
         areas = {name: one.auroc for name, one in found.detectors.items()}
         return [_areas("sets", "Other against normal", areas)]
-    kinds = (
-        ("unseen", f"Unseen {found.environment_word}", lambda d: d.unseen),
-        ("classes", "New classes", lambda d: d.classes),
-        ("errors", "Wrong answers where unseen", lambda d: d.errors),
-    )
-    drawn = []
-    for identifier, title, of in kinds:
-        known = {name: of(d) for name, d in found.detectors.items() if of(d) is not None}
-        drawn += [_areas(identifier, title, known)] if known else []
-    return drawn
+    kinds: dict[tuple[str, str], dict[str, Interval | None]] = {
+        ("unseen", f"Unseen {found.environment_word}"): _each(found, lambda d: d.unseen),
+        ("classes", "New classes"): _each(found, lambda d: d.classes),
+        ("errors", "Wrong answers where unseen"): _each(found, lambda d: d.errors),
+    }
+    return [_areas(*names, areas) for names, areas in kinds.items() if any(areas.values())]
 
 
-def _areas(identifier: str, title: str, intervals: Mapping[str, Interval]) -> Figure:
+def _each(
+    found: Evaluation, of: Callable[[Detected], Interval | None]
+) -> dict[str, Interval | None]:
+    return {name: of(detected) for name, detected in found.detectors.items()}
+
+
+def _areas(identifier: str, title: str, areas: Mapping[str, Interval | None]) -> Figure:
     """AUROC of each detector with its interval."""
-    known = [(name, i) for name, i in intervals.items() if not math.isnan(i.estimate)]
+    known = [(name, i) for name, i in areas.items() if i and not math.isnan(i.estimate)]
     known.sort(key=lambda item: -item[1].estimate)
     ends = [(_end(i.low), _end(i.high)) for _, i in known]
     return Figure(
@@ -166,179 +152,143 @@ def _areas(identifier: str, title: str, intervals: Mapping[str, Interval]) -> Fi
 
 def _sections(found: Evaluation) -> list[Section | None]:
     graded = list(found.detectors.values())
-    unit = "points of accuracy" if found.task == "classification" else "mean absolute error"
-    new = found.task == "classification" and any(d.classes is not None for d in graded)
-    best = graded[0]
+    best, kind = graded[0], found.environment_word
+    classes = found.task == "classification"
+    unit = "points of accuracy" if classes else "mean absolute error"
+    flagged = zip(found.environments, best.false_alarms, best.flagged, strict=True)
     return [
-        section("Separation", SEPARATION, _separation_table(graded)),
-        section("Right, wrong, strange", THREE_WAYS, _three_ways_table(graded)) if new else None,
+        section("Separation", words("separation"), _table("Separation", graded, SEPARATION)),
+        section("Right, wrong, strange", words("three_ways"), _three_ways_table(graded))
+        if classes and any(d.classes is not None for d in graded)
+        else None,
         section(
             "What rejecting buys",
-            f"Gained in an unseen {found.environment_word} ({unit}), and share of the cost of "
-            "unseen removed, by the share rejected. Rejecting at random gains and removes nothing "
-            "on average.",
+            words("rejecting", kind=kind, unit=unit),
             _rejecting_table(graded, found.task),
         ),
         section(
             "Synthetic inputs",
-            "Share flagged where 5% of known examples are to be.",
-            _table(
+            words("synthetic"),
+            text_table(
                 "Synthetic inputs",
-                graded,
-                {name: _flagged_maker(name) for name in best.tests},
+                ("detector", *best.tests),
+                ((d.name, *(share(d.tests[t].estimate) for t in best.tests)) for d in graded),
             ),
         ),
         section(
-            f"Thresholds by {found.environment_word}",
-            f"Share flagged by {best.name} of each where it was known (false alarms) and unseen, "
-            "at a threshold meant for 5%.",
+            f"Thresholds by {kind}",
+            words("thresholds", detector=best.name),
             text_table(
-                f"Thresholds by {found.environment_word}",
-                (found.environment_word, "known", "unseen"),
-                (
-                    (name, share(float(known)), share(float(unseen)))
-                    for name, known, unseen in zip(
-                        found.environments, best.false_alarms, best.flagged, strict=True
-                    )
-                ),
+                f"Thresholds by {kind}",
+                (kind, "known", "unseen"),
+                ((name, share(float(known)), share(float(new))) for name, known, new in flagged),
             ),
         ),
     ]
-
-
-def _table(
-    caption: str, graded: Sequence[Detected], cells: Mapping[str, Callable[[Detected], Cell]]
-) -> Table:
-    """One row per detector, and a column for each heading."""
-    makers: list[Maker] = [(Column("detector", numeric=False), lambda d: Cell(d.name))]
-    makers += [(Column(head), make) for head, make in cells.items()]
-    return make_table(caption, graded, makers, "dense")
-
-
-def _separation_table(graded: Sequence[Detected]) -> Table:
-    return _table(
-        "Separation",
-        graded,
-        {
-            "AUROC": lambda d: _area_cell(d.unseen),
-            "for another": lambda d: Cell(AREA.limits(d.new_environment)),
-            "AUPR unseen": lambda d: _area_cell(d.aupr_out),
-            "AUPR known": lambda d: _area_cell(d.aupr_in),
-            "FPR at 95%": lambda d: _area_cell(d.fpr),
-            "new class": lambda d: _area_cell(d.classes),
-            "errors": lambda d: _area_cell(d.errors),
-            "µs an example": lambda d: Cell(f"{d.microseconds:.3g}"),
-        },
-    )
-
-
-def _three_ways_table(graded: Sequence[Detected]) -> Table:
-    heads = ("detector", "wrong over right", "strange over right", "strange over wrong")
-    rows = [
-        (
-            Cell(d.name),
-            _area_cell(d.three_ways.error_over_correct),
-            _area_cell(d.three_ways.stranger_over_correct),
-            _area_cell(d.three_ways.stranger_over_error),
-        )
-        for d in graded
-        if d.three_ways is not None
-    ]
-    return replace(text_table("Right, wrong, strange", heads, ()), rows=tuple(rows), kind="dense")
-
-
-def _rejecting_table(graded: Sequence[Detected], task: str) -> Table:
-    number = gains(task)
-    cells: dict[str, Callable[[Detected], Cell]] = {}
-    for place, row in enumerate(graded[0].rejecting):
-        gained, removed = _rejected_makers(number, place)
-        cells[f"gained at {share(row.rejected)}"] = gained
-        cells[f"cost removed at {share(row.rejected)}"] = removed
-    best = sorted(graded, key=lambda d: -at_share(d).gain.estimate)
-    return _table("What rejecting buys", best, cells)
-
-
-def _rejected_makers(
-    number: Numerals, place: int
-) -> tuple[Callable[[Detected], Cell], Callable[[Detected], Cell]]:
-    """What rejecting the share at a place gains, and what of the cost of unseen it removes."""
-
-    def gained(detected: Detected) -> Cell:
-        gain = detected.rejecting[place].gain
-        return Cell(number(gain.estimate, plus=True), number.limits(gain, plus=True))
-
-    def removed(detected: Detected) -> Cell:
-        cut = detected.rejecting[place].removed
-        if not cut.defined:
-            return Cell(MISSING)
-        return Cell(share(cut.estimate), f"{share(cut.low)} to {share(cut.high)}")
-
-    return gained, removed
-
-
-def _flagged_maker(test: str) -> Callable[[Detected], Cell]:
-    return lambda detected: Cell(share(detected.tests[test].estimate))
-
-
-def _terminal_table(found: Evaluation) -> Table:
-    number = gains(found.task)
-    heads = ("detector", "unseen", "limits", "class", "errors", "noise", "gain", "cost")
-    rows = []
-    for d in found.detectors.values():
-        row, uniform = at_share(d), d.tests.get("uniform")
-        rows.append(
-            (
-                d.name,
-                AREA(d.unseen.estimate),
-                ROUGHLY.limits(d.unseen),
-                AREA(None if d.classes is None else d.classes.estimate),
-                AREA(None if d.errors is None else d.errors.estimate),
-                share(None if uniform is None else uniform.estimate),
-                number(row.gain.estimate, plus=True),
-                share(row.removed.estimate) if row.removed.defined else MISSING,
-            )
-        )
-    return text_table("Detectors", heads, rows)
-
-
-def _two_sets_sections(found: TwoSets) -> list[Section | None]:
-    return [section("Separation", _two_sets_legend(found), _two_sets_table(found))]
-
-
-def _two_sets_legend(found: TwoSets) -> str:
-    return (
-        f"AUPR: average precision for the others, {found.other} beside {found.held_out} held-out "
-        "normal examples. FPR95: share of the others accepted where 95% of normal examples are. "
-        "flagged: share of the others flagged at a threshold meant for 5% false alarms. alarms: "
-        "what it gave on normal examples."
-    )
-
-
-def _two_sets_table(found: TwoSets) -> Table:
-    """One row per detector; columns in which nothing could be measured are left out."""
-    heads = ("detector", "AUROC", "limits", "AUPR", "FPR95", "flagged", "alarms")
-    rows = [
-        (
-            one.name,
-            AREA(one.auroc.estimate),
-            ROUGHLY.limits(one.auroc),
-            AREA(one.aupr_out.estimate),
-            share(one.fpr.estimate),
-            share(one.flagged),
-            share(one.false_alarms),
-        )
-        for one in found.detectors.values()
-    ]
-    told = [k for k in range(len(heads)) if any(row[k] != MISSING for row in rows)]
-    return text_table(
-        "Separation", (heads[k] for k in told), ([row[k] for k in told] for row in rows)
-    )
 
 
 def _area_cell(interval: Interval | None) -> Cell:
     if interval is None:
         return Cell(MISSING)
     return Cell(AREA(interval.estimate), AREA.limits(interval))
+
+
+SEPARATION: dict[str, Callable[[Detected], Cell]] = {
+    "AUROC": lambda d: _area_cell(d.unseen),
+    "for another": lambda d: Cell(AREA.limits(d.new_environment)),
+    "AUPR unseen": lambda d: _area_cell(d.aupr_out),
+    "AUPR known": lambda d: _area_cell(d.aupr_in),
+    "FPR at 95%": lambda d: _area_cell(d.fpr),
+    "new class": lambda d: _area_cell(d.classes),
+    "errors": lambda d: _area_cell(d.errors),
+    "µs an example": lambda d: Cell(f"{d.microseconds:.3g}"),
+}
+
+
+def _table(
+    caption: str, graded: Iterable[Detected], cells: Mapping[str, Callable[[Detected], Cell]]
+) -> Table:
+    """One row per detector, and a column for each heading."""
+    columns = [(Column(head), make) for head, make in cells.items()]
+    named = (Column("detector", numeric=False), lambda d: Cell(d.name))
+    return make_table(caption, graded, [named, *columns], "dense")
+
+
+def _three_ways_table(graded: Iterable[Detected]) -> Table:
+    cells: dict[str, Callable[[Detected], Cell]] = {
+        head: partial(_three_ways_cell, name)
+        for head, name in (
+            ("wrong over right", "error_over_correct"),
+            ("strange over right", "stranger_over_correct"),
+            ("strange over wrong", "stranger_over_error"),
+        )
+    }
+    return _table("Right, wrong, strange", (d for d in graded if d.three_ways), cells)
+
+
+def _three_ways_cell(name: str, detected: Detected) -> Cell:
+    return _area_cell(getattr(detected.three_ways, name))
+
+
+def _rejecting_table(graded: list[Detected], task: str) -> Table:
+    cells: dict[str, Callable[[Detected], Cell]] = {}
+    for place, row in enumerate(graded[0].rejecting):
+        at = share(row.rejected)
+        cells[f"gained at {at}"] = partial(_gain_cell, gains(task), place)
+        cells[f"cost removed at {at}"] = partial(_removed_cell, place)
+    best = sorted(graded, key=lambda d: -at_share(d).gain.estimate)
+    return _table("What rejecting buys", best, cells)
+
+
+def _gain_cell(number: Numerals, place: int, detected: Detected) -> Cell:
+    gain = detected.rejecting[place].gain
+    return Cell(number(gain.estimate, plus=True), number.limits(gain, plus=True))
+
+
+def _removed_cell(place: int, detected: Detected) -> Cell:
+    cut = detected.rejecting[place].removed
+    if not cut.defined:
+        return Cell(MISSING)
+    return Cell(share(cut.estimate), f"{share(cut.low)} to {share(cut.high)}")
+
+
+def _terminal_table(found: Evaluation) -> Table:
+    heads = ("detector", "unseen", "limits", "class", "errors", "noise", "gain", "cost")
+    return text_table(
+        "Detectors", heads, map(partial(_row, gains(found.task)), found.detectors.values())
+    )
+
+
+def _row(number: Numerals, d: Detected) -> tuple[str, ...]:
+    row, uniform = at_share(d), d.tests.get("uniform")
+    return (
+        d.name,
+        AREA(d.unseen.estimate),
+        ROUGHLY.limits(d.unseen),
+        _area_cell(d.classes).text,
+        _area_cell(d.errors).text,
+        share(uniform.estimate) if uniform else MISSING,
+        number(row.gain.estimate, plus=True),
+        share(row.removed.estimate) if row.removed.defined else MISSING,
+    )
+
+
+TWO_SETS: dict[str, Callable[[Separated], str]] = {
+    "detector": lambda one: one.name,
+    "AUROC": lambda one: AREA(one.auroc.estimate),
+    "limits": lambda one: ROUGHLY.limits(one.auroc),
+    "AUPR": lambda one: AREA(one.aupr_out.estimate),
+    "FPR95": lambda one: share(one.fpr.estimate),
+    "flagged": lambda one: share(one.flagged),
+    "alarms": lambda one: share(one.false_alarms),
+}
+
+
+def _two_sets_table(found: TwoSets) -> Table:
+    """One row per detector; columns in which nothing could be measured are left out."""
+    columns = {h: [show(one) for one in found.detectors.values()] for h, show in TWO_SETS.items()}
+    told = {head: column for head, column in columns.items() if set(column) != {MISSING}}
+    return text_table("Separation", told, zip(*told.values(), strict=True))
 
 
 def _end(value: float) -> float | None:

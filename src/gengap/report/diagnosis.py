@@ -10,6 +10,7 @@ import pandas as pd
 
 from gengap.questions.diagnosis.hardness import Hardness
 from gengap.report.document import Block, Heading, Note, text_table
+from gengap.report.glossary import says
 from gengap.report.numerals import counted, share, tenths
 
 NUMBERS = "examples.json"
@@ -31,11 +32,6 @@ ENVIRONMENTS: Columns = {
     "difficulty": ("difficulty", tenths),
     "hardest tenth": ("hardest", share),
 }
-LEGEND = (
-    "right: share of the runs that predicted the example, whether or not they trained on others of "
-    "its environment; unseen: of those that did not. difficulty: 0 where an average run is as "
-    "often right as wrong, larger is harder, in standard deviations of the runs' ability."
-)
 
 
 def answer(found: Hardness) -> str:
@@ -64,7 +60,7 @@ def terminal(found: Hardness, quiet: bool = False) -> list[Block]:
         Heading("Environments, hardest first"),
         text_table("Environments", *_cells(found.environments, ENVIRONMENTS)),
         *_churn(found),
-        Note(LEGEND),
+        Note(says("diagnosis", "legend")),
         answer(found),
     ]
 

@@ -7,12 +7,14 @@ terminal shows it is decided by :mod:`~gengap.report.html`, :mod:`~gengap.report
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from gengap.report.figures.drawing import Drawing
 from gengap.report.figures.rows import Figure
+from gengap.report.numerals import MISSING
+from gengap.report.text import isolate, shorten
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,8 @@ def text_table(
 ) -> Table:
     """A table of plain texts: the first column names the rows, the others hold numbers or words."""
     columns = tuple(Column(head, numeric=numeric and k > 0) for k, head in enumerate(heads))
-    return Table(caption, columns, tuple(tuple(map(Cell, row)) for row in rows))
+    cells = tuple(tuple(map(Cell, row)) for row in rows)
+    return Table(caption, columns, cells, "dense" if numeric else "")
 
 
 @dataclass(frozen=True)
@@ -129,6 +132,12 @@ class Pairs:
     element: ClassVar[str] = "pairs"
     rows: Sequence[tuple[str, str, bool]]
     kind: str = ""
+
+
+def settings(lines: Mapping[str, str | None], code: Collection[str] = ("command",)) -> Pairs:
+    """What is needed to repeat a study; what was not given is left out."""
+    told = {term: value for term, value in lines.items() if value not in (None, "", MISSING)}
+    return Pairs([(term, str(value), term in code) for term, value in told.items()])
 
 
 @dataclass(frozen=True)
@@ -187,6 +196,11 @@ class Document:
     findings: Sequence[str]
     sections: Sequence[Section]
     closing: str
+
+
+def facts(parts: Iterable[str]) -> str:
+    """The settings in one line, without those that are empty."""
+    return " · ".join(isolate(shorten(part)) for part in parts if part)
 
 
 def document(

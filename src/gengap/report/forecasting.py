@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gengap.questions.forecasting.forecast import Forecasts
 from gengap.report.document import Block, Note, Table, text_table
+from gengap.report.glossary import says
 from gengap.report.numerals import fixed, level_text
 from gengap.report.sentences.forecasting import answer, scores
 
@@ -43,10 +44,5 @@ def grades_table(found: Forecasts) -> Table:
 
 def _legend(found: Forecasts) -> str:
     unit = "points" if found.task == "classification" else "the unit of the target"
-    level = level_text(found.selection.error.level)
-    return (
-        f"off by: mean absolute error over {len(found.environments)} environments left out, in "
-        f"{unit}, with Student's {level} limits, cut at 0; bias: mean of measured less forecast; "
-        "rank: Spearman's correlation of measured and forecast, 1 is best; worst: largest error; "
-        f"held: environments inside {level} intervals made from the errors on the others."
-    )
+    level, number = level_text(found.selection.error.level), len(found.environments)
+    return says("forecasting", "legend", environments=number, unit=unit, level=level)

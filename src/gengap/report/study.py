@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from markupsafe import escape
 
 from gengap.base.errors import listing
-from gengap.report import glossary
 from gengap.report.document import (
     Block,
     Bullets,
@@ -19,11 +19,13 @@ from gengap.report.document import (
     Panels,
     Section,
     document,
+    facts,
     section,
+    settings,
 )
 from gengap.report.figures import study as figures
-from gengap.report.figures.rows import Figure
-from gengap.report.numerals import MISSING, count, counted, duration
+from gengap.report.glossary import says, study_terms
+from gengap.report.numerals import count, counted, duration
 from gengap.report.reading import Row, Summary, read
 from gengap.report.sentences.study import answer as sentence
 from gengap.report.sentences.study import place
@@ -61,30 +63,31 @@ def terminal(found: Any, quiet: bool = False) -> list[Block]:
 def build(found: Any, *, page: bool, command: str = "") -> Document:
     """The whole report; only a ``page`` has figures, and only a page is kept below 1 MB."""
     summary = read(found, minus="−" if page else "-")
-    head = summary.headline
+    head, study = summary.headline, summary.study
     methods = sorted(summary.methods, key=lambda row: row is not head)
     panels, cut = _panels(summary, methods) if page else (_whole(summary, methods), "")
     drawn = _drawn(summary, panels, cut) if page else []
-    study, skipped = summary.study, tables.skipped_table(summary)
+    skipped = tables.skipped_table(summary)
+    rule = study["selection_rule"]
+    methods_words = says(
+        "study",
+        "methods",
+        chosen=f", hyperparameters chosen by the rule {isolate(rule)}" if rule else "",
+        metric=summary.metric,
+        small="Small print gives"
+        if page
+        else "Positive gaps and costs are worse off; brackets hold",
+    )
     return document(
         study["name"] or "gengap",
         "cost of unseen environments",
         _facts(summary),
         [sentence(summary), *findings(summary)],
         [
-            section(
-                "Cost of unseen environments",
-                *(
-                    [
-                        "What a model loses in an environment it has not seen, compared with one "
-                        "that has seen it, on the same examples. Positive is worse off.",
-                        *drawn,
-                    ]
-                    if drawn
-                    else []
-                ),
-            ),
-            section("Methods", _methods_words(summary, page), tables.methods_table(summary)),
+            section("Cost of unseen environments", says("study", "costs"), *drawn)
+            if drawn
+            else None,
+            section("Methods", methods_words, tables.methods_table(summary)),
             _difficulty(summary, panels) if page else None,
             _rules(summary, page) if summary.rules else None,
             _environments(summary, panels, cut) if panels else None,
@@ -95,23 +98,12 @@ def build(found: Any, *, page: bool, command: str = "") -> Document:
             ),
             section(
                 "Where these numbers come from",
-                Pairs(_provenance(summary)),
+                _settings(summary),
                 Heading("Terms"),
-                Pairs(glossary.study_terms(bool(study["higher_is_better"])), "terms"),
+                study_terms(bool(study["higher_is_better"])),
             ),
         ],
         f"Every number here is also in {NUMBERS}.",
-    )
-
-
-def _methods_words(summary: Summary, page: bool) -> str:
-    rule = summary.study["selection_rule"]
-    chosen = f", hyperparameters chosen by the rule {isolate(rule)}" if rule else ""
-    small = "Small print gives" if page else "Positive gaps and costs are worse off; brackets hold"
-    return (
-        f"Averages over the unseen environments{chosen}. Plain training comes first, then the best "
-        f"{summary.metric} where unseen. {small} 95% intervals. Every number is rounded by itself, "
-        "so parts can miss their sum by one in the last digit."
     )
 
 
@@ -120,22 +112,15 @@ def _difficulty(summary: Summary, panels: list[Panel]) -> Section | None:
     own = panels[0][1] if panels and panels[0][0] is head else []
     if head is None or all(row["difficulty"] is None for row in own):
         return None
-    return section(
-        "Difficulty or unfamiliarity",
-        f"Each gap of {isolate(head['method'])} in two parts. Where difficulty is the larger, "
-        "seeing the environment would not have helped much; where the cost of unseen is the "
-        "larger, it would.",
-        figures.difficulty_figure(summary, own),
-    )
+    words = says("study", "difficulty", method=isolate(head["method"]))
+    return section("Difficulty or unfamiliarity", words, figures.difficulty_figure(summary, own))
 
 
 def _rules(summary: Summary, page: bool) -> Section | None:
     head = summary.headline
     return section(
         "Selection rules",
-        "The same runs, with hyperparameters and stopping points chosen by different rules. Rules "
-        "that peek look at the unseen environment before choosing, so they say what was there to "
-        "be won, not what anyone would have got.",
+        says("study", "rules"),
         peeking(summary),
         _looks(summary),
         figures.rules_figure(summary, head["method"] if head else "") if page else None,
@@ -145,7 +130,6 @@ def _rules(summary: Summary, page: bool) -> Section | None:
 
 
 def _environments(summary: Summary, panels: list[Panel], cut: str) -> Section | None:
-    says = "The largest cost first. Reference and unseen are scored on the same examples."
     folded = [
         Folded(
             isolate(method["method"]),
@@ -155,28 +139,27 @@ def _environments(summary: Summary, panels: list[Panel], cut: str) -> Section | 
         )
         for place, (method, rows) in enumerate(panels)
     ]
-    return section("Environments", f"{says} {cut}".rstrip(), *folded)
+    return section("Environments", f"{says('study', 'environments')} {cut}".rstrip(), *folded)
 
 
 def _drawn(summary: Summary, panels: list[Panel], cut: str) -> list[Block]:
     """The figures of all methods, then of each one's environments on one axis."""
     blocks: list[Block] = [figures.methods_figure(summary)] if summary.methods else []
-    if not any(len(rows) > 1 for _, rows in panels):
+    if all(len(rows) < 2 for _, rows in panels):
         return blocks
     axis = figures.environments_axis(summary)
     drawn = [
         figures.environments_figure(summary, rows, axis, f"environments-{place}")
         for place, (_, rows) in enumerate(panels)
     ]
-    says = "All panels share one axis; environments with the largest cost come first."
-    blocks += [Heading("By environment"), Note(f"{says} {cut}".rstrip())]
+    blocks += [Heading("By environment"), Note(f"{says('study', 'panels')} {cut}".rstrip())]
     if len(drawn) <= FEW_PANELS and all(len(rows) <= FEW_ROWS for _, rows in panels):
         return [*blocks, Panels(drawn)]
-    return [*blocks, drawn[0], *map(_folded, drawn[1:], (_cost(summary, m) for m, _ in panels[1:]))]
-
-
-def _folded(figure: Figure, cost: str) -> Folded:
-    return Folded(isolate(figure.title), cost, [figure.without_title()])
+    folded = [
+        Folded(isolate(figure.title), _cost(summary, method), [replace(figure, headed=False)])
+        for figure, (method, _) in zip(drawn[1:], panels[1:], strict=True)
+    ]
+    return [*blocks, drawn[0], *folded]
 
 
 def _whole(summary: Summary, methods: list[Row]) -> list[Panel]:
@@ -202,10 +185,8 @@ def _panels(summary: Summary, methods: list[Row]) -> tuple[list[Panel], str]:
             panels.append((method, shown))
     if not left_out:
         return panels, ""
-    return panels, (
-        f"To keep this page small, {left_out} of {len(methods)} methods are left out or cut here; "
-        f"{NUMBERS} has them in full."
-    )
+    words = says("study", "cut", left_out=left_out, methods=len(methods), numbers=NUMBERS)
+    return panels, words
 
 
 def _fitting(rows: list[Row], room: int, each: int) -> tuple[list[Row], int]:
@@ -229,37 +210,33 @@ def _cost(summary: Summary, method: Row) -> str:
 def _facts(summary: Summary) -> str:
     """Say in one line what was measured: task, metric, environments, examples, methods."""
     study = summary.study
-    counts = (
-        (len(study["environments"]), "environment"),
-        (study["examples"], "example"),
-        (len(summary.methods), "method"),
-        (len(study["seeds"]), "seed"),
-    )
-    parts = [study["task"], summary.metric, *(counted(n, noun) for n, noun in counts if n)]
-    parts.append(clean(study["created"])[:10])
-    return " · ".join(place(part) for part in parts if part)
+    counts = {
+        "environment": len(study["environments"]),
+        "example": study["examples"],
+        "method": len(summary.methods),
+        "seed": len(study["seeds"]),
+    }
+    told = (counted(number, noun) for noun, number in counts.items() if number)
+    return facts([study["task"], summary.metric, *told, clean(study["created"])[:10]])
 
 
-def _provenance(summary: Summary) -> list[tuple[str, str, bool]]:
-    """Return (term, value, whether it is code) for all that is needed to repeat the study."""
+def _settings(summary: Summary) -> Pairs:
     study, chance = summary.study, summary.study["chance"]
-    lines = [
-        ("command", study["command"], True),
-        ("data fingerprint", study["fingerprint"], True),
-        ("model", study["model"], False),
-        ("splits", study["splits"], False),
-        ("selection rule", study["selection_rule"], False),
-        ("trials per method", count(study["trials"]), False),
-        ("steps", count(study["steps"]), False),
-        ("batch", count(study["batch"]), False),
-        ("seeds", listing(study["seeds"]), False),
-        ("runs", count(study["runs"]), False),
-        ("time", duration(study["seconds"]), False),
-        ("constant prediction", chance if chance is None else summary.number.score(chance), False),
-        ("versions", ", ".join(f"{k} {v}" for k, v in study["versions"].items()), False),
-        ("created", study["created"], False),
-    ]
-    return [(term, value, code) for term, value, code in lines if value not in (None, "", MISSING)]
+    lines = {
+        "command": study["command"],
+        "data fingerprint": study["fingerprint"],
+        **{key: study[key] for key in ("model", "splits")},
+        "selection rule": study["selection_rule"],
+        "trials per method": count(study["trials"]),
+        **{key: count(study[key]) for key in ("steps", "batch")},
+        "seeds": listing(study["seeds"]),
+        "runs": count(study["runs"]),
+        "time": duration(study["seconds"]),
+        "constant prediction": None if chance is None else summary.number.score(chance),
+        "versions": ", ".join(f"{k} {v}" for k, v in study["versions"].items()),
+        "created": study["created"],
+    }
+    return settings(lines, code=("command", "data fingerprint"))
 
 
 def _looks(summary: Summary) -> str:

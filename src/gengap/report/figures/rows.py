@@ -9,7 +9,7 @@ axis. As a drawing of its own a figure is one SVG, names and numbers included.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 from markupsafe import Markup
@@ -99,10 +99,6 @@ class Figure:
         starts = range(0, len(self.rows), ROWS_PER_BLOCK)
         parts = [(start, self.rows[start : start + ROWS_PER_BLOCK]) for start in starts]
         return [Block(part, self._svg(f"{self.identifier}-{start}", part)) for start, part in parts]
-
-    def without_title(self) -> Figure:
-        """The figure without a heading of its own."""
-        return replace(self, headed=False)
 
     def drawing(self) -> Drawing:
         """The first rows as a drawing of its own, for papers and slides."""
