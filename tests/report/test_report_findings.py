@@ -135,7 +135,21 @@ def test_peeking_without_profit_and_without_a_rule_that_peeks():
 
 
 def test_what_was_decided_by_adding_seeds_is_said():
-    sentence = "irm is better than plain training, decided after 10 seeds."
-    summary = small_summary() | {"sequential": {"sentences": [sentence]}}
+    sentence = (
+        "irm: better than plain training after 10 seeds; it gains 1.0 points (0.5 to 1.5) on "
+        "average."
+    )
+    decision = {
+        "method": "irm",
+        "verdict": "better than plain training",
+        "seeds": 10,
+        "difference": 0.01,
+        "difference_low": 0.005,
+        "difference_high": 0.015,
+    }
+    rival = method_row("irm", verdict="better than plain training")
+    summary = small_summary([method_row(), rival]) | {
+        "sequential": {"level": 0.95, "table_seeds": 10, "decisions": [decision]}
+    }
     assert sentence in said(summary)
     assert sentence not in said(small_summary())

@@ -21,12 +21,14 @@ import gengap as gg
 from gengap.base.errors import UsageError
 from gengap.cli import app
 from gengap.records import Store
-from gengap.statistics.intervals import Interval
-from gengap.statistics.sequential import Decision
+from gengap.report.reading import read
+from gengap.report.sentences.sequential import (
+    decision_sentence,
+    sequential_sentences,
+    unlike_table,
+)
 from gengap.study.until_decided import (
     VERDICTS,
-    _sentence,
-    _unlike_table,
     seed_scores,
 )
 from stopping import stopped_by
@@ -128,7 +130,7 @@ def test_running_again_trains_nothing_and_says_the_same(tmp_path):
 
 
 def test_sentences_name_method_seeds_and_what_the_error_covers(result):
-    sentences = result.summary["sequential"]["sentences"]
+    sentences = sequential_sentences(read(result))
     assert sentences[0].startswith("vrex: not told apart from plain training after all 15 seeds")
     gains = re.search(
         r"better than plain training after 10 seeds; it gains (\d+\.\d) points "
@@ -145,8 +147,9 @@ def test_sentences_name_method_seeds_and_what_the_error_covers(result):
     json.dumps(result.summary, allow_nan=False)
 
 
-def decision(order: str, estimate: float, low: float, high: float) -> Decision:
-    return Decision("a", "erm", order, 2, 10, Interval(estimate, low, high, 0.95))
+def decision(order: str, estimate: float, low: float, high: float) -> dict:
+    ends = {"difference": estimate, "difference_low": low, "difference_high": high}
+    return {"method": "a", "verdict": VERDICTS[order], "seeds": 10, **ends}
 
 
 @pytest.mark.parametrize(
@@ -160,18 +163,17 @@ def decision(order: str, estimate: float, low: float, high: float) -> Decision:
     ],
 )
 def test_a_sentence_has_one_sign_and_one_number_of_decimals(found, percent, said):
-    verdict = VERDICTS[found[0]]
-    assert said in _sentence(decision(*found), verdict, percent)
+    assert said in decision_sentence(decision(*found), percent)
 
 
 def test_a_sentence_that_differs_from_the_table_says_why():
     found = decision("smaller", -0.005, -0.009, -0.001)
-    assert _unlike_table(found, "worse than plain training", 10) == ""
-    said = _unlike_table(found, "no clear difference", 10)
+    assert unlike_table(found, "worse than plain training", 10) == ""
+    said = unlike_table(found, "no clear difference", 10)
     assert "The table says 'no clear difference': it is over 10 seeds" in said
     unclear = decision("undecided", -0.005, -0.009, 0.001)
-    assert _unlike_table(unclear, "no clear difference", 10) == ""
-    assert "better" in _unlike_table(unclear, "better than plain training", 10)
+    assert unlike_table(unclear, "no clear difference", 10) == ""
+    assert "better" in unlike_table(unclear, "better than plain training", 10)
 
 
 def test_a_method_that_changes_nothing_gets_no_more_seeds():
@@ -183,7 +185,7 @@ def test_a_method_that_changes_nothing_gets_no_more_seeds():
     assert found["vrex"]["difference"] == 0
     assert seeds_in(result.store, "vrex") == set(range(5))
     assert seeds_in(result.store, "vrex #2") == seeds_in(result.store, "erm") == set(range(10))
-    assert result.summary["sequential"]["sentences"][0].startswith(
+    assert sequential_sentences(read(result))[0].startswith(
         "vrex: unseen scores identical to plain training's in each of 5 seeds, so"
     )
     json.dumps(result.summary, allow_nan=False)
@@ -231,7 +233,7 @@ def test_a_killed_command_goes_on_to_the_same_numbers(tmp_path):
     assert 0 < kept < resumed["study"]["runs"]
     assert resumed["sequential"] == undisturbed["sequential"]
     assert resumed["environments"] == undisturbed["environments"]
-    assert " ".join(undisturbed["sequential"]["sentences"]) in " ".join(said.split())
+    assert " ".join(sequential_sentences(read(undisturbed))) in " ".join(said.split())
 
 
 def test_without_a_number_of_seeds_there_are_thirty_at_most(tmp_path):

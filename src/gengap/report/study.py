@@ -27,6 +27,7 @@ from gengap.report.figures import study as figures
 from gengap.report.glossary import says, study_terms
 from gengap.report.numerals import count, counted, duration
 from gengap.report.reading import Row, Summary, read
+from gengap.report.sentences.sequential import sequential_sentences
 from gengap.report.sentences.study import answer as sentence
 from gengap.report.sentences.study import place
 from gengap.report.sentences.study_findings import findings, peeking
@@ -50,7 +51,7 @@ def terminal(found: Any, quiet: bool = False) -> list[Block]:
     """What the command prints: the answer, what was decided, and the methods."""
     summary = read(found)
     said: list[Block] = [sentence(summary)]
-    if decided := summary.sequential["sentences"]:
+    if decided := sequential_sentences(summary):
         said.append("\n".join(decided))
     if quiet:
         return said

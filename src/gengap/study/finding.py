@@ -142,7 +142,6 @@ class Sequential:
     most_seeds: int
     table_seeds: int
     decisions: list[SequentialRow]
-    sentences: list[str]
 
 
 @dataclass(frozen=True)

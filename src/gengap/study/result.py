@@ -110,7 +110,6 @@ class Result(Finding):
         """Everything the report shows, as numbers."""
         environments = {name: self._environment_rows(name) for name in self.paired}
         methods = [self._method_row(name, rows) for name, rows in environments.items()]
-        verdicts = {row.method: row.verdict for row in methods}
         return StudyFinding(
             study=self._study_row(),
             environments=[row for rows in environments.values() for row in rows],
@@ -118,7 +117,7 @@ class Result(Finding):
             rules=self._rule_rows,
             sequential=None
             if self.decided is None
-            else sequential_finding(self.planned, self.decided, verdicts),
+            else sequential_finding(self.planned, self.decided),
         )
 
     @cached_property

@@ -26,7 +26,6 @@ allow for that.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
@@ -35,8 +34,7 @@ import numpy as np
 from gengap.base.errors import UsageError
 from gengap.environments.parts import FOLDS
 from gengap.records.store import Store
-from gengap.report.numerals import Numerals
-from gengap.statistics.sequential import Decision, SequentialComparison, compare_sequentially
+from gengap.statistics.sequential import SequentialComparison, compare_sequentially
 from gengap.study.finding import Sequential, SequentialRow
 from gengap.study.plan import Plan
 from gengap.study.rules import rule_named
@@ -166,14 +164,10 @@ def check_sequential(plan: Plan, skipped: Mapping[str, str]) -> None:
         )
 
 
-def sequential_finding(
-    plan: Plan, progressed: Progressed, in_table: Mapping[str, str | None]
-) -> Sequential:
-    """What was decided after how many seeds; ``in_table`` has the table's verdict per method."""
+def sequential_finding(plan: Plan, progressed: Progressed) -> Sequential:
+    """What was decided after how many seeds."""
     assert plan.level is not None
-    scores, percent = progressed.scores, plan.score.fraction
     decisions = [d for d in progressed.now.decisions if d.first not in progressed.out]
-    verdicts = [IDENTICAL if _identical(scores, d.first) else VERDICTS[d.order] for d in decisions]
     return Sequential(
         against=PLAIN,
         level=plan.level,
@@ -183,73 +177,12 @@ def sequential_finding(
         decisions=[
             SequentialRow(
                 method=d.first,
-                verdict=verdict,
+                verdict=IDENTICAL if _identical(progressed.scores, d.first) else VERDICTS[d.order],
                 seeds=d.runs,
                 difference=d.difference.estimate,
                 difference_low=d.difference.low,
                 difference_high=d.difference.high,
             )
-            for d, verdict in zip(decisions, verdicts, strict=True)
+            for d in decisions
         ],
-        sentences=[
-            *(
-                _sentence(d, verdict, percent)
-                + _unlike_table(d, in_table[d.first] or "", progressed.common)
-                for d, verdict in zip(decisions, verdicts, strict=True)
-            ),
-            _caution(plan.level, progressed.common),
-        ],
-    )
-
-
-def _sentence(decision: Decision, verdict: str, percent: bool) -> str:
-    d, number = decision.difference, _numerals(decision, percent)
-    unit = " points" if percent else ""
-    if verdict == IDENTICAL:
-        many = f"each of {decision.runs} seeds"
-        return f"{decision.first}: {verdict} in {many}, so no more were trained."
-    if decision.order == "undecided":
-        limits = f" ({number.interval(d.low, d.high, plus=True)})" if d.defined else ""
-        return (
-            f"{decision.first}: {verdict} after all {decision.runs} seeds; it differs by "
-            f"{number(d.estimate, plus=True)}{unit}{limits} on average, where plus is better."
-        )
-    does = "gains" if d.estimate > 0 else "loses"
-    low, high = sorted((abs(d.low), abs(d.high)))
-    limits = f" ({number.interval(low, high)})" if d.defined else ""
-    return (
-        f"{decision.first}: {verdict} after {decision.runs} seeds; it {does} "
-        f"{number(abs(d.estimate))}{unit}{limits} on average."
-    )
-
-
-def _numerals(decision: Decision, percent: bool) -> Numerals:
-    """One decimal of points, two where it would hide an end of a verdict; else three digits."""
-    d = decision.difference
-    sizes = [abs(v) for v in (d.estimate, d.low, d.high) if math.isfinite(v) and v]
-    if percent:
-        shown = sizes if decision.order != "undecided" else sizes[:1]
-        return Numerals(True, 2 if shown and min(shown) < 0.001 else 1)
-    if not sizes or not 1e-4 <= max(sizes) < 1e6:
-        return Numerals(False, None)
-    return Numerals(False, max(2 - math.floor(math.log10(max(sizes))), 0))
-
-
-def _unlike_table(decision: Decision, in_table: str, common: int) -> str:
-    """What to say where the table's last column has another verdict."""
-    undecided = decision.order == "undecided"
-    if in_table == ("no clear difference" if undecided else VERDICTS[decision.order]):
-        return ""
-    return (
-        f" The table says {in_table!r}: it is over {common} seeds and weighs how environments "
-        "differ."
-    )
-
-
-def _caution(level: float, common: int) -> str:
-    return (
-        f"The chance of any false verdict, over all methods and looks, is at most "
-        f"{100 * (1 - level):.3g}% for these data: seeds share them, so this does not speak of "
-        f"other environments. The table is over the {common} seeds that every method has, and its "
-        "intervals do not allow for stopping early."
     )

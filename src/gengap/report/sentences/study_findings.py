@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gengap.report.reading import Row, Summary, is_plain_training
+from gengap.report.sentences.sequential import sequential_sentences
 from gengap.report.sentences.study import method_name, place
 from gengap.report.text import isolate, shorten
 
@@ -18,7 +19,7 @@ def findings(summary: Summary) -> list[str]:
         _decomposition(summary, row),
         _worst(summary, row),
         _methods(summary),
-        *(summary.sequential["sentences"] or []),
+        *sequential_sentences(summary),
         _chance(summary, row),
         _few(summary, row),
     ]

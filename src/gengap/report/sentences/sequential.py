@@ -1,0 +1,76 @@
+"""What was decided by adding seeds, in sentences: one per method, then what the error covers."""
+
+from __future__ import annotations
+
+from gengap.report.numerals import Numerals, level_text, magnitude
+from gengap.report.reading import Row, Summary
+
+IDENTICAL, UNDECIDED = "unseen scores identical to", "not told apart"  # how verdicts begin
+
+
+def sequential_sentences(summary: Summary) -> list[str]:
+    """A sentence per decision and a caution; nothing where no seeds were added."""
+    found, percent = summary.sequential, bool(summary.study["metric_is_fraction"])
+    if not found:
+        return []
+    in_table = {row["method"]: row["verdict"] for row in summary.methods}
+    common = found["table_seeds"]
+    told = [
+        decision_sentence(row, percent) + unlike_table(row, in_table[row["method"]], common)
+        for row in found["decisions"]
+    ]
+    return [
+        *told,
+        "The chance of any false verdict, over all methods and looks, is at most "
+        f"{level_text(1 - found['level'])} for these data: seeds share them, so this does not "
+        f"speak of other environments. The table is over the {common} seeds that every method has, "
+        "and its intervals do not allow for stopping early.",
+    ]
+
+
+def decision_sentence(row: Row, percent: bool) -> str:
+    """Say when a method was told apart, and by how much; plus is better."""
+    name, verdict, seeds = row["method"], row["verdict"], row["seeds"]
+    if verdict.startswith(IDENTICAL):
+        return f"{name}: {verdict} in each of {seeds} seeds, so no more were trained."
+    ends = row["difference_low"], row["difference_high"]
+    size, number = row["difference"], _numerals(row, percent)
+    if verdict.startswith(UNDECIDED):
+        limits = _bracketed(number.interval(*ends, plus=True))
+        return (
+            f"{name}: {verdict} after all {seeds} seeds; it differs by "
+            f"{number.points(size, plus=True)}{limits} on average, where plus is better."
+        )
+    if size < 0 and None not in ends:
+        ends = -ends[1], -ends[0]
+    return (
+        f"{name}: {verdict} after {seeds} seeds; it {'gains' if size > 0 else 'loses'} "
+        f"{number.points(abs(size))}{_bracketed(number.interval(*ends))} on average."
+    )
+
+
+def unlike_table(row: Row, in_table: str, common: int) -> str:
+    """What to say where the table's last column has another verdict."""
+    open_ = row["verdict"].startswith((IDENTICAL, UNDECIDED))
+    if in_table == ("no clear difference" if open_ else row["verdict"]):
+        return ""
+    return (
+        f" The table says {in_table!r}: it is over {common} seeds and weighs how environments "
+        "differ."
+    )
+
+
+def _numerals(row: Row, percent: bool) -> Numerals:
+    """One decimal of points, two where it would hide an end of a verdict; else three digits."""
+    keys = ("difference", "difference_low", "difference_high")
+    sizes = [abs(row[key]) for key in keys if row[key]]
+    if percent:
+        shown = sizes[:1] if row["verdict"].startswith(UNDECIDED) else sizes
+        return Numerals(True, 2 if shown and min(shown) < 0.001 else 1)
+    if not sizes or not 1e-4 <= max(sizes) < 1e6:
+        return Numerals(False, None)
+    return Numerals(False, max(2 - magnitude(max(sizes)), 0))
+
+
+def _bracketed(limits: str) -> str:
+    return f" ({limits})" if limits else ""
