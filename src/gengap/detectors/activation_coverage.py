@@ -70,7 +70,6 @@ class ActivationCoverage(Detector):
 
     def score(self, fitted: Fitted, outputs: Outputs) -> Tensor:
         """Minus the mean coverage of the units' states."""
-        features_of(outputs), logits_of(outputs)
 
         def uncovered(chunk: Outputs) -> Tensor:
             return -fitted["coverage"][self._cells(chunk, fitted["weight"])].mean(1)

@@ -70,7 +70,6 @@ class IsolationForest(Detector):
 
     def score(self, fitted: Fitted, outputs: Outputs) -> Tensor:
         """Two to the minus of mean depth over typical depth."""
-        features_of(outputs)
 
         def strangeness(chunk: Outputs) -> Tensor:
             depth = depths(fitted, bounded(features_of(chunk))).mean(1)

@@ -70,7 +70,6 @@ class LocalOutlierFactor(Detector):
 
     def score(self, fitted: Fitted, outputs: Outputs) -> Tensor:
         """Mean density of the neighbours over the density at the example."""
-        features_of(outputs)
         k = min(int(self.neighbours), len(fitted["references"]) - 1)
 
         def factor(chunk: Outputs) -> Tensor:

@@ -80,7 +80,6 @@ class Sage(Detector):
 
     def score(self, fitted: Fitted, outputs: Outputs) -> Tensor:
         """One minus the mean of the three probabilities."""
-        features_of(outputs), logits_of(outputs)
         known = fitted["known"]
 
         def strangeness(chunk: Outputs) -> Tensor:

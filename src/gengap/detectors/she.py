@@ -62,7 +62,6 @@ class She(Detector):
 
     def score(self, fitted: Fitted, outputs: Outputs) -> Tensor:
         """Minus the inner product with the pattern of the predicted class."""
-        features_of(outputs), logits_of(outputs)
 
         def energy(chunk: Outputs) -> Tensor:
             stored = fitted["patterns"][logits_of(chunk).argmax(1)]

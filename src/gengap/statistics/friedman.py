@@ -39,6 +39,7 @@ from scipy import special, stats
 
 from gengap.base.errors import UsageError
 from gengap.statistics.intervals import check_level
+from gengap.statistics.votes import shared_ranks
 
 
 @dataclass(frozen=True)
@@ -177,4 +178,4 @@ def _ranks(scores: ArrayLike) -> tuple[np.ndarray, str]:
             f"Ranking needs at least 2 environments scored by every method; {used} of {E} are."
         )
     note = "" if used == E else f"{E - used} of {E} environments lack a method and are left out."
-    return stats.rankdata(-table[:, complete], axis=0), note
+    return shared_ranks(table[:, complete], axis=0), note

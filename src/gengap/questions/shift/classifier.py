@@ -120,16 +120,19 @@ def linear_classifier_test(
     spread = X.std(axis=0)
     X = (X - X.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
     rng = generator(seed, "linear classifier test")
+    # Everything is redone under random labels, so nothing that is learnt needs to be independent.
     fold = _folds(is_new, FOLDS, rng)
     labels = _labellings(is_new, fold, permutations, rng)
     pairs = np.zeros(1 + permutations)
     shuffled, number = np.zeros(X.shape[1]), 0
     for k in range(FOLDS):
         own = fold == k
+        # One solve gives the directions learnt under all labellings, the observed one first.
         weights = _directions(X[~own], labels[~own])
         tested, truth = X[own], labels[own]
         here = int(truth[:, 0].sum()) * int((~truth[:, 0]).sum())
         pairs += labelled_auroc((tested @ weights).T, truth.T) * here
+        # Shuffling one feature at a time changes the score by that feature's part alone.
         moved = rng.permuted(tested, axis=0) - tested
         scores = (tested @ weights[:, :1]) + moved * weights[:, 0]
         shuffled += labelled_auroc(scores.T, truth[:, 0]) * here

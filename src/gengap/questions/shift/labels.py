@@ -83,6 +83,27 @@ def label_shift(
         [0.0, 1.0]
     """
     check_level(level)
+    f, y, g, counts = _checked(outputs, labels, new_outputs)
+    k = len(counts)
+    source, confusion = counts / len(y), np.stack([f[y == j].mean(0) for j in range(k)], axis=1)
+    if np.linalg.svd(confusion, compute_uv=False)[-1] < SINGULAR:
+        undefined = Interval(math.nan, math.nan, math.nan, level, ALIKE)
+        return LabelShift(source, (undefined,) * k, np.full(k, math.nan), confusion)
+    # The delta method: noise of the new outputs' mean, and of each class's column of the table.
+    inverse = np.linalg.inv(confusion)
+    q = inverse @ g.mean(axis=0)
+    noise = _covariance(g) + sum(q[j] ** 2 * _covariance(f[y == j]) for j in range(k))
+    half = quantile(level, math.inf) * np.sqrt(np.diag(inverse @ noise @ inverse.T))
+    unsteady = UNSTEADY if counts.min() < FEW else ""
+    target = tuple(_interval(*pair, level, unsteady) for pair in zip(q, half, strict=True))
+    weights = np.maximum(q, 0.0) / source
+    return LabelShift(source, target, weights / (weights @ source), confusion)
+
+
+def _checked(
+    outputs: ArrayLike, labels: ArrayLike, new_outputs: ArrayLike
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Outputs ``(n, k)``, labels ``(n,)``, new outputs ``(m, k)``, examples per class ``(k,)``."""
     y = np.asarray(labels)
     if y.ndim != 1 or len(y) == 0 or y.dtype.kind not in "iu" or y.min() < 0:
         raise UsageError("labels must be class codes, whole numbers from 0.")
@@ -101,18 +122,7 @@ def label_shift(
             if len(counts) == k
             else f"labels go up to {y.max()} but there are outputs for {k} classes only."
         )
-    source, confusion = counts / len(y), np.stack([f[y == j].mean(0) for j in range(k)], axis=1)
-    if np.linalg.svd(confusion, compute_uv=False)[-1] < SINGULAR:
-        undefined = Interval(math.nan, math.nan, math.nan, level, ALIKE)
-        return LabelShift(source, (undefined,) * k, np.full(k, math.nan), confusion)
-    inverse = np.linalg.inv(confusion)
-    q = inverse @ g.mean(axis=0)
-    noise = _covariance(g) + sum(q[j] ** 2 * _covariance(f[y == j]) for j in range(k))
-    half = quantile(level, math.inf) * np.sqrt(np.diag(inverse @ noise @ inverse.T))
-    unsteady = UNSTEADY if counts.min() < FEW else ""
-    target = tuple(_interval(*pair, level, unsteady) for pair in zip(q, half, strict=True))
-    weights = np.maximum(q, 0.0) / source
-    return LabelShift(source, target, weights / (weights @ source), confusion)
+    return f, y, g, counts
 
 
 def _interval(estimate: float, half: float, level: float, note: str) -> Interval:

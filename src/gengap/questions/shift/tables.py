@@ -113,22 +113,21 @@ def compare_tables(
         UsageError: columns missing, too few rows, infinite values, no usable column, alpha or seed
             out of range.
     """
-    if not 0 < alpha < 1:
-        raise UsageError(f"alpha is {alpha}; give a share between 0 and 1, e.g. 0.05.")
-    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
-        raise UsageError(f"seed must be a whole number from 0 up, below 2**63, not {seed!r}.")
+    _check_settings(alpha, seed)
     where = _environment(reference, environment, names[0])
     used = _usable(reference, new, [*drop, *([environment] if environment else [])], names)
     n = len(reference)
     _enough(n, names[0])
     _enough(len(new), names[1])
     table = _together(reference[used], new[used], names)
+    # Scales come from the reference alone, so that the new rows cannot hide by stretching them.
     encoded = encode(table)
     features = fit_preparation(encoded, np.arange(n)).apply(encoded.matrix).astype(np.float64)
     rows, batch = features[:n], features[n:]
     groups = {"": np.arange(n)} if where is None else _rows_of(where)
     for name, own in groups.items():
         _enough(len(own), f"Environment {name!r}")
+    # Each environment by itself: a batch just like one of them differs from them all together.
     batteries = {
         name: _battery(table.iloc[own], table.iloc[n:], rows[own], batch, alpha, seed)
         for name, own in groups.items()
@@ -144,12 +143,19 @@ def compare_tables(
         by_environment=p_values if where is not None else {},
         nearest=nearest,
         p_value=p_values[nearest],
-        among=None
-        if where is None or len(groups) == 1
-        else among_environments(rows, where, batch, seed),
+        among=among_environments(rows, where, batch, seed)
+        if where is not None and len(groups) > 1
+        else None,
         left_out=tuple(str(name) for name in used if name not in table.columns),
         alpha=alpha,
     )
+
+
+def _check_settings(alpha: float, seed: int) -> None:
+    if not 0 < alpha < 1:
+        raise UsageError(f"alpha is {alpha}; give a share between 0 and 1, e.g. 0.05.")
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
+        raise UsageError(f"seed must be a whole number from 0 up, below 2**63, not {seed!r}.")
 
 
 def _battery(
