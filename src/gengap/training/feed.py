@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -16,9 +17,11 @@ from gengap.environments.preparation import CLIP
 from gengap.methods.batch import Batch, Context
 from gengap.models.networks import Network
 from gengap.records.run import Outcome
-from gengap.training.tables import Tables
 from gengap.training.tasks import Task, draw_batches, draw_unlabelled
 from gengap.training.views import another_view
+
+if TYPE_CHECKING:
+    from gengap.training.tables import Tables
 
 # Rows of all runs together that are predicted in one go; bounds memory whatever the test size.
 ROWS_AT_ONCE = 65_536

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -14,10 +14,8 @@ import torch
 from gengap.environments.core import Environments
 from gengap.environments.new_examples import joined
 from gengap.environments.preparation import Encoded, Preparation, encode, fit_preparation
-
-if TYPE_CHECKING:
-    from gengap.training.feed import TableFeed
-    from gengap.training.tasks import Task
+from gengap.training.feed import TableFeed
+from gengap.training.tasks import Task
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,8 +117,6 @@ class Tables(Environments):
         self, tasks: Sequence[Task], *, steps: int, batch: int, slots: int, device: str
     ) -> TableFeed:
         """Feed the runs of one fleet from the shared matrix."""
-        from gengap.training.feed import TableFeed
-
         return TableFeed(self, tasks, steps, batch, slots, device)
 
     def inputs(self, task: Task, rows: np.ndarray, raw: bool = False) -> Any:
