@@ -32,7 +32,9 @@ from gengap.methods.registry import MethodInfo, methods
 
 PACKAGES = {
     "reference/statistics.md": "gengap.statistics",
+    "reference/environments.md": "gengap.environments",
     "reference/shift.md": "gengap.questions.shift",
+    "reference/selective.md": "gengap.statistics.selective",
 }
 CATALOGUES = {"methods": methods, "detectors": detectors, "suites": suites}
 

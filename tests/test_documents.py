@@ -18,6 +18,7 @@ import yaml
 from sklearn.linear_model import LogisticRegression
 from typer.main import get_command
 
+import gengap
 from gengap.cli import app
 from gengap.records.tables import SCHEMA, metadata
 
@@ -133,6 +134,11 @@ def test_the_tables_of_records_are_explained():
     text = (DOCS / "records.md").read_text(encoding="utf-8")
     assert set(re.findall(r"^\| `(gengap_\w+)` \|", text, re.M)) == set(metadata.tables)
     assert f"the schema's number, now {SCHEMA}" in text
+
+
+def test_the_public_surface_is_in_the_reference():
+    text = (DOCS / "reference" / "python.md").read_text(encoding="utf-8")
+    assert set(gengap.__all__) <= set(re.findall(r"^::: gengap\.(\w+)$", text, re.M))
 
 
 def runnable(text: str) -> Iterator[tuple[str, str]]:
