@@ -9,8 +9,8 @@ import torch
 from gengap.base.errors import UsageError
 from gengap.environments.parts import TEST
 from gengap.records import Store
+from gengap.report import render_html
 from gengap.study.checkpoints import checkpoints_of
-from gengap.study.curves import training_curves
 from gengap.study.result import read_result
 from study_builders import study, wards
 
@@ -41,7 +41,7 @@ def test_curves_are_means_of_the_outcomes():
     data = wards()
     made = study(data, ["erm"], **SETTINGS)
     result = made.run()
-    found = {curve.name: curve for curve in training_curves(result)}
+    found = {curve.name: curve for curve in result.curves}
     assert set(found) == {"train", "in distribution", "unseen", "gradient_norm", "weight_norm"}
     assert found["unseen"].steps.tolist() == [1, 2, 5, 12]
     by_seed = []
@@ -63,7 +63,7 @@ def test_curves_are_means_of_the_outcomes():
 def test_weights_start_with_the_norm_of_their_distribution():
     """Uniform in ±1/sqrt(inputs): a layer's squared norm is its size over 3 inputs, about."""
     result = study(wards(), ["erm"], **{**SETTINGS, "model": "mlp(400)", "seeds": 1}).run()
-    found = {curve.name: curve for curve in training_curves(result)}
+    found = {curve.name: curve for curve in result.curves}
     expected = np.sqrt((4 + 1) * 400 / (3 * 4) + (400 + 1) * 3 / (3 * 400))
     assert found["weight_norm"].mean[0] == pytest.approx(expected, rel=0.05)
 
@@ -100,7 +100,7 @@ def test_nothing_is_noted_unless_asked_for_and_added_without_changing_outcomes(t
     assert not first.store.curves(keys)
     assert not first.store.outcomes(keys, "train")
     before = first.store.outcomes(keys, "test")
-    names = {curve.name for curve in training_curves(first)}
+    names = {curve.name for curve in first.curves}
     assert names == {"in distribution", "unseen"}
     study(wards(), ["erm"], **{**plain, "curves": True}).run()
     with Store(tmp_path / "records.db", create=False) as store:
@@ -108,10 +108,22 @@ def test_nothing_is_noted_unless_asked_for_and_added_without_changing_outcomes(t
         for place, outcome in before.items():
             np.testing.assert_array_equal(after[place].predicted, outcome.predicted)
         assert {name for _, name in store.curves(keys)} == {"gradient_norm", "weight_norm"}
-        again = {curve.name for curve in training_curves(read_result(store))}
+        again = {curve.name for curve in read_result(store).curves}
     assert {"train", "gradient_norm"} <= again
 
 
 def test_estimators_have_no_curves():
     result = study(wards(), ["sklearn:GaussianNB"], plain_training=False, curves=True).run()
-    assert training_curves(result) == []
+    assert result.curves == []
+
+
+def test_the_report_draws_what_was_noted():
+    result = study(wards(), ["erm", "vrex"], **SETTINGS).run()
+    summary = result.summary
+    assert [row["name"] for row in summary["curves"]][:3] == ["train", "in distribution", "unseen"]
+    page = render_html(result)
+    for title in ("Score in unseen environments", "Norm of the gradient", "steps, logarithmic"):
+        assert title in page
+    plain = study(wards(), ["erm", "vrex"], **{**SETTINGS, "curves": False}).run()
+    assert "curves" not in plain.summary
+    assert "Along training" not in render_html(plain)

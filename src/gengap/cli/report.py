@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -18,6 +19,9 @@ def report(
     records: Records,
     study: StudyName = None,
     out: Out = None,
+    curves: Annotated[
+        bool, typer.Option("--curves", help="Draw scores along training, at the steps recorded.")
+    ] = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -36,7 +40,7 @@ def report(
     from gengap.study.result import read_result
 
     with open_records(records) as store:
-        result = read_result(store, study)
+        result = read_result(store, study, curves=curves)
         written = result.save(writable(Path(out) if out else _beside(records)))
         if as_json:
             typer.echo(json_text(result.summary), nl=False)

@@ -58,6 +58,7 @@ class Summary:
         environments: rows in the given order.
         rules: rows in the given order.
         sequential: what was decided after how many seeds, where seeds were added until decided.
+        curves: one row per method and quantity along training, where they were asked for.
         minus: how numbers show that they are negative.
     """
 
@@ -66,6 +67,7 @@ class Summary:
     environments: list[Row]
     rules: list[Row]
     sequential: Row
+    curves: list[Row]
     minus: str = "-"
 
     @cached_property
@@ -172,9 +174,9 @@ def read(found: Any, minus: str = "-") -> Summary:
     for row in environments:
         row["environment"] = row["environment"] or "(no name)"
     sequential = cleaned(summary.get("sequential"))
-    return Summary(
-        study, methods, environments, _rows(summary, "rules"), Row(sequential or {}), minus
-    )
+    curves = [Row(row) for row in cleaned(summary.get("curves") or [])]
+    rules = _rows(summary, "rules")
+    return Summary(study, methods, environments, rules, Row(sequential or {}), curves, minus)
 
 
 def cleaned(value: Any) -> Any:

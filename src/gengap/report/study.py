@@ -24,8 +24,10 @@ from gengap.report.document import (
     settings,
 )
 from gengap.report.figures import study as figures
+from gengap.report.figures.curves import curves_drawing
+from gengap.report.figures.drawing import HIGHLIGHTED
 from gengap.report.glossary import says, study_terms
-from gengap.report.numerals import count, counted, duration
+from gengap.report.numerals import Numerals, count, counted, duration
 from gengap.report.reading import Row, Summary, read
 from gengap.report.sentences.sequential import sequential_sentences
 from gengap.report.sentences.study import answer as sentence
@@ -39,6 +41,13 @@ NUMBERS = "gap.json"
 # a figure and one of a table, and for the headline method one more line of a figure.
 ROOM, ROW, HEADLINE_ROW = 800_000, 580, 900
 FEW_PANELS, FEW_ROWS = 4, 30
+CURVES = {
+    "unseen": ("Score in unseen environments", "score"),
+    "in distribution": ("Score in the training environments, on rows kept apart", "score"),
+    "train": ("Score on the rows trained on", "score"),
+    "gradient_norm": ("Norm of the gradient", "norm"),
+    "weight_norm": ("Norm of the weights", "norm"),
+}
 Panel = tuple[Row, list[Row]]  # a method, and its environments that are shown
 
 
@@ -92,6 +101,7 @@ def build(found: Any, *, page: bool, command: str = "") -> Document:
             _difficulty(summary, panels) if page else None,
             _rules(summary, page) if summary.rules else None,
             _environments(summary, panels, cut) if panels else None,
+            _curves(summary) if page and summary.curves else None,
             section(
                 f"Warnings{' and skipped methods' if skipped else ''}",
                 Bullets(study["warnings"]),
@@ -141,6 +151,29 @@ def _environments(summary: Summary, panels: list[Panel], cut: str) -> Section | 
         for place, (method, rows) in enumerate(panels)
     ]
     return section("Environments", f"{says('study', 'environments')} {cut}".rstrip(), *folded)
+
+
+def _curves(summary: Summary) -> Section | None:
+    """Scores and norms along training; the unseen score first, the others folded."""
+    order = [row["method"] for row in summary.methods]
+    drawn: list[Block] = []
+    for name, (title, unit) in CURVES.items():
+        rows = sorted(
+            (row for row in summary.curves if row["name"] == name),
+            key=lambda row: order.index(row["method"]),
+        )
+        if not rows:
+            continue
+        score = unit == "score"
+        number = summary.number if score else Numerals(False, None, summary.minus)
+        shown = (summary.metric + (" in %" if number.percent else "")) if score else unit
+        drawing = curves_drawing(f"curve-{name.replace(' ', '-')}", title, shown, rows, number)
+        drawn += [Folded(title, "", [drawing])] if drawn else [Heading(title), drawing]
+    words = (
+        "With default hyperparameters, averaged over splits; bands are 95% intervals over seeds. "
+        f"At most {HIGHLIGHTED} methods are drawn; {NUMBERS} has all."
+    )
+    return section("Along training", words, *drawn) if drawn else None
 
 
 def _drawn(summary: Summary, panels: list[Panel], cut: str) -> list[Block]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from gengap.records.run import ExampleSet, Outcome, Part, Run
+from gengap.records.store import Store
 from gengap.records.study import Cell
 from gengap.statistics.bootstrap import student_interval
-from gengap.study.result import Result
+from gengap.study.plan import Plan
+from gengap.study.scores import Scores
 
 TRAIN, INSIDE, UNSEEN = "train", "in distribution", "unseen"
 
@@ -36,25 +39,30 @@ class Curve:
     high: np.ndarray
 
 
-def training_curves(result: Result) -> list[Curve]:
+def training_curves(plan: Plan, store: Store, readers: Mapping[str, Scores]) -> list[Curve]:
     """The curves of a study's networks; estimators, which take no steps, have none.
 
     Scores of the training part and norms are there where the study noted them.
+
+    Args:
+        plan, store: the study and its records.
+        readers: the reader of each method's runs.
     """
     found: list[Curve] = []
-    for method in result.scores:
+    for method, scores in readers.items():
         runs = [
             (run, cell)
-            for run, cell in result.plan.runs[method]
+            for run, cell in plan.runs[method]
             if cell.role == "unseen" and run.trial == 0 and run.model
         ]
         if runs:
-            found += _of_method(result, method, runs)
+            found += _of_method(plan, store, scores, runs)
     return found
 
 
-def _of_method(result: Result, method: str, runs: list[tuple[Run, Cell]]) -> list[Curve]:
-    seeds = result.plan.seeds
+def _of_method(
+    plan: Plan, store: Store, scores: Scores, runs: list[tuple[Run, Cell]]
+) -> list[Curve]:
     keys = [run.key for run, _ in runs]
     values: dict[str, dict[int, dict[int, list[float]]]] = {}
 
@@ -68,38 +76,37 @@ def _of_method(result: Result, method: str, runs: list[tuple[Run, Cell]]) -> lis
         (UNSEEN, "test"),
     )
     for name, part in wanted:
-        for (key, step), outcome in result.store.outcomes(keys, part).items():
+        for (key, step), outcome in store.outcomes(keys, part).items():
             run, cell = by_key[key]
-            score = _score(result, method, cell, run.seed, part, outcome)
+            score = _score(scores, cell, run.seed, part, outcome)
             note(name, step, run.seed, score)
-    for (key, name), (steps, own) in result.store.curves(keys).items():
+    for (key, name), (steps, own) in store.curves(keys).items():
         for step, value in zip(steps, own, strict=True):
             note(name, int(step), by_key[key][0].seed, float(value))
-    return [_curve(method, name, by_step, seeds) for name, by_step in values.items()]
+    return [_curve(scores, name, by_step) for name, by_step in values.items()]
 
 
-def _score(
-    result: Result, method: str, cell: Cell, seed: int, part: Part, outcome: Outcome
-) -> float:
+def _score(scores: Scores, cell: Cell, seed: int, part: Part, outcome: Outcome) -> float:
     """Mean score of a run on the rows that a curve is about, its environments weighing equally."""
+    plan = scores.plan
     if part == "train":
-        rows = np.concatenate(result.plan.training_rows(cell, seed))
-        units = result.plan.units
-        examples = ExampleSet(rows, units.environment[rows], units.target[rows])
-        mask = np.ones(len(units), bool)
+        rows = np.concatenate(plan.training_rows(cell, seed))
+        examples = ExampleSet(rows, plan.units.environment[rows], plan.units.target[rows])
+        mask = np.ones(len(plan.units), bool)
     else:
-        examples = result.scores[method].examples(seed, part)
+        examples = scores.examples(seed, part)
         mask = cell.rows if part == "validation" else cell.held_out
-    return result.scores[method].mean_over_environments(outcome, examples, mask)
+    return scores.mean_over_environments(outcome, examples, mask)
 
 
-def _curve(
-    method: str, name: str, by_step: dict[int, dict[int, list[float]]], seeds: tuple[int, ...]
-) -> Curve:
+def _curve(scores: Scores, name: str, by_step: dict[int, dict[int, list[float]]]) -> Curve:
+    method, seeds = scores.method, scores.plan.seeds
     steps = np.array(sorted(by_step))
     table = np.array([[np.mean(by_step[step][seed]) for seed in seeds] for step in sorted(by_step)])
     low = high = np.full(len(steps), np.nan)
     if len(seeds) > 1 and np.isfinite(table).all():
         limits = [student_interval(row) for row in table]
         low, high = (np.array([getattr(i, end) for i in limits]) for end in ("low", "high"))
+        if name in (TRAIN, INSIDE, UNSEEN) and scores.metric.fraction:
+            low, high = np.clip(low, 0, 1), np.clip(high, 0, 1)
     return Curve(method, name, steps, table.mean(1), low, high)

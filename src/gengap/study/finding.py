@@ -145,6 +145,21 @@ class Sequential:
 
 
 @dataclass(frozen=True)
+class CurveRow:
+    """One quantity of a method along training: a score, or the norm of gradients or weights.
+
+    ``mean`` is over splits, then over seeds; ``low`` and ``high`` are a 95% interval over seeds.
+    """
+
+    method: str
+    name: str
+    steps: list[int]
+    mean: list[float | None]
+    low: list[float | None]
+    high: list[float | None]
+
+
+@dataclass(frozen=True)
 class StudyFinding:
     """Everything that a study found."""
 
@@ -153,12 +168,14 @@ class StudyFinding:
     methods: list[MethodRow]
     rules: list[RuleRow]
     sequential: Sequential | None = None
+    curves: list[CurveRow] | None = None
 
     def as_json(self) -> dict[str, Any]:
         """JSON values, what is not finite as None; an absent part is left out."""
         found: dict[str, Any] = json_values(self)
-        if self.sequential is None:
-            del found["sequential"]
+        for part in ("sequential", "curves"):
+            if getattr(self, part) is None:
+                del found[part]
         return found
 
 

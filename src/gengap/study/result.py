@@ -28,7 +28,16 @@ from gengap.statistics import (
     mean_interval,
     new_environment_interval,
 )
-from gengap.study.finding import EnvironmentRow, MethodRow, RuleRow, Skipped, StudyFinding, StudyRow
+from gengap.study.curves import Curve, training_curves
+from gengap.study.finding import (
+    CurveRow,
+    EnvironmentRow,
+    MethodRow,
+    RuleRow,
+    Skipped,
+    StudyFinding,
+    StudyRow,
+)
 from gengap.study.metrics import Metric
 from gengap.study.plan import Plan, read_plan
 from gengap.study.rules import RULES, Rule, rule_named
@@ -36,18 +45,19 @@ from gengap.study.scores import Paired, Scores
 from gengap.study.until_decided import replay, sequential_finding
 
 
-def read_result(store: Store, study: str | None = None) -> Result:
+def read_result(store: Store, study: str | None = None, *, curves: bool = False) -> Result:
     """The result of a study that a store holds, as the study itself gave it.
 
     Args:
         study: its name or the beginning of its key, or the name of its data; None for the one
             carried out last.
+        curves: whether the finding has training curves though the study did not ask for them.
 
     Raises:
         UsageError: no finished study, or none of that name.
     """
     record, execution = study_record(store, study)
-    return Result(read_plan(store, record), store, execution)
+    return Result(read_plan(store, record), store, execution, curves=curves)
 
 
 class Result(Finding):
@@ -57,6 +67,7 @@ class Result(Finding):
         plan: the study, planned.
         store: its records.
         execution: when it was carried out, and what was left out.
+        curves: whether the finding has training curves though the study did not ask for them.
 
     Attributes:
         plan: the study's plan, with the methods that ran and the seeds that all of them have.
@@ -64,9 +75,12 @@ class Result(Finding):
 
     kind: ClassVar[str] = "study"
 
-    def __init__(self, plan: Plan, store: Store, execution: Execution) -> None:
+    def __init__(
+        self, plan: Plan, store: Store, execution: Execution, *, curves: bool = False
+    ) -> None:
         self.store, self.execution = store, execution
         self.rule = rule_named(plan.selection)
+        self.shows_curves = curves or bool(plan.about.get("curves"))
         skipped = execution.skipped
         self.planned = plan
         self.decided = None if plan.level is None else replay(plan, store, skipped)
@@ -118,7 +132,26 @@ class Result(Finding):
             sequential=None
             if self.decided is None
             else sequential_finding(self.planned, self.decided),
+            curves=self._curve_rows() if self.shows_curves else None,
         )
+
+    @cached_property
+    def curves(self) -> list[Curve]:
+        """Scores and norms along training; see :mod:`gengap.study.curves`."""
+        return training_curves(self.plan, self.store, self.scores)
+
+    def _curve_rows(self) -> list[CurveRow]:
+        return [
+            CurveRow(
+                curve.method,
+                curve.name,
+                curve.steps.tolist(),
+                curve.mean.tolist(),
+                curve.low.tolist(),
+                curve.high.tolist(),
+            )
+            for curve in self.curves
+        ]
 
     @cached_property
     def summary(self) -> dict[str, Any]:

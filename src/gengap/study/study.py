@@ -174,6 +174,7 @@ class Study:
                 "batch": self.batch,
                 "model": self.architecture.name,
                 "splits": self.splits if isinstance(self.splits, str) else repr(self.splits),
+                **({"curves": True} if self.curves else {}),
             },
             level=0.95 if self.until_decided else None,
         )

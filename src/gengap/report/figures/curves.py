@@ -1,0 +1,119 @@
+"""Training curves: a score or a norm against the steps taken, on a logarithmic axis of steps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from markupsafe import Markup
+
+from gengap.report.figures.axis import Axis, make_axis
+from gengap.report.figures.drawing import (
+    HIGHLIGHTED,
+    Drawing,
+    label,
+    label_width,
+    line,
+    path,
+    words,
+)
+from gengap.report.numerals import Numerals, count
+from gengap.report.reading import Row
+
+WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 940, 352, 58, 32, 302
+
+
+def curves_drawing(
+    name: str, title: str, unit: str, rows: Sequence[Row], number: Numerals
+) -> Drawing:
+    """Draw one quantity of several methods with their bands; the first methods in colour.
+
+    Args:
+        name: of the drawing, unique on the page.
+        title: what is drawn.
+        unit: what the vertical axis shows.
+        rows: one per method: ``method``, ``steps``, ``mean``, ``low`` and ``high``.
+        number: how values are printed.
+    """
+    rows = rows[:HIGHLIGHTED]
+    width = WIDTH - LEFT - label_width([row["method"] for row in rows]) - 52
+    steps = sorted({step for row in rows for step in row["steps"]})
+    up = _vertical(rows, number)
+    marks: list[Markup] = []
+    for value, text in zip(up.ticks, up.labels(), strict=True):
+        y = _height(up, value)
+        marks += [line("grid", LEFT, y, LEFT + width, y), words("soft end", LEFT - 8, y + 4, text)]
+    for step in _ticks(steps[0], steps[-1]):
+        x = _across(step, steps, width)
+        marks += [
+            line("grid", x, TOP, x, BOTTOM),
+            words("soft middle", x, BOTTOM + 17, f"{step:,}"),
+        ]
+    for k, row in enumerate(rows, 1):
+        xs = [_across(step, steps, width) for step in row["steps"]]
+        ends = [
+            (x, _height(up, number.scaled(low)), _height(up, number.scaled(high)))
+            for x, low, high in zip(xs, row["low"], row["high"], strict=True)
+            if low is not None and high is not None
+        ]
+        if ends:
+            upper = [(x, high) for x, _, high in ends]
+            lower = [(x, low) for x, low, _ in reversed(ends)]
+            marks.append(path(f"band c{k}", upper + lower, closed=True))
+        points = [
+            (x, _height(up, number.scaled(value)))
+            for x, value in zip(xs, row["mean"], strict=True)
+            if value is not None
+        ]
+        if points:
+            marks.append(path(f"curve c{k}", points))
+        y = TOP + 14 + 22 * (k - 1)
+        x = LEFT + width + 18
+        marks += [
+            line(f"curve c{k}", x, y - 4, x + 20, y - 4),
+            words("", x + 28, y, label(row["method"])),
+        ]
+    marks += [
+        words("soft", 0, 14, unit),
+        words("soft middle", LEFT + width / 2, BOTTOM + 40, "steps, logarithmic"),
+    ]
+    return Drawing(name, title, _description(title, rows, number), WIDTH, HEIGHT, marks)
+
+
+def _vertical(rows: Sequence[Row], number: Numerals) -> Axis:
+    means = [number.scaled(v) for row in rows for v in row["mean"] if v is not None]
+    limits = [
+        number.scaled(v) for row in rows for end in ("low", "high") for v in row[end]
+        if v is not None
+    ]  # fmt: skip
+    return make_axis([v for v in means if v is not None], [v for v in limits if v is not None])
+
+
+def _ticks(first: int, last: int) -> list[int]:
+    """Powers of ten in the range, both ends, and of a short range what lies between."""
+    powers = [10**k for k in range(math.ceil(math.log10(first)), math.floor(math.log10(last)) + 1)]
+    found = {first, last, *powers}
+    if len(powers) < 2:
+        found |= {m * 10**k for k in range(12) for m in (2, 5) if first < m * 10**k < last}
+    # A tick whose label would run into the last one's is left out.
+    return sorted(t for t in found if t == last or last > 1.25 * t)
+
+
+def _across(step: float, steps: Sequence[int], width: float) -> float:
+    first, last = math.log10(steps[0]), math.log10(steps[-1])
+    return LEFT + width * ((math.log10(step) - first) / (last - first) if last > first else 0.5)
+
+
+def _height(axis: Axis, value: float | None) -> float:
+    assert value is not None
+    return BOTTOM - (BOTTOM - TOP) * axis.at(value) / 100
+
+
+def _description(title: str, rows: Sequence[Row], number: Numerals) -> str:
+    parts = [
+        f"{label(row['method'])} from {number.score(row['mean'][0])} at step "
+        f"{count(row['steps'][0])} to {number.score(row['mean'][-1])} at step "
+        f"{count(row['steps'][-1])}"
+        for row in rows
+    ]
+    return f"{title}, by method: {'; '.join(parts)}."
