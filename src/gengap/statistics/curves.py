@@ -17,8 +17,8 @@ it); it is at most a fifth of what is left at the largest size; or these
 points cannot tell. A curve that does not change at all is told apart first.
 
 It helps where sizes span a decade or more. It hurts where the curve has a bend that the sizes do
-not show: no band holds what has not begun yet. Grade it on held-back sizes
-(:mod:`gengap.statistics.extrapolation`) before trusting it.
+not show: no band holds what has not begun yet. See how it predicts the largest sizes when fitted
+without them before trusting it.
 
 Sources: J. Hestness et al., Deep learning scaling is predictable, empirically, arXiv:1712.00409
 (2017); D. Owen, How predictable is language model benchmark performance?, arXiv:2401.04757 (2024).

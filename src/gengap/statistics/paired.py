@@ -39,6 +39,7 @@ from gengap.statistics.signed_ranks import (
     walsh_averages,
     walsh_limits,
 )
+from gengap.statistics.votes import seed_means
 
 AGREE = "All differences agree, so they show no spread to judge the mean by."
 TIED_RANKS = "Zeros or ties: the p-value allows for them, the limits do not."
@@ -166,10 +167,8 @@ def environment_means(differences: ArrayLike) -> np.ndarray:
     Raises:
         UsageError: not ``(E,)`` or ``(E, S)``, infinite, or nothing there.
     """
-    table = _checked(differences)
-    seen = ~np.isnan(table)
-    kept = seen.any(axis=1)
-    return np.where(seen, table, 0.0).sum(axis=1)[kept] / seen.sum(axis=1)[kept]
+    means = seed_means(_checked(differences))
+    return means[~np.isnan(means)]
 
 
 def variance_of_mean(values: np.ndarray) -> tuple[float, int]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from gengap.base.errors import UsageError, listing, suggest
+from gengap.statistics.votes import seed_means
 
 MOST_CELLS = 50_000_000
 
@@ -65,9 +66,7 @@ class ScoreTable:
     @property
     def means(self) -> np.ndarray:
         """Oriented scores averaged over the seeds that are there, ``(M, E)``."""
-        runs = self.runs
-        total = np.where(np.isfinite(self.scores), self.oriented, 0.0).sum(axis=2)
-        return np.where(runs > 0, total / np.maximum(runs, 1), np.nan)
+        return seed_means(self.oriented)
 
     def measured(self, m: int) -> np.ndarray:
         """Oriented scores of a method in the environments where it has any, ``(E', S)``."""

@@ -25,6 +25,7 @@ from gengap.statistics.separation.rejecting import (
     mean_over_environments,
     rejecting,
 )
+from gengap.statistics.votes import seed_means
 
 HEADLINE_SHARE = 0.1
 
@@ -150,10 +151,8 @@ def _by_environment(cases: list[Case], E: int, values: Iterable[float | np.ndarr
 
 def _over_seeds(table: np.ndarray) -> np.ndarray:
     """Means ``(E',)`` of a table ``(E, S)``, without the environments where nothing is known."""
-    there = ~np.isnan(table)
-    known = there.any(1)
-    means: np.ndarray = np.where(there, table, 0)[known].sum(1) / there[known].sum(1)
-    return means
+    means = seed_means(table)
+    return means[~np.isnan(means)]
 
 
 def _share_over(values: np.ndarray, level: float) -> Interval:
