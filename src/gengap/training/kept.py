@@ -9,6 +9,7 @@ import pickle
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any
+from zipfile import BadZipFile
 
 from torch import Tensor
 
@@ -21,6 +22,7 @@ SMALL = 256 << 10
 # Packages whose types may be built again from a file.
 TRUSTED = ("sklearn.", "numpy.", "scipy.", "gengap.")
 BUFFER = "buffer:"
+DAMAGED = "The kept model is damaged; free it with gengap clean and train it again."
 
 
 def networks_to_bytes(network: Network, runs: int, step: int) -> Iterator[KeptModel]:
@@ -47,9 +49,13 @@ def network_from_bytes(
             are set.
         shape: of one input.
     """
+    from safetensors import SafetensorError
     from safetensors.torch import load
 
-    tensors = load(model.content)
+    try:
+        tensors = load(model.content)
+    except SafetensorError:
+        raise UsageError(DAMAGED) from None
     own = {name: t[None] for name, t in tensors.items() if not name.startswith(BUFFER)}
     for name, value in _buffers(architecture):
         value.copy_(tensors[f"{BUFFER}{name}"])
@@ -92,7 +98,10 @@ def estimator_from_bytes(model: KeptModel) -> Any:
         raise UsageError(
             'A kept scikit-learn model needs skops; run pip install "gengap[skops]".'
         ) from None
-    unknown = skops.io.get_untrusted_types(data=model.content)
+    try:
+        unknown = skops.io.get_untrusted_types(data=model.content)
+    except (BadZipFile, KeyError, ValueError):  # no archive, no schema, no bytes at all
+        raise UsageError(DAMAGED) from None
     strange = [name for name in unknown if not name.startswith(TRUSTED)]
     if strange:
         raise UsageError(
