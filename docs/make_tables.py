@@ -1,4 +1,4 @@
-"""Write the tables of docs/catalogue from the registry and the suites.
+"""Write the tables of docs/catalogue from the registry and the suites, and gap.json's schema.
 
 python docs/make_tables.py          rewrite them
 python docs/make_tables.py --check  exit with 1 if they are out of date
@@ -6,6 +6,7 @@ python docs/make_tables.py --check  exit with 1 if they are out of date
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Iterable
@@ -14,8 +15,10 @@ from pathlib import Path
 from gengap.detectors.registry import detectors
 from gengap.environments.suites import suites
 from gengap.methods.registry import methods
+from gengap.study.finding import schema
 
 CATALOGUE = Path(__file__).parent / "catalogue"
+SCHEMA = Path(__file__).parent / "reference" / "gap.schema.json"
 
 
 def method_table() -> str:
@@ -69,6 +72,7 @@ def filled(name: str) -> str:
 
 if __name__ == "__main__":
     pages = {CATALOGUE / f"{name}.md": filled(name) for name in TABLES}
+    pages[SCHEMA] = json.dumps(schema(), indent=1) + "\n"
     if "--check" in sys.argv:
         sys.exit(any(page.read_text(encoding="utf-8") != text for page, text in pages.items()))
     for page, text in pages.items():

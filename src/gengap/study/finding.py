@@ -180,7 +180,7 @@ class StudyFinding:
 
 
 def schema() -> dict[str, Any]:
-    """JSON Schema of ``gap.json``."""
+    """JSON Schema of ``gap.json``, as docs/reference/gap.schema.json holds it."""
     from pydantic import TypeAdapter
 
     found = TypeAdapter(StudyFinding).json_schema()
