@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_right
 from dataclasses import replace
+from itertools import accumulate
 from typing import Any
 
 from markupsafe import escape
@@ -75,7 +78,7 @@ def build(found: Any, *, page: bool, command: str = "") -> Document:
     summary = read(found, minus="−" if page else "-")
     head, study = summary.headline, summary.study
     methods = sorted(summary.methods, key=lambda row: row is not head)
-    panels, cut = _panels(summary, methods) if page else (_whole(summary, methods), "")
+    panels, cut = _panels(summary, methods, ROOM if page else math.inf)
     drawn = _drawn(summary, panels, cut) if page else []
     skipped = tables.skipped_table(summary)
     rule = study["selection_rule"]
@@ -196,43 +199,31 @@ def _drawn(summary: Summary, panels: list[Panel], cut: str) -> list[Block]:
     return [*blocks, drawn[0], *folded]
 
 
-def _whole(summary: Summary, methods: list[Row]) -> list[Panel]:
-    panels = [(method, summary.environments_of(method["method"])) for method in methods]
-    return [(method, rows) for method, rows in panels if rows]
+def _panels(summary: Summary, methods: list[Row], room: float) -> tuple[list[Panel], str]:
+    """Return panels, the headline method's first, and a sentence about any left out for size.
 
-
-def _panels(summary: Summary, methods: list[Row]) -> tuple[list[Panel], str]:
-    """Return panels, the headline method's first, and a sentence about any left out for size."""
+    ``room`` is what their rows may take in bytes; the first method is cut to fit, others go whole.
+    """
     panels: list[Panel] = []
-    room, left_out = ROOM, 0
+    left_out = 0
     for method in methods:
         rows = summary.environments_of(method["method"])
-        if panels:
+        if panels and room < math.inf:
             rows = [Row(row | {"environment": shorten(row["environment"], 80)}) for row in rows]
-        shown, taken = _fitting(rows, room, ROW if panels else HEADLINE_ROW)
-        if len(shown) < len(rows):
-            left_out += 1
-            if panels:
-                continue
-        room -= taken
-        if shown:
-            panels.append((method, shown))
-    if not left_out:
-        return panels, ""
-    words = says("study", "cut", left_out=left_out, methods=len(methods), numbers=NUMBERS)
-    return panels, words
+        sizes = list(accumulate(_size(row, HEADLINE_ROW if not panels else ROW) for row in rows))
+        fitting = bisect_right(sizes, room)
+        left_out += fitting < len(rows)
+        if fitting and (fitting == len(rows) or not panels):
+            panels.append((method, rows[:fitting]))
+            room -= sizes[fitting - 1]
+    cut = says("study", "cut", left_out=left_out, methods=len(methods), numbers=NUMBERS)
+    return panels, cut if left_out else ""
 
 
-def _fitting(rows: list[Row], room: int, each: int) -> tuple[list[Row], int]:
-    """Return the first rows that fit into ``room`` bytes, and the bytes that they take."""
-    taken = 0
-    for index, row in enumerate(rows):
-        full, label = row["environment"], shorten(row["environment"], 60)
-        size = each + len(str(escape(full)).encode()) + 4 * len(str(escape(label)).encode())
-        if taken + size > room:
-            return rows[:index], taken
-        taken += size
-    return rows, taken
+def _size(row: Row, each: int) -> int:
+    """Bytes that an environment takes: its name, four times a label of it, and its numbers."""
+    full, label = (escape(text) for text in (row["environment"], shorten(row["environment"], 60)))
+    return each + len(full.encode()) + 4 * len(label.encode())
 
 
 def _cost(summary: Summary, method: Row) -> str:

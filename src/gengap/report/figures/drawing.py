@@ -19,6 +19,7 @@ from markupsafe import Markup
 from gengap.report.figures.axis import Axis
 from gengap.report.text import shorten
 
+Place = float | str  # pixels, or a text such as "12%"
 LETTER = 7.9  # mean width of a letter at 13 pixels in a wide typeface
 LONGEST_LABEL = 28
 HIGHLIGHTED = 6
@@ -72,29 +73,33 @@ class Drawing:
         return Markup("").join([head, before, *self.marks, Markup("</svg>")])
 
 
-def line(kind: str, x1: float, y1: float, x2: float, y2: float) -> Markup:
+def mark(tag: str, kind: str, **attributes: Place) -> Markup:
+    """Return an SVG element of a class; underscores in attributes stand for hyphens."""
+    pairs = {"class": kind, **attributes}.items()
+    told = (Markup(' {}="{}"').format(key.replace("_", "-"), _rounded(v)) for key, v in pairs)
+    return Markup("<{}{}/>").format(tag, Markup("").join(told))
+
+
+def line(kind: str, x1: Place, y1: Place, x2: Place, y2: Place) -> Markup:
     """Return a straight line."""
-    return Markup('<line class="{}" x1="{}" y1="{}" x2="{}" y2="{}"/>').format(
-        kind, *_rounded((x1, y1, x2, y2))
-    )
+    return mark("line", kind, x1=x1, x2=x2, y1=y1, y2=y2)
 
 
 def path(kind: str, points: Iterable[tuple[float, float]], *, closed: bool = False) -> Markup:
     """Return straight lines through points, in order."""
-    joined = "L".join("{} {}".format(*_rounded(point)) for point in points)
-    return Markup('<path class="{}" d="M{}{}"/>').format(kind, joined, "z" if closed else "")
+    joined = "L".join(f"{_rounded(x)} {_rounded(y)}" for x, y in points)
+    return mark("path", kind, d=f"M{joined}{'z' if closed else ''}")
 
 
-def dot(kind: str, x: float, y: float, radius: float = 4.5) -> Markup:
+def dot(kind: str, x: Place, y: Place) -> Markup:
     """Return a filled circle."""
-    return Markup('<circle class="{}" cx="{}" cy="{}" r="{}"/>').format(
-        kind, *_rounded((x, y, radius))
-    )
+    return mark("circle", kind, cx=x, cy=y, r=4.5)
 
 
-def words(kind: str, x: float, y: float, text: str) -> Markup:
+def words(kind: str, x: Place, y: Place, text: str) -> Markup:
     """Return a text whose baseline is at ``y``."""
-    return Markup('<text class="{}" x="{}" y="{}">{}</text>').format(kind, *_rounded((x, y)), text)
+    start = Markup('<text class="{}" x="{}" y="{}">').format(kind, _rounded(x), _rounded(y))
+    return start + Markup("{}</text>").format(text)
 
 
 def label(name: str) -> str:
@@ -125,8 +130,10 @@ def bottom_axis(axis: Axis, left: float, width: float, top: float, bottom: float
     return marks
 
 
-def _rounded(values: Iterable[float]) -> list[float]:
-    return [int(value) if value == int(value) else round(value, 1) for value in values]
+def _rounded(value: Place) -> Place:
+    if isinstance(value, str):
+        return value
+    return int(value) if value == int(value) else round(value, 1)
 
 
 @cache

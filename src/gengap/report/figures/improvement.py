@@ -6,7 +6,7 @@ from markupsafe import Markup
 
 from gengap.report.comparison_reading import Row, Summary, against_reference, facing, limited
 from gengap.report.figures.axis import Axis
-from gengap.report.figures.drawing import MOST_DRAWN, Drawing, label, label_width, words
+from gengap.report.figures.drawing import MOST_DRAWN, Drawing, label, label_width, mark, words
 from gengap.report.figures.rows import Figure, interval_row
 from gengap.report.numerals import Numerals
 
@@ -64,15 +64,14 @@ def _cell(x: float, y: float, width: float, row: Row | None) -> Markup:
     if value is None:
         return words("soft middle", x + width / 2, y + 17, "·")
     clear = low is not None and high is not None and not low <= 0.5 <= high
-    square = Markup(
-        '<rect class="{}" fill-opacity="{}" x="{}" y="{}" width="{}" height="{}"/>'
-    ).format(
+    square = mark(
+        "rect",
         "more" if value > 0.5 else "less",
-        round(DARKEST * abs(2 * value - 1), 2),
-        x + 1,
-        y + 1,
-        width - 2,
-        ROW - 2,
+        fill_opacity=f"{DARKEST * abs(2 * value - 1):.2f}",
+        x=x + 1,
+        y=y + 1,
+        width=width - 2,
+        height=ROW - 2,
     )
     kind = "small middle strong" if clear else "small middle"
     return square + words(kind, x + width / 2, y + 17, f"{value:.2f}")

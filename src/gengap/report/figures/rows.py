@@ -15,7 +15,16 @@ from typing import ClassVar
 from markupsafe import Markup
 
 from gengap.report.figures.axis import Axis, make_axis
-from gengap.report.figures.drawing import MOST_DRAWN, Drawing, label_width, words
+from gengap.report.figures.drawing import (
+    MOST_DRAWN,
+    Drawing,
+    Place,
+    dot,
+    label_width,
+    line,
+    mark,
+    words,
+)
 from gengap.report.figures.drawing import label as cut
 from gengap.report.numerals import Numerals
 from gengap.report.text import shorten
@@ -133,19 +142,13 @@ class Figure:
 
     def _marks(self, rows: Sequence[FigureRow]) -> list[Markup]:
         height = ROW_HEIGHT * len(rows)
-        line = Markup(
-            '<line class="grid" x1="{0}%" x2="{0}%" y1="0" y2="{1}"/>'
-            '<text class="soft middle" x="{0}%" y="{2}">{3}</text>'
-        )
         marks = []
         for tick, text in zip(self.axis.ticks, self.axis.labels(), strict=True):
-            marks.append(line.format(self.axis.at(tick), height, height + 17, text))
+            x = _at(self.axis, tick)
+            marks += [line("grid", x, 0, x, height), words("soft middle", x, height + 17, text)]
         if self.strong is not None and self.axis.low <= self.strong <= self.axis.high:
-            marks.append(
-                Markup('<line class="zero" x1="{0}%" x2="{0}%" y1="0" y2="{1}"/>').format(
-                    self.axis.at(self.strong), height
-                )
-            )
+            x = _at(self.axis, self.strong)
+            marks.append(line("zero", x, 0, x, height))
         middles = (ROW_HEIGHT * (place + 0.5) for place in range(len(rows)))
         return marks + [row.draw(self.axis, y) for row, y in zip(rows, middles, strict=True)]
 
@@ -183,7 +186,8 @@ def interval_marks(
         if estimate is None:
             return Markup("")
         marks = _interval(axis, y, wide, "wide") + _interval(axis, y, interval, "interval")
-        return marks + (_DIAMOND if hollow else _DOT).format(axis.at(estimate), y)
+        x = _at(axis, estimate)
+        return marks + (_diamond(x, y) if hollow else dot("dot", x, y))
 
     return draw
 
@@ -195,24 +199,25 @@ def pair_marks(upper: float | None, lower: float | None, total: float | None) ->
         marks = _bar(axis, y - 8, upper, "first") + _bar(axis, y + 1, lower, "second")
         if total is None:
             return marks
-        tick = Markup('<line class="total" x1="{0}%" x2="{0}%" y1="{1}" y2="{2}"/>')
-        return marks + tick.format(axis.at(total), y - 10, y + 10)
+        x = _at(axis, total)
+        return marks + line("total", x, y - 10, x, y + 10)
 
     return draw
 
 
 def sample(kind: str, x: float = 0, y: float = 0) -> Markup:
     """Return a small mark of a kind, 28 x 14 pixels from a corner, for a legend."""
-    marks = {
-        "dot": '<circle class="dot" cx="{1}" cy="{3}" r="4.5"/>',
-        "hollow": '<use class="hollow" href="#diamond" x="{1}" y="{3}"/>',
-        "interval": '<line class="interval" x1="{0}" x2="{2}" y1="{3}" y2="{3}"/>',
-        "wide": '<line class="wide" x1="{0}" x2="{2}" y1="{3}" y2="{3}"/>',
-        "first": '<rect class="first" x="{0}" y="{4}" width="28" height="7"/>',
-        "second": '<rect class="second" x="{0}" y="{4}" width="28" height="7"/>',
-        "total": '<line class="total" x1="{1}" x2="{1}" y1="{5}" y2="{6}"/>',
+    across, bar = (x, y + 7, x + 28, y + 7), {"x": x, "width": 28, "y": y + 3, "height": 7}
+    samples = {
+        "dot": dot("dot", x + 14, y + 7),
+        "hollow": _diamond(x + 14, y + 7),
+        "interval": line("interval", *across),
+        "wide": line("wide", *across),
+        "first": mark("rect", "first", **bar),
+        "second": mark("rect", "second", **bar),
+        "total": line("total", x + 14, y - 2, x + 14, y + 16),
     }
-    return Markup(marks[kind]).format(x, x + 14, x + 28, y + 7, y + 3, y - 2, y + 16)
+    return samples[kind]
 
 
 def axis_for(
@@ -225,28 +230,29 @@ def axis_for(
     )
 
 
-_DOT = Markup('<circle class="dot" cx="{}%" cy="{}" r="4.5"/>')
-_DIAMOND = Markup('<use class="hollow" href="#diamond" x="{}%" y="{}"/>')
+def _at(axis: Axis, value: float) -> str:
+    return f"{axis.at(value)}%"
+
+
+def _diamond(x: Place, y: Place) -> Markup:
+    return mark("use", "hollow", href="#diamond", x=x, y=y)
 
 
 def _interval(axis: Axis, y: float, ends: Ends, kind: str) -> Markup:
     low, high = ends
     if low is None or high is None:
         return Markup("")
-    marks = Markup('<line class="{0}" x1="{1}%" x2="{2}%" y1="{3}" y2="{3}"/>').format(
-        kind, axis.at(low), axis.at(high), y
-    )
+    marks = line(kind, _at(axis, low), y, _at(axis, high), y)
     if low < axis.low:
-        marks += Markup('<use class="cut" href="#to-left" y="{}"/>').format(y)
+        marks += mark("use", "cut", href="#to-left", y=y)
     if high > axis.high:
-        marks += Markup('<use class="cut" href="#to-right" x="100%" y="{}"/>').format(y)
+        marks += mark("use", "cut", href="#to-right", x="100%", y=y)
     return marks
 
 
 def _bar(axis: Axis, top: float, value: float | None, kind: str) -> Markup:
     if value is None:
         return Markup("")
-    zero, end = axis.at(0.0), axis.at(value)
-    return Markup('<rect class="{}" x="{}%" width="{}%" y="{}" height="7"/>').format(
-        kind, min(zero, end), round(abs(end - zero), 2), top
-    )
+    start, end = sorted((axis.at(0.0), axis.at(value)))
+    width = f"{round(end - start, 2)}%"
+    return mark("rect", kind, x=f"{start}%", width=width, y=top, height=7)

@@ -9,12 +9,20 @@ from gengap.report.comparison_reading import (
     Summary,
     against_reference,
     facing,
-    limited,
     reference,
     verdict,
 )
 from gengap.report.document import Cell, Column, Maker, Table, make_table
-from gengap.report.numerals import MISSING, Numerals, fixed, p_text, share, tenths
+from gengap.report.numerals import MISSING, Numerals, fixed, share, tenths
+from gengap.report.tables.columns import (
+    Keys,
+    estimate_cell,
+    estimated,
+    limits,
+    named,
+    p_values,
+    printed,
+)
 from gengap.report.text import shorten
 
 LONGEST_NAME = 60
@@ -32,20 +40,14 @@ def methods_table(summary: Summary, number: Numerals) -> Table:
         any(row.get(key) is not None for row in rows)
         for key in ("average_rank", "win_share", "optimality_gap")
     )
+    gap_note = f"less is better; {HERE}"
     makers: list[Maker | None] = [
-        _named("Method", "method"),
-        _estimated(number, "Mean", HERE, "mean", "cost"),
-        (
-            Column("Mean", LIKE_THESE),
-            lambda row: Cell(
-                number.interval(row["like_these_low"], row["like_these_high"]) or MISSING
-            ),
-        ),
-        _estimated(number, "Interquartile mean", HERE, "interquartile_mean"),
-        _estimated(number, "Optimality gap", f"less is better; {HERE}", "optimality_gap")
-        if gap
-        else None,
-        (Column("Average rank"), lambda row: Cell(fixed(row["average_rank"]))) if ranked else None,
+        named("Method", "method"),
+        estimated(number, "Mean", HERE, _keys("mean"), "cost"),
+        limits(number, "Mean", LIKE_THESE, "like_these_low", "like_these_high"),
+        estimated(number, "Interquartile mean", HERE, _keys("interquartile_mean")),
+        estimated(number, "Optimality gap", gap_note, _keys("optimality_gap")) if gap else None,
+        printed("Average rank", "", "average_rank", fixed) if ranked else None,
         (Column("P(best)", "and ranks; all redrawn"), _win_cell) if won else None,
         (
             Column(f"Against the {_kind(summary)}", f"difference; {_scope(found.values())}"),
@@ -71,8 +73,8 @@ def terminal_table(summary: Summary, number: Numerals) -> Table:
         return Cell(f"{number(pair['difference'], plus=True)} {word}")
 
     makers: list[Maker] = [
-        (Column("method", numeric=False), lambda row: Cell(shorten(row["method"], 40))),
-        _estimated(number, "mean", "", "mean"),
+        named("method", "method", 40),
+        estimated(number, "mean", "", _keys("mean")),
         (Column("IQM", spare=True), lambda row: Cell(number(row["interquartile_mean"]))),
         (Column("rank", spare=True), lambda row: Cell(_unless(row, "average_rank", tenths))),
         (Column("P(best)"), lambda row: Cell(_unless(row, "win_share", share))),
@@ -110,7 +112,7 @@ def rankings_table(summary: Summary) -> Table | None:
         return None
     shares = (summary.get("stability") or {}).get("win_share", {})
     index = {name: k for k, name in enumerate(summary["comparison"]["methods"])}
-    makers: list[Maker] = [_named("Method", "method")]
+    makers: list[Maker] = [named("Method", "method")]
     for ranking in summary["rankings"]:
         places = dict(zip(ranking["methods"], ranking["ranks"], strict=True))
         won = shares.get(ranking["rule"])
@@ -121,7 +123,7 @@ def rankings_table(summary: Summary) -> Table | None:
 def environments_table(summary: Summary, number: Numerals) -> Table:
     """One row per environment and a column per method, best mean first; the best marked."""
     index = {name: k for k, name in enumerate(summary["comparison"]["methods"])}
-    makers: list[Maker] = [_named("Environment", "environment")]
+    makers: list[Maker] = [named("Environment", "environment")]
     for method in summary["methods"]:
         name = method["method"]
         head = Column(shorten(name, LONGEST_NAME), named=True)
@@ -145,14 +147,13 @@ def _pairs(
     first: str = "first",
 ) -> Table:
     better = "+" if summary["comparison"]["higher_is_better"] else "−"
+    favours = f"{better} favours the {first}"
     makers: list[Maker | None] = [
-        *(_named(heading, key) for heading, key in names.items()),
-        _estimated(
-            number, "Difference", f"{better} favours the {first}", "difference", "cost", plus=True
-        ),
-        _p_value("p", "Holm", "adjusted_p"),
+        *(named(heading, key) for heading, key in names.items()),
+        estimated(number, "Difference", favours, _keys("difference"), "cost", plus=True),
+        p_values("p", "Holm", "adjusted_p"),
         (Column(f"The {first} is", numeric=False), _verdict_cell),
-        _estimated(_TWO_DECIMALS, "P(improvement)", HERE, "improvement"),
+        estimated(Numerals(False, 2), "P(improvement)", HERE, _keys("improvement")),
         (Column("Bayes", "better / equal / worse"), _bayes_cell)
         if any("probability_first_better" in row for row in rows)
         else None,
@@ -163,11 +164,8 @@ def _pairs(
         ("Equivalence", "p, Holm", "equivalence_adjusted_p"),
     ):
         if any(row.get(key) is not None for row in rows):
-            makers.append(_p_value(label, note, key))
+            makers.append(p_values(label, note, key))
     return make_table(caption, rows, makers, "dense")
-
-
-_TWO_DECIMALS = Numerals(False, 2)
 
 
 def _kind(summary: Summary) -> str:
@@ -181,23 +179,8 @@ def _scope(pairs: Iterable[Row]) -> str:
     return f"{scope}Holm's level"
 
 
-def _named(label: str, key: str) -> Maker:
-    return Column(label, numeric=False), lambda row: Cell(shorten(row[key], LONGEST_NAME))
-
-
-def _estimated(
-    number: Numerals, label: str, note: str, name: str, kind: str = "", *, plus: bool = False
-) -> Maker:
-    return Column(label, note), lambda row: _estimate(number, row, name, kind, plus)
-
-
-def _estimate(number: Numerals, row: Row, name: str, kind: str = "", plus: bool = False) -> Cell:
-    value, low, high = limited(row, name)
-    return Cell(number(value, plus=plus), number.interval(low, high, plus=plus), kind)
-
-
-def _p_value(label: str, note: str, key: str) -> Maker:
-    return Column(label, note), lambda row: Cell(p_text(row.get(key)), sort=row.get(key))
+def _keys(name: str) -> Keys:
+    return name, f"{name}_low", f"{name}_high"
 
 
 def _verdict_cell(pair: Row | None, itself: bool = False) -> Cell:
@@ -208,7 +191,7 @@ def _verdict_cell(pair: Row | None, itself: bool = False) -> Cell:
 
 
 def _difference_cell(number: Numerals, pair: Row | None) -> Cell:
-    return _estimate(number, pair, "difference", plus=True) if pair else Cell("")
+    return estimate_cell(number, pair, _keys("difference"), plus=True) if pair else Cell("")
 
 
 def _rank_maker(

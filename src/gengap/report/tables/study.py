@@ -6,8 +6,11 @@ from collections.abc import Callable
 
 from gengap.report.document import Cell, Column, Maker, Table, make_table, text_table
 from gengap.report.numerals import MISSING, Numerals, count, duration
-from gengap.report.reading import COST, SCORE, Row, Summary, is_plain_training
+from gengap.report.reading import COST, NEW, SCORE, Row, Summary, is_plain_training
+from gengap.report.tables.columns import estimate_cell, estimated, limits, named, printed
 from gengap.report.text import shorten
+
+DIFFERENCE = ("difference_from_erm", "difference_low", "difference_high")
 
 
 def methods_table(summary: Summary) -> Table:
@@ -17,32 +20,22 @@ def methods_table(summary: Summary) -> Table:
     rules = {row["selection_rule"] for row in summary.methods}
     makers: list[Maker | None] = [
         (Column("Method", numeric=False), _method_cell),
-        _plain(number, "In distribution", score, "score_in_distribution"),
-        _plain(number, "Unseen", score, "score_unseen"),
+        printed("In distribution", score, "score_in_distribution", number),
+        printed("Unseen", score, "score_unseen", number),
         (
             Column("Worst unseen", score),
             lambda row: Cell(number(row["worst_unseen"]), row["worst_environment"], "place"),
         ),
-        _plain(number, "Gap", points, "gap"),
-        _plain(number, "Difficulty", points, "difficulty"),
-        (Column("Cost of unseen", points), _cost_maker(number)),
-        (
-            Column("A single new one", points),
-            lambda row: Cell(
-                number.interval(row["new_environment_low"], row["new_environment_high"]) or MISSING
-            ),
-        ),
+        printed("Gap", points, "gap", number),
+        printed("Difficulty", points, "difficulty", number),
+        estimated(number, "Cost of unseen", points, COST, "cost"),
+        limits(number, "A single new one", points, *NEW),
         (
             Column("Against plain training", ", ".join(filter(None, [points, "+ is better"]))),
             lambda row: _against_cell(number, row),
         ),
         (Column("Verdict", numeric=False), _verdict_cell),
-        (
-            Column("Selection rule", numeric=False),
-            lambda row: Cell(row["selection_rule"] or MISSING),
-        )
-        if len(rules) > 1
-        else None,
+        named("Selection rule", "selection_rule") if len(rules) > 1 else None,
         (Column("Time"), lambda row: Cell(duration(row["seconds"]), sort=row["seconds"])),
     ]
     return make_table("Methods", summary.methods, makers, "dense")
@@ -51,21 +44,13 @@ def methods_table(summary: Summary) -> Table:
 def terminal_table(summary: Summary) -> Table:
     """The methods in the columns that fit in a terminal."""
     number = summary.number
-    makers: list[Maker | None] = [
-        (Column("method", numeric=False), lambda row: Cell(shorten(row["method"], 40))),
-        _plain(number, "seen", "", "score_in_distribution", 12),
-        _plain(number, "unseen", "", "score_unseen", 12),
-        (Column("cost of unseen", most=22), _cost_maker(number)),
-        (
-            Column("one new one", most=14),
-            lambda row: Cell(
-                number.interval(row["new_environment_low"], row["new_environment_high"])
-            ),
-        ),
-        (
-            Column("against plain", numeric=False, most=16),
-            lambda row: Cell(_terminal_verdict(row, number)),
-        ),
+    makers: list[Maker] = [
+        named("method", "method", 40),
+        printed("seen", "", "score_in_distribution", number, 12),
+        printed("unseen", "", "score_unseen", number, 12),
+        estimated(number, "cost of unseen", "", COST),
+        limits(number, "one new one", "", *NEW, most=14),
+        (Column("against plain", numeric=False, most=16), lambda row: _short_verdict(row, number)),
     ]
     return make_table("Methods", summary.methods, makers)
 
@@ -76,14 +61,14 @@ def environments_table(summary: Summary, method: str, rows: list[Row]) -> Table:
     score, points = _units(number)
     makers: list[Maker] = [
         (Column("Environment", numeric=False), lambda row: Cell(row["environment"], kind="place")),
-        _plain(number, "In distribution", score, "in_distribution"),
-        _plain(number, "Reference", score, "reference"),
-        _plain(number, "Unseen", score, "unseen"),
-        _plain(number, "Gap", points, "gap"),
-        _plain(number, "Difficulty", points, "difficulty"),
-        (Column("Cost of unseen", points), _cost_maker(number)),
-        (Column("Examples"), lambda row: Cell(count(row["examples"]))),
-        (Column("Runs"), lambda row: Cell(count(row["runs"]))),
+        printed("In distribution", score, "in_distribution", number),
+        printed("Reference", score, "reference", number),
+        printed("Unseen", score, "unseen", number),
+        printed("Gap", points, "gap", number),
+        printed("Difficulty", points, "difficulty", number),
+        estimated(number, "Cost of unseen", points, COST, "cost"),
+        printed("Examples", "", "examples", count),
+        printed("Runs", "", "runs", count),
     ]
     return make_table(f"Environments, {method}", rows, makers, "long")
 
@@ -124,18 +109,6 @@ def _units(number: Numerals) -> tuple[str, str]:
     return ("%", "points") if number.percent else ("", "")
 
 
-def _plain(number: Numerals, label: str, unit: str, key: str, most: int = 80) -> Maker:
-    return Column(label, unit, most=most), lambda row: Cell(number(row[key]))
-
-
-def _cost_maker(number: Numerals) -> Callable[[Row], Cell]:
-    def make(row: Row) -> Cell:
-        cost = [row[key] for key in COST]
-        return Cell(number(cost[0]), number.around(*cost), "cost")
-
-    return make
-
-
 def _method_cell(row: Row) -> Cell:
     return Cell(shorten(row["method"], 80), "plain training" if is_plain_training(row) else "")
 
@@ -143,8 +116,7 @@ def _method_cell(row: Row) -> Cell:
 def _against_cell(number: Numerals, row: Row) -> Cell:
     if is_plain_training(row):
         return Cell("itself", kind="quiet")
-    interval = number.interval(row["difference_low"], row["difference_high"], plus=True)
-    return Cell(number(row["difference_from_erm"], plus=True), interval)
+    return estimate_cell(number, row, DIFFERENCE, plus=True)
 
 
 def _verdict_cell(row: Row) -> Cell:
@@ -156,13 +128,13 @@ def _verdict_cell(row: Row) -> Cell:
     return Cell(verdict or MISSING, kind=kind)
 
 
-def _terminal_verdict(row: Row, number: Numerals) -> str:
+def _short_verdict(row: Row, number: Numerals) -> Cell:
     if is_plain_training(row):
-        return "itself"
+        return Cell("itself")
     verdict = row["verdict"].replace(" than plain training", "")
     if row["difference_from_erm"] is None:
-        return str(verdict)
-    return f"{number(row['difference_from_erm'], plus=True)} {verdict}".rstrip()
+        return Cell(verdict)
+    return Cell(f"{number(row['difference_from_erm'], plus=True)} {verdict}".rstrip())
 
 
 def _rule_maker(
@@ -172,7 +144,6 @@ def _rule_maker(
         found = scores.get((row["method"], rule))
         if found is None or not found["available"]:
             return Cell("not available" if found else MISSING, kind="quiet")
-        score = [found[key] for key in SCORE]
-        return Cell(number(score[0]), number.around(*score))
+        return estimate_cell(number, found, SCORE)
 
     return make
