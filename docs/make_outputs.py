@@ -1,6 +1,7 @@
 """Run the commands that the pages show and write what they print below them.
 
-python docs/make_outputs.py [PAGE ...]    all pages take about ten minutes on two cores
+python docs/make_outputs.py [PAGE ...]    all pages take about ten minutes on two cores; pages
+                                          named are remade with what is there from the last time
 
 A block of output follows a comment: "<!-- output -->" for the commands in the block before it,
 "<!-- output of: COMMAND -->" for a command of its own. Pages under docs share a folder, in the
@@ -61,6 +62,8 @@ def with_outputs(text: str, folder: Path) -> str:
 if __name__ == "__main__":
     wanted = [Path(name).resolve() for name in sys.argv[1:]]
     home = Path(tempfile.gettempdir()) / "gengap-outputs"
+    if not wanted:
+        shutil.rmtree(home, ignore_errors=True)
     for page in pages():
         if wanted and page.resolve() not in wanted:
             continue
