@@ -120,30 +120,14 @@ def load_environments(file: StudyFile) -> Environments:
 
 def build_study(file: StudyFile, environments: Environments, command: str = "") -> Study:
     """Make the study that a study file describes."""
-    store = file.store or file.folder / "records.db"
-    return Study(
-        environments,
-        methods=default_methods(environments) if file.methods is None else file.methods,
-        seeds=file.seeds,
-        splits=file.splits or _default_splits(file),
-        trials=file.trials,
-        steps=file.steps,
-        batch=file.batch,
-        checkpoints=file.checkpoints,
-        curves=file.curves,
-        model=file.model,
-        metric=file.metric,
-        selection=file.selection,
-        inner=file.inner,
-        until_decided=file.until_decided,
-        keep_models=file.keep_models,
-        store=store,
-        jobs=file.jobs,
-        threads=file.threads,
-        memory=_bytes(file.memory),
-        device=file.device,
-        command=command,
-    )
+    shared = {f.name for f in fields(Study)} & {f.name for f in fields(StudyFile)}
+    settings = {name: getattr(file, name) for name in shared} | {
+        "methods": default_methods(environments) if file.methods is None else file.methods,
+        "splits": file.splits or _default_splits(file),
+        "store": file.store or file.folder / "records.db",
+        "memory": _bytes(file.memory),
+    }
+    return Study(environments, command=command, **settings)
 
 
 def _default_splits(file: StudyFile) -> str:
