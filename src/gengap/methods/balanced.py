@@ -24,7 +24,7 @@ from torch import Tensor
 from gengap.base.paper import Paper
 from gengap.methods.base import Method
 from gengap.methods.batch import Batch
-from gengap.methods.registry import register
+from gengap.methods.registry import ONE_TARGET, register
 from gengap.models.networks import Network
 
 
@@ -38,7 +38,7 @@ from gengap.models.networks import Network
         "https://arxiv.org/abs/2110.14503",
     ),
     tasks=("classification",),
-    needs=("environment labels", "one target per example"),
+    needs=("environment labels", ONE_TARGET),
 )
 @dataclass(frozen=True)
 class Balanced(Method):

@@ -49,7 +49,10 @@ class Method(Hyperparameters):
         return AdamW(parameters, self.learning_rate, self.weight_decay)  # type: ignore[arg-type]
 
     def phases(self, context: Context) -> tuple[Tensor, ...]:
-        """First step of each phase, ``(R,)`` each; before it :meth:`begin` is called."""
+        """First step of each phase, ``(R,)`` each; before it :meth:`begin` is called.
+
+        A phase whose first step is the number of steps begins after the last one.
+        """
         return ()
 
     def begin(
@@ -122,12 +125,18 @@ class Predictor(Network):
 def take_step(
     method: Method, network: Network, optimizer: Optimizer, batch: Batch, state: dict[str, Tensor]
 ) -> None:
-    """One step of training: begin the phases that are due, then update."""
-    for phase, first in enumerate(method.phases(batch.context)):
-        runs = first == batch.step
-        if bool(runs.any()):
-            method.begin(phase, runs, network, optimizer, batch, state)
+    """One step of training: begin the phases that are due, update, and after the last step end."""
+
+    def begin(step: int) -> None:
+        for phase, first in enumerate(method.phases(batch.context)):
+            runs = first == step
+            if bool(runs.any()):
+                method.begin(phase, runs, network, optimizer, batch, state)
+
+    begin(batch.step)
     method.update(network, optimizer, batch, state)
+    if batch.step + 1 == batch.context.steps:
+        begin(batch.context.steps)
 
 
 def gradients(scalar: Tensor, parameters: Parameters) -> Parameters:

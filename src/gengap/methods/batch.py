@@ -24,6 +24,7 @@ class Context:
         features: width of the network's features.
         steps: length of the training.
         units: units of the problem, whose numbers are ``Batch.rows``.
+        inputs: numbers in one input.
     """
 
     task: str
@@ -33,6 +34,7 @@ class Context:
     features: int
     steps: int
     units: int = 0
+    inputs: int = 0
 
 
 @dataclass(frozen=True)

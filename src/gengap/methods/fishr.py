@@ -35,7 +35,7 @@ from gengap.methods.annealing import annealed, restart_at_onset
 from gengap.methods.base import Method
 from gengap.methods.batch import Batch, Context, along_runs
 from gengap.methods.optimizers import Optimizer
-from gengap.methods.registry import register
+from gengap.methods.registry import ONE_TARGET, register
 from gengap.models.networks import Network, Parameters
 
 
@@ -52,7 +52,7 @@ from gengap.models.networks import Network, Parameters
         "environment labels",
         "two or more training environments",
         "a linear last layer",
-        "one target per example",
+        ONE_TARGET,
     ),
     minimum_environments=2,
 )

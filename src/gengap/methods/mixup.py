@@ -28,7 +28,7 @@ from gengap.base.hyperparameters import hyperparameter
 from gengap.base.paper import Paper
 from gengap.methods.base import Method
 from gengap.methods.batch import Batch
-from gengap.methods.registry import register
+from gengap.methods.registry import NUMERIC_INPUTS, register
 from gengap.models.networks import Network
 
 
@@ -41,7 +41,7 @@ from gengap.models.networks import Network
         2020,
         "https://arxiv.org/abs/2001.00677",
     ),
-    needs=("environment labels", "two or more training environments", "numeric inputs"),
+    needs=("environment labels", "two or more training environments", NUMERIC_INPUTS),
     minimum_environments=2,
 )
 @dataclass(frozen=True)

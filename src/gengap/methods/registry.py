@@ -9,6 +9,14 @@ from gengap.base.paper import Paper
 from gengap.base.registry import Registry
 from gengap.methods.base import Method
 
+# What methods may need and a problem may lack.
+ONE_TARGET = "one target per example"
+NUMERIC_INPUTS = "numeric inputs"
+ALL_ROWS = "all training rows at hand"
+VIEWS = "other views of an input"
+UNLABELLED_TRAINING = "unlabelled inputs of training environments"
+UNLABELLED_UNSEEN = "unlabelled unseen inputs"
+
 
 @dataclass(frozen=True)
 class MethodInfo:
@@ -35,6 +43,16 @@ class MethodInfo:
     passes: float = 1.0
     looks: int = 0
     minimum_environments: int = 1
+
+    @property
+    def sees_unseen(self) -> bool:
+        """Whether it sees inputs of the unseen environment: of its training part, no labels."""
+        return UNLABELLED_UNSEEN in self.needs
+
+    @property
+    def sees_unlabelled(self) -> bool:
+        """Whether its batches hold unlabelled inputs."""
+        return self.sees_unseen or UNLABELLED_TRAINING in self.needs
 
     def why_not(
         self,

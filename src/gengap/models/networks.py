@@ -22,8 +22,11 @@ from torch import Tensor, nn
 
 from gengap.base.errors import UsageError
 from gengap.models.layers import perceptron
+from gengap.models.outputs import Outputs
 
 Parameters = dict[str, Tensor]
+
+ROWS_AT_ONCE = 4096
 
 _GLOBAL_GENERATOR = threading.Lock()
 
@@ -267,6 +270,16 @@ class Network:
     def at(self, parameters: Parameters) -> Network:
         """The same networks at other parameters."""
         return Network(self.architecture, parameters, self.shape)
+
+    @torch.no_grad()
+    def outputs(self, x: Tensor, labels: Tensor | None = None) -> Outputs:
+        """What a fleet of one makes of prepared inputs ``(n, *shape)``, as detectors read it."""
+        parts = [self(rows[None]) for rows in x.split(ROWS_AT_ONCE)]
+        return Outputs(
+            logits=torch.cat([part.logits[0] for part in parts]),
+            features=torch.cat([part.features[0] for part in parts]),
+            labels=labels,
+        )
 
     def run(self, number: int) -> Network:
         """One run's network, a fleet of one; without gradients."""

@@ -7,6 +7,7 @@ others and must come out the same.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -127,7 +128,8 @@ def toy(
         features = architecture.forward(probe, torch.zeros(1, 2, *size.shape)).features.shape[-1]
     known = size.environments + size.absent
     units = known * size.pool
-    context = Context(task, outputs, known, size.slots, features, size.steps, units)
+    inputs = math.prod(size.shape)
+    context = Context(task, outputs, known, size.slots, features, size.steps, units, inputs)
     for parameters, method, number in zip(own, methods, numbers, strict=True):
         source = torch.Generator().manual_seed(derive(number, "toy method weights"))
         parameters.update(method.extra_parameters(context, source))

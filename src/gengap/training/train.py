@@ -168,6 +168,7 @@ def initial_network(
         features=features,
         steps=steps,
         units=len(problem),
+        inputs=math.prod(problem.shape),
     )
     for parameters, method, task in zip(own, methods, tasks, strict=True):
         source = torch.Generator().manual_seed(derive(task.run.seed, "method weights"))

@@ -8,10 +8,10 @@ import torch
 from scipy import stats
 from scipy.special import log_softmax
 
-from gengap.detectors.registry import DetectorInfo
-from gengap.detectors.trained import flowcon
-from gengap.detectors.trained.coupling import flow, initial_couplings
-from gengap.detectors.trained.flowcon import FlowCon
+from gengap.detectors import flowcon
+from gengap.detectors.flowcon import FlowCon
+from gengap.detectors.registry import DetectorInfo, detectors
+from gengap.detectors.tools.coupling import flow, initial_couplings
 from gengap.models.outputs import Outputs
 from gengap.testing import DetectorConformance
 
@@ -28,8 +28,7 @@ class TestFlowCon(DetectorConformance):
 
     @property
     def info(self) -> DetectorInfo:
-        needs = ("features", "labels")
-        return DetectorInfo(Short, "flowcon", "s", flowcon.PAPER, needs, "c")
+        return replace(detectors()["flowcon"], detector=Short)
 
 
 def random_flow(width: int) -> dict[str, torch.Tensor]:

@@ -23,27 +23,29 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from numpy.typing import ArrayLike
 from torch import Tensor
 
 from gengap.base.hyperparameters import hyperparameter
 from gengap.base.paper import Paper
-from gengap.detectors.max_logit import MaximumLogit
-from gengap.detectors.trained.base import SCHEDULE, Schedule, TrainedDetector, train_detector
-from gengap.detectors.trained.sphere import WIDTH, embed, follow, projection
 from gengap.methods.base import Method
 from gengap.methods.batch import Batch, Context, along_runs
-from gengap.models.networks import Network, Parameters
-from gengap.models.outputs import Outputs
+from gengap.methods.registry import ONE_TARGET, register
+from gengap.methods.sphere import WIDTH, embed, follow, projection
+from gengap.models.networks import Network, Output, Parameters
 
-PAPER = Paper(
-    "HYPO: hyperspherical out-of-distribution generalization",
-    "Bai, Ming, Katz-Samuels, Li",
-    2024,
-    "https://arxiv.org/abs/2402.07785",
+
+@register(
+    "hypo",
+    summary="draws every class to one direction on the sphere, the directions apart",
+    paper=Paper(
+        "HYPO: hyperspherical out-of-distribution generalization",
+        "Bai, Ming, Katz-Samuels, Li",
+        2024,
+        "https://arxiv.org/abs/2402.07785",
+    ),
+    tasks=("classification",),
+    needs=(ONE_TARGET, "hidden features"),
 )
-
-
 @dataclass(frozen=True)
 class HYPO(Method):
     """Variation around and separation between class prototypes on the sphere."""
@@ -81,6 +83,13 @@ class HYPO(Method):
             "prototypes": prototypes / along_runs(self.temperature, prototypes),
         }
 
+    def output(self, network: Network, x: Tensor) -> Output:
+        """Embeddings as features, and their cosines to the prototypes over τ as logits."""
+        z = embed(network, x)
+        logits = z @ network.parameters["prototypes"].mT
+        leading = x.shape[: x.dim() - len(network.shape)]
+        return Output(z.view(*leading, -1), logits.view(*leading, -1))
+
 
 def move(before: Tensor, z: Tensor, y: Tensor, momentum: Tensor) -> Tensor:
     """Prototypes ``(R, C, p)`` after embeddings ``(R, n, p)`` with classes ``(R, n)``."""
@@ -103,31 +112,3 @@ def separation(prototypes: Tensor, temperature: float | Tensor) -> Tensor:
     itself = torch.eye(count, dtype=torch.bool, device=cosines.device)
     logits = (cosines / along_runs(temperature, cosines)).masked_fill(itself, -torch.inf)
     return (torch.logsumexp(logits, -1) - math.log(count - 1)).mean(1)
-
-
-def outputs(network: Network, x: Tensor) -> Outputs:
-    """Embeddings ``(n, p)`` as features, and their cosines to the prototypes over τ as logits."""
-    z = embed(network, x[None])[0]
-    return Outputs(logits=z @ network.parameters["prototypes"][0].T, features=z)
-
-
-def train(
-    X: ArrayLike,
-    y: ArrayLike,
-    method: HYPO | None = None,
-    *,
-    schedule: Schedule = SCHEDULE,
-    seed: int = 0,
-) -> TrainedDetector:
-    """Train class prototypes on the sphere; an input is scored by the nearest.
-
-    Args:
-        X: ``(n, ...)`` finite numbers.
-        y: ``(n,)`` labels of at least two classes.
-
-    Raises:
-        UsageError: examples or labels that cannot be trained on.
-    """
-    return train_detector(
-        method or HYPO(), outputs, MaximumLogit(), X, y, schedule=schedule, seed=seed
-    )

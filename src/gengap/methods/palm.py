@@ -25,25 +25,15 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from numpy.typing import ArrayLike
 from torch import Tensor
 
 from gengap.base.hyperparameters import hyperparameter
 from gengap.base.paper import Paper
-from gengap.detectors.mahalanobis import Mahalanobis
-from gengap.detectors.trained.base import SCHEDULE, Schedule, TrainedDetector, train_detector
-from gengap.detectors.trained.sphere import WIDTH, embed, follow, projection
 from gengap.methods.base import Method
 from gengap.methods.batch import Batch, Context, along_runs
-from gengap.models.networks import Network, Parameters
-from gengap.models.outputs import Outputs
-
-PAPER = Paper(
-    "Learning with mixture of prototypes for out-of-distribution detection",
-    "Lu, Gong, Wang, Xue, Yao, Moore",
-    2024,
-    "https://arxiv.org/abs/2402.02653",
-)
+from gengap.methods.registry import ONE_TARGET, register
+from gengap.methods.sphere import WIDTH, embed, follow, projection
+from gengap.models.networks import Network, Output, Parameters
 
 SHARPNESS = 0.05  # Sinkhorn's epsilon
 ROUNDS = 3  # of Sinkhorn's scaling
@@ -51,11 +41,23 @@ KEPT = 5  # prototypes that one example is shared among
 CONTRAST_TEMPERATURE = 0.5
 
 
+@register(
+    "palm",
+    summary="draws every class to several prototypes on the sphere",
+    paper=Paper(
+        "Learning with mixture of prototypes for out-of-distribution detection",
+        "Lu, Gong, Wang, Xue, Yao, Moore",
+        2024,
+        "https://arxiv.org/abs/2402.02653",
+    ),
+    tasks=("classification",),
+    needs=(ONE_TARGET, "hidden features"),
+)
 @dataclass(frozen=True)
 class PALM(Method):
     """Mixture of prototypes; the runs of a fleet must agree in their number."""
 
-    prototypes: int = hyperparameter(4, 1, 8, help="prototypes per class")
+    prototypes: int = hyperparameter(4, 4, 4, help="prototypes per class")
     temperature: float = hyperparameter(
         0.1, 0.05, 0.5, log=True, help="divides cosines; smaller looks at the nearest only"
     )
@@ -89,6 +91,13 @@ class PALM(Method):
             **network.parameters,
             "prototypes": prototypes / along_runs(self.temperature, prototypes),
         }
+
+    def output(self, network: Network, x: Tensor) -> Output:
+        """Embeddings as features, and the classes' log-likelihoods as logits."""
+        z = embed(network, x)
+        logits = torch.logsumexp(cosines_to(network.parameters["prototypes"], z), -1)
+        leading = x.shape[: x.dim() - len(network.shape)]
+        return Output(z.view(*leading, -1), logits.view(*leading, -1))
 
 
 def move(before: Tensor, z: Tensor, y: Tensor, momentum: Tensor) -> tuple[Tensor, Tensor]:
@@ -166,32 +175,3 @@ def contrast(prototypes: Tensor) -> Tensor:
     shares = torch.log_softmax(similar.masked_fill(itself, -torch.inf), -1)
     friends = (label[:, None] == label) & ~itself
     return -shares[:, friends].mean(1)
-
-
-def outputs(network: Network, x: Tensor) -> Outputs:
-    """Embeddings ``(n, p)`` as features, and the classes' log-likelihoods as logits ``(n, C)``."""
-    z = embed(network, x[None])
-    logits = torch.logsumexp(cosines_to(network.parameters["prototypes"], z), -1)
-    return Outputs(logits=logits[0], features=z[0])
-
-
-def train(
-    X: ArrayLike,
-    y: ArrayLike,
-    method: PALM | None = None,
-    *,
-    schedule: Schedule = SCHEDULE,
-    seed: int = 0,
-) -> TrainedDetector:
-    """Train a mixture of prototypes; it scores by Mahalanobis distance among the embeddings.
-
-    Args:
-        X: ``(n, ...)`` finite numbers.
-        y: ``(n,)`` labels of at least two classes.
-
-    Raises:
-        UsageError: examples or labels that cannot be trained on.
-    """
-    return train_detector(
-        method or PALM(), outputs, Mahalanobis(), X, y, schedule=schedule, seed=seed
-    )

@@ -26,28 +26,30 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from numpy.typing import ArrayLike
 from torch import Tensor
 
 from gengap.base.paper import Paper
-from gengap.detectors.energy import Energy
-from gengap.detectors.trained.base import SCHEDULE, Schedule, TrainedDetector, train_detector
 from gengap.methods.base import Method
 from gengap.methods.batch import Batch, Context
-from gengap.models.networks import Network, Parameters
-from gengap.models.outputs import Outputs
-
-PAPER = Paper(
-    "Out-of-distribution detection & applications with ablated learned temperature energy",
-    "LeVine, Pikus, Phillips, Norman, Amat Gil, Hendryx",
-    2024,
-    "https://arxiv.org/abs/2401.12129",
-)
+from gengap.methods.registry import ONE_TARGET, register
+from gengap.models.networks import Network, Output, Parameters
 
 COLDEST = 1e-3  # a temperature of 0 would divide by it
 FORGETTING, EPSILON = 0.1, 1e-5  # of the running averages, as in batch normalisation
 
 
+@register(
+    "abet",
+    summary="learns a temperature for every input, which divides its logits",
+    paper=Paper(
+        "Out-of-distribution detection & applications with ablated learned temperature energy",
+        "LeVine, Pikus, Phillips, Norman, Amat Gil, Hendryx",
+        2024,
+        "https://arxiv.org/abs/2401.12129",
+    ),
+    tasks=("classification",),
+    needs=(ONE_TARGET, "hidden features"),
+)
 @dataclass(frozen=True)
 class AbeT(Method):
     """Cross-entropy of cosines divided by a learned temperature."""
@@ -85,6 +87,11 @@ class AbeT(Method):
         """The network and the running averages."""
         return {**network.parameters, **state}
 
+    def output(self, network: Network, x: Tensor) -> Output:
+        """The network's features, and the divided logits."""
+        features = network(x).features
+        return Output(features, divided_logits(network.parameters, features))
+
 
 def divided_logits(parameters: Parameters, features: Tensor) -> Tensor:
     """Cosines over temperatures, ``(R, ..., d)`` to ``(R, ..., C)``."""
@@ -99,32 +106,3 @@ def temperature(parameters: Parameters, rows: Tensor) -> Tensor:
     usual = told * torch.rsqrt(parameters["variance"] + EPSILON)
     logit = parameters["temperature.gain"] * usual + parameters["temperature.bias"]
     return COLDEST + (1 - COLDEST) * torch.sigmoid(logit)
-
-
-def outputs(network: Network, x: Tensor) -> Outputs:
-    """Divided logits ``(n, C)`` and features ``(n, d)`` of prepared inputs ``(n, ...)``."""
-    features = network(x[None]).features
-    return Outputs(
-        logits=divided_logits(network.parameters, features)[0],
-        features=features[0],
-    )
-
-
-def train(
-    X: ArrayLike,
-    y: ArrayLike,
-    method: AbeT | None = None,
-    *,
-    schedule: Schedule = SCHEDULE,
-    seed: int = 0,
-) -> TrainedDetector:
-    """Train a network with a learned temperature; it scores by the energy of the divided logits.
-
-    Args:
-        X: ``(n, ...)`` finite numbers.
-        y: ``(n,)`` labels of at least two classes.
-
-    Raises:
-        UsageError: examples or labels that cannot be trained on.
-    """
-    return train_detector(method or AbeT(), outputs, Energy(), X, y, schedule=schedule, seed=seed)

@@ -35,18 +35,12 @@ from gengap.base.hyperparameters import hyperparameter
 from gengap.base.paper import Paper
 from gengap.base.seeds import derive, generator
 from gengap.detectors.base import Detector, Fitted
+from gengap.detectors.registry import register_detector
 from gengap.detectors.tools.blocks import by_rows
+from gengap.detectors.tools.coupling import flow, initial_couplings
 from gengap.detectors.tools.training import class_means, classes_of, training_features
-from gengap.detectors.trained.coupling import flow, initial_couplings
 from gengap.models.networks import Parameters
 from gengap.models.outputs import Outputs, features_of
-
-PAPER = Paper(
-    "FlowCon: out-of-distribution detection using flow-based contrastive learning",
-    "Aathreya, Canavan",
-    2024,
-    "https://arxiv.org/abs/2407.03489",
-)
 
 BATCH = 64
 LEARNING_RATE = 1e-3
@@ -54,6 +48,18 @@ WIDEST = 3.0  # logarithm of the largest spread, and minus that of the smallest
 FARTHEST = 1e3  # standardised features beyond this many standard deviations are cut
 
 
+@register_detector(
+    "flowcon",
+    summary="density of the features under a flow that draws each class to a Gaussian of its own",
+    paper=Paper(
+        "FlowCon: out-of-distribution detection using flow-based contrastive learning",
+        "Aathreya, Canavan",
+        2024,
+        "https://arxiv.org/abs/2407.03489",
+    ),
+    needs=("features", "labels"),
+    cost="four small networks on the features",
+)
 @dataclass(frozen=True)
 class FlowCon(Detector):
     """Largest class density among the latents of a contrastive flow; with weight 0 a plain flow."""

@@ -6,12 +6,10 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from scipy.special import logsumexp
-from trained_toys import circle, unit
+from trained_toys import Trained, circle, unit
 
-from gengap.detectors.mahalanobis import Mahalanobis
-from gengap.detectors.trained import hypo, palm
-from gengap.detectors.trained.base import Schedule
-from gengap.detectors.trained.sphere import embed
+from gengap.methods import hypo, palm
+from gengap.methods.sphere import embed
 from gengap.testing import toy
 
 
@@ -112,10 +110,13 @@ def test_contrast_by_brute_force() -> None:
     np.testing.assert_allclose(palm.contrast(points), [np.mean(terms)])
 
 
-def test_it_scores_by_mahalanobis_among_embeddings() -> None:
+def test_logits_and_features_are_read_off_the_prototypes() -> None:
     X, y = circle()
-    trained = palm.train(X, y, palm.PALM(prototypes=2), schedule=Schedule("mlp(8)", steps=10))
+    trained = Trained(palm.PALM(prototypes=2), X, y, width=8, steps=10)
     assert trained.network.parameters["prototypes"].shape == (1, 3, 2, 64)
     outputs = trained.outputs(X, y)
-    wanted = Mahalanobis().score(Mahalanobis().fit(outputs), outputs)
-    torch.testing.assert_close(trained.score(X), wanted)
+    np.testing.assert_allclose(outputs.features.norm(dim=1), 1, rtol=1e-5)
+    cosines = np.einsum(
+        "np,ckp->nck", outputs.features, trained.network.parameters["prototypes"][0]
+    )
+    np.testing.assert_allclose(outputs.logits, logsumexp(cosines, axis=2), rtol=1e-4)

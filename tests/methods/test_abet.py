@@ -5,11 +5,10 @@ import math
 import torch
 from scipy.special import logsumexp
 from torch import nn
-from trained_toys import circle
+from trained_toys import Trained, circle
 
 from gengap.detectors.energy import Energy
-from gengap.detectors.trained import abet
-from gengap.detectors.trained.base import Schedule
+from gengap.methods import abet
 from gengap.models.outputs import Outputs
 from gengap.testing import toy
 
@@ -75,8 +74,10 @@ def test_loss_and_running_averages_are_batch_normalisation() -> None:
 
 def test_score_is_the_energy_of_the_divided_logits() -> None:
     X, y = circle()
-    trained = abet.train(X, y, schedule=Schedule("mlp(8)", steps=5))
-    logits = trained.outputs(X).logits
-    assert logits is not None
-    wanted = -logsumexp(logits.double().numpy(), axis=1)
-    torch.testing.assert_close(trained.score(X).double(), torch.from_numpy(wanted))
+    trained = Trained(abet.AbeT(), X, y, width=8, steps=5)
+    outputs = trained.outputs(X)
+    own = trained.network.parameters
+    by_hand = abet.divided_logits(own, outputs.features[None])[0]
+    wanted = -logsumexp(by_hand.double().numpy(), axis=1)
+    score = Energy().score({}, outputs)
+    torch.testing.assert_close(score.double(), torch.from_numpy(wanted), rtol=1e-5, atol=1e-5)

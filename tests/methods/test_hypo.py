@@ -5,11 +5,11 @@ import math
 import numpy as np
 import torch
 from scipy.special import log_softmax
-from trained_toys import circle, unit
+from trained_toys import Trained, circle, unit
 
-from gengap.detectors.trained import hypo
-from gengap.detectors.trained.base import Schedule
-from gengap.detectors.trained.sphere import embed
+from gengap.detectors.max_logit import MaximumLogit
+from gengap.methods import hypo
+from gengap.methods.sphere import embed
 from gengap.testing import toy
 
 
@@ -91,7 +91,7 @@ def test_only_the_separation_moves_the_network_through_the_prototypes() -> None:
 
 def test_logits_are_cosines_to_the_prototypes() -> None:
     X, y = circle()
-    trained = hypo.train(X, y, hypo.HYPO(temperature=0.2), schedule=Schedule("mlp(8)", steps=20))
+    trained = Trained(hypo.HYPO(temperature=0.2), X, y, width=8, steps=20)
     outputs = trained.outputs(X, y)
     assert outputs.features is not None
     assert outputs.logits is not None
@@ -100,4 +100,5 @@ def test_logits_are_cosines_to_the_prototypes() -> None:
     np.testing.assert_allclose(prototypes.norm(dim=1), 1, rtol=1e-5)
     cosines = outputs.features @ prototypes.T
     torch.testing.assert_close(outputs.logits, cosines / 0.2)
-    torch.testing.assert_close(trained.score(X), -(cosines / 0.2).amax(1))
+    score = MaximumLogit().score({}, trained.outputs(X))
+    torch.testing.assert_close(score, -(cosines / 0.2).amax(1))
