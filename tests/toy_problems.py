@@ -18,6 +18,14 @@ from torch import Tensor, nn
 from gengap.base.errors import UsageError
 from gengap.base.seeds import generator
 from gengap.methods.batch import Batch, Context
+from gengap.methods.registry import (
+    ALL_ROWS,
+    NUMERIC_INPUTS,
+    ONE_TARGET,
+    UNLABELLED_TRAINING,
+    UNLABELLED_UNSEEN,
+    VIEWS,
+)
 from gengap.models.networks import Network
 from gengap.records.run import Outcome
 from gengap.training.tasks import Task, draw_batches
@@ -25,6 +33,8 @@ from gengap.training.tasks import Task, draw_batches
 TOKENS, LONGEST = 4, 6
 ACTIONS = 3  # left, stay, right
 HORIZON = 8  # steps of an episode
+# What the feeds below do not offer.
+NOT_SERVED = (ALL_ROWS, VIEWS, UNLABELLED_TRAINING, UNLABELLED_UNSEEN)
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +52,7 @@ class Units:
     task: str = field(default="score", init=False)
     targets: str = field(default="classification", init=False)
     supports_estimators: bool = field(default=False, init=False)
-    lacks = ("one target per example", "numeric inputs")
+    lacks = (ONE_TARGET, NUMERIC_INPUTS, *NOT_SERVED)
     own_metric = "exact_match"
 
     def __len__(self) -> int:
@@ -94,7 +104,7 @@ class Levels(Units):
     """
 
     shape, dtype, outputs = (2,), torch.float32, ACTIONS
-    lacks = ()
+    lacks = NOT_SERVED
     own_metric = "return"
 
     def feed(self, tasks: Sequence[Task], **settings: Any) -> LevelFeed:

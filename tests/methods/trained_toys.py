@@ -62,7 +62,7 @@ class Trained:
             checkpoints=(), keep=kept.append,
         )  # fmt: skip
         self.network = kept[0].run(0)
-        self.problem, self.task = problem, task
+        self.problem, self.task, self.method = problem, task, method
 
     def prepared(self, X: np.ndarray) -> torch.Tensor:
         # The table is encoded as differences from its median.

@@ -122,6 +122,11 @@ class Predictor(Network):
         return Predictor(super().run(number), type(self.method)(**values))  # type: ignore[arg-type]
 
 
+def headed(network: Network, method: Method) -> Network:
+    """Networks as their method predicts with them, which for most is as they are."""
+    return network if type(method).output is Method.output else Predictor(network, method)
+
+
 def take_step(
     method: Method, network: Network, optimizer: Optimizer, batch: Batch, state: dict[str, Tensor]
 ) -> None:

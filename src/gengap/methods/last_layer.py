@@ -173,8 +173,12 @@ def fit(
         return rows.T @ (share * residual) + decay * layer
 
     layer = ahead = rows.new_zeros(rows.shape[1], wanted.shape[1])
-    for k in range(ROUNDS if classes else 1):
-        before, layer = layer, ahead - torch.cholesky_solve(slope(ahead), factor)
+    k = 0
+    for _ in range(ROUNDS if classes else 1):
+        uphill = slope(ahead)
+        before, layer = layer, ahead - torch.cholesky_solve(uphill, factor)
+        # Momentum that carries uphill has overshot, and starts anew.
+        k = 0 if (uphill * (layer - before)).sum() > 0 else k + 1
         ahead = layer + k / (k + 3) * (layer - before)
     weight = layer[:-1] * scale[:, None]
     return weight.to(features), (layer[-1:] - mean @ weight).to(features)

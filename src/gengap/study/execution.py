@@ -24,6 +24,7 @@ import numpy as np
 from gengap.base.errors import UsageError
 from gengap.base.machine import cores
 from gengap.base.progress import Progress
+from gengap.methods.registry import registered
 from gengap.records.models import kept_models
 from gengap.records.run import FinishedRun
 from gengap.records.store import Store
@@ -163,15 +164,13 @@ class _Executing:
             done = self._pooled(entry, members, call, tell, done)
 
     def _fleet_size(self, entry: Entry, slots: int) -> int:
-        from gengap.methods.registry import method_info
-
         size = footprint(
             self.work.problem,
             self.work.architecture,
             steps=self.work.steps,
             batch=self.work.batch,
             slots=slots,
-            passes=method_info(entry.name.split(" #")[0]).passes,
+            passes=registered(entry.name).passes,
         )
         return size.runs_at_once(self.resources.memory // self._workers)
 
@@ -290,7 +289,18 @@ class _Executing:
                 "test": self.plan.example_set(run.seed, "test").example,
                 **({"train": np.concatenate(rows)} if self.work.curves else {}),
             },
+            unlabelled=self._unlabelled(planned),
         )
+
+    def _unlabelled(self, planned: Planned) -> np.ndarray | None:
+        """Rows that the method sees without their targets, as its record says; else None."""
+        run, cell = planned
+        if not run.model:
+            return None
+        info = registered(run.method)
+        if not info.sees_unlabelled:
+            return None
+        return self.plan.unlabelled_rows(cell, run.seed, unseen=info.sees_unseen)
 
     @cached_property
     def _prepared(self) -> dict[tuple[str, str, int], Any]:

@@ -183,6 +183,18 @@ class Plan:
             rows.append(own.astype(np.int32))
         return tuple(rows)
 
+    def unlabelled_rows(self, cell: Cell, seed: int, unseen: bool) -> np.ndarray:
+        """Rows whose inputs a method may see without their targets.
+
+        Args:
+            unseen: those held out, of their training part, which is never scored; otherwise, and
+                for a reference, which holds nothing out, the run's own training rows.
+        """
+        held_out = cell.held_out & (self.parts(seed) == TRAIN)
+        if unseen and held_out.any():
+            return np.flatnonzero(held_out).astype(np.int32)
+        return np.concatenate(self.training_rows(cell, seed))
+
     def example_set(self, seed: int, part: Part) -> ExampleSet:
         """The units scored under a seed, ordered by environment, then by row."""
         code = TEST if part == "test" else VALIDATION

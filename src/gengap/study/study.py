@@ -21,6 +21,7 @@ from gengap.base.progress import Progress
 from gengap.environments.checks import check, drop_small
 from gengap.environments.core import Environments
 from gengap.environments.splits import parse_splits
+from gengap.methods.registry import registered
 from gengap.records.database import parse
 from gengap.records.run import Problem
 from gengap.records.store import Store
@@ -193,6 +194,12 @@ class Study:
             lacks=self.problem.lacks,
             estimators=self.problem.supports_estimators,
         )
+        seeing = [e.name for e in found if e.method is not None and registered(e.name).sees_unseen]
+        self.warnings += [
+            f"{name} sees unlabelled unseen inputs: of the training part of what its split leaves "
+            "out, without targets. Methods that see none do not know where they are going."
+            for name in seeing
+        ]
         return tuple(self._with_settings(entry) for entry in found)
 
     def _with_settings(self, entry: Entry) -> Entry:

@@ -19,6 +19,8 @@ from torch import nn
 from gengap.base.errors import UsageError
 from gengap.base.progress import Progress
 from gengap.environments.core import Environments
+from gengap.methods.base import Predictor, headed, stack
+from gengap.methods.registry import registered
 from gengap.models.networks import MLP, Network, architecture
 from gengap.models.outputs import Outputs
 from gengap.models.reading import outputs_of
@@ -46,7 +48,8 @@ class Trained:
         cell: the split and role it was trained for.
         train_rows: rows of the problem it was trained on.
         prepared: how it standardises its inputs and its target.
-        model: a :class:`~gengap.models.networks.Network` of one run, or a fitted estimator.
+        model: a :class:`~gengap.models.networks.Network` of one run, with its method's own head
+            where it has one (:class:`~gengap.methods.base.Predictor`), or a fitted estimator.
         problem: the data.
     """
 
@@ -76,6 +79,10 @@ class Trained:
         if y is not None and y.dtype.kind == "f":
             y = (y - self.prepared.shift) / self.prepared.scale
         inputs = self.prepared.inputs.apply(matrix)
+        if isinstance(self.model, Predictor):
+            return self.model.outputs(
+                torch.from_numpy(inputs), None if y is None else torch.as_tensor(y)
+            )
         if isinstance(self.model, Network):
             return outputs_of(self.module, inputs, labels=y)
         flat = inputs.reshape(len(inputs), -1)
@@ -218,9 +225,9 @@ def trained_model(study: Study, store: Store, plan: Plan, run: Run, cell: Cell) 
             )
         made = copy.copy(architecture(study.model))
         made.initialise(problem.shape, problem.outputs, 0)
-        return Trained(
-            run, cell, rows, prepared, network_from_bytes(kept, made, problem.shape), problem
-        )
+        method = registered(run.method).method(**run.hyperparameters)
+        network = headed(network_from_bytes(kept, made, problem.shape), stack([method]))
+        return Trained(run, cell, rows, prepared, network, problem)
     try:
         model = None if kept is None else estimator_from_bytes(kept)
     except UsageError:
@@ -239,7 +246,8 @@ def module_of(network: Network) -> nn.Module:
     if isinstance(made, MLP):
         return _sequential(own, len(made.widths)).eval()
     module: nn.Module = copy.deepcopy(made._module).cpu()
-    module.load_state_dict({**module.state_dict(), **own})
+    state = module.state_dict()
+    module.load_state_dict({name: own.get(name, value) for name, value in state.items()})
     return module.eval()
 
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from gengap.base.seeds import derive
-from gengap.methods.base import Method, Predictor, stack, take_step
+from gengap.methods.base import Method, headed, stack, take_step
 from gengap.methods.batch import Context
 from gengap.models.networks import Architecture, Network, Parameters
 from gengap.records.run import FinishedRun, KeptModel, Outcome
@@ -74,7 +74,7 @@ def train_fleet(
     optimizer = method.optimizer(network.parameters, context)
     norms = Norms(optimizer) if curves else None
     state = method.initial_state(context, network.parameters)
-    calls, predictor = CountingNetwork(network), Predictor(network, method)
+    calls, predictor = CountingNetwork(network), headed(network, method)
     outcomes: list[list[Outcome]] = [[] for _ in tasks]
     models: list[list[KeptModel]] = [[] for _ in tasks]
     architecture.train(True)
