@@ -23,7 +23,7 @@ from scipy import stats
 
 from gengap.questions.comparison import ScoreTable
 from gengap.questions.comparison.summary import summarise
-from gengap.report.comparison import render_html
+from gengap.report import render_html
 from gengap.statistics.aggregate_intervals import aggregate_intervals
 from gengap.statistics.improvement import probability_of_improvement
 from gengap.statistics.two_sample import mmd_test
