@@ -19,10 +19,11 @@ from collections.abc import Callable, Sequence
 
 import torch
 
+from gengap.base.machine import cores
 from gengap.detectors.registry import detector_info
 from gengap.detectors.tools.neighbours import bank_of, directions, distance_to_kth
 from gengap.models.outputs import Head, Outputs
-from gengap.study.execution import cores, torch_threads
+from gengap.study.chunks import torch_threads
 
 REPEATS = 5
 REFERENCES, FEATURES, CLASSES = 50_000, 128, 10

@@ -30,7 +30,7 @@ from gengap.environments.preparation import Encoded, Preparation
 from gengap.methods.erm import ERM
 from gengap.models.networks import MLP
 from gengap.records.run import Run
-from gengap.study.execution import torch_threads
+from gengap.study.chunks import torch_threads
 from gengap.training.chunks import chunks, footprint
 from gengap.training.tables import Prepared, Tables
 from gengap.training.tasks import Task
@@ -146,10 +146,10 @@ def share_of_matmul(steps: int = 60, runs: int = 32, batch: int = 416) -> None:
 
 ONE_RUN = """
 import torch, gengap as gg
-from gengap.study.execution import train
+from gengap.study.chunks import Chunk, Trainer, train_chunk
 study = gg.Study(gg.load_suite("digits-writers"), ["erm"], seeds=1)
-run, cell = study.plan["erm"][0]
-train(study, study.entries[0], [study.task(run, cell)], cell.slots)
+run, _ = study.plan.runs["erm"][0]
+train_chunk(Trainer(study.plan, study._work), Chunk("erm", "fleet", (run,)))
 """
 
 

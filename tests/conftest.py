@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from clusters import dask_here, ray_here
 from postgresql_server import Server, running_server
 
 
@@ -19,3 +20,17 @@ def postgresql() -> Iterator[Server]:
     """A PostgreSQL server, started for the first test that asks for it."""
     with running_server() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def ray_executor() -> Iterator[str]:
+    """The name of an executor on a Ray of this machine."""
+    with ray_here() as name:
+        yield name
+
+
+@pytest.fixture(scope="session")
+def dask_executor() -> Iterator[str]:
+    """The name of an executor on a Dask cluster of this machine."""
+    with dask_here() as name:
+        yield name

@@ -18,7 +18,7 @@ import gengap as gg
 from gengap.base.seeds import generator
 from gengap.methods.irm import IRM
 from gengap.records import Store
-from gengap.study import execution
+from gengap.study import chunks
 from study_builders import assert_same_contents, by_year, contents, study, wards
 
 FOLDER = Path(__file__).parents[1]
@@ -28,13 +28,13 @@ FOLDER = Path(__file__).parents[1]
 def trained(monkeypatch) -> list[tuple[str, str, str, int]]:
     """Every training, as (method, role, split, seed), in the order in which they happen."""
     seen: list[tuple[str, str, str, int]] = []
-    fleet, estimator = execution.train_chunk, execution.train_estimator
+    fleet, estimator = chunks.train, chunks.train_estimator
 
     def note(task):
         run = task.run
         seen.append((run.method, run.role, run.split, run.seed))
 
-    def train_chunk(work, entry, tasks, *rest):
+    def train(work, entry, tasks, *rest):
         for task in tasks:
             note(task)
         return fleet(work, entry, tasks, *rest)
@@ -43,8 +43,8 @@ def trained(monkeypatch) -> list[tuple[str, str, str, int]]:
         note(task)
         return estimator(model, task, *rest)
 
-    monkeypatch.setattr(execution, "train_chunk", train_chunk)
-    monkeypatch.setattr(execution, "train_estimator", train_estimator)
+    monkeypatch.setattr(chunks, "train", train)
+    monkeypatch.setattr(chunks, "train_estimator", train_estimator)
     return seen
 
 
@@ -182,13 +182,13 @@ def plainly() -> dict:
 )
 def test_results_do_not_depend_on_threads_or_memory(settings, plainly, monkeypatch):
     sizes = []
-    original = execution.train_chunk
+    original = chunks.train
 
-    def train_chunk(work, entry, tasks, *rest):
+    def train(work, entry, tasks, *rest):
         sizes.append(len(tasks))
         return original(work, entry, tasks, *rest)
 
-    monkeypatch.setattr(execution, "train_chunk", train_chunk)
+    monkeypatch.setattr(chunks, "train", train)
     result = study(wards(), ["erm", "irm"], trials=3, **settings).run()
     assert_same_contents(plainly, contents(result.store))
     if settings.get("memory") == 1:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -178,7 +178,8 @@ def transaction(engine: Engine, write: bool = False) -> Iterator[Connection]:
     """Run a block in one transaction: all of it happens, or nothing.
 
     Raises:
-        UsageError: for whatever the database refuses, in one sentence.
+        UsageError: for whatever the database refuses, in one sentence; :class:`Away` if it may
+            answer again by itself.
     """
     try:
         with engine.connect() as connection:
@@ -186,7 +187,30 @@ def transaction(engine: Engine, write: bool = False) -> Iterator[Connection]:
             with connection.begin():
                 yield connection
     except DBAPIError as error:
-        raise UsageError(_sentence(show(engine.url), str(error.orig))) from error
+        said = str(error.orig)
+        away = engine.dialect.name == "postgresql" and any(s in said.lower() for s in _AWAY)
+        raise (Away if away else UsageError)(_sentence(show(engine.url), said)) from error
+
+
+class Away(UsageError):
+    """A server that does not answer now, as while it is started again."""
+
+
+def patiently(attempt: Callable[[], None]) -> None:
+    """Try what may be done twice until the server answers, for ``PATIENCE`` seconds at most.
+
+    Raises:
+        UsageError: what the last attempt raised.
+    """
+    end, pause = time.monotonic() + PATIENCE, 0.1
+    while True:
+        try:
+            return attempt()
+        except Away:
+            if time.monotonic() > end:
+                raise
+        time.sleep(pause)
+        pause = min(2 * pause, 2.0)
 
 
 def prepare(engine: Engine, create: bool, upgrade: bool = False) -> None:
@@ -266,6 +290,19 @@ def _use_write_ahead_log(engine: Engine) -> None:
         raw.close()
 
 
+# What the driver of a server says (lower case) that is down, starting or full.
+_AWAY = (
+    "closed the connection",
+    "terminating connection",
+    "connection is lost",
+    "refused",
+    "no such file",
+    "starting up",
+    "shutting down",
+    "recovery mode",
+    "too many clients",
+    "timeout",
+)
 # What drivers say (lower case), and what to tell the user.
 _REMEDIES = (
     ("disk is full", "the disk is full; free some space and run it again, finished runs are kept"),

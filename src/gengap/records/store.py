@@ -100,6 +100,11 @@ class Store:
         """The connections, for what few commands ask of the database itself."""
         return self._engine
 
+    @property
+    def address(self) -> str:
+        """The URL it was opened with, password included: for other processes, never for people."""
+        return self._url.render_as_string(hide_password=False)
+
     def close(self) -> None:
         """Close all connections; a store that is used again opens new ones."""
         self._engine.dispose()

@@ -1,4 +1,4 @@
-"""Carries out a plan: fleets for networks, a process pool for what cannot share a program.
+"""Carries out a plan: cuts it into chunks, gives them to an executor, records what comes back.
 
 Chunks are cut from the whole plan, not from what is left of it, and a chunk is recorded in one
 transaction. After an interruption a chunk is therefore there entirely or done again entirely,
@@ -8,81 +8,56 @@ holds runs of an earlier study; only the others train.
 
 from __future__ import annotations
 
-import copy
 import re
 import threading
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
-from contextlib import closing, contextmanager
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import Any
-
-import numpy as np
 
 from gengap.base.errors import UsageError
 from gengap.base.machine import cores
 from gengap.base.progress import Progress
-from gengap.methods.registry import registered
+from gengap.records.database import parse
 from gengap.records.models import kept_models
-from gengap.records.run import FinishedRun
 from gengap.records.store import Store
-from gengap.study.plan import Entry, Plan, Planned
+from gengap.study.chunks import Chunk, Failed, Trainer, Work, cut, record, train_chunk
+from gengap.study.plan import Entry, Plan
 from gengap.study.rules import rule_named
 from gengap.study.scores import Scores
-from gengap.training.chunks import chunks, footprint
-from gengap.training.estimators import train_estimator
-from gengap.training.tasks import Task
+from gengap.training.executors import executor_named, given, is_cluster
+from gengap.training.workers import Shared, Workers
+
+__all__ = ["Resources", "Work", "device", "execute"]
 
 # Every process of a pool makes its own training and test inputs; together not more than this.
 PROCESSES_BYTES = 256 << 20
-Report = Callable[[float, str], None]
+# Chunks handed out ahead per worker, so that none waits for the driver.
+AHEAD = 2
+# Seconds after which workers that are all gone are given up, and between two looks at them.
+GIVE_UP, LOOK = 60.0, 5.0
+GOES_ON = "finished runs are kept, and the same study goes on from there when it is run again"
 
 
 @dataclass(frozen=True)
 class Resources:
-    """What a study may use of the machine.
+    """What a study may use.
 
     Attributes:
         jobs: processes for runs that cannot share a program (0: one per core).
         threads: threads of the fleet (0: one per core).
-        memory: bytes the fleet may use of its own.
+        memory: bytes that the fleets of one machine may use of their own.
+        executor: None for threads and processes of this machine, the name of an executor (see
+            ``gengap.training.executors``), or any ``concurrent.futures.Executor``.
     """
 
     jobs: int = 0
     threads: int = 0
     memory: int = 1 << 30
-
-
-@dataclass(frozen=True)
-class Work:
-    """What training reads besides the plan.
-
-    Attributes:
-        problem: the data; see :class:`gengap.training.problem.Problem`.
-        architecture: of the networks.
-        steps: training steps of a network, ``batch`` examples per environment and step.
-        checkpoints: steps at which runs are scored.
-        device: ``"cpu"`` or ``"cuda"``.
-        keep: methods whose trained models are kept.
-        again: whether runs that are finished train again where their model is not kept.
-        small: whether estimators are kept only where they are small.
-        keep_steps: checkpoints at which networks are kept.
-        curves: whether training parts are scored as well and norms are noted.
-    """
-
-    problem: Any
-    architecture: Any
-    steps: int
-    batch: int
-    checkpoints: tuple[int, ...]
-    device: str
-    keep: frozenset[str] = frozenset()
-    again: bool = False
-    small: bool = False
-    keep_steps: tuple[int, ...] = ()
-    curves: bool = False
+    executor: Any = None
 
 
 def execute(
@@ -95,7 +70,7 @@ def execute(
     """Train every run of the plan that the store does not hold; returns what was skipped, and why.
 
     Raises:
-        UsageError: no method could run.
+        UsageError: no method could run, or the workers are lost.
         KeyboardInterrupt: finished chunks are kept.
     """
     return _Executing(plan, work, store, resources, progress).run()
@@ -103,7 +78,12 @@ def execute(
 
 @dataclass
 class _Executing:
-    """One plan being carried out; ``skipped`` are methods that could not run, with the reason."""
+    """One plan being carried out.
+
+    Attributes:
+        skipped: methods that could not run, with the reason.
+        done: runs that need no training any more.
+    """
 
     plan: Plan
     work: Work
@@ -111,28 +91,40 @@ class _Executing:
     resources: Resources
     progress: Callable[[Progress], None]
     skipped: dict[str, str] = field(default_factory=dict)
+    done: float = 0
 
     def run(self) -> dict[str, str]:
-        """Method after method."""
-        total = sum(len(runs) for runs in self.plan.runs.values())
-        before = 0
-        for entry in self.plan.entries:
-            runs = self.plan.runs[entry.name]
-
-            def tell(done: float, doing: str, before: int = before) -> None:
-                self.progress(Progress(before + done, total, doing))
-
-            if entry.method is None:
-                self._estimators(entry, runs, tell)
-            else:
-                self._networks(entry, runs, tell)
-            before += len(runs)
+        """All methods, first those of one executor, then those of the other."""
+        missing = {entry.name: self._missing(entry) for entry in self.plan.entries}
+        self.total = sum(len(runs) for runs in self.plan.runs.values())
+        self.done = self.total - sum(map(len, missing.values()))
+        self._show(0, "")
+        for name in dict.fromkeys(map(self._executor, self.plan.entries)):
+            entries = [
+                entry
+                for entry in self.plan.entries
+                if self._executor(entry) == name and missing[entry.name]
+            ]
+            if entries:
+                self._carry_out(name, entries, missing)
         if self.plan.whole:
             self._leave_out_diverged()
         if len(self.skipped) == len(self.plan.entries):
             raise UsageError(f"No method is left to run: {' '.join(self.skipped.values())}")
-        self.progress(Progress(total, total, "done"))
+        self._show(self.total - self.done, "done")
         return self.skipped
+
+    def _missing(self, entry: Entry) -> set[str]:
+        """Keys of the runs to train: those not finished, and those whose model is wanted."""
+        keys = {run.key for run, _ in self.plan.runs[entry.name]}
+        missing = keys - self.store.finished(keys)
+        if self.work.again and entry.name in self.work.keep:
+            steps = self.work.keep_steps if entry.method is not None else (0,)
+            kept = kept_models(self.store, keys)
+            missing |= {key for key in keys if any((key, step) not in kept for step in steps)}
+        if self.work.curves and entry.method is not None:
+            missing |= keys - {key for key, _ in self.store.curves(keys)}
+        return missing
 
     def _leave_out_diverged(self) -> None:
         rule = rule_named(self.plan.selection)
@@ -145,242 +137,168 @@ class _Executing:
                     "its learning rate."
                 )
 
-    def _networks(self, entry: Entry, runs: Sequence[Planned], tell: Report) -> None:
-        """Train a method's runs in fleets, or one by one in processes if they cannot share one."""
-        by_slots: dict[int, list[Planned]] = {}
-        for run, cell in runs:
-            by_slots.setdefault(cell.slots, []).append((run, cell))
-        if self.work.architecture.vectorises:
-            pieces = [
-                piece
-                for slots, members in by_slots.items()
-                for piece in chunks(members, self._fleet_size(entry, slots))
+    def _show(self, more: float, doing: str) -> None:
+        self.progress(Progress(self.done + more, self.total, doing))
+
+    def _executor(self, entry: Entry) -> Any:
+        """Fleets share memory in threads; what cannot share a program has a process each."""
+        if self.resources.executor is not None:
+            return self.resources.executor
+        fleet = entry.method is not None and self.work.architecture.vectorises
+        return "threads" if fleet else "processes"
+
+    def _carry_out(self, name: Any, entries: Sequence[Entry], missing: dict[str, set[str]]) -> None:
+        with self._opened(name, sum(len(missing[entry.name]) for entry in entries)) as workers:
+            memory = self.resources.memory // min(workers.count, cores())
+            chunks = [
+                chunk.without({run.key for run in chunk.runs} - missing[entry.name])
+                for entry in entries
+                for chunk in cut(self.plan, self.work, entry, memory)
             ]
-            self._fleets(entry, pieces, tell)
-            return
-        done = 0
-        for slots, members in by_slots.items():
-            call = _Alone(replace(self.work, problem=None), entry, slots)
-            done = self._pooled(entry, members, call, tell, done)
+            trainer = Trainer(replace(self.plan), self.work, self._address(name))
+            _Stream(self, workers, trainer, [c for c in chunks if c.runs]).run()
 
-    def _fleet_size(self, entry: Entry, slots: int) -> int:
-        size = footprint(
-            self.work.problem,
-            self.work.architecture,
-            steps=self.work.steps,
-            batch=self.work.batch,
-            slots=slots,
-            passes=registered(entry.name).passes,
-        )
-        return size.runs_at_once(self.resources.memory // self._workers)
+    def _opened(self, name: Any, most: int) -> AbstractContextManager[Workers]:
+        """Open an executor with no more workers than runs."""
+        jobs = self.resources.jobs
+        if not isinstance(name, str):
+            return given(name, jobs)
+        if self.work.device != "cpu" and is_cluster(name):
+            raise UsageError(f"Workers of {name} train on processors; use --device cpu.")
+        if name == "threads" and self.work.device == "cpu":
+            return executor_named(name, self.resources.threads or cores())
+        if name == "threads":
+            return executor_named(name, 1)
+        if name == "processes":
+            return executor_named(name, min(jobs or processes(self.work.problem), most))
+        return executor_named(name, jobs)
 
-    def _fleets(self, entry: Entry, pieces: Sequence[Sequence[Planned]], tell: Report) -> None:
-        """Train several fleets at a time, each on one thread, and record each as it is done.
+    def _address(self, name: Any) -> str | None:
+        """The store's address if workers can record in it: a server's that a cluster can reach."""
+        if not (isinstance(name, str) and is_cluster(name)):
+            return None
+        url = parse(self.store.address)
+        here = {None, "", "localhost", "127.0.0.1", "::1"}
+        apart = re.sub(r"^\w+(://)?|:\d+$", "", name) not in here and url.host in here
+        return None if url.drivername == "sqlite" or apart else self.store.address
 
-        Threads work on different fleets rather than on one product: they never wait for each
-        other, and the numbers do not depend on how many there are.
-        """
-        planned = [item for piece in pieces for item in piece]
-        missing = self._missing(entry, planned)
-        left = [[(run, cell) for run, cell in piece if run.key in missing] for piece in pieces]
-        left = [piece for piece in left if piece]
-        shares = [0.0] * len(left)
-        doing = f"{entry.name}: {max(map(len, left), default=0)} runs together"
-        stop = threading.Event()
 
-        def show() -> None:
-            trained = sum(len(p) * share for p, share in zip(left, shares, strict=True))
-            tell(len(planned) - len(missing) + trained, doing)
+class _Stream:
+    """Chunks on their way through an executor, recorded in the order in which they come back."""
 
-        def train(k: int) -> tuple[int, list[FinishedRun]]:
-            def share(done: float) -> None:
-                shares[k] = done
-                if stop.is_set():
-                    raise _Stopped
+    def __init__(
+        self, study: _Executing, workers: Workers, trainer: Trainer, chunks: Sequence[Chunk]
+    ) -> None:
+        self.study, self.workers, self.trainer = study, workers, trainer
+        self.waiting = deque(chunks)
+        self.running: dict[Future[Any], Chunk] = {}
+        self.shares: dict[Chunk, float] = {}
+        self.lost_once: set[Chunk] = set()
+        self.stop = threading.Event()
+        self.ahead = 1 if workers.inline else AHEAD * workers.count
+        self.seen = time.monotonic()
 
-            tasks = [self.task(item) for item in left[k]]
-            threads = 1 if self._workers > 1 else self.resources.threads or cores()
-            with torch_threads(threads):
-                return k, train_chunk(self.work, entry, tasks, left[k][0][1].slots, share)
-
-        with ThreadPoolExecutor(self._workers) as pool:
-            running = {pool.submit(train, k) for k in range(len(left))}
-            try:
-                while running:
-                    show()
-                    done, running = wait(running, timeout=0.2, return_when=FIRST_COMPLETED)
-                    for future in done:
-                        k, found = future.result()
-                        self._record(found)
-                        shares[k] = 1.0
-            except BaseException:
-                stop.set()
-                pool.shutdown(wait=True, cancel_futures=True)
-                raise
-        show()
-
-    def _record(self, found: Sequence[FinishedRun]) -> None:
-        self.store.add(found)
-        if self.work.again or self.work.curves:
-            self.store.add_to(found)
-
-    @cached_property
-    def _workers(self) -> int:
-        """Fleets that train at a time: one per thread, or one on a GPU."""
-        return 1 if self.work.device != "cpu" else self.resources.threads or cores()
-
-    def _estimators(self, entry: Entry, runs: Sequence[Planned], tell: Report) -> None:
-        raw = entry.settings["input"] == "raw"
-        call = _Estimator(replace(self.work, problem=None), entry, raw)
+    def run(self) -> None:
+        """Hand out, wait, record, until nothing is left."""
+        self.shared = self._share()
         try:
-            self._pooled(entry, runs, call, tell, 0)
-        except (UsageError, OSError):
+            while self.waiting or self.running:
+                while self.waiting and len(self.running) < self.ahead:
+                    self._hand_out(self.waiting.popleft())
+                self._show()
+                done, _ = wait(self.running, timeout=0.2, return_when=FIRST_COMPLETED)
+                for future in done:
+                    self._take(self.running.pop(future), future)
+                self._look(bool(done))
+        except BaseException:
+            self._give_up()
             raise
-        except Exception as error:  # Anybody's estimator may raise anything; the study goes on.
-            said = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
-            self.skipped[entry.name] = f"{entry.name} failed on this data: {said}."
 
-    def _pooled(
-        self,
-        entry: Entry,
-        runs: Sequence[Planned],
-        call: Callable[[Task, Any], FinishedRun],
-        tell: Report,
-        done: int,
-    ) -> int:
-        """Run one task at a time per process, recording each as it arrives."""
-        from joblib import Parallel, delayed
+    def _share(self) -> Shared:
+        try:
+            return self.workers.share(self.trainer)
+        except self.workers.lost as error:
+            raise self._lost(error) from error
+        except (TypeError, AttributeError, ValueError) as error:  # what pickling raises
+            raise UsageError(
+                f"The study cannot be sent to other processes ({error}); use --executor threads, "
+                "or models and data that can be pickled."
+            ) from error
 
-        missing = self._missing(entry, runs)
-        done += len(runs) - len(missing)
-        tell(done, entry.name)
-        waiting = [item for item in runs if item[0].key in missing]
-        if not waiting:
-            return done
-        most = self.resources.jobs or processes(self.work.problem)
-        pool = Parallel(
-            n_jobs=min(most, len(waiting)), return_as="generator_unordered", max_nbytes="1M"
+    def _hand_out(self, chunk: Chunk) -> None:
+        def share(done: float) -> None:
+            self.shares[chunk] = done
+            if self.stop.is_set():
+                raise _Stopped
+
+        within = (share,) if self.workers.here else ()
+        try:
+            future = self.workers.submit(train_chunk, self.shared, chunk, *within)
+        except self.workers.lost as error:
+            raise self._lost(error) from error
+        self.running[future] = chunk
+
+    def _take(self, chunk: Chunk, future: Future[Any]) -> None:
+        """Record a finished chunk; hand out one whose worker was lost, but only once more."""
+        self.shares.pop(chunk, None)
+        try:
+            found = future.result()
+        except self.workers.lost as error:
+            if chunk in self.lost_once:
+                raise self._lost(error, chunk) from error
+            self.lost_once.add(chunk)
+            # What a lost worker held is sent again.
+            self.shared = self._share()
+            self._hand_out(chunk)
+            return
+        if isinstance(found, Failed):
+            self._leave_out(chunk.method, found.reason)
+            return
+        if found:
+            record(self.study.store, self.trainer.work, found)
+        self.study.done += len(chunk.runs)
+
+    def _leave_out(self, method: str, reason: str) -> None:
+        self.study.skipped[method] = f"{method} failed on this data: {reason}."
+        self.waiting = deque(chunk for chunk in self.waiting if chunk.method != method)
+        for future, chunk in list(self.running.items()):
+            if chunk.method == method and future.cancel():
+                del self.running[future]
+
+    def _look(self, progressed: bool) -> None:
+        """Give up when nobody has been there to work for a while."""
+        now = time.monotonic()
+        if progressed or not self.running or (now - self.seen > LOOK and self.workers.alive()):
+            self.seen = now
+        elif now - self.seen > GIVE_UP:
+            raise self._lost(TimeoutError(f"it has had no worker for {GIVE_UP:.0f} seconds"))
+
+    def _lost(self, error: BaseException, chunk: Chunk | None = None) -> UsageError:
+        said = (str(error).strip() or "its tasks were cancelled").splitlines()[0].rstrip(".")
+        if chunk is None:
+            return UsageError(f"The executor is lost ({said}); {GOES_ON}.")
+        return UsageError(
+            f"Two workers were lost while they trained {chunk.method}, perhaps for want of memory "
+            f"({said}); {GOES_ON}, with fewer --jobs or less --memory if need be."
         )
-        # The problem is an argument of its own, so that processes share its arrays on disk.
-        problem = self.work.problem
-        tasks = (delayed(call)(self.task(item), problem) for item in waiting)
-        with warnings.catch_warnings(), closing(pool(tasks)) as arriving:
-            # joblib counts what it cancels when a study is stopped.
-            warnings.filterwarnings("ignore", r"\d+ tasks which were still", UserWarning)
-            for found in arriving:
-                self._record([found])
-                done += 1
-                tell(done, entry.name)
-        return done
 
-    def task(self, planned: Planned) -> Task:
-        """Gather what the training of one run reads."""
-        run, cell = planned
-        rows = self.plan.training_rows(cell, run.seed)
-        key = (cell.role, cell.name, run.seed)
-        if key not in self._prepared:
-            self._prepared[key] = self.work.problem.prepare(np.concatenate(rows))
-        return Task(
-            run=run,
-            train=rows,
-            prepared=self._prepared[key],
-            score={
-                "validation": self.plan.example_set(run.seed, "validation").example,
-                "test": self.plan.example_set(run.seed, "test").example,
-                **({"train": np.concatenate(rows)} if self.work.curves else {}),
-            },
-            unlabelled=self._unlabelled(planned),
-        )
+    def _show(self) -> None:
+        within = sum(len(c.runs) * share for c, share in list(self.shares.items()))
+        chunk = next(iter(self.running.values()), None)
+        if chunk is not None:
+            together = f": {len(chunk.runs)} runs together" if chunk.kind == "fleet" else ""
+            self.study._show(within, f"{chunk.method}{together}")
 
-    def _unlabelled(self, planned: Planned) -> np.ndarray | None:
-        """Rows that the method sees without their targets, as its record says; else None."""
-        run, cell = planned
-        if not run.model:
-            return None
-        info = registered(run.method)
-        if not info.sees_unlabelled:
-            return None
-        return self.plan.unlabelled_rows(cell, run.seed, unseen=info.sees_unseen)
-
-    @cached_property
-    def _prepared(self) -> dict[tuple[str, str, int], Any]:
-        return {}
-
-    def _missing(self, entry: Entry, runs: Sequence[Planned]) -> set[str]:
-        """Keys of the runs to train: those not finished, and those whose model is wanted."""
-        keys = {run.key for run, _ in runs}
-        missing = keys - self.store.finished(keys)
-        if self.work.again and entry.name in self.work.keep:
-            steps = self.work.keep_steps if entry.method is not None else (0,)
-            kept = kept_models(self.store, keys)
-            missing |= {key for key in keys if any((key, step) not in kept for step in steps)}
-        if self.work.curves and entry.method is not None:
-            missing |= keys - {key for key, _ in self.store.curves(keys)}
-        return missing
+    def _give_up(self) -> None:
+        self.stop.set()
+        for future in () if self.workers.ends else self.running:
+            future.cancel()
+        if self.workers.here:
+            wait(self.running)
 
 
 class _Stopped(Exception):
     """Raised in the threads of fleets when the study stops."""
-
-
-def train_chunk(
-    work: Work,
-    entry: Entry,
-    tasks: Sequence[Task],
-    slots: int,
-    progress: Callable[[float], None] | None = None,
-) -> list[FinishedRun]:
-    """Train tasks of one method as one fleet."""
-    from gengap.training.train import train_fleet
-
-    return train_fleet(
-        work.problem,
-        tasks,
-        [entry.method(**task.run.hyperparameters) for task in tasks],
-        copy.copy(work.architecture),  # it holds a module of its own, which threads cannot share
-        steps=work.steps,
-        batch=work.batch,
-        slots=slots,
-        checkpoints=work.checkpoints,
-        device=work.device,
-        progress=progress,
-        keep_models=work.keep_steps if entry.name in work.keep else (),
-        curves=work.curves,
-    )
-
-
-@dataclass(frozen=True)
-class _Alone:
-    """Trains one run of a network in a process of the pool."""
-
-    work: Work
-    entry: Entry
-    slots: int
-
-    def __call__(self, task: Task, problem: Any) -> FinishedRun:
-        import torch
-
-        from gengap.base.seeds import derive
-
-        # Layers such as dropout draw from torch's global generator, which is put back.
-        with torch.random.fork_rng(devices=[]), torch_threads(1):
-            torch.manual_seed(derive(task.run.seed, "layers", task.run.split))
-            work = replace(self.work, problem=problem)
-            return train_chunk(work, self.entry, [task], self.slots)[0]
-
-
-@dataclass(frozen=True)
-class _Estimator:
-    """Fits one run of a scikit-learn estimator in a process of the pool."""
-
-    work: Work
-    entry: Entry
-    raw: bool
-
-    def __call__(self, task: Task, problem: Any) -> FinishedRun:
-        keep = "small" if self.work.small else "any"
-        keep = keep if self.entry.name in self.work.keep else ""
-        return train_estimator(self.entry.estimator, task, problem, self.raw, keep)
 
 
 def device(wanted: str) -> str:
@@ -401,16 +319,3 @@ def processes(problem: Any) -> int:
     matrix = getattr(problem, "matrix", None)
     size = 1 if matrix is None else max(matrix.nbytes, 1)
     return max(1, min(cores(), PROCESSES_BYTES // size))
-
-
-@contextmanager
-def torch_threads(count: int) -> Iterator[None]:
-    """Set torch's threads for a block and put them back."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -78,6 +78,9 @@ class StudyFile:
     threads: int = key("Threads of the fleet; 0: per core.", 0)
     memory: int = key("MiB the fleet may use of its own.", DEFAULT_MEMORY // MEBIBYTE)
     device: str = key("auto, cpu or cuda.", "auto")
+    executor: str | None = key(
+        "Where runs train: threads, processes, ray, ray://host:port or dask://host:port."
+    )
 
     @property
     def folder(self) -> Path:

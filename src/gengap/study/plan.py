@@ -101,6 +101,14 @@ class Plan:
         """Of an unseen cell, the cell that leaves out each of its training environments as well."""
         return {name: self._by_name["inner", own] for name, own in cell.inner.items()}
 
+    def cell(self, run: Run) -> Cell:
+        """The cell that a run belongs to."""
+        return self._by_name[run.role, run.split]
+
+    def entry(self, name: str) -> Entry:
+        """The method of a name."""
+        return next(entry for entry in self.entries if entry.name == name)
+
     @cached_property
     def _by_name(self) -> dict[tuple[str, str], Cell]:
         return {(cell.role, cell.name): cell for cell in self.cells}

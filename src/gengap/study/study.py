@@ -38,6 +38,7 @@ from gengap.study.resolve import estimator_kind, resolve
 from gengap.study.result import Result
 from gengap.study.rules import RULES, rule_named
 from gengap.study.until_decided import check_sequential, looks_left, replay
+from gengap.training.executors import check_name
 from gengap.training.tables import Tables
 from gengap.training.tasks import versions
 
@@ -76,6 +77,9 @@ class Study:
         threads: threads of the fleet (0: one per core).
         memory: bytes the fleet may use of its own.
         device: ``"auto"``, ``"cpu"`` or ``"cuda"``.
+        executor: where runs train: None for threads and processes here; ``"threads"``,
+            ``"processes"``, ``"ray"``, ``"ray://host:port"`` or ``"dask://host:port"``; or any
+            ``concurrent.futures.Executor``, which is left open.
         plain_training: whether plain training joins the table when it is not asked for.
         prepared_inputs: whether scikit-learn estimators get encoded, standardised inputs; None
             leaves it to their kind.
@@ -101,6 +105,7 @@ class Study:
     threads: int = 0
     memory: int = DEFAULT_MEMORY
     device: str = "auto"
+    executor: Any = None
     plain_training: bool = True
     prepared_inputs: bool | None = None
     name: str = ""
@@ -222,6 +227,7 @@ class Study:
             UsageError: the study cannot run as described; nothing has been written yet.
         """
         device(self.device)
+        check_name(self.executor)
         if self.store is not None:
             parse(self.store)
         needs_inner = rule_named(self.selection).criterion == "left_out"
@@ -328,7 +334,7 @@ class Study:
 
     @cached_property
     def _resources(self) -> Resources:
-        return Resources(self.jobs, self.threads, self.memory)
+        return Resources(self.jobs, self.threads, self.memory, self.executor)
 
     @cached_property
     def _work(self) -> Work:

@@ -1,0 +1,281 @@
+"""What a worker does of a study: it trains one chunk of runs, wherever it is.
+
+A chunk holds nothing but run descriptions, a few hundred bytes each. The plan and the data come
+once to each worker (:class:`Trainer`); which rows a run trains on follows from them.
+"""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+
+from gengap.base.errors import UsageError
+from gengap.methods.registry import registered
+from gengap.records.database import patiently
+from gengap.records.run import FinishedRun, Run
+from gengap.records.store import Store
+from gengap.study.plan import Entry, Plan
+from gengap.training import chunks as pieces
+from gengap.training.estimators import train_estimator
+from gengap.training.tasks import Task
+
+# What the training rows decide about inputs is remembered for as many row sets.
+MOST_PREPARED = 256
+# Layers that draw from torch's global generator train one at a time in a process.
+_global_draws = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Work:
+    """What training reads besides the plan.
+
+    Attributes:
+        problem: the data; see :class:`gengap.training.problem.Problem`.
+        architecture: of the networks.
+        steps: training steps of a network, ``batch`` examples per environment and step.
+        checkpoints: steps at which runs are scored.
+        device: ``"cpu"`` or ``"cuda"``.
+        keep: methods whose trained models are kept.
+        again: whether runs that are finished train again where their model is not kept.
+        small: whether estimators are kept only where they are small.
+        keep_steps: checkpoints at which networks are kept.
+        curves: whether training parts are scored as well and norms are noted.
+    """
+
+    problem: Any
+    architecture: Any
+    steps: int
+    batch: int
+    checkpoints: tuple[int, ...]
+    device: str
+    keep: frozenset[str] = frozenset()
+    again: bool = False
+    small: bool = False
+    keep_steps: tuple[int, ...] = ()
+    curves: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Chunk:
+    """Runs of one method that one worker does at a time and that are recorded together.
+
+    Attributes:
+        method: the entry's name.
+        kind: ``"fleet"`` trains as one program; a run that is ``"alone"`` is a network of its own,
+            an ``"estimator"`` scikit-learn's.
+    """
+
+    method: str
+    kind: Literal["fleet", "alone", "estimator"]
+    runs: tuple[Run, ...]
+
+    def without(self, keys: set[str]) -> Chunk:
+        """The same chunk but for some of its runs."""
+        return replace(self, runs=tuple(run for run in self.runs if run.key not in keys))
+
+
+@dataclass(frozen=True)
+class Failed:
+    """An estimator that does not work on this data, and what it said."""
+
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class Trainer:
+    """All that the chunks of a study read.
+
+    Attributes:
+        plan: fixes the rows of every run.
+        work: the data and the settings of training.
+        address: of the store that workers record in; None where the driver records.
+    """
+
+    plan: Plan
+    work: Work
+    address: str | None = None
+
+    def task(self, run: Run) -> Task:
+        """Gather what the training of one run reads."""
+        plan, cell = self.plan, self.plan.cell(run)
+        rows = plan.training_rows(cell, run.seed)
+        key = (cell.role, cell.name, run.seed)
+        prepared = self._prepared.get(key)
+        if prepared is None:
+            prepared = self.work.problem.prepare(np.concatenate(rows))
+            if len(self._prepared) >= MOST_PREPARED:
+                self._prepared.clear()
+            self._prepared[key] = prepared
+        return Task(
+            run=run,
+            train=rows,
+            prepared=prepared,
+            score={
+                "validation": plan.example_set(run.seed, "validation").example,
+                "test": plan.example_set(run.seed, "test").example,
+                **({"train": np.concatenate(rows)} if self.work.curves else {}),
+            },
+            unlabelled=self._unlabelled(run),
+        )
+
+    def _unlabelled(self, run: Run) -> np.ndarray | None:
+        """Rows that the method sees without their targets, as its record says; else None."""
+        if not run.model:
+            return None
+        info = registered(run.method)
+        if not info.sees_unlabelled:
+            return None
+        return self.plan.unlabelled_rows(self.plan.cell(run), run.seed, unseen=info.sees_unseen)
+
+    @cached_property
+    def _prepared(self) -> dict[tuple[str, str, int], Any]:
+        return {}
+
+
+def cut(plan: Plan, work: Work, entry: Entry, memory: int) -> list[Chunk]:
+    """Cut all runs of a method into chunks.
+
+    Args:
+        memory: bytes that one chunk may use.
+    """
+    runs = plan.runs[entry.name]
+    if entry.method is None:
+        return [Chunk(entry.name, "estimator", (run,)) for run, _ in runs]
+    if not work.architecture.vectorises:
+        return [Chunk(entry.name, "alone", (run,)) for run, _ in runs]
+    by_slots: dict[int, list[Run]] = {}
+    for run, cell in runs:
+        by_slots.setdefault(cell.slots, []).append(run)
+    return [
+        Chunk(entry.name, "fleet", tuple(piece))
+        for slots, members in by_slots.items()
+        for piece in pieces.chunks(members, _fleet_size(work, entry, slots, memory))
+    ]
+
+
+def _fleet_size(work: Work, entry: Entry, slots: int, memory: int) -> int:
+    size = pieces.footprint(
+        work.problem,
+        work.architecture,
+        steps=work.steps,
+        batch=work.batch,
+        slots=slots,
+        passes=registered(entry.name).passes,
+    )
+    return size.runs_at_once(memory)
+
+
+def train_chunk(
+    trainer: Trainer, chunk: Chunk, progress: Callable[[float], None] | None = None
+) -> list[FinishedRun] | Failed:
+    """Train a chunk, and record it if workers are to; each product on one thread.
+
+    Fleets and processes side by side never wait for each other, and the numbers depend neither on
+    how many there are nor on where they run.
+
+    Returns:
+        the finished runs, or none if they are recorded already; or why an estimator failed.
+    """
+    tasks = [trainer.task(run) for run in chunk.runs]
+    entry = trainer.plan.entry(chunk.method)
+    if chunk.kind == "estimator":
+        try:
+            found = [_fit(trainer.work, entry, task) for task in tasks]
+        except UsageError:
+            raise
+        except Exception as error:  # Anybody's estimator may raise anything; the study goes on.
+            said = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+            return Failed(said)
+    elif chunk.kind == "alone":
+        found = [_train_alone(trainer.work, entry, task, progress) for task in tasks]
+    else:
+        with torch_threads(1):
+            found = train(trainer.work, entry, tasks, progress)
+    if trainer.address is None:
+        return found
+    patiently(lambda: _record_there(str(trainer.address), trainer.work, found))
+    return []
+
+
+def record(store: Store, work: Work, found: Sequence[FinishedRun]) -> None:
+    """Add the runs of a chunk in one transaction; a server that is started again is waited for."""
+
+    def add() -> None:
+        store.add(found)
+        if work.again or work.curves:
+            store.add_to(found)
+
+    patiently(add)
+
+
+def _record_there(address: str, work: Work, found: Sequence[FinishedRun]) -> None:
+    # Opened for each chunk: hundreds of workers must not hold a connection each.
+    with Store(address, create=False) as store:
+        record(store, work, found)
+
+
+def train(
+    work: Work,
+    entry: Entry,
+    tasks: Sequence[Task],
+    progress: Callable[[float], None] | None = None,
+) -> list[FinishedRun]:
+    """Train tasks of one method as one fleet."""
+    from gengap.training.train import train_fleet
+
+    return train_fleet(
+        work.problem,
+        tasks,
+        [entry.method(**task.run.hyperparameters) for task in tasks],
+        copy.copy(work.architecture),  # it holds a module of its own, which threads cannot share
+        steps=work.steps,
+        batch=work.batch,
+        slots=int(tasks[0].run.settings["slots"]),
+        checkpoints=work.checkpoints,
+        device=work.device,
+        progress=progress,
+        keep_models=work.keep_steps if entry.name in work.keep else (),
+        curves=work.curves,
+    )
+
+
+def _train_alone(
+    work: Work, entry: Entry, task: Task, progress: Callable[[float], None] | None
+) -> FinishedRun:
+    import torch
+
+    from gengap.base.seeds import derive
+
+    # Layers such as dropout draw from torch's global generator, which is put back.
+    with _global_draws, torch.random.fork_rng(devices=[]), torch_threads(1):
+        torch.manual_seed(derive(task.run.seed, "layers", task.run.split))
+        return train(work, entry, [task], progress)[0]
+
+
+def _fit(work: Work, entry: Entry, task: Task) -> FinishedRun:
+    from threadpoolctl import threadpool_limits
+
+    keep = ("small" if work.small else "any") if entry.name in work.keep else ""
+    with threadpool_limits(1):
+        raw = entry.settings["input"] == "raw"
+        return train_estimator(entry.estimator, task, work.problem, raw, keep)
+
+
+@contextmanager
+def torch_threads(count: int) -> Iterator[None]:
+    """Set torch's threads for a block and put them back."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
