@@ -3,7 +3,7 @@
 import pytest
 from summary_builders import environment_row, method_row, small_summary
 
-from gengap.report.numerals import Numerals, count, duration
+from gengap.report.numerals import Numerals, count, counted, duration, p_equals, share
 from gengap.report.reading import read
 
 PERCENT = Numerals(percent=True, decimals=1)
@@ -94,3 +94,26 @@ def test_plain_training_comes_first_then_the_best_score():
     assert names == ["erm", "c", "a", "b"]
     loss = read(small_summary(methods, higher_is_better=False)).methods
     assert [row["method"] for row in loss] == ["erm", "a", "c", "b"]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.01, "1 point"), (-0.012, "-1.2 points"), (12.0, "1,200 points"), (None, "n/a")],
+)
+def test_three_digits_with_a_unit(value, text):
+    assert Numerals(True, None).points(value) == text
+
+
+def test_what_is_nan_was_not_measured():
+    nan = float("nan")
+    assert PERCENT(nan) == share(nan) == count(None) == "n/a"
+    assert PERCENT.interval(0.1, nan) == ""
+
+
+def test_p_values_in_sentences():
+    assert [p_equals(p) for p in (0.0004, 0.0312, 1.0)] == ["p < 0.001", "p = 0.031", "p = 1.000"]
+
+
+def test_numbers_of_things():
+    assert counted(1, "run") == "1 run"
+    assert counted(1200, "run") == "1,200 runs"

@@ -129,9 +129,9 @@ def count(value: float | None) -> str:
     return MISSING if value is None else f"{value:,.0f}"
 
 
-def counted(number: float, noun: str, several: str = "") -> str:
+def counted(number: float, noun: str) -> str:
     """Print a number of things: ``1 run``, ``1,234 runs``."""
-    return f"{count(number)} {noun if number == 1 else several or f'{noun}s'}"
+    return f"{count(number)} {noun}{'' if number == 1 else 's'}"
 
 
 def duration(seconds: float | None) -> str:
