@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from gengap.base.errors import SuspiciousInput, UsageError
-from gengap.base.files import write_files
+from gengap.base.files import json_text
 from gengap.cli.base import app, command_line, writable
 from gengap.cli.options import Json, MetricName, Quiet, StudyName
 
@@ -83,15 +83,15 @@ def compare(
     compare.json and the figures as SVG.
     """
     from gengap.questions.comparison import Columns
-    from gengap.questions.comparison.summary import summarise
-    from gengap.report import files, show
+    from gengap.questions.comparison.summary import compare_scores
+    from gengap.report import show
 
     columns = Columns(method, environment, seed, score)
     with warnings.catch_warnings():
         # The same sentences follow as notes.
         warnings.simplefilter("ignore", SuspiciousInput)
         table = _table(source, columns, lower_is_better, study, metric)
-        summary = summarise(
+        found = compare_scores(
             table,
             level=level,
             baseline=baseline,
@@ -100,14 +100,13 @@ def compare(
             replicates=replicates,
             command=command_line(),
         )
-    texts, folder = files(summary), writable(Path(out))
-    write_files({folder / name: text for name, text in texts.items()})
+    written = found.save(writable(Path(out)))
     if as_json:
-        typer.echo(texts["compare.json"], nl=False)
+        typer.echo(json_text(found.summary), nl=False)
         return
-    show(summary, quiet)
+    show(found, quiet)
     if not quiet:
-        Console().print(f"\nReport: {escape(str(folder / 'report.html'))}", soft_wrap=True)
+        Console().print(f"\nReport: {escape(str(written['report.html']))}", soft_wrap=True)
 
 
 def _table(

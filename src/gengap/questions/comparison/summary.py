@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from functools import cached_property
+from typing import Any, ClassVar
 
 import numpy as np
 
 from gengap.base.errors import UsageError
 from gengap.base.files import json_values
-from gengap.base.finding import reports
+from gengap.base.finding import Finding, reports
 from gengap.questions.comparison.pairs import Row, in_unit, pair_rows, pairs_of
 from gengap.questions.comparison.table import ScoreTable
 from gengap.statistics.aggregate_intervals import aggregate_intervals
@@ -32,7 +34,45 @@ ADJUSTED = (
 )
 
 
-def summarise(
+@dataclass(frozen=True, repr=False, eq=False)
+class Compared(Finding):
+    """All methods of a table compared; rows of numbers in the table's unit, None where none is.
+
+    Attributes:
+        comparison: what was compared and how.
+        methods: one row per method, best mean first.
+        pairs: one row per pair of methods.
+        environments: the scores of every method in each.
+        ranks: average ranks and who is not told apart; None where methods cannot be ranked.
+        rankings: the order by each rule.
+        stability: how much the order depends on the rule and on chance, or None.
+        profiles: share of runs better than each threshold, per method.
+    """
+
+    kind: ClassVar[str] = "comparison"
+    comparison: Row
+    methods: list[Row]
+    pairs: list[Row]
+    environments: list[Row]
+    ranks: Row | None
+    rankings: list[Row]
+    stability: Row | None
+    profiles: Row
+    _order: Stability | None
+
+    @cached_property
+    def summary(self) -> dict[str, Any]:
+        """Everything as JSON values, with ``answer`` and ``findings`` in words."""
+        numbers = json_values(self)
+        return {**numbers, **reports().of(self).words(numbers, self._order)}
+
+
+def summarise(table: ScoreTable, **options: Any) -> dict[str, Any]:
+    """What ``compare.json`` holds; the options are those of :func:`compare_scores`."""
+    return compare_scores(table, **options).summary
+
+
+def compare_scores(
     table: ScoreTable,
     *,
     level: float = 0.95,
@@ -42,7 +82,7 @@ def summarise(
     replicates: int = 2000,
     seed: int = 0,
     command: str = "",
-) -> dict[str, Any]:
+) -> Compared:
     """Compare all methods of a table.
 
     Args:
@@ -56,11 +96,6 @@ def summarise(
         replicates: bootstrap resamples.
         seed: of everything random; the same seed gives the same digits.
         command: what the user typed, for the report.
-
-    Returns:
-        ``answer`` (a sentence), ``findings`` (sentences), ``comparison`` (what was compared and
-        how), ``methods``, ``pairs``, ``environments``, ``ranks``, ``rankings``, ``stability`` and
-        ``profiles``. Numbers are in the table's unit; what could not be had is None.
 
     Raises:
         UsageError: fewer than two methods, an unknown baseline, a level outside 0 to 1, a margin
@@ -90,42 +125,36 @@ def summarise(
     )
     ranks = _ranks(table, level)
     methods = _method_rows(table, steadiness, ranks, level, target, replicates, seed)
-    summary: dict[str, Any] = {
-        "comparison": {
-            "name": table.name,
-            "metric": table.metric,
-            "higher_is_better": table.higher_is_better,
-            "fraction": table.fraction,
-            "methods": list(table.methods),
-            "environments": list(table.environments),
-            "seeds": len(table.seeds),
-            "runs": int(table.runs.sum()),
-            "runs_per_cell": [int(table.runs.min()), int(table.runs.max())],
-            "missing_cells": int((table.runs == 0).sum()),
-            "paired_seeds": table.paired,
-            "baseline": baseline,
-            "level": level,
-            "margin": margin,
-            "target": target,
-            "replicates": replicates,
-            "seed": seed,
-            "notes": list(table.notes),
-            "command": command,
-            "versions": versions(),
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        },
-        "methods": methods,
-        "pairs": pairs,
-        "environments": _environment_rows(table),
-        "ranks": ranks,
-        "rankings": _ranking_rows(table, steadiness),
-        "stability": _stability_row(table, steadiness),
-        "profiles": _profiles(table, level, replicates, seed),
+    about = {
+        "name": table.name,
+        "metric": table.metric,
+        "higher_is_better": table.higher_is_better,
+        "fraction": table.fraction,
+        "methods": list(table.methods),
+        "environments": list(table.environments),
+        "seeds": len(table.seeds),
+        "runs": int(table.runs.sum()),
+        "runs_per_cell": [int(table.runs.min()), int(table.runs.max())],
+        "missing_cells": int((table.runs == 0).sum()),
+        "paired_seeds": table.paired,
+        "baseline": baseline,
+        "level": level,
+        "margin": margin,
+        "target": target,
+        "replicates": replicates,
+        "seed": seed,
+        "notes": list(table.notes),
+        "command": command,
+        "versions": versions(),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    summary = json_values(summary)
-    summary |= reports().of(summary).words(summary, steadiness)
-    summary["comparison"]["seconds"] = round(time.perf_counter() - started, 2)
-    return summary
+    profiles = _profiles(table, level, replicates, seed)
+    rankings, order = _ranking_rows(table, steadiness), _stability_row(table, steadiness)
+    about["seconds"] = round(time.perf_counter() - started, 2)
+    environments = _environment_rows(table)
+    return Compared(
+        about, methods, pairs, environments, ranks, rankings, order, profiles, steadiness
+    )  # fmt: skip
 
 
 def _method_rows(
