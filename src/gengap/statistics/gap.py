@@ -20,6 +20,7 @@ American Medical Association 249 (1983), 1743-1745).
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -30,6 +31,7 @@ from gengap.statistics.intervals import Interval, check_level, quantile, student
 from gengap.statistics.prediction import prediction_interval
 from gengap.statistics.training import (
     Effects,
+    Table,
     environment_half_widths,
     mean_half_width,
     run_effects,
@@ -82,12 +84,10 @@ def environment_intervals(
     Raises:
         UsageError: unusable columns, see :func:`gengap.statistics.cells.summarise`, or overlap.
     """
-    check_level(level)
-    table = difference, environment, seed, example
-    cells = summarise(*table)
-    if _alike(difference, largest):
+    cells, runs, alike = _read((difference, environment, seed, example), validation, largest, level)
+    if alike:
         halves = _rule_of_three(cells, largest, level)
-    elif (runs := _runs(table, validation, cells)) is not None:
+    elif runs is not None:
         halves = environment_half_widths(steady(borrow(cells)), runs, overlap, level)
     else:
         return _from_test_scores(cells, level, overlap)
@@ -113,19 +113,8 @@ def mean_interval(
     Arguments and errors as in :func:`environment_intervals`. With one seed the interval holds
     example noise only, which its note says.
     """
-    check_level(level)
-    table = difference, environment, seed, example
-    cells = summarise(*table)
-    estimate = float(cells.means.mean())
-    if _alike(difference, largest):
-        # The largest mean compatible with no difference has all of it where examples are fewest.
-        half = float(_rule_of_three(cells, largest, level).max()) / len(cells.means)
-    elif (runs := _runs(table, validation, cells)) is not None:
-        half = mean_half_width(borrow(cells), runs, overlap, level)
-    else:
-        variance, degrees = mean_variance(cells, overlap=overlap)
-        return student(estimate, variance, degrees, level, note(cells, variance))
-    return _around(cells, estimate, half, level)
+    read = _read((difference, environment, seed, example), validation, largest, level)
+    return _mean(read, level, overlap, largest)
 
 
 def new_environment_interval(
@@ -145,24 +134,53 @@ def new_environment_interval(
     the note, for fewer than 3 environments. See :mod:`gengap.statistics.prediction`; the variance
     of the mean of these environments is that of :func:`mean_interval`.
     """
-    table = difference, environment, seed, example
-    fixed = mean_interval(*table, level, overlap=overlap, validation=validation, largest=largest)
-    cells = summarise(*table)
+    read = _read((difference, environment, seed, example), validation, largest, level)
+    fixed, cells = _mean(read, level, overlap, largest), read.cells
     if len(cells.means) < 3:
         return Interval(fixed.estimate, math.nan, math.nan, level, FEW_ENVIRONMENTS)
-    if _alike(difference, largest):
+    if read.alike:
+        # The rule of three again, where the fewest examples leave the most room.
         half = float(_rule_of_three(cells, largest, level).max())
         return _around(cells, fixed.estimate, half, level)
     variance, degrees = mean_variance(cells)
     remark = note(cells, variance + float(np.ptp(cells.means)))
     if math.isnan(variance):
         return Interval(fixed.estimate, math.nan, math.nan, level, remark)
-    if _runs(table, validation, cells) is not None or overlap:
+    if read.runs is not None or overlap:
         # As a normal variance with the same limits.
         variance, degrees = (fixed.half_width / quantile(level, math.inf)) ** 2, math.inf
     return prediction_interval(
         cells.means, measurement_variance(cells), variance, degrees, level, remark
     )
+
+
+class _Read(NamedTuple):
+    """A long table read once: its sums, the runs' effects where they show, whether all agrees."""
+
+    cells: Cells
+    runs: Effects | None
+    alike: bool
+
+
+def _read(table: Table, validation: Differences | None, largest: float, level: float) -> _Read:
+    check_level(level)
+    cells = summarise(*table)
+    alike = math.isfinite(largest) and not np.any(table[0])
+    return _Read(cells, None if alike else _runs(table, validation, cells), alike)
+
+
+def _mean(read: _Read, level: float, overlap: float, largest: float) -> Interval:
+    cells, runs, alike = read
+    estimate = float(cells.means.mean())
+    if alike:
+        # The largest mean compatible with no difference has all of it where examples are fewest.
+        half = float(_rule_of_three(cells, largest, level).max()) / len(cells.means)
+    elif runs is not None:
+        half = mean_half_width(borrow(cells), runs, overlap, level)
+    else:
+        variance, degrees = mean_variance(cells, overlap=overlap)
+        return student(estimate, variance, degrees, level, note(cells, variance))
+    return _around(cells, estimate, half, level)
 
 
 def _from_test_scores(cells: Cells, level: float, overlap: float) -> dict[int, Interval]:
@@ -181,20 +199,12 @@ def _from_test_scores(cells: Cells, level: float, overlap: float) -> dict[int, I
     return intervals
 
 
-def _runs(
-    table: tuple[ArrayLike, ArrayLike, ArrayLike, ArrayLike],
-    validation: Differences | None,
-    cells: Cells,
-) -> Effects | None:
+def _runs(table: Table, validation: Differences | None, cells: Cells) -> Effects | None:
     """The runs' effects, or None where they or the examples' noise cannot be had."""
     if validation is None or not cells.example_degrees.any() or not cells.repeated.any():
         return None
     runs = run_effects(table, validation, cells.environments)
     return runs if runs.known.any() else None
-
-
-def _alike(difference: ArrayLike, largest: float) -> bool:
-    return math.isfinite(largest) and not np.any(difference)
 
 
 def _rule_of_three(cells: Cells, largest: float, level: float) -> np.ndarray:
