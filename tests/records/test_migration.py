@@ -18,7 +18,7 @@ import gengap as gg
 from gengap.base.errors import UsageError
 from gengap.cli import app
 from gengap.records import Store
-from gengap.study import execution
+from gengap.study import chunks
 from study_builders import assert_same_contents, contents
 
 DUMP = Path(__file__).with_name("schema_1.sql")
@@ -108,8 +108,8 @@ def test_the_study_given_again_trains_nothing_and_everything_reads(
     def trains(*_, **__):
         raise AssertionError("something was trained anew")
 
-    monkeypatch.setattr(execution, "train_chunk", trains)
-    monkeypatch.setattr(execution, "train_estimator", trains)
+    monkeypatch.setattr(chunks, "train", trains)
+    monkeypatch.setattr(chunks, "train_estimator", trains)
     before = {table: rows(old, table) for table in TABLES}
     result = same_study(old).run()
     result.store.close()

@@ -18,7 +18,7 @@ from gengap.base.errors import UsageError
 from gengap.models.networks import architecture
 from gengap.records.models import kept_model, kept_models
 from gengap.records.run import KeptModel
-from gengap.study import execution
+from gengap.study import chunks
 from gengap.study.rules import rule_named
 from gengap.training.kept import estimator_from_bytes, estimator_to_bytes, network_from_bytes
 from study_builders import assert_same_contents, contents, study, wards
@@ -94,9 +94,9 @@ def test_a_method_that_is_not_there_is_refused_before_training(tmp_path):
 def trained(monkeypatch) -> list[str]:
     """The method of every training, in the order in which they happen."""
     seen: list[str] = []
-    fleet, estimator = execution.train_chunk, execution.train_estimator
+    fleet, estimator = chunks.train, chunks.train_estimator
 
-    def train_chunk(work, entry, tasks, *rest):
+    def train(work, entry, tasks, *rest):
         seen.extend(task.run.method for task in tasks)
         return fleet(work, entry, tasks, *rest)
 
@@ -104,8 +104,8 @@ def trained(monkeypatch) -> list[str]:
         seen.append(task.run.method)
         return estimator(model, task, *rest)
 
-    monkeypatch.setattr(execution, "train_chunk", train_chunk)
-    monkeypatch.setattr(execution, "train_estimator", train_estimator)
+    monkeypatch.setattr(chunks, "train", train)
+    monkeypatch.setattr(chunks, "train_estimator", train_estimator)
     return seen
 
 
