@@ -5,11 +5,13 @@ from __future__ import annotations
 from gengap.base.errors import listing
 from gengap.questions.shift.stream import Look
 from gengap.questions.shift.tables import TableShift
+from gengap.questions.shift.univariate import ColumnTest
 from gengap.report.document import Block, Note, Table, text_table
 from gengap.report.numerals import Numerals, p_equals, p_text
 
 NUMBERS = "shift.json"
 SHOWN, NAMED = 10, 3
+TENTHS = Numerals(True, 1)
 
 
 def answer(found: TableShift | Look) -> str:
@@ -28,6 +30,15 @@ def terminal(found: TableShift, quiet: bool = False) -> list[Block]:
     return [_tests(found), _columns(found), *notes, answer(found)]
 
 
+def change(column: ColumnTest) -> str:
+    """What moved most in a column: ``median 50 to 61``, ``missing 0.0% to 5.0%``."""
+    of, before, after = column.change.of, column.change.before, column.change.after
+    if column.kind == "number":
+        return f"{of} {before:.4g} to {after:.4g}"
+    shares = f"{TENTHS.score(before)} to {TENTHS.score(after)}"
+    return f"{of} {shares}" if column.kind == "missing" else f"{of}: {shares}"
+
+
 def _tests(found: TableShift) -> Table:
     number = Numerals(False, None)
     rows = (
@@ -39,7 +50,7 @@ def _tests(found: TableShift) -> Table:
 
 def _columns(found: TableShift) -> Table:
     rows = [
-        (f"{c.name} (missing)" if c.kind == "missing" else c.name, c.change, p_text(c.adjusted_p))
+        (f"{c.name} (missing)" if c.kind == "missing" else c.name, change(c), p_text(c.adjusted_p))
         for c in found.columns[:SHOWN]
     ]
     if more := len(found.columns) - len(rows):
@@ -63,7 +74,7 @@ def _moved(found: TableShift) -> str:
     moved = [c for c in found.columns if c.adjusted_p <= found.alpha]
     if not found.shifted or not moved:
         return ""
-    return f"Columns that moved most: {listing((f'{c.name} ({c.change})' for c in moved), NAMED)}."
+    return f"Columns that moved most: {listing((f'{c.name} ({change(c)})' for c in moved), NAMED)}."
 
 
 def _distance(found: TableShift) -> str:

@@ -49,6 +49,18 @@ Kind = Literal["number", "category", "missing"]
 
 
 @dataclass(frozen=True)
+class Change:
+    """What moved in a column: its median, or the share of a value or of missing cells.
+
+    ``of`` is ``"median"``, ``"missing"`` or the value whose share rose most.
+    """
+
+    of: str
+    before: float
+    after: float
+
+
+@dataclass(frozen=True)
 class ColumnTest:
     """One column of the reference against the same column of the new rows.
 
@@ -58,7 +70,7 @@ class ColumnTest:
         statistic: Kolmogorov and Smirnov's distance, or chi-square.
         p_value: of this column alone; NaN where one side has no value.
         adjusted_p: Holm's, for all columns together.
-        change: what moved most, e.g. ``"median 50 to 61"``.
+        change: what moved most.
     """
 
     name: str
@@ -66,7 +78,7 @@ class ColumnTest:
     statistic: float
     p_value: float
     adjusted_p: float
-    change: str
+    change: Change
 
 
 def column_tests(reference: Any, new: Any, seed: int = 0) -> tuple[ColumnTest, ...]:
@@ -85,7 +97,7 @@ def column_tests(reference: Any, new: Any, seed: int = 0) -> tuple[ColumnTest, .
         raise UsageError(f"The new rows have no column {listing(map(repr, missing))}; add it.")
     if 0 in before.shape or len(after) == 0:
         raise UsageError("There is nothing to test; give at least one row each and one column.")
-    tests: list[tuple[str, Kind, float, float, str]] = []
+    tests: list[tuple[str, Kind, float, float, Change]] = []
     for name in before.columns:
         tests += _tests_of(str(name), before[name], after[name], seed)
     adjusted = holm([p for _, _, _, p, _ in tests])
@@ -166,31 +178,31 @@ def _counts(reference: ArrayLike, new: ArrayLike) -> tuple[Any, np.ndarray, np.n
 
 def _tests_of(
     name: str, before: pd.Series, after: pd.Series, seed: int
-) -> list[tuple[str, Kind, float, float, str]]:
+) -> list[tuple[str, Kind, float, float, Change]]:
     if not _is_number(before) or not _is_number(after):
         return [(name, "category", *category_test(before, after, seed), _moved(before, after))]
     x, y = (values.to_numpy(dtype=np.float64, na_value=np.nan) for values in (before, after))
     lost_x, lost_y = np.isnan(x), np.isnan(y)
-    tests: list[tuple[str, Kind, float, float, str]] = []
+    tests: list[tuple[str, Kind, float, float, Change]] = []
     if lost_x.any() or lost_y.any():
-        change = f"missing {lost_x.mean():.1%} to {lost_y.mean():.1%}"
+        change = Change("missing", float(lost_x.mean()), float(lost_y.mean()))
         tests = [(name, "missing", *category_test(lost_x, lost_y, seed), change)]
     x, y = x[~lost_x], y[~lost_y]
     if not len(x) or not len(y):
         return tests
     if len(np.unique(np.concatenate([x, y]))) <= FEW_VALUES:
         return [(name, "category", *category_test(x, y, seed), _moved(x, y)), *tests]
-    change = f"median {np.median(x):.4g} to {np.median(y):.4g}"
+    change = Change("median", float(np.median(x)), float(np.median(y)))
     return [(name, "number", *kolmogorov_smirnov(x, y), change), *tests]
 
 
-def _moved(reference: ArrayLike, new: ArrayLike) -> str:
+def _moved(reference: ArrayLike, new: ArrayLike) -> Change:
     """The value whose share rose most."""
     levels, before, after = _counts(reference, new)
     before, after = before / before.sum(), after / after.sum()
     k = int(np.argmax(after - before))
     label = f"{levels[k]:g}" if isinstance(levels[k], float) else str(levels[k])
-    return f"{label}: {before[k]:.1%} to {after[k]:.1%}"
+    return Change(label, float(before[k]), float(after[k]))
 
 
 def _is_number(column: pd.Series) -> bool:
