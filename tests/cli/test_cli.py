@@ -391,7 +391,7 @@ def test_an_interrupted_study_goes_on_and_ends_the_same(table):
     """Ctrl-C in the middle: exit code 130, no report, and nothing is lost or done twice."""
     args = ["run", "costs.csv", *COLUMNS, *QUICK, "--methods", "erm,vrex,irm,sklearn:Ridge"]
     process = start(*args, "--out", "stopped", program=stopped_by("SIGINT"))
-    output, errors = process.communicate(timeout=120)
+    output, errors = process.communicate(timeout=300)
     assert process.returncode == 130, errors
     assert output == ""
     assert "the same command goes on from there" in errors
@@ -420,7 +420,7 @@ def test_a_pipe_that_closes_ends_the_command_quietly(one_run, command):
     process.stdout.close()
     assert process.stderr is not None
     errors = process.stderr.read()
-    assert process.wait(timeout=60) == 141
+    assert process.wait(timeout=300) == 141
     assert errors == ""
 
 
