@@ -7,7 +7,7 @@
 # make bench      the benchmarks, as ratios measured in one run
 PYTHON ?= python3
 BIN := .venv/bin
-THREADED := training study methods models detectors guard
+THREADED := training study methods models guard detectors/exposed
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
 .PHONY: demo test test-threads test-slow check format bench docs clean
