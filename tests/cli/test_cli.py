@@ -315,7 +315,7 @@ def test_a_study_file_holds_all_a_command_line_says(table, tmp_path):
         "metric": "absolute_error", "splits": "forward:year", "selection": "oracle",
         "inner": True, "until_decided": True, "jobs": 1, "threads": 1, "memory": 64,
         "device": "cpu", "store": "sqlite:///all.db", "out": "there", "keep_models": ["erm"],
-        "checkpoints": "log:20", "curves": True,
+        "checkpoints": "log:20", "curves": True, "precision": "fp32", "executor": "threads",
     }  # fmt: skip
     assert set(values) | {"suite"} == {key.name for key in fields(StudyFile)}
     args = ["run", values["data"]]

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+
+from gengap.methods.losses import cross_entropy
 
 
 @dataclass(frozen=True)
@@ -81,10 +82,7 @@ class Batch:
         """
         if self.context.task == "regression":
             return self.per_example((logits.squeeze(-1) - self.y).square())
-        # Softmax over the second axis works on many examples at a time; over the last, on one.
-        classes = logits.movedim(-1, 1).flatten(2)
-        losses = F.cross_entropy(classes, self.y.flatten(1), reduction="none")
-        return self.per_example(losses.view(self.y.shape))
+        return self.per_example(cross_entropy(logits, self.y))
 
     def per_example(self, values: Tensor) -> Tensor:
         """Mean over each example's own targets, ``(R, E, B, ...)`` to ``(R, E, B)``."""
@@ -109,14 +107,20 @@ class Batch:
 
     def take(self, slots: Tensor) -> Batch:
         """The batch with other slots in the place of its own, ``slots (R, E')`` of them per run."""
-        runs = torch.arange(len(slots), device=slots.device)[:, None]
+        flat = slots + self.y.shape[1] * torch.arange(len(slots), device=slots.device)[:, None]
+
+        def taken(values: Tensor) -> Tensor:
+            # Selecting along one axis copies whole slots; indexing would go number by number.
+            found = values.flatten(0, 1).index_select(0, flat.flatten())
+            return found.view(*slots.shape, *values.shape[2:])
+
         return replace(
             self,
-            x=self.x[runs, slots],
-            y=self.y[runs, slots],
-            environment=self.environment[runs, slots],
-            mask=None if self.mask is None else self.mask[runs, slots],
-            rows=None if self.rows is None else self.rows[runs, slots],
+            x=taken(self.x),
+            y=taken(self.y),
+            environment=taken(self.environment),
+            mask=None if self.mask is None else taken(self.mask),
+            rows=None if self.rows is None else taken(self.rows),
         )
 
     def view(self, x: Tensor) -> Tensor:

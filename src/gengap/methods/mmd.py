@@ -14,9 +14,9 @@ The kernel averages Gaussians ``exp(-|x - y|² / (2 c s))`` with ``s`` the batch
 distance, held constant in the gradient, and ``c = 1/4, 1/2, 1, 2, 4``: the widths follow the
 features' scale, so that neither depth nor width of the network changes their meaning.
 
-With the features scaled by ``1/sqrt(8 s)`` to ``z``, the widest kernel is ``e = exp(-|z_i - z_j|²)``
-and the others are its squares, so one exponential serves all five. The gradient is written out:
-with ``w`` the weights of the pairs of examples and ``G = (e + 2 e² + 4 e⁴ + 8 e⁸ + 16 e¹⁶) / 5``,
+Scaled by ``1/sqrt(8 s)`` to ``z``, the widest kernel is ``e = exp(-|z_i - z_j|²)`` and the others
+are its squares, so one exponential serves all five. The gradient is written out: with ``w`` the
+weights of the pairs of examples and ``G = (e + 2 e² + 4 e⁴ + 8 e⁸ + 16 e¹⁶) / 5``,
 
     ∂/∂z_i = -4 Σ_j w_ij G_ij (z_i - z_j).
 
@@ -96,7 +96,9 @@ class _Discrepancy(torch.autograd.Function):
         for start in range(0, slots * size, size):
             here, after = slice(start, start + size), slice(start, None)
             kernel, slope = mixture(torch.bmm(left[:, here], right[:, after].transpose(1, 2)))
-            found += (slots - 1) * kernel[..., :size].sum((1, 2)) - 2 * kernel[..., size:].sum((1, 2))
+            found += (slots - 1) * kernel[..., :size].sum((1, 2)) - 2 * kernel[..., size:].sum(
+                (1, 2)
+            )
             slope[..., :size] *= 1 - slots
             pull[:, here] += torch.bmm(slope, right[:, after])
             others = slope[..., size:].transpose(1, 2)

@@ -24,7 +24,10 @@ from torch.autograd.function import once_differentiable
 
 
 def perceptron(
-    x: Tensor, weights: Sequence[Tensor], biases: Sequence[Tensor]
+    x: Tensor,
+    weights: Sequence[Tensor],
+    biases: Sequence[Tensor],
+    products: torch.dtype = torch.float32,
 ) -> tuple[Tensor, Tensor]:
     """Features ``(R, n, f)``, the input of the last layer, and logits ``(R, n, C)``.
 
@@ -32,8 +35,11 @@ def perceptron(
         x: inputs ``(R, n, d)``.
         weights: ``(R, in, out)`` per layer.
         biases: ``(R, 1, out)`` per layer.
+        products: bfloat16 to multiply, and keep what lies between the layers, in that. Arguments,
+            results and gradients have the arguments' type, sums are kept in float32 as well.
     """
-    hidden, logits = _Perceptron.apply(x, *weights, *biases)
+    low = products if products != torch.float32 else x.dtype
+    hidden, logits = _Perceptron.apply(low, x, *weights, *biases)
     return (x if hidden is None else hidden), logits
 
 
@@ -41,38 +47,45 @@ class _Perceptron(torch.autograd.Function):
     """All layers at once; without a hidden layer there are no features to return."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, *parameters: Tensor) -> tuple[Tensor | None, Tensor]:
+    def forward(
+        ctx: Any, low: torch.dtype, x: Tensor, *parameters: Tensor
+    ) -> tuple[Tensor | None, Tensor]:
         count = len(parameters) // 2
-        weights, biases = parameters[:count], parameters[count:]
-        inputs = [x]
+        weights = [weight.to(low) for weight in parameters[:count]]
+        biases = [bias.to(low) for bias in parameters[count:]]
+        inputs = [x.to(low)]
         for weight, bias in zip(weights[:-1], biases[:-1], strict=True):
             inputs.append(torch.baddbmm(bias, inputs[-1], weight).relu_())
         logits = narrow(inputs[-1], weights[-1], biases[-1])
         ctx.save_for_backward(*inputs, *weights)
         ctx.set_materialize_grads(False)
-        return (inputs[-1] if count > 1 else None), logits
+        return (inputs[-1].to(x.dtype) if count > 1 else None), logits.to(x.dtype)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, features: Tensor | None, logits: Tensor | None) -> tuple[Any, ...]:
         count = len(ctx.saved_tensors) // 2
         inputs, weights = ctx.saved_tensors[:count], ctx.saved_tensors[count:]
+        low, given = inputs[0].dtype, features if logits is None else logits
+        full = torch.float32 if given is None else given.dtype
         slopes: list[Tensor | None] = [None] * (2 * count)
         # The masks below are in place and must not reach a gradient that belongs to the caller.
-        down = features.clone() if features is not None and logits is None else features
+        down = None if features is None else features.to(low, copy=logits is None)
         if logits is not None:
-            slopes[count - 1], slopes[-1] = narrow_gradients(inputs[-1], logits)
-            if count > 1 or ctx.needs_input_grad[0]:
-                through = torch.bmm(logits, weights[-1].transpose(1, 2))
-                down = through if features is None else through.add_(features)
+            own = logits.to(low)
+            slopes[count - 1], slopes[-1] = narrow_gradients(inputs[-1], own, full)
+            if count > 1 or ctx.needs_input_grad[1]:
+                through = torch.bmm(own, weights[-1].transpose(1, 2))
+                down = through if down is None else through.add_(down)
         for layer in range(count - 2, -1, -1):
             assert down is not None
             _mask(down, inputs[layer + 1])
-            slopes[layer] = torch.bmm(inputs[layer].transpose(1, 2), down)
-            slopes[count + layer] = down.sum(1, keepdim=True)
-            if layer or ctx.needs_input_grad[0]:
+            slopes[layer] = torch.bmm(inputs[layer].transpose(1, 2), down).to(full)
+            slopes[count + layer] = down.sum(1, keepdim=True, dtype=full)
+            if layer or ctx.needs_input_grad[1]:
                 down = torch.bmm(down, weights[layer].transpose(1, 2))
-        return (down if ctx.needs_input_grad[0] else None, *slopes)
+        wanted = ctx.needs_input_grad[1]
+        return (None, down.to(full) if wanted and down is not None else None, *slopes)
 
 
 def narrow(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -81,10 +94,10 @@ def narrow(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     return turned.transpose(1, 2)
 
 
-def narrow_gradients(x: Tensor, slopes: Tensor) -> tuple[Tensor, Tensor]:
+def narrow_gradients(x: Tensor, slopes: Tensor, full: torch.dtype) -> tuple[Tensor, Tensor]:
     """Gradients of weight and bias of :func:`narrow`, given its output's slopes ``(R, n, out)``."""
     weight = torch.bmm(slopes.transpose(1, 2), x).transpose(1, 2)
-    return weight, slopes.sum(1, keepdim=True)
+    return weight.to(full), slopes.sum(1, keepdim=True, dtype=full)
 
 
 def _mask(slopes: Tensor, rectified: Tensor) -> None:

@@ -13,7 +13,7 @@ import inspect
 import math
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, NamedTuple, Protocol
 
@@ -76,9 +76,14 @@ class MLP:
 
     Inputs are flattened. Weights and biases start uniform in ``±1/sqrt(inputs)``, as PyTorch's
     linear layers do.
+
+    Attributes:
+        widths: of the hidden layers.
+        products: type of the products in training (:mod:`gengap.models.precision`).
     """
 
     widths: tuple[int, ...] = (128, 128)
+    products: torch.dtype = torch.float32
 
     @property
     def name(self) -> str:
@@ -107,7 +112,8 @@ class MLP:
         layers = range(len(self.widths) + 1)
         weights = [parameters[f"weight{layer}"] for layer in layers]
         biases = [parameters[f"bias{layer}"] for layer in layers]
-        return Output(*perceptron(x.flatten(2), weights, biases))
+        products = self.products if torch.is_grad_enabled() else torch.float32
+        return Output(*perceptron(x.flatten(2), weights, biases, products))
 
     def train(self, mode: bool) -> None:
         """Nothing to switch."""
@@ -125,6 +131,7 @@ class Module:
         self._name = name
         self._module: nn.Module | None = None
         self._outputs = 1
+        self.products = torch.float32
 
     @property
     def name(self) -> str:
@@ -153,7 +160,14 @@ class Module:
 
     def forward(self, parameters: Parameters, x: Tensor) -> Output:
         """``vmap`` over runs, or a plain call for a single run."""
-        assert self._module is not None
+        low = self.products != torch.float32 and torch.is_grad_enabled()
+        if not low:
+            return self._together(parameters, x)
+        with torch.autocast(x.device.type, self.products, cache_enabled=False):
+            output = self._together(parameters, x)
+        return Output(output.features.float(), output.logits.float())
+
+    def _together(self, parameters: Parameters, x: Tensor) -> Output:
         if x.shape[0] == 1:
             output = self._single({name: p[0] for name, p in parameters.items()}, x[0])
             return Output(output.features[None], output.logits[None])
@@ -199,7 +213,8 @@ class Module:
         return module
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"factory": self.factory, "_name": self._name, "_module": None, "_outputs": 1}
+        own = {"factory": self.factory, "_name": self._name, "products": self.products}
+        return {**own, "_module": None, "_outputs": 1}
 
 
 def small_cnn(shape: Sequence[int], outputs: int) -> nn.Module:
@@ -231,8 +246,27 @@ def small_cnn(shape: Sequence[int], outputs: int) -> nn.Module:
     )
 
 
-def architecture(model: str | Callable[..., nn.Module] | Architecture) -> Architecture:
-    """Make an architecture of ``"linear"``, ``"mlp(64,64)"``, ``"cnn"`` or a factory."""
+def architecture(
+    model: str | Callable[..., nn.Module] | Architecture, products: torch.dtype = torch.float32
+) -> Architecture:
+    """Make an architecture of ``"linear"``, ``"mlp(64,64)"``, ``"cnn"`` or a factory.
+
+    Args:
+        products: type of the products in training; see :mod:`gengap.models.precision`.
+    """
+    found = _architecture(model)
+    if isinstance(found, MLP):
+        return replace(found, products=products)
+    if products != torch.float32:
+        if not isinstance(found, Module):
+            raise UsageError(
+                f"The model {found.name} decides on its own products; leave the precision at fp32."
+            )
+        found.products = products
+    return found
+
+
+def _architecture(model: str | Callable[..., nn.Module] | Architecture) -> Architecture:
     if not isinstance(model, str):
         return Module(model) if not hasattr(model, "initialise") else model  # type: ignore[return-value]
     text = model.replace(" ", "").lower()

@@ -81,6 +81,9 @@ class StudyFile:
     executor: str | None = key(
         "Where runs train: threads, processes, ray, ray://host:port or dask://host:port."
     )
+    precision: str = key(
+        "Of networks' products in training: fp32, or bf16 where it is fast.", "fp32"
+    )
 
     @property
     def folder(self) -> Path:

@@ -80,6 +80,8 @@ class Study:
         executor: where runs train: None for threads and processes here; ``"threads"``,
             ``"processes"``, ``"ray"``, ``"ray://host:port"`` or ``"dask://host:port"``; or any
             ``concurrent.futures.Executor``, which is left open.
+        precision: ``"fp32"``, or ``"bf16"`` for products of networks in training where the machine
+            has it (:mod:`gengap.models.precision`).
         plain_training: whether plain training joins the table when it is not asked for.
         prepared_inputs: whether scikit-learn estimators get encoded, standardised inputs; None
             leaves it to their kind.
@@ -106,6 +108,7 @@ class Study:
     memory: int = DEFAULT_MEMORY
     device: str = "auto"
     executor: Any = None
+    precision: str = "fp32"
     plain_training: bool = True
     prepared_inputs: bool | None = None
     name: str = ""
@@ -149,8 +152,9 @@ class Study:
     def architecture(self) -> Any:
         """The networks' architecture, made once to learn its shape."""
         from gengap.models.networks import architecture
+        from gengap.models.precision import products
 
-        found = architecture(self.model)
+        found = architecture(self.model, products(self.precision, device(self.device)))
         found.initialise(self.problem.shape, self.problem.outputs, 0)
         return found
 
@@ -210,6 +214,8 @@ class Study:
     def _with_settings(self, entry: Entry) -> Entry:
         if entry.method is not None:
             settings = {"steps": self.steps, "batch": self.batch, "checkpoints": self.scored_at}
+            if self.precision != "fp32":  # absent otherwise, so that runs keep their keys
+                settings["precision"] = self.precision
             return replace(entry, model=self.architecture.name, settings=settings)
         from gengap.training.estimators import takes_raw_input
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -52,27 +53,29 @@ def footprint(
     """Estimate the memory one run adds to a fleet.
 
     Counts parameters with their copies, the activations that the backward pass keeps (measured
-    on two examples), the inputs, the drawn row numbers, and a Gram matrix over the batch, which
+    on a few examples), the inputs, the drawn row numbers, and a Gram matrix over the batch, which
     kernel methods build.
     """
     parameters = architecture.initialise(problem.shape, problem.outputs, seed=0)
     weights = sum(p.numel() for p in parameters.values())
     stacked = {name: p[None].requires_grad_() for name, p in parameters.items()}
-    kept: dict[int, int] = {}  # numbers by address, since layers may keep the same tensor
 
-    def count(tensor: torch.Tensor) -> torch.Tensor:
-        kept[tensor.data_ptr()] = tensor.numel()
-        return tensor
+    def kept(examples: int) -> int:
+        found: dict[int, int] = {}  # numbers by address, since layers may keep the same tensor
 
-    probe = torch.zeros((1, 2, *problem.shape), dtype=problem.dtype)
-    with torch.autograd.graph.saved_tensors_hooks(count, lambda t: t):
-        output = architecture.forward(stacked, probe)
-    own = {p.data_ptr() for p in stacked.values()}
-    numbers = sum(count for address, count in kept.items() if address not in own)
-    del output  # until here, or an address could be another tensor's by now
+        def count(tensor: torch.Tensor) -> torch.Tensor:
+            found[tensor.data_ptr()] = tensor.numel()
+            return tensor
+
+        probe = torch.zeros((1, examples, *problem.shape), dtype=problem.dtype)
+        with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
+            output = architecture.forward(stacked, probe)
+        del output  # not before here, or an address could be another tensor's by now
+        return sum(found.values())
+
     examples = slots * batch
-    activations = 4 * examples * (numbers // 2)
-    inputs = 4 * examples * 3 * int(probe[0, 0].numel())
+    activations = 4 * examples * ((kept(4) - kept(2)) // 2)  # weights are kept as well
+    inputs = 4 * examples * 3 * math.prod(problem.shape)
     gram = 4 * 3 * examples**2
     rows = 4 * steps * slots * (batch + 2)
     total = 4 * COPIES * weights + inputs + int(activations * (2 + passes)) + gram + rows

@@ -69,7 +69,7 @@ class TableFeed:
 
     def inputs(self, rows: Tensor) -> Tensor:
         """Gather and standardise ``rows (R, n)``; returns ``(R, n, *shape)``."""
-        x = self.matrix[rows.reshape(-1)].view(*rows.shape, *self.data.shape)
+        x = self.matrix.index_select(0, rows.reshape(-1)).view(*rows.shape, *self.data.shape)
         x.sub_(self.shift).mul_(self.scale)
         if self.missing:
             torch.nan_to_num_(x, nan=0.0)
@@ -109,7 +109,7 @@ class TableFeed:
     def _batch(
         self, x: Tensor, rows: Tensor, environment: Tensor, step: int, context: Context
     ) -> Batch:
-        y = self.target[rows]
+        y = self.target.index_select(0, rows.flatten()).view(rows.shape)
         if not self.data.classes:
             shift = torch.from_numpy(self.target_shift).to(self.device)[..., None]
             scale = torch.from_numpy(self.target_scale).to(self.device)[..., None]
