@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import os
+import pkgutil
 import re
 import shlex
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ import yaml
 from sklearn.linear_model import LogisticRegression
 from typer.main import get_command
 
-import gengap
+import gengap.statistics
 from gengap.cli import app
 from gengap.records.tables import SCHEMA, metadata
 
@@ -69,6 +70,22 @@ def test_files_named_exist(page: Path):
     for word in (word for text in code for word in text.split()):
         if re.match(r"(src|tests|docs|examples|benchmarks)/[\w/.-]+$", word):
             assert (ROOT / word).exists() or "yours" in word, word
+
+
+@each_page
+def test_code_named_exists(page: Path):
+    """What is named as a part of the package is one."""
+    text = TRIED.sub("", page.read_text(encoding="utf-8"))
+    for name in re.findall(r"`(gengap(?:\.\w+)+)(?=[`(])", text):
+        pkgutil.resolve_name(name)
+
+
+def test_functions_to_use_exist():
+    table = (DOCS / "statistics.md").read_text(encoding="utf-8").split("## What to use")[1]
+    rows = re.findall(r"^\| [^|]+\?? \| ([^|]+) \|", table.split("##")[0], re.M)
+    named = re.findall(r"`(\w+)`", " ".join(rows))
+    assert len(named) > 20
+    assert set(named) <= set(gengap.statistics.__all__)
 
 
 def test_every_page_is_in_the_navigation():
