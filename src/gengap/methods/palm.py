@@ -15,8 +15,7 @@ through that step. The likelihood is written here with the weights in the numera
 what is far from every class by Mahalanobis distance among the embeddings.
 
 Helps with diverse classes. Hurts when a batch holds few examples of a class, which K prototypes
-must share, as on digits, where one prototype (HYPO without a separation) does better than four
-(docs/results.md).
+must share; with one it is HYPO without a separation (both on digits: docs/results.md).
 """
 
 from __future__ import annotations
