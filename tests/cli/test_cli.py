@@ -185,10 +185,10 @@ def test_json_is_gap_json_and_nothing_else(one_run):
 
 
 def test_quiet_prints_only_the_answer(one_run):
-    from gengap.report import headline
+    from gengap.report import answer
 
     result = again(one_run, "--quiet")
-    answer = headline(json.loads((one_run / "out" / "gap.json").read_text()))
+    answer = answer(json.loads((one_run / "out" / "gap.json").read_text()))
     assert " ".join(result.stdout.split()) == answer
     assert result.stderr == ""
 

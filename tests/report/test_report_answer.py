@@ -6,11 +6,11 @@ import pytest
 from summary_builders import environment_row, method_row, small_summary, stored_sample
 
 from gengap.base.errors import UsageError
-from gengap.report import headline
+from gengap.report import answer
 
 
 def test_a_cost_that_was_shown():
-    assert headline(small_summary()) == (
+    assert answer(small_summary()) == (
         "At a new environment, expect plain training (erm) to lose about 2.1 points of accuracy "
         "(95% interval 1.2 to 3.0 on these 3 environments; between -1.5 and 5.6 for a single new "
         "one)."
@@ -18,14 +18,14 @@ def test_a_cost_that_was_shown():
 
 
 def test_the_word_for_an_environment_can_be_the_users():
-    assert headline(small_summary(environment_word="writer")).startswith("At a new writer, expect")
+    assert answer(small_summary(environment_word="writer")).startswith("At a new writer, expect")
 
 
 def test_a_cost_that_was_not_shown_says_how_large_it_could_be():
     row = method_row("coral", cost_of_unseen=0.003, cost_low=-0.004, cost_high=0.0101)
     rows = [environment_row(f"writer {k}", "coral") for k in range(14)]
     summary = small_summary([row], rows, headline_method="coral")
-    assert headline(summary) == (
+    assert answer(summary) == (
         "No cost of unseen environments was shown for coral: the estimate is 0.3 points of "
         "accuracy, with a 95% interval of -0.4 to 1.0 on these 14 environments, so the cost could "
         "still be as large as 1.0 points (between -1.5 and 5.6 for a single new one)."
@@ -35,7 +35,7 @@ def test_a_cost_that_was_not_shown_says_how_large_it_could_be():
 @pytest.mark.parametrize(("low", "high"), [(0.0, 0.03), (-0.03, 0.0)])
 def test_an_interval_that_touches_zero_shows_nothing(low, high):
     summary = small_summary([method_row(cost_low=low, cost_high=high)])
-    assert headline(summary).startswith("No cost of unseen environments was shown")
+    assert answer(summary).startswith("No cost of unseen environments was shown")
 
 
 def test_a_gain_is_worded_as_one_and_its_intervals_are_turned_round():
@@ -46,7 +46,7 @@ def test_a_gain_is_worded_as_one_and_its_intervals_are_turned_round():
         new_environment_low=-0.03,
         new_environment_high=0.014,
     )
-    assert headline(small_summary([row])) == (
+    assert answer(small_summary([row])) == (
         "At a new environment, expect plain training (erm) to gain about 0.8 points of accuracy "
         "(95% interval 0.4 to 1.2 on these 3 environments; between -1.4 and 3.0 for a single new "
         "one)."
@@ -74,7 +74,7 @@ def test_a_loss_rises():
         metric_is_fraction=False,
         headline_method="ridge",
     )
-    assert headline(summary) == (
+    assert answer(summary) == (
         "At a new environment, expect the squared error of ridge to rise by about 0.21 "
         "(95% interval 0.12 to 0.30 on these 4 environments; between -0.15 and 0.56 for a single "
         "new one)."
@@ -83,7 +83,7 @@ def test_a_loss_rises():
 
 def test_one_environment_says_nothing_about_a_new_one():
     row = method_row(new_environment_low=None, new_environment_high=None)
-    assert headline(small_summary([row], [environment_row("writer 3")])) == (
+    assert answer(small_summary([row], [environment_row("writer 3")])) == (
         "At the one unseen environment measured (writer 3), plain training (erm) lost about 2.1 "
         "points of accuracy (95% interval 1.2 to 3.0); one environment cannot say what a new one "
         "would cost."
@@ -92,7 +92,7 @@ def test_one_environment_says_nothing_about_a_new_one():
 
 def test_one_environment_without_a_cost_shown():
     row = method_row(cost_low=-0.001, cost_high=0.043)
-    assert headline(small_summary([row], [environment_row("writer 3")])) == (
+    assert answer(small_summary([row], [environment_row("writer 3")])) == (
         "At the one unseen environment measured (writer 3), no cost was shown for plain training "
         "(erm): the estimate is 2.1 points of accuracy, with a 95% interval of -0.1 to 4.3, so the "
         "cost could still be as large as 4.3 points; one environment cannot say what a new one "
@@ -102,7 +102,7 @@ def test_one_environment_without_a_cost_shown():
 
 def test_no_interval():
     row = method_row(cost_low=None, cost_high=None)
-    assert headline(small_summary([row])) == (
+    assert answer(small_summary([row])) == (
         "At the unseen environments measured, plain training (erm) lost about 2.1 points of "
         "accuracy; no interval could be given, so this is only a rough guide to what comes next."
     )
@@ -110,7 +110,7 @@ def test_no_interval():
 
 def test_no_interval_for_a_new_environment():
     row = method_row(new_environment_low=None, new_environment_high=float("nan"))
-    assert headline(small_summary([row])).endswith(
+    assert answer(small_summary([row])).endswith(
         "(95% interval 1.2 to 3.0 on these 3 environments; none could be given for a single new "
         "one)."
     )
@@ -118,24 +118,24 @@ def test_no_interval_for_a_new_environment():
 
 def test_no_cost_measured():
     row = method_row(cost_of_unseen=None)
-    assert headline(small_summary([row])) == (
+    assert answer(small_summary([row])) == (
         "The cost of unseen environments was not measured for plain training (erm); its accuracy "
         "was 91.2% where unseen and 95.3% in distribution."
     )
 
 
 def test_no_method_at_all():
-    assert headline(small_summary([], [])) == "No method was measured, so there is no answer."
+    assert answer(small_summary([], [])) == "No method was measured, so there is no answer."
 
 
 def test_an_unknown_headline_method_falls_back_to_plain_training():
     methods = [method_row("coral"), method_row("ERM")]
-    assert "plain training (ERM)" in headline(small_summary(methods, headline_method="irm"))
+    assert "plain training (ERM)" in answer(small_summary(methods, headline_method="irm"))
 
 
 def test_the_stored_sample():
     # Of its 14 writers; 0.0270, 0.0211, 0.0329, -0.0168 and 0.0708 in points.
-    assert headline(stored_sample()) == (
+    assert answer(stored_sample()) == (
         "At a new environment, expect plain training (erm) to lose about 2.7 points of accuracy "
         "(95% interval 2.1 to 3.3 on these 14 environments; between -1.7 and 7.1 for a single new "
         "one)."
@@ -145,7 +145,7 @@ def test_the_stored_sample():
 def test_the_summary_is_not_modified():
     summary = stored_sample()
     before = copy.deepcopy(summary)
-    headline(summary)
+    answer(summary)
     assert summary == before
 
 
@@ -154,18 +154,18 @@ def test_the_summary_is_not_modified():
 )
 def test_what_is_no_summary_is_named(part, value):
     with pytest.raises(UsageError, match=f"'{part}'"):
-        headline({**small_summary(), part: value})
+        answer({**small_summary(), part: value})
 
 
 def test_a_row_that_is_no_object_is_named():
     with pytest.raises(UsageError, match=r"row of 'methods' .* is list"):
-        headline({**small_summary(), "methods": [[1, 2]]})
+        answer({**small_summary(), "methods": [[1, 2]]})
 
 
 def test_no_example_answered_differently_is_no_certainty():
     row = method_row(cost_of_unseen=0.0, cost_low=-0.002, cost_high=0.002)
     rows = [environment_row(f"writer {k}", differing_examples=0, examples=500) for k in range(3)]
-    assert headline(small_summary([row], rows)) == (
+    assert answer(small_summary([row], rows)) == (
         "No cost of unseen environments was shown for plain training (erm): no test example was "
         "answered differently; with 1,500 examples a cost up to 0.2 points of accuracy cannot be "
         "excluded."
@@ -175,7 +175,7 @@ def test_no_example_answered_differently_is_no_certainty():
 def test_no_example_scored_differently_without_a_bound_gives_no_interval():
     row = method_row(cost_of_unseen=0.0, cost_low=0.0, cost_high=0.0)
     rows = [environment_row("writer 3", differing_examples=0)]
-    assert headline(small_summary([row], rows)) == (
+    assert answer(small_summary([row], rows)) == (
         "No cost of unseen environments was shown for plain training (erm): no test example was "
         "answered differently, which leaves nothing to draw an interval from."
     )
@@ -184,4 +184,4 @@ def test_no_example_scored_differently_without_a_bound_gives_no_interval():
 def test_differences_that_cancel_are_not_called_none():
     row = method_row(cost_of_unseen=0.0, cost_low=-0.01, cost_high=0.01)
     rows = [environment_row("a", differing_examples=2), environment_row("b", differing_examples=0)]
-    assert "the estimate is 0.0 points" in headline(small_summary([row], rows))
+    assert "the estimate is 0.0 points" in answer(small_summary([row], rows))

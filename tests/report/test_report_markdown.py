@@ -7,7 +7,7 @@ import pytest
 from markdown_it import MarkdownIt
 from summary_builders import ODD_NAMES, environment_row, method_row, small_summary, stored_sample
 
-from gengap.report import headline, render_markdown
+from gengap.report import answer, render_markdown
 from gengap.report.text import clean
 
 
@@ -27,7 +27,7 @@ def tables(text):
 def test_it_opens_with_the_answer():
     text = render_markdown(stored_sample())
     assert text.startswith("# digits by writer\n\n")
-    assert f"**{headline(stored_sample())}**" in text
+    assert f"**{answer(stored_sample())}**" in text
 
 
 def test_the_methods_table_holds_the_numbers_rounded_by_hand():

@@ -74,6 +74,3 @@ def show(found: Any, quiet: bool = False) -> None:
     from gengap.report.console import show as print_blocks
 
     print_blocks(of(found).terminal(found, quiet))
-
-
-headline = answer
