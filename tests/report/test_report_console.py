@@ -42,3 +42,11 @@ def test_names_are_not_read_as_markup():
 
 def test_plain_text_needs_no_unicode_minus():
     assert "−" not in printed(stored_sample())
+
+
+def test_what_was_not_measured_for_any_method_takes_no_room():
+    rows = [method_row(name, new_environment_low=None) for name in ("erm", "a" * 30)]
+    text = printed(small_summary(rows))
+    assert "one new one" not in text
+    assert "a" * 30 in text
+    assert "one new one" in printed(small_summary([method_row()]))

@@ -37,11 +37,11 @@ def estimate_cell(
     return Cell(number(value, plus=plus), number.around(value, low, high, plus=plus), kind)
 
 
-def limits(number: Numerals, label: str, note: str, low: str, high: str, most: int = 80) -> Maker:
+def limits(
+    number: Numerals, label: str, note: str, low: str, high: str, missing: str = MISSING
+) -> Maker:
     """An interval without its estimate."""
-    return Column(label, note, most=most), lambda row: Cell(
-        number.interval(row[low], row[high]) or MISSING
-    )
+    return Column(label, note), lambda row: Cell(number.interval(row[low], row[high]) or missing)
 
 
 def p_values(label: str, note: str, key: str) -> Maker:

@@ -49,7 +49,7 @@ def terminal_table(summary: Summary) -> Table:
         printed("seen", "", "score_in_distribution", number, 12),
         printed("unseen", "", "score_unseen", number, 12),
         estimated(number, "cost of unseen", "", COST),
-        limits(number, "one new one", "", *NEW, most=14),
+        limits(number, "one new one", "", *NEW, missing=""),
         (Column("against plain", numeric=False, most=16), lambda row: _short_verdict(row, number)),
     ]
     return make_table("Methods", summary.methods, makers)
