@@ -162,7 +162,7 @@ def fit(
     scale = torch.where(spread > 1e-9, 1 / spread, 0.0)
     rows = F.pad((rows - mean) * scale, (0, 1), value=1.0)
     wanted = F.one_hot(y, classes).double() if classes else y.double()[:, None]
-    decay = torch.full((rows.shape[1], 1), ridge, dtype=torch.float64)
+    decay = rows.new_full((rows.shape[1], 1), ridge)
     decay[-1] = 1e-9  # the bias is free; as little as this keeps the system solvable
     bound = (0.5 if classes else 2.0) * (share * rows).T @ rows + torch.diag(decay[:, 0])
     factor = torch.linalg.cholesky(bound)
