@@ -41,7 +41,8 @@ class Trained:
 
     def __init__(
         self, method: Method, X: np.ndarray, y: np.ndarray, *, seed: int = 0,
-        width: int = 16, steps: int = 300, batch: int = 30, unlabelled: np.ndarray | None = None,
+        width: int | tuple[int, ...] = 16, steps: int = 300, batch: int = 30,
+        unlabelled: np.ndarray | None = None,
     ) -> None:  # fmt: skip
         self.classes, codes = np.unique(y, return_inverse=True)
         others = X[:0] if unlabelled is None else unlabelled
@@ -58,8 +59,8 @@ class Trained:
         task = Task(run, (rows,), problem.prepare(rows), unlabelled=beside)
         kept: list[Network] = []
         train_fleet(
-            problem, [task], [method], MLP((width,)), steps=steps, batch=batch, slots=1,
-            checkpoints=(), keep=kept.append,
+            problem, [task], [method], MLP((width,) if isinstance(width, int) else width),
+            steps=steps, batch=batch, slots=1, checkpoints=(), keep=kept.append,
         )  # fmt: skip
         self.network = kept[0].run(0)
         self.problem, self.task, self.method = problem, task, method

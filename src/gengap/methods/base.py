@@ -153,6 +153,19 @@ def gradients(scalar: Tensor, parameters: Parameters) -> Parameters:
     }
 
 
+def mean_risk(network: Network, batch: Batch) -> Tensor:
+    """Mean over environments of the risk on all training rows, ``(R,)``."""
+    sums: list[Tensor] = []
+    counts: list[Tensor] = []
+    for part in batch.everything():
+        assert part.mask is not None
+        sums.append(part.losses(network(part.x).logits).sum(-1))
+        counts.append(part.mask.sum(-1))
+    count = torch.stack(counts).sum(0)
+    risks = torch.stack(sums).sum(0) / count.clamp(min=1)
+    return risks.sum(1) / (count > 0).sum(1)
+
+
 def stack(methods: Sequence[Method], device: torch.device | str = "cpu") -> Method:
     """Join the methods of several runs into one whose fields are vectors ``(R,)``."""
     kind = type(methods[0])

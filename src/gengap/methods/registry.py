@@ -16,6 +16,7 @@ ALL_ROWS = "all training rows at hand"
 VIEWS = "other views of an input"
 UNLABELLED_TRAINING = "unlabelled inputs of training environments"
 UNLABELLED_UNSEEN = "unlabelled unseen inputs"
+OUTLIERS = "outliers"
 
 
 @dataclass(frozen=True)
@@ -50,9 +51,14 @@ class MethodInfo:
         return UNLABELLED_UNSEEN in self.needs
 
     @property
+    def sees_outliers(self) -> bool:
+        """Whether it sees inputs of no environment: outliers, or a mixture met in use."""
+        return OUTLIERS in self.needs
+
+    @property
     def sees_unlabelled(self) -> bool:
         """Whether its batches hold unlabelled inputs."""
-        return self.sees_unseen or UNLABELLED_TRAINING in self.needs
+        return bool({UNLABELLED_UNSEEN, UNLABELLED_TRAINING, OUTLIERS} & set(self.needs))
 
     def why_not(
         self,

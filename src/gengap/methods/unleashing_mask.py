@@ -29,7 +29,7 @@ from torch import Tensor
 
 from gengap.base.hyperparameters import hyperparameter
 from gengap.base.paper import Paper
-from gengap.methods.base import Method
+from gengap.methods.base import Method, mean_risk
 from gengap.methods.batch import Batch, Context, along_runs
 from gengap.methods.optimizers import Optimizer
 from gengap.methods.registry import ALL_ROWS, register
@@ -108,16 +108,3 @@ def masked(parameters: Parameters, pruned: float | Tensor) -> Parameters:
         else p.detach().clone()
         for name, p in parameters.items()
     }
-
-
-def mean_risk(network: Network, batch: Batch) -> Tensor:
-    """Mean over environments of the risk on all training rows, ``(R,)``."""
-    sums: list[Tensor] = []
-    counts: list[Tensor] = []
-    for part in batch.everything():
-        assert part.mask is not None
-        sums.append(part.losses(network(part.x).logits).sum(-1))
-        counts.append(part.mask.sum(-1))
-    count = torch.stack(counts).sum(0)
-    risks = torch.stack(sums).sum(0) / count.clamp(min=1)
-    return risks.sum(1) / (count > 0).sum(1)

@@ -132,6 +132,9 @@ class Trainer:
         info = registered(run.method)
         if not info.sees_unlabelled:
             return None
+        if info.sees_outliers:
+            rows: np.ndarray = self.work.problem.outlier_rows
+            return rows
         return self.plan.unlabelled_rows(self.plan.cell(run), run.seed, unseen=info.sees_unseen)
 
     @cached_property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -14,6 +15,7 @@ import torch
 from gengap.environments.core import Environments
 from gengap.environments.new_examples import joined
 from gengap.environments.preparation import Encoded, Preparation, encode, fit_preparation
+from gengap.methods.registry import OUTLIERS
 from gengap.training.feed import TableFeed
 from gengap.training.tasks import Task
 
@@ -38,7 +40,13 @@ class Tables(Environments):
     """Environments that networks and estimators can be trained on.
 
     A view of the same columns: what selects or regroups environments gives tables again.
+
+    Attributes:
+        outliers: further inputs like ``X`` that are of no environment and no class, or a mixture
+            met in use, for the methods that see some.
     """
+
+    outliers: np.ndarray | pd.DataFrame | None = None
 
     @classmethod
     def of(cls, environments: Environments, encoded: Encoded | None = None) -> Self:
@@ -48,6 +56,8 @@ class Tables(Environments):
             encoded: their inputs where they were encoded before, perhaps with further rows after
                 theirs.
         """
+        if isinstance(environments, cls) and encoded is None:
+            return environments
         made = cls(**{f.name: getattr(environments, f.name) for f in fields(Environments)})
         if encoded is not None:
             made.__dict__["encoded"] = encoded  # where the cached property looks first
@@ -55,8 +65,26 @@ class Tables(Environments):
 
     @cached_property
     def encoded(self) -> Encoded:
-        """All examples as numbers, the same for every run."""
-        return encode(self.X)
+        """All examples as numbers, the same for every run; outliers come after them."""
+        if self.outliers is None:
+            return encode(self.X)
+        if isinstance(self.X, pd.DataFrame):
+            return encode(pd.concat([self.X, pd.DataFrame(self.outliers)], ignore_index=True))
+        return encode(np.concatenate([self.X, np.asarray(self.outliers)]))
+
+    @property
+    def outlier_rows(self) -> np.ndarray:
+        """Rows of the matrix that are outliers."""
+        return np.arange(len(self), len(self.matrix), dtype=np.int32)
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over the environments and, where there are any, the outliers."""
+        own = super().fingerprint
+        if self.outliers is None:
+            return own
+        beside = self.matrix[self.outlier_rows]
+        return hashlib.sha256(own.encode() + beside.tobytes()).hexdigest()
 
     def encode_alike(self, new: Any) -> np.ndarray:
         """New examples ``(m, ...)`` encoded as these are, float32.
@@ -99,8 +127,8 @@ class Tables(Environments):
 
     @property
     def lacks(self) -> tuple[str, ...]:
-        """Nothing that methods need."""
-        return ()
+        """Nothing that methods need but outliers, where none were given."""
+        return (OUTLIERS,) if self.outliers is None else ()
 
     def metric(self, name: str | None) -> str:
         """Accuracy or r2 unless another is named."""

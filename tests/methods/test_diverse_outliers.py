@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from exposed_toys import auroc, network, toy
+import toys
+from exposed_toys import auroc, exposed, toy
 from sklearn.cluster import KMeans
 
-from gengap.base.errors import UsageError
-from gengap.detectors.exposed.descent import Schedule
-from gengap.detectors.exposed.diverse_outliers import (
+from gengap.base.seeds import generator
+from gengap.methods.diverse_outliers import (
+    POOL,
+    DiverseOutliers,
+    absent_logits,
     absent_score,
     diverse,
-    diverse_outliers,
     k_means,
 )
 from gengap.models.outputs import Outputs
-from gengap.models.reading import outputs_of
 
 
 def test_k_means_against_scikit_learn():
@@ -77,17 +79,33 @@ def test_the_pick_by_brute_force():
 
 
 def test_strangers_fall_into_the_absent_class():
-    inliers, labels, outliers = toy()
-    fast = Schedule(steps=60, batch=16, learning_rate=1e-2)
-    tuned = diverse_outliers(network(4), inliers, labels, outliers, pool=48, schedule=fast)
+    tuned = exposed(DiverseOutliers(learning_rate=1e-2), steps=60, batch=48)
     new, truth, strange = toy(seed=1)
-    scores = [absent_score(outputs_of(tuned, rows)) for rows in (new, strange)]
+    scores = []
+    for rows in (new, strange):
+        seen = tuned.outputs(rows)
+        absent = absent_logits(tuned.network.parameters, seen.features[None])[0]
+        scores.append(absent_score(replace(seen, logits=torch.cat([seen.logits, absent], 1))))
     assert auroc(*scores) > 0.99
-    assert (tuned(new).argmax(1) == truth).float().mean() > 0.9
+    assert np.mean(tuned.predict(new) == truth) > 0.9
 
 
-def test_what_cannot_be_sampled_is_refused():
-    with pytest.raises(UsageError, match="pool of 8"):
-        diverse_outliers(network(4), *toy(), pool=8)
-    with pytest.raises(UsageError, match="has 3 outputs, but these labels need 4"):
-        diverse_outliers(network(3), *toy())
+def test_the_loss_has_one_class_more_and_the_outliers_that_were_picked():
+    problem = toys.toy([DiverseOutliers(weight=2.0)])
+    batch, own = problem.batches[0], problem.network.parameters
+    loss = problem.method.loss(problem.network, batch, problem.state)
+    network = toys.single(problem, 0)
+
+    def logits(rows):
+        features = toys.hidden(network, rows)
+        absent = features @ own["absent"][0, :-1] + own["absent"][0, -1]
+        return features, torch.cat([network(rows), absent], 1)
+
+    features, pool = logits(batch.unlabelled[0])
+    seen = Outputs(logits=pool.detach(), features=features.detach())
+    picked = diverse(seen, len(pool) // POOL, generator(0, "toy method"))
+    known = torch.nn.functional.cross_entropy(
+        logits(batch.x[0].flatten(0, 1))[1], batch.y[0].flatten()
+    )
+    strange = torch.nn.functional.cross_entropy(pool[picked], torch.full((len(picked),), 3))
+    torch.testing.assert_close(loss[0], known + 2 * strange)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from exposed_toys import network, toy
+import toys
+from exposed_toys import exposed, toy
 
-from gengap.base.errors import UsageError
-from gengap.detectors.exposed.descent import Schedule
-from gengap.detectors.exposed.mixture_exposure import blend_loss, blended, mixture_exposure
+from gengap.base.seeds import generator
+from gengap.methods.mixture_exposure import MixtureExposure, blend_loss, blended
 
 
 def test_blend_loss_by_hand():
@@ -40,20 +41,26 @@ def test_blends_by_hand_for_images():
 
 
 def test_confidence_falls_along_the_way_to_outliers():
-    inliers, labels, outliers = toy()
-    fast = Schedule(steps=150, learning_rate=1e-2)
-    tuned = mixture_exposure(network(), inliers, labels, outliers, schedule=fast)
+    tuned = exposed(MixtureExposure(learning_rate=1e-2), steps=150, batch=64)
     new, truth, strange = toy(seed=1)
-    way = [blended(new, strange, torch.full((90,), share)) for share in (1.0, 0.75, 0.5, 0.25, 0.0)]
-    with torch.no_grad():
-        confidence = [float(tuned(x).softmax(1).max(1).values.mean()) for x in way]
+    way = [share * new + (1 - share) * strange for share in np.float32([1.0, 0.75, 0.5, 0.25, 0.0])]
+    confidence = [float(tuned.outputs(x).logits.softmax(1).max(1).values.mean()) for x in way]
     assert confidence == sorted(confidence, reverse=True)
     assert confidence[0] > 0.8
     assert confidence[-1] < 0.55
-    assert (tuned(new).argmax(1) == truth).float().mean() > 0.95
+    assert np.mean(tuned.predict(new) == truth) > 0.95
 
 
-@pytest.mark.parametrize("alpha", [0, -1, float("nan")])
-def test_alpha_must_be_positive(alpha):
-    with pytest.raises(UsageError, match="alpha"):
-        mixture_exposure(network(), *toy(), alpha=alpha)
+def test_shares_come_from_the_runs_own_generator():
+    problem = toys.toy([MixtureExposure(alpha=0.5, weight=3.0)] * 2)
+    batch = problem.batches[0]
+    draws = [generator(run, "toy method").beta(0.5, 0.5, 18) for run in range(2)]
+    loss = problem.method.loss(problem.network, batch, problem.state)
+    for run, share in enumerate(draws):
+        network = toys.single(problem, run)
+        inliers, y = batch.x[run].flatten(0, 1), batch.y[run].flatten()
+        part = torch.from_numpy(share).float()
+        between = network(part[:, None] * inliers + (1 - part[:, None]) * batch.unlabelled[run])
+        target = part[:, None] * F.one_hot(y, 3) + (1 - part[:, None]) / 3
+        wanted = F.cross_entropy(network(inliers), y) + 3 * F.cross_entropy(between, target)
+        torch.testing.assert_close(loss[run], wanted)

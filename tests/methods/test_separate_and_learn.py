@@ -8,22 +8,29 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from exposed_toys import network, separated, toy
+from exposed_toys import exposed, separated, toy
+from torch import nn
+from trained_toys import Trained
 
 from gengap.base.errors import UsageError
 from gengap.detectors.energy import Energy
-from gengap.detectors.exposed.descent import Schedule
-from gengap.detectors.exposed.outlier_exposure import outlier_exposure
-from gengap.detectors.exposed.separate_and_learn import (
+from gengap.methods.erm import ERM
+from gengap.methods.separate_and_learn import (
+    SeparateAndLearn,
     regression_loss,
     separate,
-    separate_and_learn,
     top_direction,
 )
 from gengap.models.outputs import Head, Outputs
 from gengap.models.reading import outputs_of
+from gengap.study.trained import module_of
 
-FAST = Schedule(steps=120, learning_rate=1e-2)
+
+def network() -> nn.Sequential:
+    """Six inputs, sixteen hidden units, three logits."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return nn.Sequential(nn.Linear(6, 16), nn.ReLU(), nn.Linear(16, 3)).eval()
 
 
 def last_layer_gradients(model, rows, labels=None):
@@ -39,9 +46,15 @@ def last_layer_gradients(model, rows, labels=None):
 
 
 def test_separation_against_autograd_and_numpy():
-    inliers, labels, strangers = toy(30)
-    model = outlier_exposure(network(), inliers, labels, strangers, weight=0, schedule=FAST)
-    held_out, wild = toy(30, seed=1)[0], torch.cat([toy(15, seed=2)[0], strangers])
+    inliers, labels, strangers = (torch.from_numpy(part) for part in toy(30))
+    model = network()
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    for _ in range(40):
+        optimizer.zero_grad()
+        F.cross_entropy(model(inliers), labels).backward()
+        optimizer.step()
+    held_out = torch.from_numpy(toy(30, seed=1)[0])
+    wild = torch.cat([torch.from_numpy(toy(15, seed=2)[0]), strangers])
     found = separate(
         outputs_of(model, inliers, labels=labels),
         outputs_of(model, held_out),
@@ -111,20 +124,25 @@ def test_regression_loss_by_hand():
 
 def test_a_toy_is_learnt_from_its_mixture():
     inliers, labels, strangers = toy()
-    model = outlier_exposure(network(), inliers, labels, strangers, weight=0, schedule=FAST)
-    wild = torch.cat([toy(seed=2)[0], strangers])
-    tuned, found = separate_and_learn(model, inliers, labels, toy(seed=3)[0], wild, schedule=FAST)
-    assert found.candidates[90:].float().mean() > 0.5
-    assert found.candidates[:90].float().mean() < 0.2
+    fast = {"steps": 120, "batch": 64}
+    plain = Trained(ERM(learning_rate=1e-2), inliers, labels, **fast)
+    wild = np.concatenate([toy(seed=2)[0], strangers])
+    module = module_of(plain.network)
+    shown = [outputs_of(module, plain.prepared(rows)) for rows in (toy(seed=3)[0], wild)]
+    train = outputs_of(module, plain.prepared(inliers), labels=torch.from_numpy(labels))
+    found = separate(train, *shown).candidates.numpy()
+    assert found[90:].mean() > 0.5
+    assert found[:90].mean() < 0.2
+    tuned = exposed(SeparateAndLearn(learning_rate=1e-2), wild[found], **fast)
     assert separated(tuned, Energy()) > 0.95
 
 
 def test_what_cannot_be_separated_is_refused():
-    inliers, labels, strangers = toy()
+    inliers, labels, strangers = (torch.from_numpy(part) for part in toy())
     model = network()
+    train = outputs_of(model, inliers, labels=labels)
+    held_out, wild = outputs_of(model, inliers), outputs_of(model, strangers)
     with pytest.raises(UsageError, match="keep"):
-        separate_and_learn(model, inliers, labels, inliers, strangers, keep=0)
+        separate(train, held_out, wild, keep=0)
     with pytest.raises(UsageError, match="2 wild"):
-        separate_and_learn(model, inliers, labels, inliers, strangers[:1])
-    with pytest.raises(UsageError, match="lower keep"):
-        separate_and_learn(model, inliers, labels, strangers, strangers, keep=1)
+        separate(train, held_out, outputs_of(model, strangers[:1]))

@@ -20,27 +20,54 @@ slope and offset too; here they are 1 and 0, so that strangeness is the energy i
 Helps when strangers in use resemble each other and are a fair share of the wild examples. Hurts
 when they are few: a share ``1 - keep`` of the wild inliers is taken for strangers in any case,
 and what these candidates teach is then wrong. What both did on digits: docs/results.md.
-
-Du, Fang, Diakonikolas, Li: How does unlabeled data provably help out-of-distribution detection?
-ICLR 2024, arXiv:2402.03502.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from scipy.sparse.linalg import LinearOperator, svds
-from torch import Tensor, nn
+from torch import Tensor
 
 from gengap.base.errors import UsageError
+from gengap.base.hyperparameters import hyperparameter
+from gengap.base.paper import Paper
 from gengap.base.seeds import generator
-from gengap.detectors.exposed.descent import Draw, Schedule, both, checked, trained
-from gengap.detectors.exposed.energy_margin import energy
+from gengap.methods.base import Method
+from gengap.methods.batch import Batch
+from gengap.methods.outliers import both, energy
+from gengap.methods.registry import ONE_TARGET, OUTLIERS, register
+from gengap.models.networks import Network
 from gengap.models.outputs import Outputs, features_of, head_of, labels_of, logits_of
-from gengap.models.reading import outputs_of
+
+
+@register(
+    "separate-and-learn",
+    summary="gives inliers negative and outliers, such as those found in the wild, positive energy",
+    paper=Paper(
+        "How does unlabeled data provably help out-of-distribution detection?",
+        "Du, Fang, Diakonikolas, Li",
+        2024,
+        "https://arxiv.org/abs/2402.03502",
+    ),
+    tasks=("classification",),
+    needs=(ONE_TARGET, OUTLIERS),
+    passes=2.0,
+)
+@dataclass(frozen=True)
+class SeparateAndLearn(Method):
+    """The second half: a regression of energies, inliers against what was found."""
+
+    weight: float = hyperparameter(1.0, 0.1, 10.0, log=True, help="weight of the regression")
+
+    def loss(self, network: Network, batch: Batch, state: dict[str, Tensor]) -> Tensor:
+        """Mean risk plus the weighted regression."""
+        known, strange = both(network, batch)
+        regression = regression_loss(known.flatten(1, 2), strange)
+        return batch.risks(known).mean(1) + self.weight * regression
 
 
 @dataclass(frozen=True)
@@ -60,49 +87,6 @@ class Separation:
     def __repr__(self) -> str:
         found, among = int(self.candidates.sum()), len(self.candidates)
         return f"Separation({found} of {among} wild examples above {self.threshold:.3g})"
-
-
-def separate_and_learn(
-    model: nn.Module,
-    inliers: Tensor,
-    labels: Tensor,
-    held_out: Tensor,
-    wild: Tensor,
-    *,
-    keep: float = 0.95,
-    weight: float = 1.0,
-    schedule: Schedule = Schedule(),  # noqa: B008 - frozen
-    seed: int = 0,
-) -> tuple[nn.Module, Separation]:
-    """Separate a trained network's wild examples, and train a copy to tell the candidates.
-
-    Args:
-        model: network that returns logits ``(n, C)`` from a last linear layer, trained on the
-            inliers before.
-        inliers: ``(n, ...)`` inputs.
-        labels: ``(n,)`` class numbers from 0.
-        held_out: ``(k, ...)`` inliers that the network was not trained on, for the threshold.
-        wild: ``(m, ...)`` unlabelled inputs of known and unknown classes.
-        keep: share of the held-out inliers that does not count as strange.
-        weight: weight ``λ`` of the regression.
-
-    Raises:
-        UsageError: as :func:`separate`, or nothing in the wild is strange.
-    """
-    examples = checked(model, inliers, labels, wild)
-    train = outputs_of(model, examples.inliers, labels=examples.labels)
-    shown = [outputs_of(model, torch.as_tensor(rows).float()) for rows in (held_out, wild)]
-    found = separate(train, *shown, keep=keep, seed=seed)
-    if not found.candidates.any():
-        raise UsageError("No wild example is stranger than the held-out inliers; lower keep.")
-
-    def loss(network: nn.Module, draw: Draw) -> Tensor:
-        known, strange = both(network, draw)
-        return F.cross_entropy(known, draw.labels) + weight * regression_loss(known, strange)
-
-    examples = replace(examples, others=examples.others[found.candidates])
-    tuned = trained(model, examples, loss, schedule, seed=seed, purpose="separate and learn")
-    return tuned, found
 
 
 def separate(
@@ -166,7 +150,7 @@ def top_direction(
 
 def regression_loss(inliers: Tensor, strangers: Tensor) -> Tensor:
     """Logistic loss of energies of logits ``(n, C)`` and ``(m, C)``, strangers' being positive."""
-    return F.softplus(energy(inliers)).mean() + F.softplus(-energy(strangers)).mean()
+    return F.softplus(energy(inliers)).mean(-1) + F.softplus(-energy(strangers)).mean(-1)
 
 
 def _factors(outputs: Outputs, labels: Tensor | None = None) -> tuple[np.ndarray, np.ndarray]:

@@ -15,75 +15,77 @@ Least like an outlier is the one with the smallest log-odds of the absent class,
 which are also the strangeness.
 
 Helps when outliers are many and of many kinds, most of them easy. Hurts by its cost, a pass over
-the pool and a clustering per step, when the outliers are few or all alike. On digits it gained
-nothing over the hardest outliers alone (docs/results.md).
-
-Jiang, Cheng, Chen, Wang, Wei: DOS: diverse outlier sampling for out-of-distribution detection.
-ICLR 2024, arXiv:2306.02031.
+the pool and a clustering per step, when the outliers are few or all alike.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+import math
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from gengap.base.errors import UsageError
-from gengap.detectors.exposed.descent import Draw, Schedule, checked, trained
-from gengap.models.network_outputs import network_reader
+from gengap.base.hyperparameters import hyperparameter
+from gengap.base.paper import Paper
+from gengap.methods.base import Method
+from gengap.methods.batch import Batch, Context
+from gengap.methods.registry import ONE_TARGET, OUTLIERS, register
+from gengap.models.networks import Network, Parameters
 from gengap.models.outputs import Outputs, features_of, logits_of
-from gengap.models.reading import outputs_of
 
 ROUNDS = 10  # of k-means; later ones move few points
+POOL = 4  # outliers looked at for each one that is used
 
 
-def diverse_outliers(
-    model: nn.Module,
-    inliers: Tensor,
-    labels: Tensor,
-    outliers: Tensor,
-    *,
-    pool: int = 512,
-    weight: float = 1.0,
-    schedule: Schedule = Schedule(),  # noqa: B008 - frozen
-    seed: int = 0,
-) -> nn.Module:
-    """Train a copy of a network to tell diverse and hard outliers as a class of their own.
+@register(
+    "diverse-outliers",
+    summary="trains a class of its own on the hardest outlier of every kind",
+    paper=Paper(
+        "DOS: diverse outlier sampling for out-of-distribution detection",
+        "Jiang, Cheng, Chen, Wang, Wei",
+        2024,
+        "https://arxiv.org/abs/2306.02031",
+    ),
+    tasks=("classification",),
+    needs=("hidden features", ONE_TARGET, OUTLIERS),
+    passes=2.0,
+)
+@dataclass(frozen=True)
+class DiverseOutliers(Method):
+    """An absent class learned from diverse outliers; :func:`absent_score` reads it."""
 
-    Args:
-        model: network that returns logits ``(n, C + 1)``, trained or not; the last is for the
-            absent class.
-        inliers: ``(n, ...)`` inputs.
-        labels: ``(n,)`` class numbers from 0 to ``C - 1``.
-        outliers: ``(m, ...)`` inputs of none of the classes.
-        pool: outliers looked at per step, of which ``schedule.batch`` at most are used.
-        weight: weight ``λ`` of the outliers' loss.
+    weight: float = hyperparameter(1.0, 0.1, 10.0, log=True, help="weight of the outliers' loss")
 
-    Raises:
-        UsageError: the pool is smaller than a batch, the network has no output to spare or no
-            linear layer, or as :func:`gengap.detectors.exposed.descent.checked`.
-    """
-    if pool < schedule.batch:
-        raise UsageError(f"The pool of {pool} outliers must hold a batch of {schedule.batch}.")
-    examples = checked(model, inliers, labels, outliers, spare=1)
-    absent = logits_of(outputs_of(model, examples.inliers[:2])).shape[1] - 1
-    reader = network_reader(model, examples.inliers)
+    def extra_parameters(self, context: Context, generator: torch.Generator) -> Parameters:
+        """The absent class's direction ``(d + 1, 1)``, its bias last."""
+        bound = 1 / math.sqrt(max(context.features, 1))
+        return {
+            "absent": (2 * torch.rand((context.features + 1, 1), generator=generator) - 1) * bound
+        }
 
-    def loss(network: nn.Module, draw: Draw) -> Tensor:
-        seen = replace(reader, model=network).read(draw.others, hidden=False)
-        picked = draw.others[diverse(seen, schedule.batch, draw.source)]
-        logits = network(torch.cat([draw.inliers, picked]))
-        known, strange = logits[: len(draw.inliers)], logits[len(draw.inliers) :]
-        target = draw.labels.new_full((len(picked),), absent)
-        return F.cross_entropy(known, draw.labels) + weight * F.cross_entropy(strange, target)
+    def loss(self, network: Network, batch: Batch, state: dict[str, Tensor]) -> Tensor:
+        """Cross-entropy with one class more, on inliers and on the outliers picked."""
+        assert batch.unlabelled is not None
+        known, count = batch.x.flatten(1, 2), batch.y.shape[1] * batch.y.shape[2]
+        features, logits = network(torch.cat([known, batch.unlabelled], 1))
+        logits = torch.cat([logits, absent_logits(network.parameters, features)], -1)
+        own, pool = logits.split([count, batch.unlabelled.shape[1]], 1)
+        strange = -torch.log_softmax(pool, -1)[..., -1]
+        chosen = torch.zeros_like(strange)
+        for run, source in enumerate(batch.generators):
+            seen = Outputs(logits=pool[run].detach(), features=features[run, count:].detach())
+            chosen[run, diverse(seen, max(1, pool.shape[1] // POOL), source)] = 1
+        outliers = (chosen * strange).sum(1) / chosen.sum(1)
+        losses = -torch.log_softmax(own, -1).gather(-1, batch.y.flatten(1)[..., None]).squeeze(-1)
+        return batch.average(losses.view(batch.y.shape)).mean(1) + self.weight * outliers
 
-    purpose = "diverse outliers"
-    return trained(
-        model, examples, loss, schedule, seed=seed, purpose=purpose, others_per_step=pool
-    )
+
+def absent_logits(parameters: Parameters, features: Tensor) -> Tensor:
+    """The absent class's logit of features ``(R, n, d)``, ``(R, n, 1)``."""
+    return torch.baddbmm(parameters["absent"][:, -1:], features, parameters["absent"][:, :-1])
 
 
 def absent_score(outputs: Outputs) -> Tensor:
