@@ -123,6 +123,18 @@ class Batch:
             rows=None if self.rows is None else taken(self.rows),
         )
 
+    def only(self, slot: int) -> Batch:
+        """The batch with one of its slots, the same for all runs; nothing is copied."""
+        here = slice(slot, slot + 1)
+        return replace(
+            self,
+            x=self.x[:, here],
+            y=self.y[:, here],
+            environment=self.environment[:, here],
+            mask=None if self.mask is None else self.mask[:, here],
+            rows=None if self.rows is None else self.rows[:, here],
+        )
+
     def view(self, x: Tensor) -> Tensor:
         """Inputs ``(R, ..., *shape)`` perturbed in a way that does not change what they are."""
         assert self.another_view is not None, "the problem's feed offers no views"

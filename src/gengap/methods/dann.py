@@ -32,6 +32,7 @@ from gengap.base.paper import Paper
 from gengap.methods.base import Method
 from gengap.methods.batch import Batch, Context, along_runs
 from gengap.methods.registry import register
+from gengap.models.layers import perceptron
 from gengap.models.networks import Network, Parameters
 
 WIDTH = 64
@@ -78,7 +79,9 @@ class DANN(Method):
         strength = along_runs(self.balance, features) * math.tanh(5 * progress)
         told = discriminate(network.parameters, _Reverse.apply(features, strength))
         wanted = smooth_labels(batch.environment, batch.context.environments, self.smoothing)
-        entropy = -(wanted[:, :, None] * torch.log_softmax(told, -1)).sum(-1)
+        # Over the second axis, where softmax takes many examples at a time.
+        logarithm = torch.log_softmax(told.movedim(-1, 1), 1)
+        entropy = -(wanted.transpose(1, 2)[..., None] * logarithm).sum(1)
         return batch.risks(logits).mean(1) + entropy.mean((1, 2))
 
 
@@ -87,8 +90,7 @@ def discriminate(parameters: Parameters, features: Tensor) -> Tensor:
     weight0, bias0, weight1, bias1 = (
         parameters[f"discriminator.{name}"] for name in ("weight0", "bias0", "weight1", "bias1")
     )
-    hidden = torch.relu(torch.baddbmm(bias0, features.flatten(1, 2), weight0))
-    logits = torch.baddbmm(bias1, hidden, weight1)
+    _, logits = perceptron(features.flatten(1, 2), [weight0, weight1], [bias0, bias1])
     return logits.view(*features.shape[:-1], -1)
 
 

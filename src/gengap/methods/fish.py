@@ -62,8 +62,9 @@ class Fish(ERM):
     ) -> None:
         """One inner step per environment, then the outer move."""
         start = {name: p.detach().clone() for name, p in network.parameters.items()}
-        for slot in draw_order(batch):
-            one = batch.take(slot[:, None])
+        shuffled = batch.take(draw_order(batch).T)
+        for slot in range(batch.y.shape[1]):
+            one = shuffled.only(slot)
             risk = one.risks(network(one.x).logits)
             optimizer.step(gradients(risk.sum(), network.parameters))
         with torch.no_grad():

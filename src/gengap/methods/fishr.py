@@ -25,9 +25,11 @@ noise; with few examples per environment the variances themselves are mostly noi
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from gengap.base.hyperparameters import hyperparameter
 from gengap.base.paper import Paper
@@ -80,10 +82,12 @@ class Fishr(Method):
     def loss(self, network: Network, batch: Batch, state: dict[str, Tensor]) -> Tensor:
         """Mean risk and the penalised differences of smoothed variances."""
         features, logits = network(batch.x)
-        variance = gradient_variance(features, residuals(logits, batch))
+        weight = annealed(self.penalty, self.anneal, batch)
+        # Without a penalty in any run only the averages are wanted, and no gradient.
+        with torch.set_grad_enabled(torch.is_grad_enabled() and bool(weight.any())):
+            variance = gradient_variance(features, residuals(logits, batch))
         smooth = self._smooth(variance, batch, state)
         differences = (smooth - smooth.mean(1, keepdim=True)).square().mean((1, 2))
-        weight = annealed(self.penalty, self.anneal, batch)
         return batch.risks(logits).mean(1) + weight * differences
 
     def update(
@@ -108,7 +112,12 @@ def residuals(logits: Tensor, batch: Batch) -> Tensor:
     """Derivative of each example's loss for its logits, shaped as the logits."""
     if batch.context.task == "regression":
         return 2 * (logits - batch.y[..., None])
-    return torch.softmax(logits, -1) - torch.nn.functional.one_hot(batch.y, logits.shape[-1])
+    # Over the second axis, where softmax takes many examples at a time.
+    probability = torch.softmax(logits.movedim(-1, 1), 1)
+    own = batch.y[:, None]
+    return probability.scatter_add(1, own, probability.new_full((), -1).expand(own.shape)).movedim(
+        1, -1
+    )
 
 
 def gradient_variance(features: Tensor, residual: Tensor) -> Tensor:
@@ -116,8 +125,34 @@ def gradient_variance(features: Tensor, residual: Tensor) -> Tensor:
 
     ``features (R, E, B, d)`` and ``residual (R, E, B, C)`` give ``(R, E, d C + C)``.
     """
-    size = features.shape[2]
-    turned = features.transpose(-1, -2)
-    mean = turned @ residual / size
-    weights = turned.square() @ residual.square() / size - mean.square()
+    weights = _WeightVariance.apply(features, residual)
     return torch.cat((weights.flatten(2), residual.var(2, correction=0)), -1)
+
+
+class _WeightVariance(torch.autograd.Function):
+    """``Var(h_i r_j)`` as ``(R, E, d, C)``, with its gradient written out.
+
+    With ``M`` the means and ``G`` the slopes of the variances, both ``(R, E, C, d)``,
+
+        ∂/∂h = (-2 r (M G) + 2 h · (r² G)) / B,        ∂/∂r = (-2 h (M G)' + 2 r · (h² G')) / B.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, features: Tensor, residual: Tensor) -> Tensor:
+        size = features.shape[2]
+        turned, squares = residual.transpose(-1, -2).contiguous(), features.square()
+        mean = turned @ features / size
+        ctx.save_for_backward(features, residual, squares, mean)
+        return (turned.square() @ squares / size - mean.square()).transpose(-1, -2)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor, Tensor]:
+        features, residual, squares, mean = ctx.saved_tensors
+        down = slope.transpose(-1, -2) * (2 / features.shape[2])
+        through = -mean * down
+        for_features = torch.matmul(residual, through)
+        for_features.addcmul_(features, residual.square() @ down)
+        for_residual = features @ through.transpose(-1, -2)
+        for_residual.addcmul_(residual, squares @ down.transpose(-1, -2))
+        return for_features, for_residual

@@ -62,8 +62,11 @@ class IRM(Method):
         """Mean over environments of risk and penalty, rescaled."""
         logits = network(batch.x).logits
         risk = batch.risks(logits).mean(1)
-        penalty = squared_slopes(scale_slopes(logits, batch)).mean(1)
-        return rescaled(risk, annealed(self.penalty, self.anneal, batch), penalty)
+        weight = annealed(self.penalty, self.anneal, batch)
+        # Without a penalty in any run nothing is wanted of its gradient.
+        given = logits if bool(weight.any()) else logits.detach()
+        penalty = squared_slopes(scale_slopes(given, batch)).mean(1)
+        return rescaled(risk, weight, penalty)
 
     def update(
         self, network: Network, optimizer: Optimizer, batch: Batch, state: dict[str, Tensor]
@@ -78,8 +81,10 @@ def scale_slopes(logits: Tensor, batch: Batch) -> Tensor:
     if batch.context.task == "regression":
         value = logits.squeeze(-1)
         return batch.per_example(2 * (value - batch.y) * value)
-    expected = (torch.softmax(logits, -1) * logits).sum(-1)
-    return batch.per_example(expected - logits.gather(-1, batch.y[..., None]).squeeze(-1))
+    # Over the second axis, where softmax takes many examples at a time.
+    classes = logits.movedim(-1, 1)
+    expected = (torch.softmax(classes, 1) * classes).sum(1)
+    return batch.per_example(expected - classes.gather(1, batch.y[:, None])[:, 0])
 
 
 def squared_slopes(slopes: Tensor) -> Tensor:
