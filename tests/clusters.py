@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from unittest.mock import patch
 
 
@@ -32,12 +33,12 @@ def ray_here() -> Iterator[str]:
 
 
 @contextmanager
-def dask_here() -> Iterator[str]:
-    """The name of an executor on a Dask cluster of two processes."""
+def dask_here() -> Iterator[tuple[str, Any]]:
+    """The name of an executor on a Dask cluster of two processes, and the cluster."""
     from distributed import LocalCluster
 
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     with LocalCluster(
         n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL
     ) as cluster:
-        yield cluster.scheduler_address.replace("tcp://", "dask://")
+        yield cluster.scheduler_address.replace("tcp://", "dask://"), cluster

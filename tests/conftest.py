@@ -32,5 +32,5 @@ def ray_executor() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def dask_executor() -> Iterator[str]:
     """The name of an executor on a Dask cluster of this machine."""
-    with dask_here() as name:
+    with dask_here() as (name, _):
         yield name

@@ -8,7 +8,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,8 @@ class Server:
     """A running PostgreSQL server on the loopback address."""
 
     port: int
+    start: Callable[[], None]
+    stop: Callable[[str], None]
 
     def url(self, database: str, password: str = PASSWORD) -> str:
         return f"postgresql+psycopg://gengap:{password}@127.0.0.1:{self.port}/{database}"
@@ -79,12 +81,19 @@ def running_server() -> Iterator[Server]:
 
     initdb = ["--no-sync", "-U", "gengap", "-A", "scram-sha-256", "-E", "UTF8", "--locale=C"]
     options = f"-c fsync=off -c listen_addresses=127.0.0.1 -p {port} -k {folder}"
+
+    def start() -> None:
+        call("pg_ctl", "-w", "-l", str(folder / "log"), "-o", options, "start")
+
+    def stop(how: str) -> None:
+        call("pg_ctl", "-w", "-m", how, "stop")
+
     try:
         call("initdb", *initdb, "--pwfile", str(folder / "password"))
-        call("pg_ctl", "-w", "-l", str(folder / "log"), "-o", options, "start")
+        start()
         try:
-            yield Server(port)
+            yield Server(port, start, stop)
         finally:
-            call("pg_ctl", "-w", "-m", "immediate", "stop")
+            stop("immediate")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
