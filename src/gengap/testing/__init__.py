@@ -1,4 +1,4 @@
-"""The conformance suites that every method and every detector passes, for subclassing.
+"""The conformance suites that every method, detector and problem passes, for subclassing.
 
 A package that adds a training-time method tests it with
 
@@ -15,15 +15,24 @@ claims, on the CPU, in about a second. Post-hoc detectors have theirs:
     class TestMine(DetectorConformance):
         detector = Mine
 
+Problems, the things that studies run on, have a third:
+
+    from gengap.testing import ProblemConformance
+
+    class TestMine(ProblemConformance):
+        def problem(self):
+            return mine()
+
 The toys can be used on their own.
 """
 
 from gengap.testing.blobs import Blobs, blobs
 from gengap.testing.conformance import MethodConformance
 from gengap.testing.detectors import DetectorConformance
+from gengap.testing.problems import ProblemConformance
 from gengap.testing.toys import TASKS, RecordingOptimizer, Size, Toy, toy
 
 __all__ = [
-    "TASKS", "Blobs", "DetectorConformance", "MethodConformance", "RecordingOptimizer", "Size",
-    "Toy", "blobs", "toy",
+    "TASKS", "Blobs", "DetectorConformance", "MethodConformance", "ProblemConformance",
+    "RecordingOptimizer", "Size", "Toy", "blobs", "toy",
 ]  # fmt: skip
