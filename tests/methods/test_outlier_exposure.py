@@ -74,7 +74,7 @@ def test_a_study_hands_over_the_outliers_it_is_given():
     draw = np.random.default_rng(0)
     where = np.repeat(["a", "b", "c"], 40)
     X = draw.normal(size=(120, 3))
-    y = (X[:, 0] > 0).astype(int)
+    y = (X[:, 0] + draw.normal(0, 0.7, 120) > 0).astype(int)
     data = gg.Environments.from_arrays(X, y, where)
     settings = {"seeds": 1, "steps": 6, "batch": 8, "model": "mlp(8)", "threads": 1}
     skipped = gg.Study(data, ["outlier-exposure"], **settings).run().skipped

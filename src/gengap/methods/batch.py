@@ -10,7 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gengap.base.errors import UsageError
 from gengap.methods.losses import cross_entropy
+
+MISSING = "The method needs {0}, which the problem's feed does not give; name it in its lacks."
 
 
 @dataclass(frozen=True)
@@ -137,12 +140,14 @@ class Batch:
 
     def view(self, x: Tensor) -> Tensor:
         """Inputs ``(R, ..., *shape)`` perturbed in a way that does not change what they are."""
-        assert self.another_view is not None, "the problem's feed offers no views"
+        if self.another_view is None:
+            raise UsageError(MISSING.format("other views of an input"))
         return self.another_view(x)
 
     def everything(self) -> Iterator[Batch]:
         """All training rows of every run once, whole environments in slots, padded by the mask."""
-        assert self.all_rows is not None, "the problem's feed does not show all rows"
+        if self.all_rows is None:
+            raise UsageError(MISSING.format("all training rows at hand"))
         return self.all_rows()
 
 
