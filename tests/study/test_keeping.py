@@ -19,6 +19,7 @@ from gengap.models.networks import architecture
 from gengap.records.models import kept_model, kept_models
 from gengap.records.run import KeptModel
 from gengap.study import chunks
+from gengap.study.keeping import affordable
 from gengap.study.rules import rule_named
 from gengap.training.kept import estimator_from_bytes, estimator_to_bytes, network_from_bytes
 from study_builders import assert_same_contents, contents, study, wards
@@ -270,3 +271,13 @@ def test_only_safetensors_and_skops_are_in_the_records(tmp_path: Path):
         assert size == len(content)
         # A zip archive with a schema; a length and a header in JSON.
         assert content.startswith(b"PK") if format == "skops" else content[8:9] == b"{"
+
+
+def test_models_are_kept_unasked_up_to_a_size(monkeypatch, tmp_path):
+    """What all methods would take is too much, then what the first one does."""
+    made = study(wards(), ["erm", "vrex"], store=tmp_path / "r.db", model="linear", seeds=1)
+    # Four features and three classes: 15 numbers of 4 bytes, at three steps, five runs a method.
+    own = 15 * 4 * 3 * 5
+    for most, kept in ((2 * own, {"erm", "vrex"}), (2 * own - 1, {"erm"}), (own - 1, set())):
+        monkeypatch.setattr("gengap.study.keeping.MOST_BYTES", most)
+        assert affordable(made.plan, made._model_bytes * 3) == kept

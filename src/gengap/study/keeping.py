@@ -10,6 +10,26 @@ from gengap.study.plan import Plan
 from gengap.study.result import Result
 
 PLAIN = "erm"
+MOST_BYTES = 512 << 20
+
+
+def affordable(plan: Plan, each: int) -> frozenset[str]:
+    """Methods whose models may be kept until the best of them is known.
+
+    All of them, or else the one that the answer speaks of, or none where even its models would
+    take more than ``MOST_BYTES``.
+
+    Args:
+        each: bytes that the models of one run of a network take.
+    """
+    bytes_of = {
+        entry.name: each * len(plan.runs[entry.name]) if entry.model else 0
+        for entry in plan.entries
+    }
+    first = plan.entries[0].name
+    if sum(bytes_of.values()) <= MOST_BYTES:
+        return frozenset(bytes_of)
+    return frozenset([first] if bytes_of[first] <= MOST_BYTES else [])
 
 
 def selected_places(result: Result, method: str) -> set[tuple[str, int]]:

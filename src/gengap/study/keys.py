@@ -68,8 +68,8 @@ class StudyFile:
         False,
     )
     keep_models: str | list[str] = key(
-        "Whose trained models are kept in the records: auto (plain training and the best method), "
-        "all, none, or names.",
+        "Whose trained models are kept in the records: auto (plain training and the best method, "
+        "up to 512 MiB), all, none, or names.",
         "auto",
     )
     out: str = key("Folder for the report and the records.", "gengap-out")

@@ -30,7 +30,7 @@ from gengap.records.study import Execution, Units
 from gengap.study.cells import cells_of
 from gengap.study.checkpoints import checkpoints_of
 from gengap.study.execution import Resources, Work, device, execute
-from gengap.study.keeping import keep_the_best, places
+from gengap.study.keeping import affordable, keep_the_best, places
 from gengap.study.keys import DEFAULT_MEMORY
 from gengap.study.metrics import metric_for
 from gengap.study.plan import Entry, Plan, write_plan
@@ -70,7 +70,8 @@ class Study:
         until_decided: add seeds, five at a time and ``seeds`` at most, until every method is told
             apart from plain training (:mod:`gengap.study.until_decided`).
         keep_models: whose trained models are kept in the store: ``"auto"`` (plain training and the
-            method that ends best, where the store is kept and as far as they are small),
+            method that ends best, where the store is kept and as long as those of all methods,
+            of which the best is one, take no more than 512 MiB meanwhile),
             ``"all"``, ``"none"``, or names of methods.
         store: database URL or path; None keeps the records in memory.
         jobs: processes for runs that cannot share a program (0: one per core).
@@ -248,15 +249,15 @@ class Study:
             check_sequential(self.plan, self.skipped)
         _ = self._kept
 
-    @property
+    @cached_property
     def _kept(self) -> frozenset[str]:
         """Methods whose models are kept while training."""
         names = [entry.name for entry in self.plan.entries]
-        if isinstance(self.keep_models, str) and self.keep_models in ("auto", "all", "none"):
-            keeps = self.keep_models == "all" or (
-                self.keep_models == "auto" and self.store is not None
-            )
-            return frozenset(names if keeps else ())
+        if self.keep_models == "auto":
+            each = self._model_bytes * len(self._kept_steps)
+            return affordable(self.plan, each) if self.store is not None else frozenset()
+        if self.keep_models in ("all", "none"):
+            return frozenset(names if self.keep_models == "all" else ())
         wanted = [self.keep_models] if isinstance(self.keep_models, str) else self.keep_models
         unknown = [name for name in wanted if name not in (*names, *self.skipped)]
         if unknown:
@@ -265,6 +266,12 @@ class Study:
                 f"{listing(names)}, or use auto, all or none."
             )
         return frozenset(wanted)
+
+    @property
+    def _model_bytes(self) -> int:
+        """Bytes of one network's weights."""
+        made = self.architecture.initialise(self.problem.shape, self.problem.outputs, 0)
+        return sum(int(p.numel()) * p.element_size() for p in made.values())
 
     @property
     def _kept_steps(self) -> tuple[int, ...]:
