@@ -80,6 +80,14 @@ def test_code_named_exists(page: Path):
         pkgutil.resolve_name(name)
 
 
+@each_page
+def test_every_output_is_there(page: Path):
+    text = page.read_text(encoding="utf-8")
+    marked = re.findall(r"<!-- output[^>]*-->\n```text\n(.*?)```", text, re.S)
+    assert len(marked) == text.count("<!-- output")
+    assert all(output.strip() for output in marked), "run python docs/make_outputs.py"
+
+
 def test_functions_to_use_exist():
     table = (DOCS / "statistics.md").read_text(encoding="utf-8").split("## What to use")[1]
     rows = re.findall(r"^\| [^|]+\?? \| ([^|]+) \|", table.split("##")[0], re.M)
