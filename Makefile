@@ -37,6 +37,7 @@ format: .venv/check
 bench: .venv/test
 	$(BIN)/python benchmarks/fleet.py
 	$(BIN)/python benchmarks/scale.py
+	$(BIN)/python benchmarks/cluster.py
 	$(BIN)/python benchmarks/table.py
 	$(BIN)/python benchmarks/statistics_speed.py
 	$(BIN)/python benchmarks/detectors.py

@@ -9,10 +9,12 @@ workers, where they are installed. Measured for each:
 1. the seconds until it is open and has run its first chunk, imports included;
 2. the overhead of a chunk: what one that trains nothing takes, among many;
 3. the speed of two workers over one in a study whose runs take a process and a quarter of a second
-   each, recording included: runs that compute, and runs that wait. The first tells of this machine
-   as well, whose processors others may be using; the second of the executor alone.
+   each, from the first run to the last record: runs that compute, and runs that wait. The first
+   tells of this machine as well, whose processors others may be using; the second of the executor
+   alone.
 
-And of the records of a study of digits-writers: rows and bytes of a run, in SQLite.
+And of the records of a study of digits-writers, in SQLite: rows and bytes of a run, and the time to
+record it.
 """
 
 from __future__ import annotations
@@ -34,6 +36,9 @@ import sqlalchemy as sa
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 import gengap as gg
+from gengap.records import Store
+from gengap.study.chunks import Trainer, cut, record, train_chunk
+from gengap.study.plan import write_plan
 from gengap.training.executors import executor_named
 from gengap.training.workers import Workers
 
@@ -107,10 +112,9 @@ def rate(name: str, count: int, computes: bool) -> float:
             environments, [estimator], seeds=seeds, plain_training=False, model="linear",
             jobs=count, threads=count, executor=name, keep_models="none",
         )  # fmt: skip
-        study.validate()
-        start = time.perf_counter()
-        study.run().store.close()
-        return time.perf_counter() - start
+        seen: list[tuple[float, float]] = []
+        study.run(lambda now: seen.append((now.done, time.perf_counter()))).store.close()
+        return next(at for done, at in seen if done == seen[-1][0]) - seen[0][1]
 
     seconds(Timed(0.01), 2 * count)  # workers import what they need
     return 4 * SEEDS / seconds(Timed(computes=computes), SEEDS)
@@ -128,24 +132,41 @@ def executors() -> dict[str, dict[str, float]]:
     }.items():
         if package and find_spec(package) is None:
             continue
-        kinds = (False,) if name == "threads" else (False, True)  # it would share one interpreter
         start = time.perf_counter()
         with cluster(name, 2) as at:
             with executor_named(at, 2) as workers:
                 workers.submit(nothing, workers.share(value)).result()
                 own = {"seconds_to_first_chunk": time.perf_counter() - start}
                 own["seconds_a_chunk"] = overhead(workers, value)
-            two = [rate(at, 2, computes) for computes in kinds]
-        with cluster(name, 1) as at:
-            one = [rate(at, 1, computes) for computes in kinds]
-        for label, fast, slow in zip(("waiting", "computing"), two, one, strict=False):
-            own[f"speed_of_two_{label}"] = fast / slow
+            if name != "threads":  # no process each
+                two = [rate(at, 2, computes) for computes in (False, True)]
+        if name != "threads":
+            with cluster(name, 1) as at:
+                one = [rate(at, 1, computes) for computes in (False, True)]
+            for label, fast, slow in zip(("waiting", "computing"), two, one, strict=True):
+                own[f"speed_of_two_{label}"] = fast / slow
         found[name] = own
+        if "--json" not in sys.argv:
+            print(line(name, own), flush=True)
     return found
 
 
+def line(name: str, own: dict[str, float]) -> str:
+    """What was measured of an executor, for people."""
+    said = (
+        f"{name:10s} first chunk after {own['seconds_to_first_chunk']:5.1f} s, "
+        f"{1000 * own['seconds_a_chunk']:5.2f} ms a chunk"
+    )
+    if "speed_of_two_waiting" in own:
+        said += (
+            f"; two workers are {own['speed_of_two_waiting']:.2f}x as fast as one where runs wait, "
+            f"{own['speed_of_two_computing']:.2f}x where they compute"
+        )
+    return said
+
+
 def records(seeds: int = 2) -> dict[str, float]:
-    """Rows and bytes of a run of the default study, in SQLite."""
+    """Rows and bytes of a run of digits-writers in SQLite, and the seconds to record it."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "records.db"
         settings: dict[str, Any] = {"steps": 60, "keep_models": "none", "store": path}
@@ -162,7 +183,20 @@ def records(seeds: int = 2) -> dict[str, float]:
                 for table in ("gengap_runs", "gengap_outcomes")
             )
         engine.dispose()
+        # A chunk of runs into a store that holds their plan, as the driver records it.
+        study = gg.Study(suite, ["erm"], seeds=5, steps=3, keep_models="none")
+        trainer = Trainer(study.plan, study._work)
+        found = train_chunk(
+            trainer, cut(study.plan, study._work, study.plan.entries[0], 1 << 29)[0]
+        )
+        with Store(Path(folder) / "again.db") as store:
+            write_plan(study.plan, store)
+            start = time.perf_counter()
+            record(store, study._work, found)
+            seconds = time.perf_counter() - start
     return {
+        "runs_a_chunk": len(found),
+        "seconds_to_record_a_run": seconds / len(found),
         "outcome_rows_a_run": rows / runs,
         "bytes_a_run": (sizes[1] - sizes[0]) / (runs / 2),
         "units": float(len(suite)),
@@ -174,21 +208,13 @@ def main() -> None:
     if "--json" in sys.argv:
         print(json.dumps(figures, indent=2))
         return
-    for name, own in figures["executors"].items():
-        print(
-            f"{name:10s} first chunk after {own['seconds_to_first_chunk']:5.1f} s, "
-            f"{1000 * own['seconds_a_chunk']:5.2f} ms a chunk; two workers are "
-            f"{own['speed_of_two_waiting']:.2f}x as fast as one where runs wait"
-            + (
-                f", {own['speed_of_two_computing']:.2f}x where they compute"
-                if "speed_of_two_computing" in own
-                else ""
-            )
-        )
     held = figures["records"]
+    milliseconds = 1000 * held["seconds_to_record_a_run"]
     print(
         f"records: {1 + held['outcome_rows_a_run']:.0f} rows and "
-        f"{held['bytes_a_run'] / 1024:.1f} KiB a run of digits-writers ({held['units']:.0f} units)"
+        f"{held['bytes_a_run'] / 1024:.1f} KiB a run of digits-writers "
+        f"({held['units']:.0f} units), {milliseconds:.2f} ms to record it in a chunk of "
+        f"{held['runs_a_chunk']:.0f}"
     )
 
 

@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 from executed_work import Deadly, Refusing, Slow
+from typer.testing import CliRunner
 
 import gengap as gg
 from gengap.base.errors import UsageError
+from gengap.cli import app
 from gengap.records import Store
 from gengap.study import execution
 from study_builders import assert_same_contents, contents, study, wards
@@ -179,3 +181,9 @@ def test_a_wrong_executor_is_told_before_anything_is_written(executor, said, tmp
     with pytest.raises(UsageError, match=said):
         study(wards(), executor=executor, store=tmp_path / "records.db").run()
     assert not (tmp_path / "records.db").exists()
+
+
+def test_the_command_line_names_the_executors():
+    result = CliRunner().invoke(app, ["run", "--suite", "linear-shift", "--executor", "grid"])
+    assert result.exit_code == 2
+    assert "ray://host:port or dask://host:port" in " ".join(result.output.split())
