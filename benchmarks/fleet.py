@@ -17,7 +17,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -29,6 +31,7 @@ from gengap.environments.core import Environments
 from gengap.environments.preparation import Encoded, Preparation
 from gengap.methods.erm import ERM
 from gengap.models.networks import MLP
+from gengap.models.precision import has_bfloat16
 from gengap.records.run import Run
 from gengap.study.chunks import torch_threads
 from gengap.training.chunks import chunks, footprint
@@ -53,16 +56,24 @@ def task(data: Tables, seed: int) -> Task:
     return Task(run, (np.arange(len(data), dtype=np.int32),), Prepared(still))
 
 
-def fleet(data: Tables, widths: tuple[int, ...], batch: int, runs: int, steps: int) -> float:
+def fleet(
+    data: Tables,
+    widths: tuple[int, ...],
+    batch: int,
+    runs: int,
+    steps: int,
+    products: torch.dtype = torch.float32,
+) -> float:
     """Seconds to train all runs as fleets, one per core at a time, as a study does."""
     tasks = [task(data, seed) for seed in range(runs)]
-    size = footprint(data, MLP(widths), steps=steps, batch=batch, slots=1, passes=1)
+    network = MLP(widths, products)
+    size = footprint(data, network, steps=steps, batch=batch, slots=1, passes=1)
     at_once = min(size.runs_at_once(1 << 29), -(-runs // cores()))
 
     def one(piece: list[Task]) -> None:
         with torch_threads(1):
             train_fleet(
-                data, piece, [ERM()] * len(piece), MLP(widths),
+                data, piece, [ERM()] * len(piece), network,
                 steps=steps, batch=batch, slots=1, checkpoints=[],
             )  # fmt: skip
 
@@ -119,14 +130,42 @@ def compare(inputs: int, widths: tuple[int, ...], classes: int, batch: int, step
     data, runs = problem(inputs, classes), 32
     fleet(data, widths, batch, runs, 5)
     ours, single, all_cores = [], [], []
+    work: list[float] = []
     for _ in range(REPEATS):
+        together = processor_seconds(partial(fleet, data, widths, batch, runs, steps))
+        alone = processor_seconds(partial(loop, data, widths, batch, runs // 4, steps, 1))
+        work.append(4 * alone / together)
         ours.append(fleet(data, widths, batch, runs, steps))
         single.append(loop(data, widths, batch, runs // 4, steps, 1) * 4)
         all_cores.append(loop(data, widths, batch, runs // 4, steps, cores()) * 4)
     theirs = min(statistics.median(single), statistics.median(all_cores))
     ratio = theirs / statistics.median(ours)
     name = "-".join(map(str, (inputs, *widths, classes)))
-    print(f"{name}, batch {batch}, 32 runs: fleet {ratio:.1f}x faster than the faster plain loop")
+    print(
+        f"{name}, batch {batch}, 32 runs: fleet {ratio:.1f}x faster than the faster plain loop, "
+        f"with {statistics.median(work):.1f}x less processor time"
+    )
+
+
+def processor_seconds(work: Callable[[], float]) -> float:
+    """What the work takes of all cores together, which others on the machine hardly change."""
+    start = time.process_time()
+    work()
+    return time.process_time() - start
+
+
+def bfloat16_gain(steps: int = 60, runs: int = 32, batch: int = 416) -> None:
+    if not has_bfloat16():
+        print("bf16: this processor has no instructions for it")
+        return
+    data, types = problem(64, 10), (torch.float32, torch.bfloat16)
+    seconds: dict[torch.dtype, list[float]] = {kind: [] for kind in types}
+    for _ in range(REPEATS):
+        for kind in types:
+            work = partial(fleet, data, (128, 128), batch, runs, steps, kind)
+            seconds[kind].append(processor_seconds(work))
+    exact, reduced = (statistics.median(seconds[kind]) for kind in types)
+    print(f"64-128-128-10, batch {batch}: bf16 takes {reduced / exact:.0%} of fp32's time")
 
 
 def share_of_matmul(steps: int = 60, runs: int = 32, batch: int = 416) -> None:
@@ -180,4 +219,5 @@ if __name__ == "__main__":
     compare(20, (64, 64), 2, batch=64, steps=100)
     compare(64, (128, 128), 10, batch=128, steps=100)
     share_of_matmul()
+    bfloat16_gain()
     study()
