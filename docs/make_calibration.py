@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 from joblib import Parallel, delayed
+from simulated_studies import QUESTIONS, TESTS, coverage, false_verdicts
 
-from gengap.statistics.calibration import QUESTIONS, TESTS, coverage, false_verdicts
 from gengap.statistics.intervals import Interval
 from gengap.statistics.sequential import compare_sequentially
 
@@ -26,7 +26,7 @@ INTRODUCTION = """\
 
 Made by `python docs/make_calibration.py {studies}`; {studies} simulated studies a cell, so that
 a true 95% shows as {low:.0f} to {high:.0f} in 19 of 20 cells. Scores are normal, skewed (a run now
-and then fails) or bounded (crowded against 1); `gengap.statistics.calibration` has the details, and
+and then fails) or bounded (crowded against 1); `docs/simulated_studies.py` has the details, and
 `coverage(...)` there answers for a study of any size.
 
 **Bold**: below 95% beyond the noise of the simulation. Where few runs or environments are the

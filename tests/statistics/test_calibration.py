@@ -7,10 +7,7 @@ import math
 import numpy as np
 import pytest
 from scipy import stats
-
-from gengap.base.errors import UsageError
-from gengap.base.seeds import generator
-from gengap.statistics.calibration import (
+from simulated_studies import (
     QUESTIONS,
     SHAPES,
     TESTS,
@@ -19,6 +16,9 @@ from gengap.statistics.calibration import (
     share,
     simulate,
 )
+
+from gengap.base.errors import UsageError
+from gengap.base.seeds import generator
 
 RELIED_ON = [
     "mean here, studentised bootstrap",

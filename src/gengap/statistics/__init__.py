@@ -25,7 +25,7 @@ be the same: :func:`equivalence_test`; several at once: :func:`holm`, :func:`fri
 *What does not having seen an environment cost?* :func:`environment_intervals`,
 :func:`mean_interval`, :func:`new_environment_interval`, :func:`compare`.
 
-*Do these intervals hold?* :func:`gengap.statistics.calibration.coverage`.
+Where they hold is measured: ``docs/calibration.md``.
 """
 
 from gengap.statistics.aggregate_intervals import aggregate_intervals

@@ -31,7 +31,7 @@ from gengap.base.errors import UsageError
 from gengap.environments.core import Environments
 from gengap.environments.suites import suite
 from gengap.environments.suites.drawing import at_least_one
-from gengap.environments.suites.truth import Truth, distinct, estimand, number_name, position
+from gengap.environments.suites.truth import Truth, distinct, estimand, exact, number_name, position
 
 OFFSETS = (-1.0, -0.6, -0.2, 0.2, 0.6, 1.0)
 
@@ -83,26 +83,11 @@ class ConceptShift:
         )
 
 
-def truth(
-    environment: str | float,
-    n: int = 500,
-    offsets: tuple[float, ...] = OFFSETS,
-    features: int = 3,
-    noise: float = 0.5,
-    seed: int = 0,
-) -> Truth:
-    """Return the estimand of linear regression in the limit of large ``n``, in squared error.
-
-    Arguments are those of :func:`concept_shift`; ``n`` and ``seed`` change nothing.
-    """
-    return ConceptShift(offsets, features, noise).truth(environment)
-
-
 @suite(
     "concept-shift",
     summary="Regression whose first weight differs by environment; costs known for linear models.",
     source="generated; closed forms in the module",
-    truth=truth,
+    truth=exact(ConceptShift),
 )
 def concept_shift(
     n: int = 500,

@@ -30,7 +30,7 @@ from gengap.base.errors import UsageError
 from gengap.environments.core import Environments
 from gengap.environments.suites import suite
 from gengap.environments.suites.drawing import at_least_one
-from gengap.environments.suites.truth import Truth, distinct, estimand, number_name, position
+from gengap.environments.suites.truth import Truth, distinct, estimand, exact, number_name, position
 
 MEANS = (-1.5, -0.9, -0.3, 0.3, 0.9, 1.5)
 NOISE = (0.3, 0.8)
@@ -96,26 +96,11 @@ def _moments(mean: float) -> np.ndarray:
     return np.array([mean, mean**2 + 1, mean**3 + 3 * mean, mean**4 + 6 * mean**2 + 3])
 
 
-def truth(
-    environment: str | float,
-    n: int = 500,
-    means: tuple[float, ...] = MEANS,
-    curvature: float = 0.0,
-    noise: tuple[float, float] = NOISE,
-    seed: int = 0,
-) -> Truth:
-    """Return the estimand of linear regression in the limit of large ``n``, in squared error.
-
-    Arguments are those of :func:`covariate_shift`; ``n`` and ``seed`` change nothing.
-    """
-    return CovariateShift(means, curvature, noise).truth(environment)
-
-
 @suite(
     "covariate-shift",
     summary="Regression whose inputs move and get noisier; unseen costs a linear model nothing.",
     source="generated; closed forms in the module",
-    truth=truth,
+    truth=exact(CovariateShift),
 )
 def covariate_shift(
     n: int = 500,

@@ -30,7 +30,7 @@ from gengap.base.errors import UsageError
 from gengap.environments.core import Environments
 from gengap.environments.suites import suite
 from gengap.environments.suites.drawing import at_least_one
-from gengap.environments.suites.truth import Truth, distinct, estimand, number_name, position
+from gengap.environments.suites.truth import Truth, distinct, estimand, exact, number_name, position
 
 PRIORS = (0.1, 0.3, 0.5, 0.7, 0.9)
 
@@ -81,26 +81,11 @@ class LabelShift:
         )
 
 
-def truth(
-    environment: str | float,
-    n: int = 500,
-    priors: tuple[float, ...] = PRIORS,
-    separation: float = 2.0,
-    features: int = 2,
-    seed: int = 0,
-) -> Truth:
-    """Return the estimand of logistic regression in the limit of large ``n``, in error rate.
-
-    Arguments are those of :func:`label_shift`; ``n`` and ``seed`` change nothing.
-    """
-    return LabelShift(priors, separation, features).truth(environment)
-
-
 @suite(
     "label-shift",
     summary="Two Gaussian classes whose frequencies differ by environment; costs known.",
     source="generated; closed forms in the module",
-    truth=truth,
+    truth=exact(LabelShift),
 )
 def label_shift(
     n: int = 500,

@@ -47,7 +47,7 @@ from gengap.base.errors import UsageError
 from gengap.environments.core import Environments
 from gengap.environments.suites import suite
 from gengap.environments.suites.drawing import at_least_one
-from gengap.environments.suites.truth import Truth, estimand, position
+from gengap.environments.suites.truth import Truth, estimand, exact, position
 
 Task = Literal["classification", "regression"]
 
@@ -199,29 +199,12 @@ class LinearShift:
         return np.mean(seconds, axis=0), np.mean(crosses, axis=0)
 
 
-def truth(
-    environment: str,
-    n: int = 500,
-    task: Task = "classification",
-    causal: tuple[float, ...] = CAUSAL,
-    strengths: tuple[float, ...] = STRENGTHS,
-    shortcut_noise: tuple[float, ...] = SHORTCUT_NOISE,
-    noise: float = 1.0,
-    seed: int = 0,
-) -> Truth:
-    """Return the estimand of pooled least squares in the limit of large ``n``.
-
-    Arguments are those of :func:`linear_shift`; ``n`` and ``seed`` change nothing.
-    """
-    return LinearShift(task, causal, strengths, shortcut_noise, noise).truth(environment)
-
-
 @suite(
     "linear-shift",
     summary="A cause that predicts the same everywhere, a shortcut that is reversed in one place.",
     source="Gaussian structural model after Arjovsky et al. 2019, https://arxiv.org/abs/1907.02893",
     default_splits="hold-out:shortcut -1",
-    truth=truth,
+    truth=exact(LinearShift),
 )
 def linear_shift(
     n: int = 500,

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -68,6 +68,21 @@ def estimand(
     without, with_all = learn(others), learn(list(range(environments)))
     inside = float(np.mean([risk(without, k) for k in others]))
     return Truth(inside, risk(without, unseen), risk(with_all, unseen))
+
+
+def exact(family: Callable[..., Any]) -> Callable[..., Truth]:
+    """The estimand as a function of the unseen environment and the options that load a suite.
+
+    Args:
+        family: from those options, the number of examples and the seed excepted, to what has a
+            method ``truth``. With unlimited examples these two change nothing.
+    """
+
+    def truth(environment: str | float, n: int = 0, seed: int = 0, **options: Any) -> Truth:
+        found: Truth = family(**options).truth(environment)
+        return found
+
+    return truth
 
 
 def number_name(value: float) -> str:
