@@ -7,7 +7,7 @@ import os
 import shlex
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,8 +18,10 @@ from rich.markup import escape
 from typer.core import TyperGroup
 
 from gengap.base.errors import SuspiciousInput, UsageError
+from gengap.base.files import json_text
 
 if TYPE_CHECKING:
+    from gengap.base.finding import Finding
     from gengap.base.progress import Progress
     from gengap.environments.core import Environments
     from gengap.records.store import Store
@@ -143,12 +145,24 @@ def read_environments(given: dict[str, Any], talk: Console) -> Environments:
     """Read the data that study options name; what the reader assumed is printed as notes."""
     from gengap.study.study_file import load_environments, validated
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SuspiciousInput)  # the same sentences follow as notes
+    with unsuspecting():
         environments = load_environments(validated(given))
-    for sentence in environments.notes:
-        talk.print(f"[yellow]note[/] {escape(sentence)}", soft_wrap=True)
+    print_notes(environments.notes, talk)
     return environments
+
+
+@contextmanager
+def unsuspecting() -> Iterator[None]:
+    """No warnings of suspicious input: what they say follows as notes."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SuspiciousInput)
+        yield
+
+
+def print_notes(sentences: Iterable[str], talk: Console) -> None:
+    """Print what is suspicious about the data, or was assumed of it."""
+    for sentence in sentences:
+        talk.print(f"[yellow]note[/] {escape(sentence)}", soft_wrap=True)
 
 
 def records_address(records: str) -> str | Path:
@@ -188,6 +202,35 @@ def bar(talk: Console) -> Iterator[Callable[[Progress], None]]:
             shown.update(row, completed=now.done, total=now.total, description=escape(now.doing))
 
         yield tell
+
+
+@contextmanager
+def training(talk: Console, store: str | Path | None) -> Iterator[Callable[[Progress], None]]:
+    """A progress bar around training; Ctrl-C ends it with a word on what is kept."""
+    with bar(talk) as tell, unsuspecting():
+        try:
+            yield tell
+        except KeyboardInterrupt:
+            talk.print(STOPPED if store else "\nStopped; nothing was written.")
+            raise typer.Exit(INTERRUPTED) from None
+
+
+def print_finding(
+    found: Finding,
+    as_json: bool,
+    quiet: bool = False,
+    written: Iterable[Path] = (),
+    label: str = "Written",
+) -> None:
+    """Print a finding in words, and where it was written; or as JSON and nothing else."""
+    from gengap.report import show
+
+    if as_json:
+        typer.echo(json_text(found.summary), nl=False)
+        return
+    show(found, quiet)
+    for path in () if quiet else written:
+        Console().print(f"\n{label}: {escape(str(path))}", soft_wrap=True)
 
 
 def main() -> None:

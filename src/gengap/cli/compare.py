@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 
-from gengap.base.errors import SuspiciousInput, UsageError
-from gengap.base.files import json_text
-from gengap.cli.base import app, command_line, writable
+from gengap.base.errors import UsageError
+from gengap.cli.base import app, command_line, print_finding, unsuspecting, writable
 from gengap.cli.options import Json, MetricName, Quiet, StudyName
 
 if TYPE_CHECKING:
@@ -84,12 +80,9 @@ def compare(
     """
     from gengap.questions.comparison import Columns
     from gengap.questions.comparison.summary import compare_scores
-    from gengap.report import show
 
     columns = Columns(method, environment, seed, score)
-    with warnings.catch_warnings():
-        # The same sentences follow as notes.
-        warnings.simplefilter("ignore", SuspiciousInput)
+    with unsuspecting():
         table = _table(source, columns, lower_is_better, study, metric)
         found = compare_scores(
             table,
@@ -101,12 +94,7 @@ def compare(
             command=command_line(),
         )
     written = found.save(writable(Path(out)))
-    if as_json:
-        typer.echo(json_text(found.summary), nl=False)
-        return
-    show(found, quiet)
-    if not quiet:
-        Console().print(f"\nReport: {escape(str(written['report.html']))}", soft_wrap=True)
+    print_finding(found, as_json, quiet, [written["report.html"]], "Report")
 
 
 def _table(

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 
-from gengap.base.errors import SuspiciousInput, UsageError
+from gengap.base.errors import UsageError
 from gengap.base.files import json_text, write_files
 from gengap.cli.base import (
-    INTERRUPTED,
-    STOPPED,
     app,
-    bar,
     command_line,
+    print_finding,
     read_environments,
+    training,
     writable,
 )
 from gengap.cli.options import Json, Quiet, Seeds, listed, study_options
@@ -29,8 +24,6 @@ from gengap.study.keys import StudyFile
 if TYPE_CHECKING:
     import pandas as pd
 
-    from gengap.base.progress import Progress
-    from gengap.environments.core import Environments
     from gengap.questions.detection import Evaluation, TwoSets
 
 
@@ -77,7 +70,8 @@ def detect(
     Each environment is left out in turn, and each detector fitted on a model of the others. Without
     --target, --normal and --other are told apart by their inputs alone.
     """
-    from gengap.report import render_html, show
+    from gengap.questions.detection import evaluate, separate
+    from gengap.report import render_html
 
     talk = Console(stderr=True, quiet=quiet or as_json)
     page = None if out is None else _page(out)
@@ -87,19 +81,16 @@ def detect(
     found: Evaluation | TwoSets
     if normal is None and other is None:
         environments = read_environments(given, talk)
-        found = _evaluated(environments, model, {**own, "trials": trials}, talk)
+        with training(talk, own["store"]) as tell:
+            found = evaluate(environments, model, trials=trials, progress=tell, **own)
     else:
         two = _two_tables(normal, other, given, trials)
-        found = _separated(*two, given.get("target"), model, own, talk)
-    numbers = json_text(found.summary)
+        with training(talk, own["store"]) as tell:
+            found = separate(*two, given.get("target"), model, progress=tell, **own)
     if page is not None:
+        numbers = json_text(found.summary)
         write_files({page: render_html(found, command_line()), page.with_suffix(".json"): numbers})
-    if as_json:
-        typer.echo(numbers, nl=False)
-        return
-    show(found, quiet)
-    if page is not None and not quiet:
-        Console().print(f"\nWritten: {escape(str(page))}", soft_wrap=True)
+    print_finding(found, as_json, quiet, [] if page is None else [page])
 
 
 def _two_tables(
@@ -123,40 +114,6 @@ def _two_tables(
             raise UsageError(f"{normal} has no column {name!r} to leave out; check --drop.")
     first, second = (table.drop(columns=dropped, errors="ignore") for table in tables)
     return first, second
-
-
-def _evaluated(
-    environments: Environments, model: str, own: dict[str, Any], talk: Console
-) -> Evaluation:
-    from gengap.questions.detection import evaluate
-
-    with _training(talk, own["store"]) as tell:
-        return evaluate(environments, model, progress=tell, **own)
-
-
-def _separated(
-    normal: pd.DataFrame,
-    other: pd.DataFrame,
-    target: str | None,
-    model: str,
-    own: dict[str, Any],
-    talk: Console,
-) -> TwoSets:
-    from gengap.questions.detection import separate
-
-    with _training(talk, own["store"]) as tell:
-        return separate(normal, other, target, model, progress=tell, **own)
-
-
-@contextmanager
-def _training(talk: Console, store: str | Path | None) -> Iterator[Callable[[Progress], None]]:
-    with bar(talk) as tell, warnings.catch_warnings():
-        warnings.simplefilter("ignore", SuspiciousInput)
-        try:
-            yield tell
-        except KeyboardInterrupt:
-            talk.print(STOPPED if store else "\nStopped; nothing was written.")
-            raise typer.Exit(INTERRUPTED) from None
 
 
 def _page(out: str) -> Path:

@@ -9,8 +9,8 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from gengap.base.files import json_text, write_files
-from gengap.cli.base import app, open_records
+from gengap.base.files import write_files
+from gengap.cli.base import app, open_records, print_finding
 from gengap.cli.options import Draw, Json, Records, StudyName
 
 
@@ -28,16 +28,12 @@ def examples(
 ) -> None:
     """Show which examples are hardest, where seeds disagree, and which few stand for all."""
     from gengap.questions.diagnosis.hardness import hardness
-    from gengap.report import show
     from gengap.study.result import read_result
 
     with open_records(records) as store:
         found = hardness(read_result(store, study), subset, seed)
     if out is not None:
         write_files({out: found.examples.to_csv(index=False)})
-    if as_json:
-        typer.echo(json_text(found.summary), nl=False)
-        return
-    show(found)
-    if out is not None:
+    print_finding(found, as_json)
+    if out is not None and not as_json:
         Console().print(f"Written to [bold]{escape(str(out))}[/], from easy to hard.")

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 
-from gengap.base.errors import SuspiciousInput, UsageError
-from gengap.base.files import json_text
-from gengap.cli.base import INTERRUPTED, STOPPED, app, bar, read_environments, writable
+from gengap.base.errors import UsageError
+from gengap.cli.base import app, print_finding, read_environments, training, writable
 from gengap.cli.options import Json, Quiet, Seeds, study_options
 from gengap.study.keys import StudyFile
 
 if TYPE_CHECKING:
     from gengap.environments.core import Environments
-    from gengap.questions.forecasting.forecast import Forecasts
 
 
 @app.command(epilog="Exit codes: 0 done, 2 unusable input, 130 stopped by Ctrl-C.")
@@ -53,7 +49,7 @@ def forecast(
     Each environment is left out in turn and its score forecast from its inputs alone, then
     compared with what its labels say. The forecaster that was off by least is used on --new.
     """
-    from gengap.report import show
+    from gengap.questions.forecasting.forecast import forecast as forecasts
 
     talk = Console(stderr=True, quiet=quiet or as_json)
     environments = read_environments(given, talk)
@@ -61,16 +57,20 @@ def forecast(
     folder = None if out is None else writable(out.expanduser())
     steps = given.get("steps", StudyFile.steps)
     store = given.get("store") or (folder and folder / "records.db")
-    found = _forecasts(environments, model, seeds, unlabelled, steps, store, talk)
+    with training(talk, store) as tell:
+        found = forecasts(
+            environments,
+            model,
+            seeds=seeds,
+            new=unlabelled,
+            steps=steps,
+            store=store,
+            progress=tell,
+        )
     if new is not None:
         found = replace(found, new_name=new.name)
     written = {} if folder is None else found.save(folder)
-    if as_json:
-        typer.echo(json_text(found.summary), nl=False)
-        return
-    show(found, quiet)
-    for path in () if quiet else written.values():
-        Console().print(f"\nWritten: {escape(str(path))}", soft_wrap=True)
+    print_finding(found, as_json, quiet, written.values())
 
 
 def _unlabelled(path: Path, environments: Environments) -> Any:
@@ -90,25 +90,3 @@ def _unlabelled(path: Path, environments: Environments) -> Any:
             f"{path} cannot be read as unlabelled examples ({error}); save them with "
             "numpy.savez(path, X=...)."
         ) from None
-
-
-def _forecasts(
-    environments: Environments,
-    model: str | None,
-    seeds: int,
-    new: Any,
-    steps: int,
-    store: str | Path | None,
-    talk: Console,
-) -> Forecasts:
-    from gengap.questions.forecasting.forecast import forecast as forecasts
-
-    with bar(talk) as tell, warnings.catch_warnings():
-        warnings.simplefilter("ignore", SuspiciousInput)
-        try:
-            return forecasts(
-                environments, model, seeds=seeds, new=new, steps=steps, store=store, progress=tell
-            )
-        except KeyboardInterrupt:
-            talk.print(STOPPED if store else "\nStopped; nothing was written.")
-            raise typer.Exit(INTERRUPTED) from None

@@ -6,8 +6,7 @@ from typing import Annotated
 
 import typer
 
-from gengap.base.files import json_text
-from gengap.cli.base import app, open_records
+from gengap.cli.base import app, open_records, print_finding
 from gengap.cli.options import Json, MetricName, Records, StudyName
 
 
@@ -34,14 +33,10 @@ def plan(
 ) -> None:
     """Say how many more environments, seeds or test examples show a difference."""
     from gengap.questions.planning.next_study import next_study
-    from gengap.report import show
 
     with open_records(records) as store:
         found = next_study(
             store, detect, method=method, against=against, study=study, metric=metric,
             power=power, level=level, budget=budget,
         )  # fmt: skip
-    if as_json:
-        typer.echo(json_text(found.summary), nl=False)
-    else:
-        show(found)
+    print_finding(found, as_json)

@@ -6,11 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 
-from gengap.base.files import json_text
-from gengap.cli.base import app, open_records, writable
+from gengap.cli.base import app, open_records, print_finding, writable
 from gengap.cli.options import Json, Out, Quiet, Records, StudyName
 
 
@@ -36,18 +33,12 @@ def report(
     Written are report.html, report.md and gap.json, beside the records when --out is not given.
     Nothing is trained, and the records are not changed.
     """
-    from gengap.report import show
     from gengap.study.result import read_result
 
     with open_records(records) as store:
         result = read_result(store, study, curves=curves)
         written = result.save(writable(Path(out) if out else _beside(records)))
-        if as_json:
-            typer.echo(json_text(result.summary), nl=False)
-            return
-        show(result, quiet)
-    if not quiet:
-        Console().print(f"\nReport: {escape(str(written['report.html']))}", soft_wrap=True)
+        print_finding(result, as_json, quiet, [written["report.html"]], "Report")
 
 
 def _beside(records: str) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,9 +10,18 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from gengap.base.errors import SuspiciousInput, UsageError
-from gengap.base.files import json_text
-from gengap.cli.base import INTERRUPTED, STOPPED, app, bar, command_line, writable
+from gengap.base.errors import UsageError
+from gengap.cli.base import (
+    INTERRUPTED,
+    STOPPED,
+    app,
+    bar,
+    command_line,
+    print_finding,
+    print_notes,
+    unsuspecting,
+    writable,
+)
 from gengap.cli.options import Json, Quiet, study_options
 from gengap.study.keys import StudyFile
 
@@ -65,7 +73,6 @@ def run(
     trained on it; the difference, example by example, is the cost of unseen. A stopped study goes
     on where it was when the same command is given again.
     """
-    from gengap.report import show
     from gengap.study.study_file import build_study, load_environments, read_study_file, validated
 
     if source is not None and Path(source).suffix.lower() in STUDY_FILE_ENDINGS:
@@ -85,24 +92,16 @@ def run(
             "--fresh forgets the records in --out only; with --store, name an empty database."
         )
     talk = Console(stderr=True, quiet=quiet or as_json)
-    with warnings.catch_warnings():
-        # The same sentences follow as notes.
-        warnings.simplefilter("ignore", SuspiciousInput)
+    with unsuspecting():
         study = build_study(file, load_environments(file), command=command_line())
     study.validate()
     out = writable(file.folder)
     if fresh:
         _forget(out)
-    for sentence in study.warnings:
-        talk.print(f"[yellow]note[/] {escape(sentence)}", soft_wrap=True)
+    print_notes(study.warnings, talk)
     result = _train(study, talk)
     written = result.save(out)
-    if as_json:
-        typer.echo(json_text(result.summary), nl=False)
-    else:
-        show(result, quiet)
-    if not quiet and not as_json:
-        Console().print(f"\nReport: {escape(str(written['report.html']))}", soft_wrap=True)
+    print_finding(result, as_json, quiet, [written["report.html"]], "Report")
     result.store.close()
 
 

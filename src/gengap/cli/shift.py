@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 
-from gengap.base.errors import SuspiciousInput
-from gengap.base.files import json_text
-from gengap.cli.base import app
+from gengap.cli.base import app, print_finding, print_notes, unsuspecting
 from gengap.cli.options import Draw, Json, Quiet, listed
 
 
@@ -44,19 +40,13 @@ def shift(
     """
     from gengap.environments.readers import read_table
     from gengap.questions.shift import compare_tables
-    from gengap.report import show
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SuspiciousInput)
+    with unsuspecting():
         tables = read_table(reference.expanduser()), read_table(new.expanduser())
     for table in tables:
-        for sentence in table.attrs.get("gengap_notes", ()):
-            Console(stderr=True).print(f"[yellow]note[/] {escape(sentence)}", soft_wrap=True)
+        print_notes(table.attrs.get("gengap_notes", ()), Console(stderr=True))
     found = compare_tables(
         *tables, environment, drop=listed(drop) or [], alpha=alpha, seed=seed,
         names=(str(reference), str(new)),
     )  # fmt: skip
-    if as_json:
-        typer.echo(json_text(found.summary), nl=False)
-    else:
-        show(found, quiet)
+    print_finding(found, as_json, quiet)

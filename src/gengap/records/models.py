@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, select
 
 from gengap.records.run import KeptModel
 from gengap.records.store import Store, in_chunks
@@ -63,12 +63,6 @@ def kept_model(store: Store, key: str, step: int) -> KeptModel | None:
     with store.transaction() as connection:
         row = connection.execute(query).one_or_none()
     return None if row is None else KeptModel(row.step, row.format, row.content)
-
-
-def bytes_of_models(store: Store) -> int:
-    """Bytes of all kept models."""
-    with store.transaction() as connection:
-        return int(connection.scalar(select(func.sum(model_table.c.bytes))) or 0)
 
 
 def forget_models(store: Store, places: Collection[tuple[str, int]]) -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
+from sqlalchemy import Table
 
 from gengap.base.errors import UsageError
 from gengap.records.codec import narrow_floats, narrow_integers, pack, unpack
 from gengap.records.run import FinishedRun, KeptModel, Outcome, Part, Run, plain
+from gengap.records.tables import curve_table, model_table, outcome_table
 
 
 @dataclass(frozen=True)
@@ -47,19 +49,8 @@ def run_row(done: FinishedRun) -> dict[str, Any]:
     run = done.run
     return {
         "key": run.key,
-        "problem": run.problem,
-        "method": run.method,
-        "hyperparameters": plain(run.hyperparameters, "hyperparameters"),
-        "model": run.model,
-        "role": run.role,
-        "split": run.split,
-        "train_environments": list(run.train_environments),
-        "unseen_environments": list(run.unseen_environments),
-        "left_out": run.left_out,
-        # SQLite would store a numpy scalar as bytes.
-        "seed": int(run.seed),
-        "trial": int(run.trial),
-        "settings": plain(run.settings, "settings"),
+        # Made plain, for SQLite would store a numpy scalar as bytes.
+        **{own.name: plain(getattr(run, own.name), own.name) for own in fields(Run)},
         "seconds": float(done.seconds),
         "passes": float(done.passes),
         "examples": int(done.examples),
@@ -70,22 +61,11 @@ def run_row(done: FinishedRun) -> dict[str, Any]:
 
 def stored_run(row: Any) -> StoredRun:
     """Read a run's row."""
-    run = Run(
-        problem=row.problem,
-        method=row.method,
-        hyperparameters=row.hyperparameters,
-        model=row.model,
-        role=row.role,
-        split=row.split,
-        train_environments=tuple(row.train_environments),
-        unseen_environments=tuple(row.unseen_environments),
-        seed=row.seed,
-        left_out=row.left_out,
-        trial=row.trial,
-        settings=row.settings,
-    )
+    run = {own.name: getattr(row, own.name) for own in fields(Run)}
+    for name in ("train_environments", "unseen_environments"):
+        run[name] = tuple(run[name])
     return StoredRun(
-        run=run,
+        run=Run(**run),
         seconds=row.seconds,
         passes=row.passes,
         examples=row.examples,
@@ -142,6 +122,19 @@ def model_row(model: KeptModel) -> dict[str, Any]:
         "bytes": len(model.content),
         "created": datetime.now(UTC).replace(tzinfo=None),
         "content": model.content,
+    }
+
+
+def rows_beside(done: FinishedRun) -> dict[Table, list[dict[str, Any]]]:
+    """What other tables hold of a run, but for the run's number.
+
+    Raises:
+        UsageError: see :func:`outcome_rows`.
+    """
+    return {
+        outcome_table: outcome_rows(done),
+        model_table: [model_row(model) for model in done.models],
+        curve_table: curve_rows(done),
     }
 
 

@@ -30,11 +30,9 @@ from gengap.records.codec import pack, unpack
 from gengap.records.database import connect, parse, prepare, show, transaction
 from gengap.records.rows import (
     StoredRun,
-    curve_rows,
-    model_row,
     narrow_target,
-    outcome_rows,
     read_outcome,
+    rows_beside,
     run_row,
     stored_run,
 )
@@ -125,17 +123,8 @@ class Store:
     def add_problem(self, problem: Problem) -> None:
         """Store a problem; one with the same fingerprint is left as it is."""
         variance = float(problem.target_variance)
-        row = {
-            "fingerprint": problem.fingerprint,
-            "name": problem.name,
-            "task": problem.task,
-            "environments": list(problem.environments),
-            "classes": list(problem.classes),
-            "examples": int(problem.examples),
-            # SQLite has no NaN.
-            "target_variance": None if math.isnan(variance) else variance,
-            "kind": problem.kind,
-        }
+        # SQLite has no NaN.
+        row = vars(problem) | {"target_variance": None if math.isnan(variance) else variance}
         with self.transaction(write=True) as connection:
             connection.execute(self.insert(problem_table), row)
 
@@ -157,20 +146,7 @@ class Store:
         """Return all problems, ordered by name."""
         query = select(problem_table).order_by(problem_table.c.name, problem_table.c.fingerprint)
         with self.transaction() as connection:
-            rows = connection.execute(query).all()
-        return [
-            Problem(
-                fingerprint=row.fingerprint,
-                name=row.name,
-                task=row.task,
-                environments=tuple(row.environments),
-                classes=tuple(row.classes),
-                examples=row.examples,
-                target_variance=math.nan if row.target_variance is None else row.target_variance,
-                kind=row.kind,
-            )
-            for row in rows
-        ]
+            return [_problem(row) for row in connection.execute(query)]
 
     def add_examples(self, problem: str, seed: int, part: Part, examples: ExampleSet) -> None:
         """Store which examples a part has under a seed; the same set may be added again.
@@ -244,24 +220,19 @@ class Store:
         # In the order of their keys, so that two writers with the same runs cannot deadlock.
         distinct = {done.run.key: done for done in reversed(runs)}
         rows = [run_row(distinct[key]) for key in sorted(distinct)]
-        outcomes = {key: outcome_rows(done) for key, done in distinct.items()}
+        beside = {key: rows_beside(done) for key, done in distinct.items()}
         self._require({done.run.problem for done in runs})
+        if not rows:
+            return
         with self.transaction(write=True) as connection:
-            added: list[dict[str, Any]] = []
-            models: list[dict[str, Any]] = []
-            curves: list[dict[str, Any]] = []
-            if rows:
-                insert = self.insert(run_table).returning(run_table.c.id, run_table.c.key)
-                for number, key in connection.execute(insert, rows):
-                    added += [{"run": number, **row} for row in outcomes[key]]
-                    models += [{"run": number, **model_row(m)} for m in distinct[key].models]
-                    curves += [{"run": number, **row} for row in curve_rows(distinct[key])]
-            if added:
-                connection.execute(outcome_table.insert(), added)
-            if models:
-                connection.execute(model_table.insert(), models)
-            if curves:
-                connection.execute(curve_table.insert(), curves)
+            insert = self.insert(run_table).returning(run_table.c.id, run_table.c.key)
+            added = connection.execute(insert, rows).all()
+            for table in (outcome_table, model_table, curve_table):
+                values = [
+                    {"run": number, **row} for number, key in added for row in beside[key][table]
+                ]
+                if values:
+                    connection.execute(table.insert(), values)
 
     def add_to(self, runs: Sequence[FinishedRun]) -> None:
         """Add to runs that are stored what they lack: models, curves, outcomes of another part."""
@@ -270,12 +241,7 @@ class Store:
             for chunk in in_chunks(by_key):
                 query = select(run_table.c.id, run_table.c.key).where(run_table.c.key.in_(chunk))
                 for number, key in connection.execute(query).all():
-                    done = by_key[key]
-                    for table, rows in (
-                        (outcome_table, outcome_rows(done)),
-                        (model_table, [model_row(model) for model in done.models]),
-                        (curve_table, curve_rows(done)),
-                    ):
+                    for table, rows in rows_beside(by_key[key]).items():
                         if rows:
                             values = [{"run": number, **row} for row in rows]
                             connection.execute(self.insert(table), values)
@@ -349,6 +315,13 @@ class Store:
                 for chunk in in_chunks(keys)
                 for row in connection.execute(query.where(run_table.c.key.in_(chunk)))
             }
+
+
+def _problem(row: Any) -> Problem:
+    own = row._asdict() | {"environments": tuple(row.environments), "classes": tuple(row.classes)}
+    if row.target_variance is None:
+        own["target_variance"] = math.nan
+    return Problem(**own)
 
 
 def in_chunks(keys: Iterable[str]) -> Iterator[list[str]]:

@@ -80,18 +80,14 @@ def information_of(slope: np.ndarray, weight: np.ndarray, grid: np.ndarray) -> n
     """Sums over nodes of ``weight (N, Q)`` times ``v v'``, ``v = (a theta, 1)``; with the prior."""
     a = np.exp(slope)
     both = a * (weight @ grid)
-    return np.stack(
-        [
-            np.stack([a**2 * (weight @ grid**2) + 1 / SLOPE_SPREAD**2, both]),
-            np.stack([both, weight.sum(1) + 1 / INTERCEPT_SPREAD**2]),
-        ]
-    )
+    slopes = a**2 * (weight @ grid**2) + 1 / SLOPE_SPREAD**2
+    return np.array([[slopes, both], [both, weight.sum(1) + 1 / INTERCEPT_SPREAD**2]])
 
 
 def inverse_of(matrix: np.ndarray) -> np.ndarray:
     """Inverses of symmetric ``(2, 2, N)``."""
     (a, b), (_, d) = matrix
-    return np.stack([np.stack([d, -b]), np.stack([-b, a])]) / (a * d - b * b)
+    return np.array([[d, -b], [-b, a]]) / (a * d - b * b)
 
 
 def recentred(
@@ -133,10 +129,6 @@ def observed_information(
     score_slope *= np.exp(slope)
     score_intercept = right - asked * (posterior @ chance.T)
     both = np.sum(score_slope * score_intercept, axis=0)
-    means = np.stack(
-        [
-            np.stack([np.sum(score_slope**2, axis=0), both]),
-            np.stack([both, np.sum(score_intercept**2, axis=0)]),
-        ]
-    )
+    slopes, intercepts = np.sum(score_slope**2, axis=0), np.sum(score_intercept**2, axis=0)
+    means = np.array([[slopes, both], [both, intercepts]])
     return complete - (second - prior) + means

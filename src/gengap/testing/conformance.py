@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from gengap.base.hyperparameters import Hyperparameters
 from gengap.base.seeds import generator
 from gengap.methods.base import Method, take_step
 from gengap.methods.batch import Batch
@@ -56,12 +57,7 @@ class MethodConformance:
 
     def test_hyperparameters_are_declared(self) -> None:
         """Defaults lie within their ranges, ranges within limits, and each has a help text."""
-        for name, declared in self.method.fields().items():
-            low, high = declared.metadata["low"], declared.metadata["high"]
-            assert low <= declared.default <= high, f"the default of {name} is outside its range"
-            assert high <= declared.metadata["limit"], f"{name} may be drawn above its limit"
-            assert low > 0 or not declared.metadata["log"], f"{name} has no logarithm at {low}"
-            assert declared.metadata["help"], f"{name} has no help"
+        check_declared(self.method)
         self.method.make(**{name: f.default for name, f in self.method.fields().items()})
 
     def test_draws_stay_in_range(self) -> None:
@@ -87,8 +83,7 @@ class MethodConformance:
     def test_training_stays_finite(self) -> None:
         """Training at random hyperparameters yields finite parameters."""
         for task, size in self.each():
-            for name, value in toy(self.drawn(), task, size=size).train().items():
-                assert bool(torch.isfinite(value).all()), f"{name} is not finite for {task}"
+            self._stays_finite(task, size)
 
     def test_training_learns(self) -> None:
         """Training at the defaults lowers the plain risk on an easy problem."""
@@ -125,9 +120,9 @@ class MethodConformance:
         """Nothing is drawn from the global generators."""
         for task, size in self.each():
             built = toy(self.drawn(), task, size=size)
-            before = _global_random_states()
+            before = global_random_states()
             built.train()
-            assert _global_random_states() == before, "the method draws from a global generator"
+            assert global_random_states() == before, "the method draws from a global generator"
 
     def test_data_are_unchanged(self) -> None:
         """Batches are as they were."""
@@ -179,23 +174,18 @@ class MethodConformance:
     def test_more_environments_than_slots(self) -> None:
         """A batch may show only some of the training environments."""
         for task, size in self.each():
-            wide = replace(size, environments=size.environments + 2)
-            for name, value in toy(self.drawn(), task, size=wide).train().items():
-                assert bool(torch.isfinite(value).all()), f"{name} is not finite for {task}"
+            self._stays_finite(task, replace(size, environments=size.environments + 2))
 
     def test_environments_of_other_runs(self) -> None:
         """A problem may have environments that a run never sees."""
         for task, size in self.each():
-            some = replace(size, absent=2)
-            for name, value in toy(self.drawn(), task, size=some).train().items():
-                assert bool(torch.isfinite(value).all()), f"{name} is not finite for {task}"
+            self._stays_finite(task, replace(size, absent=2))
 
     def test_fewest_environments(self) -> None:
         """The stated minimum of environments is enough to train."""
         fewest = self.info.minimum_environments
         for task, size in self.each(environments=fewest, slots=fewest):
-            for name, value in toy(self.drawn(), task, size=size).train().items():
-                assert bool(torch.isfinite(value).all()), f"{name} is not finite for {task}"
+            self._stays_finite(task, size)
 
     def test_any_module(self) -> None:
         """Any module trains, several runs at once."""
@@ -218,6 +208,10 @@ class MethodConformance:
             tensors = {**built.state, **built.train()}
             assert {t.device.type for t in tensors.values()} <= {"cpu"}
 
+    def _stays_finite(self, task: str, size: Size) -> None:
+        for name, value in toy(self.drawn(), task, size=size).train().items():
+            assert bool(torch.isfinite(value).all()), f"{name} is not finite for {task}"
+
     def _train_images(self, factory: Callable[..., nn.Module], runs: int) -> None:
         for task, size in self.each(batch=4, steps=2):
             images = replace(size, shape=(1, 4, 4))
@@ -237,11 +231,22 @@ class MethodConformance:
             )
 
 
+def check_declared(kind: type[Hyperparameters]) -> None:
+    """Defaults lie within their ranges, ranges within limits, and each has a help text."""
+    for name, declared in kind.fields().items():
+        low, high = declared.metadata["low"], declared.metadata["high"]
+        assert low <= declared.default <= high, f"the default of {name} is outside its range"
+        assert high <= declared.metadata["limit"], f"{name} may be drawn above its limit"
+        assert low > 0 or not declared.metadata["log"], f"{name} has no logarithm at {low}"
+        assert declared.metadata["help"], f"{name} has no help"
+
+
 def _tensors(batch: Batch) -> dict[str, Tensor]:
     return {name: getattr(batch, name).clone() for name in ("x", "y", "environment", "class_share")}
 
 
-def _global_random_states() -> tuple[bytes, bytes, object]:
+def global_random_states() -> tuple[bytes, bytes, object]:
+    """The states of torch's, NumPy's and Python's own generators."""
     numpy_state = np.random.get_state(legacy=False)  # noqa: NPY002
     return (
         torch.get_rng_state().numpy().tobytes(),

@@ -18,7 +18,7 @@ from gengap.detectors.registry import DetectorInfo, detectors
 from gengap.models.outputs import Outputs
 from gengap.statistics.separation.metrics import auroc
 from gengap.testing.blobs import Blobs, blobs
-from gengap.testing.conformance import _global_random_states
+from gengap.testing.conformance import check_declared, global_random_states
 from gengap.testing.toys import TASKS
 
 READ = {f.name for f in fields(Outputs)}
@@ -75,12 +75,7 @@ class DetectorConformance:
 
     def test_hyperparameters_are_declared(self) -> None:
         """Defaults lie within their ranges, ranges within limits, and each has a help text."""
-        for name, declared in self.detector.fields().items():
-            low, high = declared.metadata["low"], declared.metadata["high"]
-            assert low <= declared.default <= high, f"the default of {name} is outside its range"
-            assert high <= declared.metadata["limit"], f"{name} may be drawn above its limit"
-            assert low > 0 or not declared.metadata["log"], f"{name} has no logarithm at {low}"
-            assert declared.metadata["help"], f"{name} has no help"
+        check_declared(self.detector)
 
     def test_scores_are_one_float32_per_row(self) -> None:
         """``score`` returns ``(n,)`` float32 without a gradient, for no rows and one row too."""
@@ -153,10 +148,10 @@ class DetectorConformance:
     def test_same_examples_same_scores(self) -> None:
         """Fitting twice gives the same to the last bit and draws nothing from global generators."""
         for detector, toy, fitted in self.each():
-            before = _global_random_states()
+            before = global_random_states()
             again = detector.fit(toy.train)
             scores = detector.score(again, toy.new)
-            assert _global_random_states() == before, "the detector draws from a global generator"
+            assert global_random_states() == before, "the detector draws from a global generator"
             _assert_equal(again, fitted, "what was learned")
             assert torch.equal(scores, detector.score(fitted, toy.new))
 

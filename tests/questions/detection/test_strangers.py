@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from detection_problems import shifted, values
 
+from detection_problems import shifted, values
 from gengap.base.errors import UsageError
 from gengap.environments.core import Environments
 from gengap.environments.suites import load_suite

@@ -10,7 +10,6 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from gengap.base.errors import UsageError
 from gengap.statistics.separation.delong import (
     auroc_covariance,
-    auroc_difference,
     auroc_interval,
     mean_auroc_interval,
 )
@@ -86,15 +85,6 @@ def test_perfect_separation_has_the_exact_binomial_limit() -> None:
     assert (reverse.low, reverse.high) == pytest.approx((0.0, 1 - limits.low))
 
 
-def test_a_detector_differs_from_itself_by_nothing() -> None:
-    x, y = _scores()
-    same = auroc_difference((x, y), (2 * x, 2 * y))
-    assert (same.low, same.estimate, same.high) == (0.0, 0.0, 0.0)
-    worse = auroc_difference((x, y), (RNG.permutation(x), -y))
-    assert worse.estimate == pytest.approx(auroc(x, y) - auroc(x, -y), abs=0.2)
-    assert worse.low > 0
-
-
 def test_the_mean_over_equal_runs_is_as_sure_as_one() -> None:
     x, y = _scores()
     single, mean = auroc_interval(x, y), mean_auroc_interval([(x, y)] * 5)
@@ -134,6 +124,4 @@ def test_bad_input_is_told_in_a_sentence() -> None:
         auroc(np.zeros((2, 3)), np.zeros((3, 3)))
     with pytest.raises(UsageError, match="one unit per score"):
         separation_intervals([1, 2], [3, 4], inlier_unit=[1])
-    with pytest.raises(UsageError, match="same examples"):
-        auroc_difference(([1, 2], [3, 4]), ([1, 2, 3], [3, 4]))
     assert "limits" in auroc_interval([1.0], [2.0, 3.0]).note

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import pandas as pd
 
 from gengap.base.errors import UsageError, listing, suggest
 from gengap.statistics.votes import seed_means
@@ -123,7 +124,7 @@ def from_columns(
     environments, e = _codes(environment)
     cell = m * len(environments) + e
     notes: list[str] = []
-    within = _position_within(cell)
+    within = pd.Series(cell).groupby(cell).cumcount().to_numpy()  # 0, 1, ... in each cell
     deepest = int(within.max()) + 1
     if seed is None:
         seeds, s, paired = tuple(str(k + 1) for k in range(deepest)), within, False
@@ -157,31 +158,15 @@ def from_columns(
 
 def _codes(names: np.ndarray) -> tuple[tuple[str, ...], np.ndarray]:
     """Distinct names in order of first appearance, and the code of each row."""
-    distinct, first, codes = np.unique(names.astype(str), return_index=True, return_inverse=True)
-    order = np.argsort(first)
-    place = np.empty(len(order), dtype=np.int64)
-    place[order] = np.arange(len(order))
-    return tuple(str(distinct[k]) for k in order), place[codes]
-
-
-def _position_within(cell: np.ndarray) -> np.ndarray:
-    """Number the rows of each cell 0, 1, ... as they come."""
-    order = np.argsort(cell, kind="stable")
-    ordered = cell[order]
-    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
-    sizes = np.diff(np.r_[starts, len(cell)])
-    position = np.empty(len(cell), dtype=np.int64)
-    position[order] = np.arange(len(cell)) - np.repeat(starts, sizes)
-    return position
+    codes, distinct = pd.factorize(names.astype(str).astype(object))
+    return tuple(distinct), codes
 
 
 def _refuse_twice(cell: np.ndarray, s: np.ndarray, names: tuple[tuple[str, ...], ...]) -> None:
     methods, environments, seeds = names
-    number = cell * len(seeds) + s
-    order = np.argsort(number, kind="stable")
-    repeated = np.flatnonzero(number[order][1:] == number[order][:-1])
-    if len(repeated):
-        row = int(order[repeated + 1].min())
+    repeated = pd.Series(cell * len(seeds) + s).duplicated()
+    if repeated.any():
+        row = int(repeated.argmax())
         m, e = divmod(int(cell[row]), len(environments))
         raise UsageError(
             f"The method {methods[m]!r} has two scores in environment {environments[e]!r} for "

@@ -1,4 +1,4 @@
-"""DeLong's intervals of AUROC, and of differences between detectors on the same examples.
+"""DeLong's intervals of AUROC.
 
 With the placements ``V_i`` (share of strangers above inlier ``i``, ties half) and ``W_j`` (share of
 inliers below stranger ``j``) the covariance of the areas over detectors is
@@ -108,33 +108,5 @@ def mean_auroc_interval(
     return area_limits(area, float(np.mean(variances)), level)
 
 
-def auroc_difference(
-    first: tuple[ArrayLike, ArrayLike], second: tuple[ArrayLike, ArrayLike], level: float = 0.95
-) -> Interval:
-    """AUROC of one detector less another's, both given as (inliers, strangers), with limits.
-
-    The two must have scored the same examples in the same order.
-
-    Raises:
-        UsageError: as :func:`auroc_covariance`.
-    """
-    check_level(level)
-    x = np.stack(_same(first[0], second[0]))
-    y = np.stack(_same(first[1], second[1]))
-    areas = np.asarray(auroc(x, y))
-    gain = float(areas[0] - areas[1])
-    covariance = auroc_covariance(x, y)
-    variance = max(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1], 0.0)
-    half = quantile(level, math.inf) * math.sqrt(variance)
-    return Interval(gain, gain - half, gain + half, level)
-
-
 def _vectors(pair: tuple[ArrayLike, ArrayLike]) -> tuple[np.ndarray, np.ndarray]:
     return np.asarray(pair[0], np.float64), np.asarray(pair[1], np.float64)
-
-
-def _same(first: ArrayLike, second: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    a, b = np.asarray(first, np.float64), np.asarray(second, np.float64)
-    if a.shape != b.shape:
-        raise UsageError(f"Both detectors must score the same examples; got {a.shape}, {b.shape}.")
-    return a, b
