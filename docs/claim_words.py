@@ -13,11 +13,14 @@ INTRODUCTION = """\
 # Published claims about detectors, tried
 
 Made by `python docs/make_detectors.py {seeds}`. Digits are scikit-learn's at 8 x 8 pixels, clothes
-2,000 training images of Fashion-MNIST at 28 x 28; a perceptron is two layers of 128 units, the CNN
-that of `--model cnn`, both trained for {steps} steps. Each of {seeds} seeds ({few} for the CNN)
-holds out three of the ten classes and deals the images anew; limits are Student's 95% over seeds.
-Seeds share one pool of images, so the limits speak for other networks and held-out classes from
-this pool, not for other data. Every detector has its default hyperparameters.
+2,000 training images of Fashion-MNIST at 28 x 28; a perceptron is that of `--model mlp`, two layers
+of 128 units, the CNN that of `--model cnn`. Every network is a run of a study, plain training
+(`erm`) of all known images, recorded with its models at each checkpoint; it is asked after {steps}
+steps where no other number is named. Each of {seeds} seeds ({few} for the CNN) holds out three of
+the ten classes and deals the images anew: inliers are the study's test part, and its validation
+part sets thresholds. Limits are Student's 95% over seeds. Seeds share one pool of images, so the
+limits speak for other networks and held-out classes from this pool, not for other data. Every
+detector has its default hyperparameters.
 
 *Rotated* (15 degrees), *noise* and *contrast* are covariate shifts of known classes, *new classes*
 the semantic shift, *other data* digits for a model of clothes and clothes for a model of digits.

@@ -1,15 +1,18 @@
 """Write docs/detectors.md: published claims about detectors, tried on small image classifiers.
 
-python docs/make_detectors.py [seeds]    10 seeds take about ten minutes on two cores; the
-                                         convolutional network gets half as many
+python docs/make_detectors.py [seeds] [--store records.db]
+
+The convolutional network gets half as many seeds. Every network is a run of a study: with a store
+that is kept, a making that was stopped goes on from there.
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -41,24 +44,22 @@ from gengap.claims.detection_runs import (
     OTHER,
     SHIFTS,
     SPARE,
-    Build,
-    Images,
     Problem,
     Scored,
     load_images,
     make_problem,
-    perceptron,
+    read,
     score_all,
-    train_network,
+    trained_networks,
     with_wrong_labels,
 )
 from gengap.detectors.registry import detectors
-from gengap.models.networks import small_cnn
-from gengap.models.reading import outputs_of
+from gengap.records.store import Store
 from gengap.statistics.bootstrap import student_interval
 from gengap.statistics.intervals import Interval
 from gengap.statistics.separation.metrics import auroc, separation
 from gengap.statistics.separation.unit_tests import threshold
+from gengap.study.trained import Trained
 
 PAGE = Path(__file__).parent / "detectors.md"
 STEPS = 600
@@ -67,18 +68,30 @@ FACTORS = (1, 3, 10, 100, 1000)
 CHECKPOINTS = (50, 100, 200, 400, 800, 1600, 3200)
 WRONG = (0.0, 0.2, 0.4)
 LONG = 1600
+# One perceptron per problem serves all claims: its models after these steps are kept.
+KEPT = (50, 100, 200, 400, STEPS, 800, LONG, 3200)
 KINDS = (*SHIFTS, NEW, OTHER)
 
 
 class Setting(NamedTuple):
+    """What one seed trains on, which network, and where its runs are recorded."""
+
     data: Literal["digits", "clothes"]
-    model: str
-    build: Build
-    seeds: int
+    model: Literal["mlp", "cnn"]
+    store: str
 
     @property
     def name(self) -> str:
-        return f"{self.data}, {self.model}"
+        return f"{self.data}, {'CNN' if self.model == 'cnn' else 'perceptron'}"
+
+    def problem(self, seed: int, wrong: float = 0.0) -> Problem:
+        return with_wrong_labels(make_problem(load_images(self.data), seed), wrong)
+
+    def networks(self, problem: Problem) -> dict[int, Trained]:
+        """By steps trained."""
+        with Store(self.store) as store:
+            steps = KEPT if self.model == "mlp" else (STEPS,)
+            return trained_networks(problem, self.model, steps, store)
 
 
 Runs = dict[str, list[Scored]]
@@ -92,15 +105,9 @@ def over_seeds(run: Callable[[int], object], seeds: int) -> list:
     return Parallel(n_jobs=cores())(delayed(alone)(seed) for seed in range(seeds))
 
 
-def trained(images: Images, build: Build, seed: int) -> tuple[Problem, torch.nn.Module]:
-    problem = make_problem(images, seed)
-    (network,) = train_network(problem, build, [STEPS], seed)
-    return problem, network
-
-
-def plain(images: Images, build: Build, seed: int) -> Scored:
-    problem, network = trained(images, build, seed)
-    return score_all(network, problem)
+def plain(setting: Setting, seed: int) -> Scored:
+    problem = setting.problem(seed)
+    return score_all(setting.networks(problem)[STEPS], problem)
 
 
 def areas(runs: Sequence[Scored], kind: str) -> np.ndarray:
@@ -246,28 +253,29 @@ def hidden(runs: Runs) -> Claim:
     )
 
 
-def far_away(images: Images, build: Build, seed: int) -> tuple[tuple[str, ...], np.ndarray]:
+def far_away(setting: Setting, seed: int) -> tuple[tuple[str, ...], np.ndarray]:
     """Names and ``(F, D + 1)``: mean confidence, then the share flagged by each detector."""
-    problem, network = trained(images, build, seed)
+    problem = setting.problem(seed)
+    network = setting.networks(problem)[STEPS]
     asked = {SPARE: problem.asked[SPARE]}
     asked |= {str(f): np.float32(f) * problem.asked[KNOWN] for f in FACTORS}
     found = score_all(network, problem, asked=asked)
     limits = [threshold(own) for own in found.strangeness[SPARE]]
     rows = []
     for factor in FACTORS:
-        logits = outputs_of(network, asked[str(factor)]).logits
+        logits = read(network, asked[str(factor)]).logits
         assert logits is not None
         flagged = (found.strangeness[str(factor)] > np.array(limits)[:, None]).mean(1)
         rows.append(np.concatenate([[float(logits.softmax(1).amax(1).mean())], flagged]))
     return found.detectors, np.stack(rows)
 
 
-def scaled(images: Mapping[str, Images], seeds: int) -> Claim:
+def scaled(perceptrons: Mapping[str, Setting], seeds: int) -> Claim:
     logits_only = {n for n, info in detectors().items() if set(info.needs) <= {"logits", "labels"}}
     found, columns = {}, []
     rows: dict[str, list[str]] = {}
-    for data, own in images.items():
-        each = over_seeds(partial(far_away, own, perceptron), seeds)
+    for data, setting in perceptrons.items():
+        each = over_seeds(partial(far_away, setting), seeds)
         names = ("confidence", *each[0][0])
         shares = np.stack([values for _, values in each])
         of_logits = [d for d, name in enumerate(names) if name in logits_only]
@@ -280,7 +288,7 @@ def scaled(images: Mapping[str, Images], seeds: int) -> Claim:
     blind = {
         data: [name for name, cells in rows.items()
                if name != "confidence" and float(cells[len(FACTORS) * (k + 1) - 1]) < 50]
-        for k, data in enumerate(images)
+        for k, data in enumerate(perceptrons)
     }  # fmt: skip
     section = table(("%", *columns), [(f"`{n}`" if n != "confidence" else "mean confidence", *c)
                                       for n, c in rows.items()])  # fmt: skip
@@ -306,24 +314,26 @@ def scaled(images: Mapping[str, Images], seeds: int) -> Claim:
     )
 
 
-def checkpoint_areas(images: Images, wrong: float, seed: int) -> np.ndarray:
+def checkpoint_areas(setting: Setting, wrong: float, seed: int) -> np.ndarray:
     """``(4, T)``: AUROC of msp, energy and knn for new classes, and training accuracy."""
-    problem = with_wrong_labels(make_problem(images, seed), wrong, seed)
+    problem = setting.problem(seed, wrong)
+    networks = setting.networks(problem)
     rows = []
-    for network in train_network(problem, perceptron, CHECKPOINTS, seed):
+    for network in map(networks.__getitem__, CHECKPOINTS):
         found = score_all(network, problem, ("msp", "energy", "knn"))
-        logits = outputs_of(network, problem.train).logits
+        e, train = problem.environments, network.train_rows
+        logits = read(network, e.X[train]).logits
         assert logits is not None
-        fitted = float((logits.argmax(1).numpy() == problem.labels).mean())
+        fitted = float((logits.argmax(1).numpy() == e.y[train]).mean())
         rows.append([*auroc(found.strangeness[KNOWN], found.strangeness[NEW]), fitted])
     return np.array(rows).T
 
 
-def checkpoints(images: Mapping[str, Images], seeds: int) -> Claim:
+def checkpoints(perceptrons: Mapping[str, Setting], seeds: int) -> Claim:
     rows, found = [], {}
-    for data, own in images.items():
+    for data, setting in perceptrons.items():
         for wrong in WRONG[:2]:
-            each = np.stack(over_seeds(partial(checkpoint_areas, own, wrong), seeds))
+            each = np.stack(over_seeds(partial(checkpoint_areas, setting, wrong), seeds))
             labels = f"{data}, {100 * wrong:.0f}% wrong labels"
             for k, name in enumerate(("msp", "energy", "knn")):
                 gain = stopping_gain(each[:, k])
@@ -347,21 +357,20 @@ def checkpoints(images: Mapping[str, Images], seeds: int) -> Claim:
     )
 
 
-def noisy(images: Images, seed: int) -> tuple[tuple[str, ...], np.ndarray]:
+def noisy(setting: Setting, seed: int) -> tuple[tuple[str, ...], np.ndarray]:
     """Names and ``(W, 2, D)``: AUROC of new classes against right answers and against errors."""
     rows = []
     for wrong in WRONG:
-        problem = with_wrong_labels(make_problem(images, seed), wrong, seed)
-        (network,) = train_network(problem, perceptron, [LONG], seed)
-        found = score_all(network, problem)
+        problem = setting.problem(seed, wrong)
+        found = score_all(setting.networks(problem)[LONG], problem)
         known, right = found.strangeness[KNOWN], found.right[KNOWN]
         parts = (known[:, right], known[:, ~right])
         rows.append([auroc(part, found.strangeness[NEW]) for part in parts])
     return found.detectors, np.array(rows)
 
 
-def label_noise(images: Images, seeds: int) -> Claim:
-    each = over_seeds(partial(noisy, images), seeds)
+def label_noise(setting: Setting, seeds: int) -> Claim:
+    each = over_seeds(partial(noisy, setting), seeds)
     names, values = each[0][0], np.stack([own for _, own in each])
     mean = values.mean(3)
     lost = {
@@ -434,16 +443,15 @@ def errors(runs: Runs) -> Claim:
     )
 
 
-def main(seeds: int) -> None:
+def main(seeds: int, store: str) -> None:
     few = max(seeds // 2, 2)
-    images = {name: load_images(name) for name in ("digits", "clothes")}
-    settings = [Setting("digits", "perceptron", perceptron, seeds),
-                Setting("clothes", "perceptron", perceptron, seeds),
-                Setting("clothes", "CNN", small_cnn, few)]  # fmt: skip
-    runs = {s.name: over_seeds(partial(plain, images[s.data], s.build), s.seeds) for s in settings}
+    digits, clothes = Setting("digits", "mlp", store), Setting("clothes", "mlp", store)
+    counts = {digits: seeds, clothes: seeds, Setting("clothes", "cnn", store): few}
+    runs = {own.name: over_seeds(partial(plain, own), count) for own, count in counts.items()}
+    perceptrons = {own.data: own for own in (digits, clothes)}
     claims = [
-        energy(runs), covariate(runs), hidden(runs), scaled(images, seeds),
-        checkpoints(images, seeds), label_noise(images["clothes"], seeds), errors(runs),
+        energy(runs), covariate(runs), hidden(runs), scaled(perceptrons, seeds),
+        checkpoints(perceptrons, seeds), label_noise(clothes, seeds), errors(runs),
     ]  # fmt: skip
     page = [INTRODUCTION.format(seeds=seeds, few=few, steps=STEPS)]
     rows = [(f"{claim.text} ({claim.paper})", claim.outcome) for claim in claims]
@@ -458,4 +466,9 @@ def main(seeds: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 10)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("seeds", nargs="?", type=int, default=10)
+    parser.add_argument("--store", help="records of the runs; kept nowhere when not given")
+    given = parser.parse_args()
+    with TemporaryDirectory() as folder:
+        main(given.seeds, given.store or f"{folder}/records.db")

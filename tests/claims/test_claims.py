@@ -7,6 +7,7 @@ with their intervals are in docs/detectors.md.
 from __future__ import annotations
 
 import gzip
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -38,15 +39,17 @@ from gengap.claims.detection_runs import (
     Scored,
     load_images,
     make_problem,
-    perceptron,
+    read,
     score_all,
-    train_network,
+    trained_networks,
     with_wrong_labels,
 )
-from gengap.models.reading import outputs_of
+from gengap.environments.parts import TEST, TRAIN
+from gengap.records import Store
 from gengap.statistics.intervals import Interval
 from gengap.statistics.separation.metrics import auroc
 from gengap.statistics.separation.unit_tests import threshold
+from gengap.study.trained import Trained
 
 TABLE = np.random.default_rng(0).normal(0.8, 0.05, (6, 4))
 
@@ -145,61 +148,91 @@ def test_tables_that_cannot_be_used_are_refused() -> None:
         hide_inliers(np.ones((2, 9)), np.ones((2, 40)), np.ones((2, 9)), [0.5])
 
 
+def train(problem: Problem, steps: Sequence[int], model: object = "mlp") -> list[Trained]:
+    with Store(":memory:") as store:
+        return list(trained_networks(problem, model, steps, store).values())
+
+
 def test_parts_of_a_problem_share_no_image_and_no_held_out_class() -> None:
     images = numbered()
-    problem = make_problem(images, 0, train=100, each=50)
+    problem = make_problem(images, 0, train=150, each=50)
 
     def rows(pixels: np.ndarray) -> np.ndarray:
         return np.rint(pixels[:, 0, 0, 0] * 399).astype(int)
 
-    train, known, spare = (
-        rows(part) for part in (problem.train, problem.asked[KNOWN], problem.asked[SPARE])
+    (trained,) = train(problem, [1])
+    fitted = trained.train_rows
+    train_rows, known, spare = (
+        rows(part)
+        for part in (problem.environments.X[fitted], problem.asked[KNOWN], problem.asked[SPARE])
     )
     new = rows(problem.asked[NEW])
-    assert len(set(train) | set(known) | set(spare) | set(new)) == 250
+    assert [len(part) for part in (train_rows, known, spare, new)] == [150, 50, 50, 50]
+    assert len(set(train_rows) | set(known) | set(spare) | set(new)) == 300
     assert len(set(new % 10)) == 3
-    assert not set(new % 10) & set(np.concatenate([train, known, spare]) % 10)
+    assert not set(new % 10) & set(np.concatenate([train_rows, known, spare]) % 10)
     left = sorted({0, 1, 2, 3, 4, 5, 6, 7, 8, 9} - set(new % 10))
-    assert [left[code] for code in problem.truth[KNOWN]] == list(known % 10)
-    assert [left[code] for code in problem.labels] == list(train % 10)
-    again, other = make_problem(images, 0, 100, 50), make_problem(images, 1, 100, 50)
-    assert np.array_equal(again.train, problem.train)
-    assert not np.array_equal(other.train, problem.train)
+    assert [left[code] for code in problem.answers[KNOWN]] == list(known % 10)
+    assert [left[code] for code in problem.environments.y[fitted]] == list(train_rows % 10)
+    assert np.array_equal(np.sort(fitted), np.flatnonzero(problem.part == TRAIN))
+    again, other = make_problem(images, 0, 150, 50), make_problem(images, 1, 150, 50)
+    assert np.array_equal(again.environments.X, problem.environments.X)
+    assert not np.array_equal(other.environments.X, problem.environments.X)
 
 
 def test_wrong_labels_are_another_class_for_exactly_their_share() -> None:
-    problem = make_problem(numbered(), 0, 100, 50)
-    before = problem.labels.copy()
+    problem = make_problem(numbered(), 0, 150, 50)
+    before = problem.environments.y.copy()
     for share in (0.0, 0.2, 1.0):
-        wrong = with_wrong_labels(problem, share, 0).labels
-        assert (wrong != before).mean() == share
-        assert set(wrong) <= set(range(7))
-    assert np.array_equal(problem.labels, before)
+        wrong = with_wrong_labels(problem, share)
+        assert (wrong.environments.y != before).mean() == share
+        assert set(wrong.environments.y) <= set(range(7))
+        assert np.array_equal(wrong.truth, before)
+    assert np.array_equal(problem.environments.y, before)
     with pytest.raises(UsageError, match="between 0 and 1"):
-        with_wrong_labels(problem, 1.5, 0)
+        with_wrong_labels(problem, 1.5)
 
 
-def test_checkpoints_are_those_of_a_shorter_training() -> None:
-    problem = make_problem(numbered(), 0, 100, 50)
+def test_checkpoints_are_those_that_the_run_recorded(tmp_path: Path) -> None:
+    problem = make_problem(numbered(), 0, 150, 50)
     state = torch.get_rng_state()
-    early, late = train_network(problem, perceptron, [3, 6], 0)
-    (alone,) = train_network(problem, perceptron, [3], 0)
+    with Store(tmp_path / "records.db") as store:
+        found = trained_networks(problem, "mlp", [3, 30], store)
+        (run,) = store.runs()
+        recorded = store.outcomes([run.run.key], "test", [3, 30])
+        again = trained_networks(problem, "mlp", [3, 30], store)
+        assert [stored.created for stored in store.runs()] == [run.created]
     assert torch.equal(torch.get_rng_state(), state)
-    x = torch.from_numpy(problem.train)
-    assert torch.equal(early(x), alone(x))
-    assert not torch.equal(late(x), alone(x))
+    test = np.concatenate([np.arange(half, 250, 2) for half in range(2)])
+    test = test[np.isin(test, np.flatnonzero(problem.part == TEST))]
+    for step, trained in found.items():
+        logits = read(trained, problem.environments.X[test]).logits
+        assert logits is not None
+        said = recorded[run.run.key, step].predicted
+        np.testing.assert_array_equal(logits.argmax(1).numpy(), said)
+        kept = read(again[step], problem.environments.X[test]).logits
+        assert kept is not None
+        assert torch.equal(kept, logits)
+    early, late = (recorded[run.run.key, step].predicted for step in (3, 30))
+    assert (early != late).any()
 
 
 def test_scores_are_the_detectors_own() -> None:
-    problem = make_problem(numbered(), 0, 100, 50)
-    (network,) = train_network(problem, perceptron, [20], 0)
-    found = score_all(network, problem, ["msp", "knn"])
-    logits = network(torch.from_numpy(problem.asked[NEW])).detach().double().numpy()
-    chance = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    problem = make_problem(numbered(), 0, 150, 50)
+    (trained,) = train(problem, [20])
+    found = score_all(trained, problem, ["msp", "knn"])
+    fitted = problem.environments.X[problem.part == TRAIN].astype(np.float64)
+
+    def logits(pixels: np.ndarray) -> np.ndarray:
+        standardised = ((pixels - fitted.mean()) / fitted.std()).astype(np.float32)
+        return trained.module(torch.from_numpy(standardised)).detach().double().numpy()
+
+    chance = np.exp(logits(problem.asked[NEW]))
+    chance /= chance.sum(1, keepdims=True)
     assert found.detectors == ("msp", "knn")
     np.testing.assert_allclose(found.strangeness[NEW][0], 1 - chance.max(1), atol=1e-6)
-    said = network(torch.from_numpy(problem.asked["noise"])).argmax(1).numpy()
-    assert np.array_equal(found.right["noise"], said == problem.truth[SPARE])
+    said = logits(problem.asked["noise"]).argmax(1)
+    assert np.array_equal(found.right["noise"], said == problem.answers[SPARE])
     assert NEW not in found.right
 
 
@@ -207,9 +240,9 @@ def test_a_convolutional_network_has_no_detectors_between_layers() -> None:
     def build(shape: object, classes: int) -> nn.Module:
         return nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(8, classes))
 
-    problem = make_problem(numbered(), 0, 100, 50)
-    (network,) = train_network(problem, build, [2], 0)
-    found = score_all(network, problem, ["msp", "blood", "quantile-width"])
+    problem = make_problem(numbered(), 0, 150, 50)
+    (trained,) = train(problem, [2], build)
+    found = score_all(trained, problem, ["msp", "blood", "quantile-width"])
     assert found.detectors == ("msp",)
 
 
@@ -240,9 +273,9 @@ def digits() -> Images:
     return Images((found.images / 16).astype(np.float32), found.target, noise)
 
 
-def trained(seed: int, steps: int = 600, wrong: float = 0.0) -> tuple[Problem, nn.Module]:
-    problem = with_wrong_labels(make_problem(digits(), seed), wrong, seed)
-    (network,) = train_network(problem, perceptron, [steps], seed)
+def trained(seed: int, steps: int = 600, wrong: float = 0.0) -> tuple[Problem, Trained]:
+    problem = with_wrong_labels(make_problem(digits(), seed), wrong)
+    (network,) = train(problem, [steps])
     return problem, network
 
 
@@ -288,7 +321,7 @@ def test_confidence_grows_far_from_the_data_and_detectors_of_logits_flag_nothing
         far = 1000 * problem.asked[KNOWN]
         names = ("msp", "entropy", "energy", "max-logit", "mahalanobis", "local-outlier-factor")
         found = score_all(network, problem, names, {SPARE: problem.asked[SPARE], "far": far})
-        logits = outputs_of(network, far).logits
+        logits = read(network, far).logits
         assert logits is not None
         assert logits.softmax(1).amax(1).mean() > 0.99
         flagged = [
@@ -304,8 +337,8 @@ def test_detection_peaks_before_the_last_checkpoint_only_with_wrong_labels_to_me
     def gain(wrong: float) -> Interval:
         table = []
         for seed in SEEDS:
-            problem = with_wrong_labels(make_problem(digits(), seed), wrong, seed)
-            networks = train_network(problem, perceptron, [100, 200, 400, 1600], seed)
+            problem = with_wrong_labels(make_problem(digits(), seed), wrong)
+            networks = train(problem, [100, 200, 400, 1600])
             found = [score_all(network, problem, ["energy"]) for network in networks]
             table.append([auroc(f.strangeness[KNOWN], f.strangeness[NEW])[0] for f in found])
         return stopping_gain(table)

@@ -1,11 +1,12 @@
-"""Small image classifiers for the claims about detectors: data, training, every detector's scores.
+"""Small image classifiers for the claims about detectors: data, trained models, detectors' scores.
 
-Each seed holds out three of the ten classes, deals the images of the others into training examples,
-inliers and a spare part, and starts another network, so seeds are the unit of every interval. The
-kinds of images that detectors are asked about:
+Each seed holds out three of the ten classes, deals the images of the others anew and starts another
+network, so seeds are the unit of every interval. Every network is a run of a study, found again in
+a store that has it. Known images are the study's examples, in two random halves as it asks for
+environments; its parts say which of them train. The kinds of images that detectors are asked about:
 
-    known         inliers: new images of the classes trained on
-    spare         more of them, to set thresholds and to hide among strangers
+    known         inliers: the test part, new images of the classes trained on
+    spare         the validation part, to set thresholds and to hide among strangers
     rotated, noise, contrast
                   the spare images changed: a covariate shift, the classes are known
     new classes   images of the classes held out: a semantic shift
@@ -16,26 +17,28 @@ Digits ship with scikit-learn; clothes are Fashion-MNIST as Debian installs it.
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Mapping, Sequence
+import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from functools import cache, cached_property
+from typing import Any, Literal
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 from scipy import ndimage
-from torch import nn
 
-from gengap.base.errors import UsageError
-from gengap.base.seeds import derive, generator
+from gengap.base.errors import SuspiciousInput, UsageError, listing
+from gengap.base.seeds import generator
 from gengap.detectors.registry import detector_info, detectors
+from gengap.environments.core import Environments
+from gengap.environments.parts import FOLDS, TEST, VALIDATION, parts
 from gengap.environments.readers import read_idx
 from gengap.environments.suites.fashion import DEBIAN_PATH
 from gengap.environments.suites.images import corrupt, rotate
 from gengap.models.outputs import Outputs
 from gengap.models.reading import outputs_of
 from gengap.questions.detection.cases import missing, wrong_task
+from gengap.records.store import Store
+from gengap.study.trained import Trained, everything, one_model, train_models
 
 KNOWN, SPARE, NEW, OTHER = "known", "spare", "new classes", "other data"
 SHIFTS = ("rotated", "noise", "contrast")
@@ -43,7 +46,6 @@ DEGREES = 15
 HELD_OUT = 3
 CLOTHES = 12_000
 BATCH = 64
-Build = Callable[[Sequence[int], int], nn.Module]
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,16 +62,42 @@ class Problem:
     """What one seed trains on and asks about.
 
     Attributes:
-        train: ``(n, 1, h, w)`` images.
-        labels: ``(n,)`` classes from 0, perhaps some of them wrong.
-        asked: images ``(m, 1, h, w)`` by kind.
-        truth: ``(m,)`` classes by kind, of the kinds that have one.
+        seed: of its parts and its training.
+        environments: ``(n, 1, h, w)`` images of known classes in two random halves; their targets
+            are classes from 0, perhaps some of them wrong.
+        truth: ``(n,)`` the right ones.
+        strangers: images ``(m, 1, h, w)`` by kind.
     """
 
-    train: np.ndarray
-    labels: np.ndarray
-    asked: dict[str, np.ndarray]
-    truth: dict[str, np.ndarray]
+    seed: int
+    environments: Environments
+    truth: np.ndarray
+    strangers: dict[str, np.ndarray]
+
+    @cached_property
+    def part(self) -> np.ndarray:
+        """``(n,)`` which part of the study an image is in."""
+        e = self.environments
+        return parts(e.environment, e.y, len(e.classes), self.seed)
+
+    @cached_property
+    def asked(self) -> dict[str, np.ndarray]:
+        """Images ``(m, 1, h, w)`` by kind."""
+        known, spare = (self.environments.X[self.part == part] for part in (TEST, VALIDATION))
+        rng = generator(self.seed, "shifts of claims about detectors")
+        shifted = {
+            "rotated": rotate(spare[:, 0], DEGREES),
+            "noise": corrupt(spare[:, 0], "noise", rng),
+            "contrast": corrupt(spare[:, 0], "contrast", rng),
+        }
+        changed = {kind: images[:, None] for kind, images in shifted.items()}
+        return {KNOWN: known, SPARE: spare, **changed, **self.strangers}
+
+    @property
+    def answers(self) -> dict[str, np.ndarray]:
+        """Right classes ``(m,)`` by kind, of the kinds that have one."""
+        known, spare = (self.truth[self.part == part] for part in (TEST, VALIDATION))
+        return {KNOWN: known, **dict.fromkeys((SPARE, *SHIFTS), spare)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +115,7 @@ class Scored:
     right: dict[str, np.ndarray]
 
 
+@cache
 def load_images(name: Literal["digits", "clothes"], path: str = DEBIAN_PATH) -> Images:
     """All 1,797 digits at 8 x 8 pixels, or the first 12,000 clothes at 28 x 28.
 
@@ -110,84 +139,83 @@ def load_images(name: Literal["digits", "clothes"], path: str = DEBIAN_PATH) -> 
 
 
 def make_problem(images: Images, seed: int, train: int = 2000, each: int = 1000) -> Problem:
-    """Hold classes out and deal the images; half trains where there are too few.
+    """Hold classes out and deal the images.
 
     Args:
         images: of ten classes.
         seed: decides which classes and images go where.
-        train: training examples.
-        each: at most so many images of each kind.
+        train: training examples, where there are so many; a third as many are inliers or spare.
+        each: at most so many images of new classes and of other data.
     """
     rng = generator(seed, "claims about detectors")
     classes = np.unique(images.labels)
-    out = rng.choice(classes, HELD_OUT, replace=False)
+    out = np.sort(rng.choice(classes, HELD_OUT, replace=False))
     order = rng.permutation(len(images.labels))
     new = np.isin(images.labels[order], out)
-    rows, strange = order[~new], order[new][:each]
-    train = min(train, len(rows) // 2)
-    each = min(each, (len(rows) - train) // 2)
-    fitting, known, spare = np.split(rows[: train + 2 * each], [train, train + each])
-    codes = np.searchsorted(np.setdiff1d(classes, out), images.labels)
-    changed = {
-        "rotated": rotate(images.pixels[spare], DEGREES),
-        "noise": corrupt(images.pixels[spare], "noise", rng),
-        "contrast": corrupt(images.pixels[spare], "contrast", rng),
-    }
-    elsewhere = images.elsewhere[rng.permutation(len(images.elsewhere))[:each]]
-    asked = {
-        KNOWN: images.pixels[known], SPARE: images.pixels[spare], **changed,
-        NEW: images.pixels[strange], OTHER: elsewhere,
-    }  # fmt: skip
-    truth = {KNOWN: codes[known], **dict.fromkeys((SPARE, *SHIFTS), codes[spare])}
-    whole = {kind: some[:, None].astype(np.float32) for kind, some in asked.items()}
-    return Problem(images.pixels[fitting][:, None], codes[fitting], whole, truth)
+    rows = order[~new][: round(train * FOLDS / (FOLDS - 2))]
+    elsewhere = rng.permutation(len(images.elsewhere))[:each]
+    codes = np.searchsorted(np.setdiff1d(classes, out), images.labels[rows])
+    strangers = {NEW: images.pixels[order[new][:each]], OTHER: images.elsewhere[elsewhere]}
+    known = Environments.from_arrays(
+        images.pixels[rows][:, None].astype(np.float32),
+        codes,
+        np.arange(len(rows)) % 2,
+        task="classification",
+        name=f"images without classes {listing(out)}",
+    )
+    whole = {kind: some[:, None].astype(np.float32) for kind, some in strangers.items()}
+    return Problem(seed, known, codes, whole)
 
 
-def with_wrong_labels(problem: Problem, share: float, seed: int) -> Problem:
-    """Give a share of the training examples a label of another class, at random."""
+def with_wrong_labels(problem: Problem, share: float) -> Problem:
+    """Give a share of the images a label of another class, at random; the truth stays.
+
+    The parts are dealt anew, as they spread labels evenly.
+    """
     if not 0 <= share <= 1:
         raise UsageError(f"The share of wrong labels must lie between 0 and 1, not {share}.")
-    rng = generator(seed, "wrong labels")
-    n, classes = len(problem.labels), int(problem.labels.max()) + 1
-    wrong = rng.permutation(n)[: round(share * n)]
-    labels = problem.labels.copy()
+    rng = generator(problem.seed, "wrong labels")
+    labels, classes = problem.truth.copy(), len(problem.environments.classes)
+    wrong = rng.permutation(len(labels))[: round(share * len(labels))]
     labels[wrong] = (labels[wrong] + rng.integers(1, classes, len(wrong))) % classes
-    return replace(problem, labels=labels)
+    return replace(problem, environments=replace(problem.environments, y=labels))
 
 
-def perceptron(shape: Sequence[int], classes: int) -> nn.Module:
-    """Two hidden layers of 128 rectified linear units."""
-    return nn.Sequential(
-        nn.Flatten(),
-        nn.Linear(int(np.prod(shape)), 128), nn.ReLU(),
-        nn.Linear(128, 128), nn.ReLU(),
-        nn.Linear(128, classes),
-    )  # fmt: skip
+def trained_networks(
+    problem: Problem, model: Any, steps: Sequence[int], store: Store
+) -> dict[int, Trained]:
+    """A network after so many steps of plain training on batches of 64, by step.
+
+    Args:
+        problem: whose training part is trained on.
+        model: of a study: ``"mlp"``, ``"cnn"`` or a function that makes a module.
+        steps: ascending, the last ends the training.
+        store: has the run afterwards, with its models; what it has already is not trained again.
+    """
+    with warnings.catch_warnings():  # halves of one pool may well share an image
+        warnings.simplefilter("ignore", SuspiciousInput)
+        study = one_model(
+            problem.environments, model, seeds=[problem.seed], steps=steps[-1], batch=BATCH,
+            checkpoints=",".join(map(str, steps)), selection="validation", jobs=1, threads=1,
+            device="cpu",
+        )  # fmt: skip
+    plan = replace(study.plan, cells=(everything(study.plan.cells[0]),))
+    return dict(zip(steps, train_models(study, store, plan=plan, steps=steps), strict=True))
 
 
-def train_network(
-    problem: Problem, build: Build, steps: Sequence[int], seed: int
-) -> list[nn.Module]:
-    """Copies of a network after so many steps of Adam on batches of 64; ``steps`` ascend."""
-    x, y = torch.from_numpy(problem.train), torch.from_numpy(problem.labels)
-    rng = generator(seed, "training of claims about detectors")
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive(seed, "networks of claims about detectors"))
-        network = build(x.shape[1:], int(y.max()) + 1)
-    optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
-    kept = []
-    for step in range(1, steps[-1] + 1):
-        rows = torch.from_numpy(rng.integers(len(x), size=BATCH))
-        optimizer.zero_grad()
-        F.cross_entropy(network(x[rows]), y[rows]).backward()
-        optimizer.step()
-        if step in steps:
-            kept.append(copy.deepcopy(network).eval())
-    return kept
+def read(trained: Trained, images: np.ndarray, labels: np.ndarray | None = None) -> Outputs:
+    """What a network makes of images ``(n, 1, h, w)``.
+
+    They are standardised as in training, but not cut at 20 standard deviations: some claims are
+    about inputs far beyond.
+    """
+    inputs = trained.prepared.inputs
+    standardised = ((images - inputs.shift) * inputs.scale).astype(np.float32)
+    return outputs_of(trained.module, standardised, labels=labels)
 
 
 def score_all(
-    network: nn.Module,
+    trained: Trained,
     problem: Problem,
     names: Sequence[str] | None = None,
     asked: Mapping[str, np.ndarray] | None = None,
@@ -195,13 +223,14 @@ def score_all(
     """Fit detectors to a trained network and ask them about every kind of image.
 
     Args:
-        network: trained on the problem.
+        trained: on the problem.
         problem: what it was trained on.
         names: of detectors; all that apply to the network when not given.
         asked: images by kind, if others than the problem's.
     """
-    fitting = outputs_of(network, problem.train, labels=problem.labels)
-    kinds = {kind: outputs_of(network, rows) for kind, rows in (asked or problem.asked).items()}
+    e, rows = problem.environments, trained.train_rows
+    fitting = read(trained, np.asarray(e.X)[rows], e.y[rows])
+    kinds = {kind: read(trained, images) for kind, images in (asked or problem.asked).items()}
     infos = detectors() if names is None else {name: detector_info(name) for name in names}
     strangeness: dict[str, list[np.ndarray]] = {kind: [] for kind in kinds}
     used = []
@@ -215,7 +244,7 @@ def score_all(
             strangeness[kind].append(detector.score(fitted, outputs).numpy().astype(np.float64))
     right = {
         kind: _answers(kinds[kind]) == truth
-        for kind, truth in problem.truth.items()
+        for kind, truth in problem.answers.items()
         if kind in kinds
     }
     return Scored(tuple(used), {kind: np.stack(rows) for kind, rows in strangeness.items()}, right)

@@ -7,7 +7,7 @@ instead of trained again, and the same run that a table speaks of.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -126,6 +126,7 @@ def one_model(
     seeds: Any,
     steps: int,
     prepared_inputs: bool | None = True,
+    selection: str = "last-step",
     **settings: Any,
 ) -> Study:
     """A study of one model, each environment left out in turn, whose models are kept.
@@ -133,6 +134,7 @@ def one_model(
     Args:
         model: ``"mlp"``, ``"sklearn:NAME"``, an estimator, or a function that makes a module.
         seeds, steps, prepared_inputs, settings: of the study.
+        selection: its rule; models are kept at every checkpoint that it may choose.
 
     Raises:
         UsageError: the model is unknown or does not fit the target.
@@ -146,7 +148,7 @@ def one_model(
         splits="leave-one-out",
         steps=steps,
         model="linear" if estimator else model,
-        selection="last-step",
+        selection=selection,
         keep_models="all",
         plain_training=False,
         prepared_inputs=prepared_inputs,
@@ -182,13 +184,15 @@ def train_models(
     progress: Callable[[Progress], None] | None = None,
     *,
     plan: Plan | None = None,
+    steps: Sequence[int] = (),
 ) -> Iterator[Trained]:
-    """Train what a store lacks of a study of one method, and give its models after the last step.
+    """Train what a store lacks of a study of one method, and give its models.
 
     Seed after seed, references first.
 
     Args:
         plan: a part of the study's own.
+        steps: after which steps, in this order for each run; the last when not given.
 
     Raises:
         UsageError: the model cannot be trained on these data.
@@ -198,7 +202,8 @@ def train_models(
     study.carry_out(store, plan, progress)
     (runs,) = plan.runs.values()
     for run, cell in sorted(runs, key=lambda item: plan.seeds.index(item[0].seed)):
-        yield trained_model(study, store, plan, run, cell)
+        for step in steps or [study.scored_at[-1]]:
+            yield trained_model(study, store, plan, run, cell, step)
 
 
 def everything(cell: Cell) -> Cell:
@@ -206,8 +211,10 @@ def everything(cell: Cell) -> Cell:
     return replace(cell, name="everything", fraction=1.0)
 
 
-def trained_model(study: Study, store: Store, plan: Plan, run: Run, cell: Cell) -> Trained:
-    """The kept model of a run after its last step.
+def trained_model(
+    study: Study, store: Store, plan: Plan, run: Run, cell: Cell, step: int
+) -> Trained:
+    """The kept model of a run after a step; an estimator has none.
 
     Raises:
         UsageError: it was not kept.
@@ -216,12 +223,12 @@ def trained_model(study: Study, store: Store, plan: Plan, run: Run, cell: Cell) 
     train = plan.training_rows(cell, run.seed)
     rows = np.concatenate(train)
     prepared = problem.prepare(rows)
-    kept = kept_model(store, run.key, study.scored_at[-1] if run.model else 0)
+    kept = kept_model(store, run.key, step if run.model else 0)
     if run.model:
         if kept is None:
             raise UsageError(
-                f"The model of {run.method} ({run.role}, {run.split}, seed {run.seed}) was not "
-                f"kept; run the study with --keep-models {run.method}."
+                f"The model of {run.method} ({run.role}, {run.split}, seed {run.seed}) after step "
+                f"{step} was not kept; run the study with --keep-models {run.method}."
             )
         made = copy.copy(architecture(study.model))
         made.initialise(problem.shape, problem.outputs, 0)
