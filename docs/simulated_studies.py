@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from gengap.base.errors import UsageError, listing, suggest
+from gengap.base.errors import unknown
 from gengap.base.seeds import generator
 from gengap.statistics.aggregate_intervals import aggregate_intervals
 from gengap.statistics.bootstrap import student_interval
@@ -76,9 +76,7 @@ def simulate(
     """
     known = [*SHAPES, "bounded"]
     if shape not in known:
-        raise UsageError(
-            f"There is no shape {shape!r}{suggest(shape, known)} (there are: {listing(known)})."
-        )
+        raise unknown(f"There is no shape {shape!r}", shape, known)
     size = (methods, environments + 1)
     if shape == "bounded":
         wide, narrow = CONCENTRATIONS
@@ -195,10 +193,7 @@ def coverage(
         UsageError: an unknown question or shape.
     """
     if question not in QUESTIONS:
-        raise UsageError(
-            f"There is no question {question!r}{suggest(question, QUESTIONS)} "
-            f"(there are: {listing(QUESTIONS, 20)})."
-        )
+        raise unknown(f"There is no question {question!r}", question, QUESTIONS, 20)
     asked = QUESTIONS[question]
     rng = generator(seed, "calibration", environments, seeds, shape)
     held = []

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from numbers import Integral
+from typing import Any
 
 
 class UsageError(Exception):
@@ -29,3 +31,27 @@ def listing(names: Iterable[object], most: int = 12) -> str:
     shown = [str(name) for name in names]
     rest = len(shown) - most
     return ", ".join(shown[:most]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def unknown(
+    sentence: str, wrong: object, known: Iterable[object], most: int = 12, none: str = "none"
+) -> UsageError:
+    """The error for a name that is not known: the nearest that is, and what there is.
+
+    Args:
+        sentence: that there is no such thing, without its full stop.
+        wrong: the name.
+        known: all names, of which ``most`` are told.
+        none: what is said where there are no names.
+    """
+    names = list(known)
+    return UsageError(
+        f"{sentence}{suggest(str(wrong), names)} (there are: {listing(names, most) or none})."
+    )
+
+
+def check_whole(least: int = 1, **numbers: Any) -> None:
+    """Raise :class:`UsageError` unless each is a whole number of at least ``least``."""
+    for name, value in numbers.items():
+        if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+            raise UsageError(f"{name} must be a whole number of at least {least}, not {value!r}.")

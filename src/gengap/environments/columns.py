@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from gengap.base.errors import UsageError, listing, suggest
+from gengap.base.errors import UsageError, listing, unknown
 from gengap.environments.checks import giveaways
 from gengap.environments.core import (
     Environments,
@@ -155,10 +155,7 @@ def check_names(
     for purpose, names in (*purposes, ("to drop", drop)):
         for column in names:
             if column not in columns:
-                raise UsageError(
-                    f"There is no column {column!r} {purpose}"
-                    f"{suggest(str(column), columns)} (there are: {listing(columns, 40)})."
-                )
+                raise unknown(f"There is no column {column!r} {purpose}", column, columns, 40)
     if target == environment:
         raise UsageError(
             f"Column {target!r} cannot be both target and environment; choose another column for "

@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from gengap.base.errors import SuspiciousInput, UsageError, listing, suggest
+from gengap.base.errors import SuspiciousInput, UsageError, listing, unknown
 
 Task = Literal["classification", "regression"]
 
@@ -123,10 +123,8 @@ class Environments:
     def regroup(self, column: str) -> Environments:
         """Return the same examples with environments taken from a factor column."""
         if column not in self.factors.columns:
-            raise UsageError(
-                f"There is no factor column {column!r} to regroup by"
-                f"{suggest(column, self.factors.columns)} "
-                f"(there are: {listing(self.factors.columns) or 'none'})."
+            raise unknown(
+                f"There is no factor column {column!r} to regroup by", column, self.factors.columns
             )
         codes, names = _codes(self.factors[column].to_numpy(), f"Column {column!r}")
         if len(names) < 2:

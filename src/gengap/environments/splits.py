@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from gengap.base.errors import UsageError, listing, suggest
+from gengap.base.errors import UsageError, listing, suggest, unknown
 from gengap.environments.factor_splits import (
     Extrapolate,
     FlipCorrelation,
@@ -124,10 +124,7 @@ class HoldOut(Splitter):
     def _splits(self, table: Table) -> list[NamedSplit]:
         for name in self.names:
             if name not in table.names:
-                raise UsageError(
-                    f"There is no environment {name!r} to hold out{suggest(name, table.names)} "
-                    f"(there are: {listing(table.names)})."
-                )
+                raise unknown(f"There is no environment {name!r} to hold out", name, table.names)
         positions = [table.names.index(name) for name in self.names]
         culprit = f"environments {listing(self.names)}"
         return [make_split(" + ".join(self.names), np.isin(table.codes, positions), culprit)]

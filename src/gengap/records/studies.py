@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import func, select
 
-from gengap.base.errors import UsageError, listing, suggest
+from gengap.base.errors import UsageError, unknown
 from gengap.records.codec import narrow_integers, pack, unpack
 from gengap.records.rows import narrow_target
 from gengap.records.run import plain
@@ -186,10 +186,7 @@ def study_record(store: Store, wanted: str | None = None) -> tuple[StudyRecord, 
         ]
     if not fitting:
         known = list(dict.fromkeys(names[each.study] for each in done))
-        raise UsageError(
-            f"{store!r} has no study {wanted!r}{suggest(str(wanted), known)} "
-            f"(there are: {listing(known, 20)})."
-        )
+        raise unknown(f"{store!r} has no study {wanted!r}", wanted, known, 20)
     execution = fitting[-1]
     row = rows[execution.study]
     return StudyRecord(row.name, row.problem, row.content, _cells(store, row.key)), execution

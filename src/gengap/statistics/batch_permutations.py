@@ -14,7 +14,7 @@ from math import comb
 
 import numpy as np
 
-from gengap.base.errors import UsageError
+from gengap.base.errors import UsageError, check_whole
 from gengap.base.seeds import generator
 
 
@@ -33,9 +33,7 @@ class BatchPermutations:
     """
 
     def __init__(self, batch: int, looks: int, paired: bool, permutations: int, seed: int) -> None:
-        for label, value in (("batch", batch), ("looks", looks), ("permutations", permutations)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise UsageError(f"{label} must be a whole number of at least 1, not {value!r}.")
+        check_whole(batch=batch, looks=looks, permutations=permutations)
         self.batch, self.looks, self.paired, self.seed = batch, looks, paired, seed
         self.per_batch = 2**batch if paired else comb(2 * batch, batch)
         self.total = self.per_batch**looks

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gengap.base.errors import UsageError, listing, suggest
+from gengap.base.errors import UsageError, listing, suggest, unknown
 from gengap.records.run import ExampleSet, Outcome, Problem
 
 # The smallest positive normal float16: probabilities are stored in half precision.
@@ -91,17 +91,14 @@ def metric_named(name: str) -> Metric:
         UsageError: there is none of that name.
     """
     if name not in METRICS:
-        raise UsageError(
-            f"There is no metric {name!r}{suggest(name, METRICS)} (there are: {listing(METRICS)})."
-        )
+        raise unknown(f"There is no metric {name!r}", name, METRICS)
     return METRICS[name]
 
 
 def metric_for(name: str | None, task: str) -> Metric:
     """Look a metric up; None gives accuracy, r2 or, of units with a score, exact match."""
-    if name is None:
-        name = next(m.name for m in METRICS.values() if m.task == task)
     fitting = [m.name for m in METRICS.values() if m.task == task]
+    name = fitting[0] if name is None else name
     if name not in METRICS:
         raise UsageError(
             f"There is no metric {name!r}{suggest(name, METRICS)} (for {task}: {listing(fitting)})."

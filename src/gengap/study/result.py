@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from gengap.base.errors import UsageError, listing, suggest
+from gengap.base.errors import UsageError, unknown
 from gengap.base.finding import Finding
 from gengap.records.store import Store
 from gengap.records.studies import looks, study_record
@@ -177,10 +177,7 @@ class Result(Finding):
             UsageError: no such method; a selection rule that needs runs the study did not train.
         """
         if method not in self.scores:
-            raise UsageError(
-                f"There are no runs of {method!r} on {self.name}{suggest(method, self.scores)} "
-                f"(there are: {listing(self.scores)})."
-            )
+            raise unknown(f"There are no runs of {method!r} on {self.name}", method, self.scores)
         kept = self.scores[method].under(self.rule, metric=metric)
         if kept is None:
             raise UsageError(

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gengap.base.errors import UsageError, listing, suggest
+from gengap.base.errors import unknown
 
 
 @dataclass(frozen=True)
@@ -85,10 +85,7 @@ RULES = {
 def rule_named(name: str) -> Rule:
     """Look a rule up; an unknown name raises :class:`UsageError`."""
     if name not in RULES:
-        raise UsageError(
-            f"There is no selection rule {name!r}{suggest(name, RULES)} "
-            f"(there are: {listing(RULES)})."
-        )
+        raise unknown(f"There is no selection rule {name!r}", name, RULES)
     return RULES[name]
 
 

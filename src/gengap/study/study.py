@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from gengap.base.errors import UsageError, listing
+from gengap.base.errors import UsageError, check_whole, listing
 from gengap.base.progress import Progress
 from gengap.environments.checks import check, drop_small
 from gengap.environments.core import Environments
@@ -118,10 +118,8 @@ class Study:
     skipped: dict[str, str] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
-        for label in ("steps", "batch", "trials", "memory"):
-            _whole(label, getattr(self, label), 1)
-        for label in ("jobs", "threads"):
-            _whole(label, getattr(self, label), 0)
+        check_whole(steps=self.steps, batch=self.batch, trials=self.trials, memory=self.memory)
+        check_whole(0, jobs=self.jobs, threads=self.threads)
         if isinstance(self.environments, Environments):
             self.environments = drop_small(self.environments)
             self.warnings = [*self.environments.notes, *check(self.environments)]
@@ -140,7 +138,7 @@ class Study:
     def seed_list(self) -> list[int]:
         """The seeds as a list."""
         if isinstance(self.seeds, int):
-            _whole("seeds", self.seeds, 1)
+            check_whole(seeds=self.seeds)
             return list(range(self.seeds))
         found = [int(s) for s in self.seeds]
         if not found or min(found) < 0 or len(set(found)) < len(found):
@@ -454,8 +452,3 @@ def measure(
         plain_training=False,
     )
     return study.run(progress)
-
-
-def _whole(label: str, value: Any, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise UsageError(f"{label} must be a whole number of at least {least}, not {value!r}.")

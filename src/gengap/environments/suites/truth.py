@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from gengap.base.errors import UsageError, listing, suggest
+from gengap.base.errors import UsageError, listing, unknown
 
 Learner = TypeVar("Learner")
 
@@ -94,9 +94,7 @@ def position(environment: str | float, names: Sequence[str]) -> int:
     """Find an environment by its name, or by its number where environments are called by one."""
     name = environment if isinstance(environment, str) else number_name(environment)
     if name not in names:
-        raise UsageError(
-            f"There is no environment {name!r}{suggest(name, names)} (there are: {listing(names)})."
-        )
+        raise unknown(f"There is no environment {name!r}", name, names)
     return list(names).index(name)
 
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from gengap.base.errors import UsageError, listing, suggest
+from gengap.base.errors import UsageError, listing, unknown
 from gengap.environments.readers import read_table
 from gengap.questions.comparison.table import ScoreTable, from_columns
 
@@ -123,10 +123,7 @@ def _find(frame: pd.DataFrame, given: Columns, name: str) -> Columns:
     for role, wanted in zip(Columns._fields, given, strict=True):
         if wanted is not None:
             if wanted not in frame.columns:
-                raise UsageError(
-                    f"{name} has no column {wanted!r}{suggest(wanted, frame.columns)} (there are: "
-                    f"{listing(frame.columns, 20)})."
-                )
+                raise unknown(f"{name} has no column {wanted!r}", wanted, frame.columns, 20)
             found[role] = wanted
             continue
         names = (lower[known] for known in KNOWN[role] if known in lower)

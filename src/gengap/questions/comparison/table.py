@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
-from gengap.base.errors import UsageError, listing, suggest
+from gengap.base.errors import UsageError, unknown
 from gengap.statistics.votes import seed_means
 
 MOST_CELLS = 50_000_000
@@ -82,10 +82,7 @@ class ScoreTable:
     def index(self, method: str) -> int:
         """Position of a method; an unknown name raises :class:`~gengap.base.errors.UsageError`."""
         if method not in self.methods:
-            raise UsageError(
-                f"There is no method {method!r}{suggest(method, self.methods)} in {self.name} "
-                f"(there are: {listing(self.methods, 20)})."
-            )
+            raise unknown(f"There is no method {method!r} in {self.name}", method, self.methods, 20)
         return self.methods.index(method)
 
     def select(self, methods: Sequence[str]) -> ScoreTable:

@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from gengap.base.errors import SuspiciousInput, UsageError, listing
+from gengap.base.errors import SuspiciousInput, UsageError, check_whole, listing
 from gengap.base.finding import Finding
 from gengap.base.progress import Progress
 from gengap.detectors.registry import DetectorInfo, detector_info
@@ -163,11 +163,9 @@ def evaluate(
 
 def check_counts(**counts: int) -> None:
     """Raise :class:`UsageError` unless each is a whole number from 1, seeds at most 1,000."""
-    for name, value in counts.items():
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise UsageError(f"{name} must be a whole number of at least 1, not {value!r}.")
-        if name == "seeds" and value > MOST_SEEDS:
-            raise UsageError(f"seeds must be at most {MOST_SEEDS:,}, not {value:,}; give fewer.")
+    check_whole(**counts)
+    if (seeds := counts["seeds"]) > MOST_SEEDS:
+        raise UsageError(f"seeds must be at most {MOST_SEEDS:,}, not {seeds:,}; give fewer.")
 
 
 def wanted(names: Sequence[str] | None) -> dict[str, DetectorInfo]:

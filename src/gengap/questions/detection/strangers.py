@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gengap.base.errors import UsageError, listing, suggest
+from gengap.base.errors import UsageError, listing, unknown
 from gengap.base.seeds import generator
 from gengap.environments.core import Environments
 from gengap.environments.parts import FOLDS
@@ -53,10 +53,8 @@ def hold_out_classes(environments: Environments, classes: Sequence[str]) -> Held
     e = environments
     for name in classes:
         if name not in e.classes:
-            raise UsageError(
-                f"There is no class {name!r}{suggest(name, e.classes)} (there are: "
-                f"{listing(e.classes) or 'none, the target is a number'})."
-            )
+            none = "none, the target is a number"
+            raise unknown(f"There is no class {name!r}", name, e.classes, none=none)
     codes = [e.classes.index(name) for name in classes]
     left = [k for k in range(len(e.classes)) if k not in codes]
     if len(left) < 2:

@@ -21,7 +21,7 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.pipeline import Pipeline
 
-from gengap.base.errors import UsageError
+from gengap.base.errors import UsageError, check_whole
 from gengap.base.finding import Finding
 from gengap.base.progress import Progress
 from gengap.environments.checks import drop_small
@@ -193,9 +193,7 @@ def _check(environments: Environments, seeds: int, steps: int) -> None:
             f"Forecasts cannot be graded on {K} environments; give at least {FEWEST}, or group "
             "the rows by a finer column."
         )
-    for name, value in (("seeds", seeds), ("steps", steps)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise UsageError(f"{name} must be a whole number of at least 1, not {value!r}.")
+    check_whole(seeds=seeds, steps=steps)
 
 
 def _default(environments: Environments) -> str:
