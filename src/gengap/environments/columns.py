@@ -348,12 +348,11 @@ def _category(column: Any, label: str) -> _Column:
     if len(levels) >= NEARLY_UNIQUE * present and present >= FEW:
         return _left_out("identifier", label)
     column = column.reorder_categories(sorted(levels, key=str), ordered=False)
-    note = f"{label} has {len(levels):,} categories; all but the {MOST_CATEGORIES} most frequent "
-    return _Column("category", column, f"{note}count as one." if _is_high(len(levels)) else "")
-
-
-def _is_high(levels: int) -> bool:
-    return levels > MOST_CATEGORIES + 1
+    note = (
+        f"{label} has {len(levels):,} categories; all but the {MOST_CATEGORIES} most frequent "
+        "count as one."
+    )
+    return _Column("category", column, note if len(levels) > MOST_CATEGORIES + 1 else "")
 
 
 def _is_text(series: pd.Series) -> bool:

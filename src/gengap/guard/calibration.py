@@ -88,7 +88,9 @@ def calibrate(
             "The detector's score of a calibration example is not a number; choose another "
             "detector."
         )
-    groups = [scores] if environment is None else _groups(scores, environment, len(names))
+    groups = [scores]
+    if environment is not None:
+        groups = [scores[environment == k] for k in range(len(names))]
     for k, own in enumerate(groups):
         if rank(len(own), false_alarms) == 0:
             where = f" in environment {names[k]}" if environment is not None else ""
@@ -114,7 +116,3 @@ def fewest(false_alarms: float) -> int:
     while rank(n, false_alarms) == 0:
         n += 1
     return n
-
-
-def _groups(scores: np.ndarray, environment: np.ndarray, count: int) -> list[np.ndarray]:
-    return [scores[environment == k] for k in range(count)]

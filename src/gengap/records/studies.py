@@ -141,18 +141,10 @@ def looks(store: Store, study: str) -> dict[tuple[str, str], int]:
         return {(row.rule, row.method): row.most for row in connection.execute(query)}
 
 
-def finished_studies(store: Store) -> dict[str, str]:
-    """Names of the studies that were carried out to their end, by key, oldest first."""
-    names = _names(store)
-    return {each.study: names[each.study] for each in executions(store)}
-
-
 def studies_of(store: Store, problem: str) -> list[str]:
     """Keys of the finished studies of a problem, oldest first."""
-    query = select(study_table.c.key).where(study_table.c.problem == problem)
-    with store.transaction() as connection:
-        own = set(connection.scalars(query))
-    return [each.study for each in executions(store) if each.study in own]
+    rows = _rows(store)
+    return [each.study for each in executions(store) if rows[each.study].problem == problem]
 
 
 def study_record(store: Store, wanted: str | None = None) -> tuple[StudyRecord, Execution]:
@@ -168,9 +160,8 @@ def study_record(store: Store, wanted: str | None = None) -> tuple[StudyRecord, 
     done = executions(store)
     if not done:
         raise UsageError(_no_study(store))
-    names = _names(store)
-    with store.transaction() as connection:
-        rows = {row.key: row for row in connection.execute(select(study_table))}
+    rows = _rows(store)
+    names = {key: row.name for key, row in rows.items()}
     titles = {problem.fingerprint: problem.name for problem in store.problems()}
     fitting = done
     if wanted is not None:
@@ -201,9 +192,10 @@ def _no_study(store: Store) -> str:
     return f"{store!r} holds no study yet; fill it with gengap run."
 
 
-def _names(store: Store) -> dict[str, str]:
+def _rows(store: Store) -> dict[str, Any]:
+    """All planned studies by key."""
     with store.transaction() as connection:
-        return {r.key: r.name for r in connection.execute(select(study_table))}
+        return {row.key: row for row in connection.execute(select(study_table))}
 
 
 def _cells(store: Store, study: str) -> tuple[Cell, ...]:

@@ -102,7 +102,11 @@ def permutation_test(
     check_level(level)
     if unit not in ("environment", "seed"):
         raise UsageError(f"unit is {unit!r}; give 'environment' or 'seed'.")
-    values, weights = _cells(differences) if unit == "seed" else _equal(differences)
+    if unit == "seed":
+        values, weights = _cells(differences)
+    else:
+        values = environment_means(differences)
+        weights = np.ones(len(values))
     flips = sign_flips(values, weights, permutations, seed)
     low, high = flips.limits(level)
     few = f"{unit}s" if len(values) <= ALL_SETS_UP_TO else "permutations"
@@ -200,11 +204,6 @@ def _remark(values: np.ndarray, few: str, least: float, level: float) -> str:
     if len(values) > 1 and _agree(values):
         notes.append(AGREE)
     return " ".join(notes)
-
-
-def _equal(differences: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    values = environment_means(differences)
-    return values, np.ones(len(values))
 
 
 def _cells(differences: ArrayLike) -> tuple[np.ndarray, np.ndarray]:

@@ -18,7 +18,7 @@ from gengap.questions.planning.differences import (
 )
 from gengap.questions.planning.next_study import next_study
 from gengap.records import Store
-from gengap.records.studies import finished_studies
+from gengap.records.studies import executions
 from gengap.report.numerals import Numerals
 from gengap.report.sentences.planning import sentences
 from gengap.study.metrics import METRICS
@@ -155,7 +155,7 @@ def test_a_curve_where_the_records_hold_several_numbers_of_environments(tmp_path
     for splits in ("leave-one-out", "leave-2-out", "leave-3-out", "leave-4-out"):
         study(data, METHODS[:1], store=tmp_path / "r.db", splits=splits, **CHEAP).run()
     with Store(tmp_path / "r.db", create=False) as store:
-        results = [read_result(store, key) for key in finished_studies(store)]
+        results = [read_result(store, each.study) for each in executions(store)]
         counts, scores = scores_by_training_environments(results, METHODS[0])
         found = next_study(store, 0.05)
     assert sorted(set(counts)) == [2, 3, 4, 5]

@@ -13,8 +13,8 @@ from gengap.statistics.separation.delong import (
     auroc_interval,
     mean_auroc_interval,
 )
-from gengap.statistics.separation.intervals import separation_intervals
-from gengap.statistics.separation.metrics import auroc, separation
+from gengap.statistics.separation.intervals import resampled, separation_intervals
+from gengap.statistics.separation.metrics import Sorted, auroc, separation
 
 RNG = np.random.default_rng(0)
 
@@ -91,28 +91,22 @@ def test_the_mean_over_equal_runs_is_as_sure_as_one() -> None:
     assert (mean.low, mean.high) == pytest.approx((single.low, single.high))
 
 
-def test_bootstrap_limits_of_units_are_wider_where_units_differ() -> None:
+def test_bootstrap_limits_enclose_the_estimate_and_do_not_change() -> None:
     rng = np.random.default_rng(5)
-    unit = np.repeat(np.arange(12), 25)
-    y = rng.normal(size=300) + np.repeat(rng.normal(0.5, 1.0, 12), 25)
-    x = rng.normal(size=300)
-    alone = separation_intervals(x, y, replicates=300)
-    units = separation_intervals(x, y, stranger_unit=unit, replicates=300)
-    assert units.fpr.half_width > 1.5 * alone.fpr.half_width
-    assert units.auroc.half_width > 1.5 * alone.auroc.half_width
-    again = separation_intervals(x, y, stranger_unit=unit, replicates=300)
-    assert again == units
-    assert alone.aupr_out.low < alone.aupr_out.estimate < alone.aupr_out.high
-    few = separation_intervals(x, y, stranger_unit=unit % 3, replicates=50)
-    assert "Fewer than 10" in few.fpr.note
+    x, y = rng.normal(size=300), rng.normal(0.5, 1.4, size=300)
+    found = separation_intervals(x, y, replicates=300)
+    assert found == separation_intervals(x, y, replicates=300)
+    for interval in (found.aupr_out, found.aupr_in, found.fpr):
+        assert interval.low < interval.estimate < interval.high
+    few = separation_intervals(x[:60], y[:60], replicates=300)
+    assert few.fpr.half_width > 1.5 * found.fpr.half_width
 
 
 def test_bootstrap_of_examples_agrees_with_delong() -> None:
     x, y = np.random.default_rng(6).normal(size=200), np.random.default_rng(7).normal(1, 1, 200)
-    each = np.arange(200)
-    drawn = separation_intervals(x, y, inlier_unit=each, stranger_unit=each).auroc
+    drawn = np.quantile(resampled(Sorted.of(x, y), 2000, 0).auroc, [0.025, 0.975])
     exact = auroc_interval(x, y)
-    assert (drawn.low, drawn.high) == pytest.approx((exact.low, exact.high), abs=0.008)
+    assert drawn == pytest.approx((exact.low, exact.high), abs=0.008)
 
 
 def test_bad_input_is_told_in_a_sentence() -> None:
@@ -122,6 +116,4 @@ def test_bad_input_is_told_in_a_sentence() -> None:
         auroc([np.nan], [1.0])
     with pytest.raises(UsageError, match="Scores must be"):
         auroc(np.zeros((2, 3)), np.zeros((3, 3)))
-    with pytest.raises(UsageError, match="one unit per score"):
-        separation_intervals([1, 2], [3, 4], inlier_unit=[1])
     assert "limits" in auroc_interval([1.0], [2.0, 3.0]).note

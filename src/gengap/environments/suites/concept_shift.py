@@ -76,10 +76,10 @@ class ConceptShift:
     def truth(self, environment: str | float) -> Truth:
         """Return the estimand for linear regression with ``environment`` unseen."""
         return estimand(
-            len(self.offsets),
-            position(environment, self.names),
+            self.names,
+            environment,
             learn=lambda train: self.weights(float(np.mean([self.offsets[k] for k in train]))),
-            risk=lambda weights, k: self.risk(weights, self.names[k]),
+            risk=self.risk,
         )
 
 

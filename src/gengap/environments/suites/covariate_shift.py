@@ -83,12 +83,7 @@ class CovariateShift:
 
     def truth(self, environment: str | float) -> Truth:
         """Return the estimand for linear regression with ``environment`` unseen."""
-        return estimand(
-            len(self.means),
-            position(environment, self.names),
-            learn=self.line,
-            risk=lambda line, k: self.risk(line, self.names[k]),
-        )
+        return estimand(self.names, environment, learn=self.line, risk=self.risk)
 
 
 def _moments(mean: float) -> np.ndarray:

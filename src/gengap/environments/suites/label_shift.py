@@ -74,10 +74,10 @@ class LabelShift:
     def truth(self, environment: str | float) -> Truth:
         """Return the estimand for the Bayes rule of the mixture with ``environment`` unseen."""
         return estimand(
-            len(self.priors),
-            position(environment, self.names),
+            self.names,
+            environment,
             learn=lambda train: self.threshold(float(np.mean([self.priors[k] for k in train]))),
-            risk=lambda threshold, k: self.risk(threshold, self.names[k]),
+            risk=self.risk,
         )
 
 

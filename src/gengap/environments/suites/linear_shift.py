@@ -155,10 +155,10 @@ class LinearShift:
         """Return the estimand for pooled least squares with ``environment`` unseen."""
         names = self.names
         return estimand(
-            len(names),
-            position(environment, names),
+            names,
+            environment,
             learn=lambda train: self.pooled([names[k] for k in train]),
-            risk=lambda weights, k: self.risk(weights, names[k]),
+            risk=self.risk,
         )
 
     def sample(

@@ -51,23 +51,24 @@ class Truth:
 
 
 def estimand(
-    environments: int,
-    unseen: int,
+    names: Sequence[str],
+    environment: str | float,
     learn: Callable[[list[int]], Learner],
-    risk: Callable[[Learner, int], float],
+    risk: Callable[[Learner, str], float],
 ) -> Truth:
     """Put the estimand together from a population learner and its exact risk.
 
     Args:
-        environments: how many there are.
-        unseen: position of the unseen one.
+        names: of the environments.
+        environment: the unseen one.
         learn: from positions of training environments to what is learnt from their mixture.
-        risk: exact loss of what was learnt in the environment at a position.
+        risk: exact loss of what was learnt in an environment.
     """
-    others = [k for k in range(environments) if k != unseen]
-    without, with_all = learn(others), learn(list(range(environments)))
-    inside = float(np.mean([risk(without, k) for k in others]))
-    return Truth(inside, risk(without, unseen), risk(with_all, unseen))
+    unseen = position(environment, names)
+    others = [k for k in range(len(names)) if k != unseen]
+    without, with_all = learn(others), learn(list(range(len(names))))
+    inside = float(np.mean([risk(without, names[k]) for k in others]))
+    return Truth(inside, risk(without, names[unseen]), risk(with_all, names[unseen]))
 
 
 def exact(family: Callable[..., Any]) -> Callable[..., Truth]:

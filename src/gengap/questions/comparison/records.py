@@ -6,9 +6,9 @@ import numpy as np
 
 from gengap.questions.comparison.table import ScoreTable
 from gengap.records.store import Store
-from gengap.records.studies import finished_studies
-from gengap.study.metrics import Metric, metric_for
-from gengap.study.result import Result, read_result
+from gengap.records.studies import executions
+from gengap.study.metrics import metric_for
+from gengap.study.result import read_result
 
 
 def from_store(store: Store, *, study: str | None = None, metric: str | None = None) -> ScoreTable:
@@ -27,11 +27,13 @@ def from_store(store: Store, *, study: str | None = None, metric: str | None = N
     """
     result = read_result(store, study)
     measure = metric_for(metric, result.plan.problem.task) if metric else result.plan.score
-    table = np.stack([_cells(result, name, measure) for name in result.scores])
+    table = np.stack(
+        [scores.cells(result.paired_under(name, measure)) for name, scores in result.scores.items()]
+    )
     unseen = np.isfinite(table).any(axis=(0, 2))
     names = result.plan.problem.environments
     notes = []
-    others = len(finished_studies(store)) - 1
+    others = len(executions(store)) - 1
     if others and study is None:
         notes.append(
             f"The records hold {others + 1} studies; this is the one carried out last, "
@@ -48,8 +50,3 @@ def from_store(store: Store, *, study: str | None = None, metric: str | None = N
         metric=measure.name,
         notes=tuple(notes),
     )
-
-
-def _cells(result: Result, method: str, metric: Metric) -> np.ndarray:
-    """Mean score per environment and seed ``(K, S)``, NaN where there is none."""
-    return result.scores[method].cells(result.paired_under(method, metric))

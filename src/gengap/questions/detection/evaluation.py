@@ -143,6 +143,7 @@ def evaluate(
     names = tuple(found)
     by_auroc = choose_by_others([found[name].auroc for name in names])
     by_gain = choose_by_others([found[name].gains for name in names])
+    tuned = sum(len(own) for own in entries.values() if len(own) > 1)
     return Evaluation(
         problem=e.name,
         environment_word=e.kind,
@@ -157,7 +158,7 @@ def evaluate(
         by_gain=tuple(names[k] for k in by_gain.chosen),
         chosen_auroc=mean_over_environments(by_auroc.values, level),
         chosen_gain=mean_over_environments(by_gain.values, level),
-        looks=by_auroc.looks + _looks(entries, len(e.names)),
+        looks=by_auroc.looks + tuned * (len(e.names) - 1),
     )
 
 
@@ -224,7 +225,3 @@ def _class_case(
     plan = replace(own.plan, cells=(everything(own.plan.cells[0]),))
     (trained,) = train_models(own, store, plan=plan)
     yield class_case(own, trained, held_out, e.X, entries)
-
-
-def _looks(entries: Entries, E: int) -> int:
-    return sum(len(own) * (E - 1) for own in entries.values() if len(own) > 1)

@@ -104,7 +104,8 @@ def graded(name: str, cases: list[Case], E: int, trials: int, level: float = 0.9
         return _by_environment(unseen, E, values)
 
     def mean(values: Iterable[float | np.ndarray]) -> Interval:
-        return _share_over(_over_seeds(table(values)), level)
+        means = seed_means(table(values))
+        return _share_over(means[~np.isnan(means)], level)
 
     by_class = _by_class(new, name)
     classify = all(np.isin(case.unseen, (0.0, 1.0)).all() for case in unseen)
@@ -147,12 +148,6 @@ def _by_environment(cases: list[Case], E: int, values: Iterable[float | np.ndarr
     for case, value in zip(cases, values, strict=True):
         table[case.left_out, case.seed] = value
     return table
-
-
-def _over_seeds(table: np.ndarray) -> np.ndarray:
-    """Means ``(E',)`` of a table ``(E, S)``, without the environments where nothing is known."""
-    means = seed_means(table)
-    return means[~np.isnan(means)]
 
 
 def _share_over(values: np.ndarray, level: float) -> Interval:

@@ -39,8 +39,8 @@ from gengap.questions.forecasting.held_out import held_out, measure, on_new
 from gengap.questions.forecasting.measured import LINES, MEAN, SOURCE, TOLD
 from gengap.questions.forecasting.new_score import new_score
 from gengap.records.store import Store
-from gengap.statistics.comparison import holm
 from gengap.statistics.intervals import Interval, check_level
+from gengap.statistics.multiple import holm
 from gengap.study.resolve import ESTIMATOR_PREFIX
 from gengap.study.trained import model_name, one_model
 

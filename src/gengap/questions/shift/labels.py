@@ -107,7 +107,8 @@ def _checked(
     y = np.asarray(labels)
     if y.ndim != 1 or len(y) == 0 or y.dtype.kind not in "iu" or y.min() < 0:
         raise UsageError("labels must be class codes, whole numbers from 0.")
-    k = _classes(outputs, y)
+    found = np.asarray(outputs)
+    k = found.shape[1] if found.ndim == 2 else int(y.max()) + 1
     f, g = _table(outputs, k, "outputs"), _table(new_outputs, k, "new_outputs")
     if len(f) != len(y):
         raise UsageError(f"There are {len(f)} outputs and {len(y)} labels; give one label each.")
@@ -134,11 +135,6 @@ def _interval(estimate: float, half: float, level: float, note: str) -> Interval
 def _covariance(values: np.ndarray) -> np.ndarray:
     """Covariance ``(k, k)`` of the mean of ``values (n, k)``."""
     return np.atleast_2d(np.cov(values, rowvar=False)) / len(values)
-
-
-def _classes(outputs: ArrayLike, y: np.ndarray) -> int:
-    found = np.asarray(outputs)
-    return found.shape[1] if found.ndim == 2 else int(y.max()) + 1
 
 
 def _table(outputs: ArrayLike, k: int, name: str) -> np.ndarray:

@@ -124,7 +124,9 @@ def compare_tables(
     encoded = encode(table)
     features = fit_preparation(encoded, np.arange(n)).apply(encoded.matrix).astype(np.float64)
     rows, batch = features[:n], features[n:]
-    groups = {"": np.arange(n)} if where is None else _rows_of(where)
+    groups = {"": np.arange(n)}
+    if where is not None:
+        groups = {str(name): np.flatnonzero(where == name) for name in np.unique(where)}
     for name, own in groups.items():
         _enough(len(own), f"Environment {name!r}")
     # Each environment by itself: a batch just like one of them differs from them all together.
@@ -243,10 +245,6 @@ def _environment(reference: pd.DataFrame, column: str | None, name: str) -> np.n
     if reference[column].isna().any():
         raise UsageError(f"Column {column!r} has empty cells; fill them in or drop those rows.")
     return reference[column].astype(str).to_numpy(dtype=object)
-
-
-def _rows_of(where: np.ndarray) -> dict[str, np.ndarray]:
-    return {str(name): np.flatnonzero(where == name) for name in np.unique(where)}
 
 
 def _enough(rows: int, label: str) -> None:

@@ -11,8 +11,8 @@ and the least ratio is the largest share of inliers that the distances allow. It
 and no more: strangers as near as inliers count as inliers. (G. Blanchard, G. Lee & C. Scott,
 Semi-supervised novelty detection, Journal of Machine Learning Research 11 (2010), 2973-3009.) Its
 confidence bound widens ``G`` up and ``F`` down by the Dvoretzky-Kiefer-Wolfowitz margins. The
-examples to look at first are the nearest, above all those on which the model is sure. More than
-half of some popular stranger sets are inliers: J. Bitterwolf et al., In or out?, ICML 2023.
+examples to look at first are the nearest. More than half of some popular stranger sets are inliers:
+J. Bitterwolf et al., In or out?, ICML 2023.
 """
 
 from __future__ import annotations
@@ -46,19 +46,13 @@ class Contamination:
     closer: np.ndarray
 
 
-def contamination(
-    inliers: ArrayLike,
-    strangers: ArrayLike,
-    confidence: ArrayLike | None = None,
-    level: float = 0.95,
-) -> Contamination:
+def contamination(inliers: ArrayLike, strangers: ArrayLike, level: float = 0.95) -> Contamination:
     """Audit a stranger set for hidden inliers.
 
     Args:
         inliers: ``(n,)`` distances of new inliers, which no model trained on, to their nearest
             training example.
         strangers: ``(m,)`` such distances of the set in question.
-        confidence: ``(m,)`` the model's largest probability; breaks ties in the order.
         level: confidence level of the bound.
 
     Raises:
@@ -70,10 +64,7 @@ def contamination(
         if part.ndim != 1 or not part.size or not np.isfinite(part).all():
             raise UsageError(f"The distances of {name} must be a list of finite numbers.")
     closer = 1 - np.searchsorted(np.sort(usual), distance, side="left") / len(usual)
-    sure = np.full(len(distance), np.nan) if confidence is None else np.asarray(confidence, float)
-    if sure.shape != distance.shape:
-        raise UsageError(f"Give one confidence per stranger: {sure.shape}, {distance.shape}.")
-    order = np.lexsort((-np.nan_to_num(sure), -closer))
+    order = np.argsort(-closer, kind="stable")
     return Contamination(hidden_share(usual, distance, level), order, closer)
 
 

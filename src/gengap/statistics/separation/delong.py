@@ -9,8 +9,7 @@ inliers below stranger ``j``) the covariance of the areas over detectors is
 receiver operating characteristic curves, Biometrics 44 (1988), 837-845). Limits are drawn on the
 logit scale, which keeps them within 0 and 1 and covers better near the ends. Where separation is
 perfect there is no variance to use: ``min(n, m)`` disjoint pairs were all in order, which gives the
-exact binomial bound. Examples are taken as independent; where they come in environments or classes
-that differ, use :mod:`gengap.statistics.separation.intervals`.
+exact binomial bound. Examples are taken as independent.
 """
 
 from __future__ import annotations
@@ -70,19 +69,18 @@ def auroc_interval(inliers: ArrayLike, strangers: ArrayLike, level: float = 0.95
     return area_limits(area, float(auroc_covariance(inliers, strangers)[0, 0]), level)
 
 
-def area_limits(area: float, variance: float, level: float = 0.95, note: str = "") -> Interval:
+def area_limits(area: float, variance: float, level: float = 0.95) -> Interval:
     """Limits of an area strictly between 0 and 1, symmetric on the logit scale.
 
     Args:
         area: the estimate.
         variance: of the estimate; the logit's is ``variance / (area (1 - area))^2``.
         level: the confidence level.
-        note: what a reader must know.
     """
     logit = math.log(area / (1 - area))
     half = quantile(level, math.inf) * math.sqrt(variance) / (area * (1 - area))
     low, high = (1 / (1 + math.exp(-min(max(z, -700), 700))) for z in (logit - half, logit + half))
-    return Interval(area, low, high, level, note)
+    return Interval(area, low, high, level)
 
 
 def mean_auroc_interval(
@@ -104,9 +102,5 @@ def mean_auroc_interval(
     if area in (0.0, 1.0) or not all(interval.defined for interval in single):
         widest = min(single, key=lambda interval: interval.low)
         return Interval(area, widest.low, widest.high, level, widest.note)
-    variances = [float(auroc_covariance(x, y)[0, 0]) for x, y in map(_vectors, pairs)]
+    variances = [float(auroc_covariance(x, y)[0, 0]) for x, y in pairs]
     return area_limits(area, float(np.mean(variances)), level)
-
-
-def _vectors(pair: tuple[ArrayLike, ArrayLike]) -> tuple[np.ndarray, np.ndarray]:
-    return np.asarray(pair[0], np.float64), np.asarray(pair[1], np.float64)
