@@ -45,6 +45,7 @@ from gengap.base.errors import UsageError
 from gengap.statistics.item_response_steps import (
     INTERCEPT_SPREAD,
     SLOPE_SPREAD,
+    Model,
     ability_grid,
     inverse_of,
     moments_of,
@@ -101,21 +102,21 @@ def fit_item_response(correct: ArrayLike) -> ItemResponse:
         2
     """
     right, asked = _answers(correct)
-    grid = ability_grid(right.shape[1])
-    slope = np.zeros(right.shape[1])
     share = (right.sum(0) + 0.5) / (asked.sum(0) + 1)
-    intercept = np.log(share / (1 - share))
+    grid = ability_grid(right.shape[1])
+    model = Model(right, asked, grid, np.zeros(right.shape[1]), np.log(share / (1 - share)))
     move = math.inf
     for _ in range(MOST_ITERATIONS):
-        posterior, _ = posterior_of(right, asked, slope, intercept, grid)
-        step = newton_step(right, asked, slope, intercept, posterior, grid)
-        new = slope + step[0], intercept + step[1]
-        new = recentred(*new, posterior, grid)
-        move = max(np.abs(new[0] - slope).max(), np.abs(new[1] - intercept).max())
-        slope, intercept = new
+        before = model
+        posterior, _ = posterior_of(model)
+        model = recentred(newton_step(model, posterior), posterior)
+        move = max(
+            np.abs(model.slope - before.slope).max(),
+            np.abs(model.intercept - before.intercept).max(),
+        )
         if move < TOLERANCE:
             break
-    return _described(right, asked, slope, intercept, grid, bool(move < TOLERANCE))
+    return _described(model, bool(move < TOLERANCE))
 
 
 def _answers(correct: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
@@ -143,19 +144,13 @@ def _zeros_and_ones(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.nan_to_num(table), (~np.isnan(table)).astype(np.float64)
 
 
-def _described(
-    right: np.ndarray,
-    asked: np.ndarray,
-    slope: np.ndarray,
-    intercept: np.ndarray,
-    grid: np.ndarray,
-    converged: bool,
-) -> ItemResponse:
-    posterior, marginal = posterior_of(right, asked, slope, intercept, grid)
-    ability, error = moments_of(posterior, grid)
+def _described(model: Model, converged: bool) -> ItemResponse:
+    slope, intercept = model.slope, model.intercept
+    posterior, marginal = posterior_of(model)
+    ability, error = moments_of(posterior, model.grid)
     a = np.exp(slope)
     difficulty = -intercept / a
-    covariance = inverse_of(observed_information(right, asked, slope, intercept, posterior, grid))
+    covariance = inverse_of(observed_information(model, posterior))
     # Of b = -d exp(-alpha): its derivatives by alpha and d are -b and -1/a.
     direction = np.stack([-difficulty, -1 / a])
     variance = np.einsum("in,ijn,jn->n", direction, covariance, direction)

@@ -1,14 +1,12 @@
 """The steps behind :mod:`gengap.statistics.item_response`, for all examples at once.
 
-Each example has a log discrimination ``slope`` and an ``intercept``, both ``(N,)``: the chance of a
-right answer at ability ``theta`` is ``expit(exp(slope) theta + intercept)``. ``right`` and
-``asked`` are ``(M, N)`` of 0 and 1; ``posterior`` is ``(M, Q)``, the weights of the abilities on
-the grid.
+``posterior`` is ``(M, Q)``, the weights of the abilities on the grid.
 """
 
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from scipy import special
@@ -18,27 +16,38 @@ INTERCEPT_SPREAD = 3.0
 REACH = 6.0  # abilities on the grid, in standard deviations
 
 
+class Model(NamedTuple):
+    """Answers, and what they say of the examples so far.
+
+    Attributes:
+        right, asked: ``(M, N)`` of 0 and 1.
+        grid: ``(Q,)`` abilities.
+        slope, intercept: ``(N,)`` log discriminations and intercepts: the chance of a right answer
+            at ability ``theta`` is ``expit(exp(slope) theta + intercept)``.
+    """
+
+    right: np.ndarray
+    asked: np.ndarray
+    grid: np.ndarray
+    slope: np.ndarray
+    intercept: np.ndarray
+
+    @property
+    def logit(self) -> np.ndarray:
+        """Of a right answer, ``(N, Q)``."""
+        return np.exp(self.slope)[:, None] * self.grid + self.intercept[:, None]
+
+
 def ability_grid(examples: int) -> np.ndarray:
     """Abilities at about half the width of a posterior from so many examples."""
     return np.linspace(-REACH, REACH, max(61, 2 * math.ceil(2.75 * math.sqrt(examples)) + 1))
 
 
-def chance_of(slope: np.ndarray, intercept: np.ndarray, grid: np.ndarray) -> np.ndarray:
-    """Chance of a right answer ``(N, Q)``."""
-    return special.expit(np.exp(slope)[:, None] * grid + intercept[:, None])
-
-
-def posterior_of(
-    right: np.ndarray,
-    asked: np.ndarray,
-    slope: np.ndarray,
-    intercept: np.ndarray,
-    grid: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
+def posterior_of(model: Model) -> tuple[np.ndarray, np.ndarray]:
     """Posterior weights ``(M, Q)`` of the abilities and marginal log likelihoods ``(M,)``."""
-    logit = np.exp(slope)[:, None] * grid + intercept[:, None]
-    prior = -(grid**2) / 2
-    joint = right @ logit + asked @ special.log_expit(-logit) + prior - special.logsumexp(prior)
+    logit, prior = model.logit, -(model.grid**2) / 2
+    joint = model.right @ logit + model.asked @ special.log_expit(-logit)
+    joint += prior - special.logsumexp(prior)
     marginal = special.logsumexp(joint, axis=1)
     return np.exp(joint - marginal[:, None]), marginal
 
@@ -49,16 +58,10 @@ def moments_of(posterior: np.ndarray, grid: np.ndarray) -> tuple[np.ndarray, np.
     return mean, np.sqrt(np.maximum(posterior @ grid**2 - mean**2, 0.0))
 
 
-def newton_step(
-    right: np.ndarray,
-    asked: np.ndarray,
-    slope: np.ndarray,
-    intercept: np.ndarray,
-    posterior: np.ndarray,
-    grid: np.ndarray,
-) -> np.ndarray:
-    """Newton's step, ``(2, N)``, for log discriminations and intercepts."""
-    chance = chance_of(slope, intercept, grid)
+def newton_step(model: Model, posterior: np.ndarray) -> Model:
+    """The model after Newton's step for log discriminations and intercepts."""
+    right, asked, grid, slope, intercept = model
+    chance = special.expit(model.logit)
     weight = asked.T @ posterior
     residual = right.T @ posterior - weight * chance
     tilt = np.exp(slope) * (residual @ grid)
@@ -73,7 +76,8 @@ def newton_step(
     information[0, 0] -= np.minimum(tilt, 0.75 / SLOPE_SPREAD**2)
     step = np.einsum("ijn,jn->in", inverse_of(information), gradient)
     # Far from the maximum a full step can overshoot.
-    return np.clip(step, [[-0.5], [-1.0]], [[0.5], [1.0]])
+    steeper, easier = np.clip(step, [[-0.5], [-1.0]], [[0.5], [1.0]])
+    return model._replace(slope=slope + steeper, intercept=intercept + easier)
 
 
 def information_of(slope: np.ndarray, weight: np.ndarray, grid: np.ndarray) -> np.ndarray:
@@ -90,13 +94,12 @@ def inverse_of(matrix: np.ndarray) -> np.ndarray:
     return np.array([[d, -b], [-b, a]]) / (a * d - b * b)
 
 
-def recentred(
-    slope: np.ndarray, intercept: np.ndarray, posterior: np.ndarray, grid: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def recentred(model: Model, posterior: np.ndarray) -> Model:
     """Move the abilities' mean and spread back to 0 and 1, the examples with them.
 
     Maximises the expected log density of ``(theta - mean) / exp(log_spread)`` and the priors.
     """
+    _, _, grid, slope, intercept = model
     models, first, second = len(posterior), (posterior @ grid).sum(), (posterior @ grid**2).sum()
     a = np.exp(slope)
     pull = np.sum((a - a.mean()) * (intercept - intercept.mean())) / INTERCEPT_SPREAD**2
@@ -107,19 +110,13 @@ def recentred(
         mean = (first * precision - pull) / (models * precision + stiffness)
         rest = precision * (second - 2 * mean * first + models * mean**2)
         log_spread += (rest - models - slope.mean() - log_spread) / (2 * rest + 1)
-    return slope + log_spread, intercept + a * mean
+    return model._replace(slope=slope + log_spread, intercept=intercept + a * mean)
 
 
-def observed_information(
-    right: np.ndarray,
-    asked: np.ndarray,
-    slope: np.ndarray,
-    intercept: np.ndarray,
-    posterior: np.ndarray,
-    grid: np.ndarray,
-) -> np.ndarray:
+def observed_information(model: Model, posterior: np.ndarray) -> np.ndarray:
     """Louis: what known abilities would tell, less the variance that not knowing them leaves."""
-    chance = chance_of(slope, intercept, grid)
+    right, asked, grid, slope, _ = model
+    chance = special.expit(model.logit)
     weight = asked.T @ posterior
     complete = information_of(slope, weight * chance * (1 - chance), grid)
     squares = (right.T @ posterior) * (1 - 2 * chance) + weight * chance**2

@@ -55,14 +55,6 @@ class Matrix:
         )
         return held_out[:, self.environment] & (self.predicted >= 0)
 
-    @cached_property
-    def labels(self) -> list[str]:
-        """One line per run: method, split, seed, and the trial unless it is the first."""
-        return [
-            f"{run.method}, {run.split}, seed {run.seed}" + f", trial {run.trial}" * (run.trial > 0)
-            for run in self.runs
-        ]
-
 
 def correctness(result: Result, part: Part | None = "test") -> Matrix:
     """Read the runs that a classification study's selection rule keeps for unseen environments.
