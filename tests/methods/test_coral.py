@@ -54,6 +54,18 @@ def test_examples_or_covariances_make_no_difference() -> None:
     torch.testing.assert_close(by_covariances(centred), torch.stack(expected))
 
 
+def test_examples_or_covariances_have_one_gradient() -> None:
+    draw = torch.Generator().manual_seed(0)
+    features = torch.randn(3, 4, 5, 30, generator=draw, dtype=torch.float64)
+    features = (features + torch.arange(4)[:, None, None]).requires_grad_()
+    weights = torch.tensor([0.5, 1.0, 3.0])
+    found, expected = (
+        torch.autograd.grad((weights * differences(features)).sum(), features)[0]
+        for differences in (by_examples, by_covariances)
+    )
+    torch.testing.assert_close(found, expected)
+
+
 def test_equal_environments_differ_by_nothing() -> None:
     features = torch.randn(2, 1, 6, 4, generator=torch.Generator().manual_seed(0))
     assert moment_differences(features.expand(2, 3, 6, 4)).tolist() == pytest.approx([0, 0])

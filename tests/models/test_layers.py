@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from gengap.models.layers import perceptron
+from gengap.models.networks import MLP, Network, gradients_of
 
 RUNS, EXAMPLES = 3, 7
 
@@ -72,3 +73,20 @@ def test_the_gradient_given_for_the_features_is_left_as_it_was():
     given = torch.ones_like(features)
     torch.autograd.grad(features, ours, given, allow_unused=True)
     assert torch.equal(given, torch.ones_like(features))
+
+
+@pytest.mark.parametrize("widths", [(), (6, 5)])
+def test_a_pullback_is_what_autograd_finds_to_the_last_bit(widths):
+    architecture = MLP(widths)
+    own = [architecture.initialise((4,), 3, seed) for seed in range(RUNS)]
+    parameters = {name: torch.stack([p[name] for p in own]).requires_grad_() for name in own[0]}
+    parameters["elsewhere"] = torch.ones(RUNS, 2, requires_grad=True)
+    network = Network(architecture, parameters, (4,))
+    x, slopes = torch.randn(RUNS, 2, EXAMPLES, 4), torch.randn(RUNS, 2, EXAMPLES, 3)
+    logits, pullback = network.pullback(x)
+    wanted = network(x).logits
+    assert torch.equal(logits, wanted)
+    expected = gradients_of(wanted, parameters, slopes)
+    found = pullback(slopes)
+    assert list(found) == list(expected)
+    assert all(torch.equal(found[name], expected[name]) for name in expected)

@@ -21,7 +21,7 @@ from gengap.base.hyperparameters import Hyperparameters, hyperparameter
 from gengap.methods.adamw import AdamW
 from gengap.methods.batch import Batch, Context
 from gengap.methods.optimizers import Optimizer
-from gengap.models.networks import Network, Output, Parameters
+from gengap.models.networks import Network, Output, Parameters, gradients_of
 
 
 @dataclass(frozen=True)
@@ -146,11 +146,7 @@ def take_step(
 
 def gradients(scalar: Tensor, parameters: Parameters) -> Parameters:
     """Gradient of a scalar for named parameters, zero where it does not depend on them."""
-    values = torch.autograd.grad(scalar, list(parameters.values()), allow_unused=True)
-    return {
-        name: torch.zeros_like(p) if g is None else g
-        for (name, p), g in zip(parameters.items(), values, strict=True)
-    }
+    return gradients_of(scalar, parameters)
 
 
 def mean_risk(network: Network, batch: Batch) -> Tensor:

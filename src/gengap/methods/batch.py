@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from gengap.base.errors import UsageError
-from gengap.methods.losses import cross_entropy
+from gengap.methods.losses import cross_entropy, cross_entropy_slopes
 
 MISSING = "The method needs {0}, which the problem's feed does not give; name it in its lacks."
 
@@ -107,6 +107,13 @@ class Batch:
     def risks(self, logits: Tensor) -> Tensor:
         """Mean loss per run and environment, ``(R, E)``."""
         return self.average(self.losses(logits))
+
+    def slopes(self, logits: Tensor) -> Tensor:
+        """Slopes of each run's mean risk for its logits, ``(R, E, B, ..., C)`` as they are."""
+        if self.mask is None and self.context.task == "classification":
+            return cross_entropy_slopes(logits, self.y)
+        logits = logits.detach().requires_grad_()
+        return torch.autograd.grad(self.risks(logits).mean(1).sum(), logits)[0]
 
     def take(self, slots: Tensor) -> Batch:
         """The batch with other slots in the place of its own, ``slots (R, E')`` of them per run."""

@@ -26,6 +26,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from gengap.base.hyperparameters import hyperparameter
 from gengap.base.paper import Paper
@@ -62,50 +63,55 @@ class CORAL(Method):
 def moment_differences(features: Tensor) -> Tensor:
     """Differences of mean and covariance, averaged over pairs: ``(R, E, B, d)`` to ``(R,)``."""
     size, width = features.shape[2:]
-    means = features.mean(2)
+    return (by_examples if size < width else by_covariances)(features)
+
+
+def by_covariances(features: Tensor) -> Tensor:
+    """Differences of moments from ``R E d²`` numbers."""
+    means, freedom = features.mean(2), max(features.shape[2] - 1, 1)
     centred = features - means[:, :, None]
-    compare = by_examples if size < width else by_covariances
-    return pair_differences(means) + compare(centred)
+    covariances = centred.transpose(-1, -2) @ centred / freedom
+    return pair_differences(means) + pair_differences(covariances)
 
 
-def by_covariances(centred: Tensor) -> Tensor:
-    """Covariances' differences from ``R E d²`` numbers."""
-    freedom = max(centred.shape[2] - 1, 1)
-    return pair_differences(centred.transpose(-1, -2) @ centred / freedom)
-
-
-def by_examples(centred: Tensor) -> Tensor:
+def by_examples(features: Tensor) -> Tensor:
     """The same from products of examples, cheaper where a batch has fewer of them than features.
 
     With ``C_e`` the covariances, the squared differences of all ordered pairs sum to
-    ``2 E Σ_e |C_e|² - 2 |Σ_e C_e|²``, and ``|XᵀX|² = |XXᵀ|²``.
+    ``2 E Σ_e |C_e|² - 2 |Σ_e C_e|²``, and ``|ZᵀZ|² = |ZZᵀ|²``.
     """
-    _, slots, size, width = centred.shape
-    points = centred.flatten(1, 2)
-    own = squared_products(centred).sum(1)
-    total = squared_products(points.transpose(1, 2))
-    pairs = max(slots * (slots - 1), 1)
-    return 2 * (slots * own - total) / (pairs * (max(size - 1, 1) * width) ** 2)
+    return _ByExamples.apply(features)
 
 
-def squared_products(values: Tensor) -> Tensor:
-    """``|XXᵀ|²`` of the last two axes, ``(..., n, d)`` to ``(...)``."""
-    return _SquaredProducts.apply(values)
+class _ByExamples(torch.autograd.Function):
+    """With its gradient: ``|ZᵀZ|²`` has ``4 ZZᵀZ``, whose examples sum to zero as those of ``Z``.
 
-
-class _SquaredProducts(torch.autograd.Function):
-    """``|XXᵀ|²`` with its gradient ``4 XXᵀX``, which takes one product where autograd takes two."""
+    Autograd takes two products where one is enough, and passes three times over all features.
+    """
 
     @staticmethod
-    def forward(ctx: Any, values: Tensor) -> Tensor:
-        products = values @ values.transpose(-1, -2)
-        ctx.save_for_backward(values, products)
-        return products.square().sum((-2, -1))
+    def forward(ctx: Any, features: Tensor) -> Tensor:
+        _, slots, size, width = features.shape
+        means = features.mean(2)
+        centred = features - means[:, :, None]
+        own = centred @ centred.transpose(2, 3)
+        points = centred.flatten(1, 2)
+        total = points.transpose(1, 2) @ points
+        ctx.save_for_backward(means, centred, own, total)
+        ctx.factor = 2 / (max(slots * (slots - 1), 1) * (max(size - 1, 1) * width) ** 2)
+        squares = slots * own.square().sum((1, 2, 3)) - total.square().sum((1, 2))
+        return pair_differences(means) + ctx.factor * squares
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, slope: Tensor) -> Tensor:
-        values, products = ctx.saved_tensors
-        return (products @ values) * (4 * slope[..., None, None])
+        means, centred, own, total = ctx.saved_tensors
+        _, slots, size, width = centred.shape
+        weight, points = (4 * ctx.factor * slope)[:, None, None], centred.flatten(1, 2)
+        slopes = (own * (slots * weight[..., None])) @ centred
+        slopes.view_as(points).baddbmm_(points, total * -weight)
+        apart = (means - means.mean(1, keepdim=True)) * slope[:, None, None]
+        return slopes.add_(apart[:, :, None], alpha=4 / (max(slots - 1, 1) * size * width))
 
 
 def pair_differences(values: Tensor) -> Tensor:

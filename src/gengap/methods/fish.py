@@ -29,7 +29,6 @@ from torch import Tensor
 
 from gengap.base.hyperparameters import hyperparameter
 from gengap.base.paper import Paper
-from gengap.methods.base import gradients
 from gengap.methods.batch import Batch, along_runs
 from gengap.methods.erm import ERM
 from gengap.methods.optimizers import Optimizer
@@ -64,9 +63,7 @@ class Fish(ERM):
         start = {name: p.detach().clone() for name, p in network.parameters.items()}
         shuffled = batch.take(draw_order(batch).T)
         for slot in range(batch.y.shape[1]):
-            one = shuffled.only(slot)
-            risk = one.risks(network(one.x).logits)
-            optimizer.step(gradients(risk.sum(), network.parameters))
+            optimizer.step(self.gradients(network, shuffled.only(slot), state))
         with torch.no_grad():
             for name, value in network.parameters.items():
                 kept = along_runs(self.epsilon, value).to(value.dtype)

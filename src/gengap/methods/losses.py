@@ -20,6 +20,14 @@ def cross_entropy(logits: Tensor, y: Tensor) -> Tensor:
     return _CrossEntropy.apply(classes, y.flatten(1)).view(y.shape)
 
 
+@torch.no_grad()
+def cross_entropy_slopes(logits: Tensor, y: Tensor) -> Tensor:
+    """Slopes of each run's mean loss for ``logits (R, ..., C)``, shaped as they are."""
+    classes = logits.movedim(-1, 1)
+    slopes = _residual(torch.log_softmax(classes.flatten(2), 1), y.flatten(1))
+    return slopes.div_(y[0].numel()).view(classes.shape).movedim(1, -1)
+
+
 class _CrossEntropy(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, logits: Tensor, y: Tensor) -> Tensor:
@@ -31,6 +39,9 @@ class _CrossEntropy(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, slope: Tensor) -> tuple[Tensor, None]:
         logarithm, y = ctx.saved_tensors
-        probability = logarithm.exp()
-        residual = probability.scatter_(1, y[:, None], -1.0, reduce="add")
-        return residual.mul_(slope[:, None]), None
+        return _residual(logarithm, y).mul_(slope[:, None]), None
+
+
+def _residual(logarithm: Tensor, y: Tensor) -> Tensor:
+    """Probabilities ``(R, C, n)`` less the indicators of the classes, from their logarithms."""
+    return logarithm.exp().scatter_(1, y[:, None], -1.0, reduce="add")

@@ -15,7 +15,7 @@ run at a seventh of the rate. The last layer is therefore computed the other way
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -43,6 +43,24 @@ def perceptron(
     return (x if hidden is None else hidden), logits
 
 
+def perceptron_with_pullback(
+    x: Tensor, weights: Sequence[Tensor], biases: Sequence[Tensor], products: torch.dtype
+) -> tuple[Tensor, Callable[[Tensor], list[Tensor]]]:
+    """Logits, and what makes of their slopes the gradients of the weights, then of the biases.
+
+    The same numbers as through autograd, which takes as long to set up as a small network.
+    """
+    low = products if products != torch.float32 else x.dtype
+    multiplied = [weight.to(low) for weight in weights]
+    inputs, logits = _forward(low, x, multiplied, biases)
+
+    def pullback(slopes: Tensor) -> list[Tensor]:
+        found = _backward(inputs, multiplied, None, slopes, False)[1]
+        return [slope for slope in found if slope is not None]
+
+    return logits.to(x.dtype), pullback
+
+
 class _Perceptron(torch.autograd.Function):
     """All layers at once; without a hidden layer there are no features to return."""
 
@@ -52,11 +70,7 @@ class _Perceptron(torch.autograd.Function):
     ) -> tuple[Tensor | None, Tensor]:
         count = len(parameters) // 2
         weights = [weight.to(low) for weight in parameters[:count]]
-        biases = [bias.to(low) for bias in parameters[count:]]
-        inputs = [x.to(low)]
-        for weight, bias in zip(weights[:-1], biases[:-1], strict=True):
-            inputs.append(torch.baddbmm(bias, inputs[-1], weight).relu_())
-        logits = narrow(inputs[-1], weights[-1], biases[-1])
+        inputs, logits = _forward(low, x, weights, parameters[count:])
         ctx.save_for_backward(*inputs, *weights)
         ctx.set_materialize_grads(False)
         return (inputs[-1].to(x.dtype) if count > 1 else None), logits.to(x.dtype)
@@ -66,26 +80,48 @@ class _Perceptron(torch.autograd.Function):
     def backward(ctx: Any, features: Tensor | None, logits: Tensor | None) -> tuple[Any, ...]:
         count = len(ctx.saved_tensors) // 2
         inputs, weights = ctx.saved_tensors[:count], ctx.saved_tensors[count:]
-        low, given = inputs[0].dtype, features if logits is None else logits
-        full = torch.float32 if given is None else given.dtype
-        slopes: list[Tensor | None] = [None] * (2 * count)
-        # The masks below are in place and must not reach a gradient that belongs to the caller.
-        down = None if features is None else features.to(low, copy=logits is None)
-        if logits is not None:
-            own = logits.to(low)
-            slopes[count - 1], slopes[-1] = narrow_gradients(inputs[-1], own, full)
-            if count > 1 or ctx.needs_input_grad[1]:
-                through = torch.bmm(own, weights[-1].transpose(1, 2))
-                down = through if down is None else through.add_(down)
-        for layer in range(count - 2, -1, -1):
-            assert down is not None
-            _mask(down, inputs[layer + 1])
-            slopes[layer] = torch.bmm(inputs[layer].transpose(1, 2), down).to(full)
-            slopes[count + layer] = down.sum(1, keepdim=True, dtype=full)
-            if layer or ctx.needs_input_grad[1]:
-                down = torch.bmm(down, weights[layer].transpose(1, 2))
-        wanted = ctx.needs_input_grad[1]
-        return (None, down.to(full) if wanted and down is not None else None, *slopes)
+        down, slopes = _backward(inputs, weights, features, logits, ctx.needs_input_grad[1])
+        return (None, down, *slopes)
+
+
+def _forward(
+    low: torch.dtype, x: Tensor, weights: Sequence[Tensor], biases: Sequence[Tensor]
+) -> tuple[list[Tensor], Tensor]:
+    """Inputs of every layer, and logits."""
+    inputs = [x.to(low)]
+    for weight, bias in zip(weights[:-1], biases[:-1], strict=True):
+        inputs.append(torch.baddbmm(bias.to(low), inputs[-1], weight).relu_())
+    return inputs, narrow(inputs[-1], weights[-1], biases[-1].to(low))
+
+
+def _backward(
+    inputs: Sequence[Tensor],
+    weights: Sequence[Tensor],
+    features: Tensor | None,
+    logits: Tensor | None,
+    wanted: bool,
+) -> tuple[Tensor | None, list[Tensor | None]]:
+    """Gradients of the first input, if wanted, and of weights and biases, from slopes."""
+    count, low = len(inputs), inputs[0].dtype
+    given = features if logits is None else logits
+    full = torch.float32 if given is None else given.dtype
+    slopes: list[Tensor | None] = [None] * (2 * count)
+    # The masks below are in place and must not reach a gradient that belongs to the caller.
+    down = None if features is None else features.to(low, copy=logits is None)
+    if logits is not None:
+        own = logits.to(low)
+        slopes[count - 1], slopes[-1] = narrow_gradients(inputs[-1], own, full)
+        if count > 1 or wanted:
+            through = torch.bmm(own, weights[-1].transpose(1, 2))
+            down = through if down is None else through.add_(down)
+    for layer in range(count - 2, -1, -1):
+        assert down is not None
+        _mask(down, inputs[layer + 1])
+        slopes[layer] = torch.bmm(inputs[layer].transpose(1, 2), down).to(full)
+        slopes[count + layer] = down.sum(1, keepdim=True, dtype=full)
+        if layer or wanted:
+            down = torch.bmm(down, weights[layer].transpose(1, 2))
+    return (down.to(full) if wanted and down is not None else None), slopes
 
 
 def narrow(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:

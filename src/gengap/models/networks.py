@@ -14,6 +14,7 @@ import math
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple, Protocol
 
@@ -21,10 +22,12 @@ import torch
 from torch import Tensor, nn
 
 from gengap.base.errors import UsageError
-from gengap.models.layers import perceptron
+from gengap.models.layers import perceptron, perceptron_with_pullback
 from gengap.models.outputs import Outputs
 
 Parameters = dict[str, Tensor]
+# Makes the gradients of the parameters of slopes of the logits.
+Pullback = Callable[[Tensor], Parameters]
 
 ROWS_AT_ONCE = 4096
 
@@ -109,11 +112,31 @@ class MLP:
 
     def forward(self, parameters: Parameters, x: Tensor) -> Output:
         """One ``baddbmm`` per layer, written out in :mod:`gengap.models.layers`."""
-        layers = range(len(self.widths) + 1)
-        weights = [parameters[f"weight{layer}"] for layer in layers]
-        biases = [parameters[f"bias{layer}"] for layer in layers]
         products = self.products if torch.is_grad_enabled() else torch.float32
-        return Output(*perceptron(x.flatten(2), weights, biases, products))
+        own = [parameters[name] for name in self._names]
+        count = len(own) // 2
+        return Output(*perceptron(x.flatten(2), own[:count], own[count:], products))
+
+    @torch.no_grad()
+    def pullback(self, parameters: Parameters, x: Tensor) -> tuple[Tensor, Pullback]:
+        """As :meth:`Network.pullback`, past autograd."""
+        own = [parameters[name] for name in self._names]
+        count = len(own) // 2
+        logits, back = perceptron_with_pullback(
+            x.flatten(2), own[:count], own[count:], self.products
+        )
+
+        @torch.no_grad()
+        def gradients(slopes: Tensor) -> Parameters:
+            return dict(zip(self._names, back(slopes), strict=True))
+
+        return logits, gradients
+
+    @property
+    def _names(self) -> list[str]:
+        """Weights, then biases."""
+        layers = range(len(self.widths) + 1)
+        return [f"{kind}{layer}" for kind in ("weight", "bias") for layer in layers]
 
     def train(self, mode: bool) -> None:
         """Nothing to switch."""
@@ -286,6 +309,19 @@ def _architecture(model: str | Callable[..., nn.Module] | Architecture) -> Archi
     )
 
 
+def gradients_of(value: Tensor, parameters: Parameters, slopes: Tensor | None = None) -> Parameters:
+    """Gradients of named parameters, zero where the value does not depend on them.
+
+    Args:
+        slopes: of the value, shaped as it; not needed for a scalar.
+    """
+    found = torch.autograd.grad(value, list(parameters.values()), slopes, allow_unused=True)
+    return {
+        name: torch.zeros_like(p) if g is None else g
+        for (name, p), g in zip(parameters.items(), found, strict=True)
+    }
+
+
 class Network:
     """``R`` networks with stacked parameters, called on ``x (R, ..., *shape)``."""
 
@@ -300,6 +336,22 @@ class Network:
         flat = x.reshape(leading[0], -1, *self.shape)
         features, logits = self.architecture.forward(self.parameters, flat)
         return Output(features.reshape(*leading, -1), logits.reshape(*leading, *logits.shape[2:]))
+
+    def pullback(self, x: Tensor) -> tuple[Tensor, Pullback]:
+        """Logits as of a call, and what makes parameters' gradients of the logits' slopes."""
+        if type(self.architecture) is not MLP:
+            logits = self(x).logits
+            return logits.detach(), partial(gradients_of, logits, self.parameters)
+        leading = x.shape[: x.dim() - len(self.shape)]
+        flat = x.reshape(leading[0], -1, *self.shape)
+        logits, back = self.architecture.pullback(self.parameters, flat)
+
+        def gradients(slopes: Tensor) -> Parameters:
+            found = back(slopes.reshape(logits.shape))
+            own = self.parameters.items()
+            return {name: found[name] if name in found else torch.zeros_like(p) for name, p in own}
+
+        return logits.view(*leading, -1), gradients
 
     def at(self, parameters: Parameters) -> Network:
         """The same networks at other parameters."""

@@ -18,7 +18,7 @@ from torch import Tensor
 from gengap.base.seeds import derive
 from gengap.methods.base import Method, headed, stack, take_step
 from gengap.methods.batch import Context
-from gengap.models.networks import Architecture, Network, Parameters
+from gengap.models.networks import MLP, Architecture, Network, Output, Parameters, Pullback
 from gengap.records.run import FinishedRun, KeptModel, Outcome
 from gengap.training.kept import networks_to_bytes
 from gengap.training.memory import keep_freed_memory
@@ -127,10 +127,19 @@ class CountingNetwork(Network):
         """Examples of all runs evaluated so far."""
         return self._count[0]
 
-    def __call__(self, x: Tensor):  # type: ignore[no-untyped-def]
+    def __call__(self, x: Tensor) -> Output:
         """Evaluate and count."""
-        self._count[0] += math.prod(x.shape[: x.dim() - len(self.shape)])
+        self._counted(x)
         return super().__call__(x)
+
+    def pullback(self, x: Tensor) -> tuple[Tensor, Pullback]:
+        """Evaluate and count."""
+        if type(self.architecture) is MLP:  # others are evaluated by a call
+            self._counted(x)
+        return super().pullback(x)
+
+    def _counted(self, x: Tensor) -> None:
+        self._count[0] += math.prod(x.shape[: x.dim() - len(self.shape)])
 
     def at(self, parameters: Parameters) -> Network:
         """The same networks at other parameters, on the same counter."""
