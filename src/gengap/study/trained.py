@@ -108,15 +108,20 @@ class Trained:
             return -np.abs(logits[:, 0] * self.prepared.scale + self.prepared.shift - y)
         return (logits.argmax(1) == y).astype(np.float64)
 
+    def probabilities(self, inputs: Any) -> np.ndarray | None:
+        """``(n, C)`` of a classifier, from its own inputs; None where it gives none."""
+        if not hasattr(self.model, "predict_proba"):
+            return None
+        found = np.zeros((len(inputs), len(self.problem.classes)))
+        found[:, np.asarray(self.model.classes_, np.int64)] = self.model.predict_proba(inputs)
+        return found
+
     def _log_probabilities(self, rows: np.ndarray) -> np.ndarray:
         """``(n, C)``; a classifier without probabilities is sure of its answer."""
-        known = np.asarray(self.model.classes_, dtype=np.int64)
-        probability = np.zeros((len(rows), len(self.problem.classes)))
-        if hasattr(self.model, "predict_proba"):
-            probability[:, known] = self.model.predict_proba(rows)
-        else:
-            probability[np.arange(len(rows)), self.model.predict(rows)] = 1.0
-        return np.log(np.maximum(probability, LEAST_PROBABILITY))
+        found = self.probabilities(rows)
+        if found is None:
+            found = np.eye(len(self.problem.classes))[self.model.predict(rows)]
+        return np.log(np.maximum(found, LEAST_PROBABILITY))
 
 
 def one_model(

@@ -79,12 +79,7 @@ class Model:
         predicted = np.asarray(model.predict(inputs)).ravel()
         if not trained.problem.classes:
             return Outputs(predicted.astype(np.float64), None, flat)
-        probability = None
-        if hasattr(model, "predict_proba"):
-            known = np.asarray(model.classes_, dtype=np.int64)
-            probability = np.zeros((len(flat), len(trained.problem.classes)))
-            probability[:, known] = model.predict_proba(inputs)
-        return Outputs(predicted.astype(np.int64), probability, flat)
+        return Outputs(predicted.astype(np.int64), trained.probabilities(inputs), flat)
 
     def _of_network(self, examples: Examples) -> Outputs:
         found = self.trained.outputs(examples.matrix)
