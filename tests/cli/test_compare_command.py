@@ -74,6 +74,8 @@ def test_records_are_compared_as_well_as_tables(tmp_path, monkeypatch):
     summary = json.loads(gengap("compare", "records.db", "--json").stdout)
     assert summary["comparison"]["metric"] == "accuracy"
     assert {row["method"] for row in summary["methods"]} == {"erm", "sklearn:LogisticRegression"}
+    in_folder = json.loads(gengap("compare", ".", "--json").stdout)
+    assert in_folder["methods"] == summary["methods"]
     assert "leave those options out" in flat(
         gengap("compare", "records.db", "--score", "x", code=2).stderr
     )

@@ -21,6 +21,7 @@ from gengap.records.run import KeptModel
 from gengap.study import chunks
 from gengap.study.keeping import affordable
 from gengap.study.rules import rule_named
+from gengap.study.study_file import build_study, validated
 from gengap.training.kept import estimator_from_bytes, estimator_to_bytes, network_from_bytes
 from study_builders import assert_same_contents, contents, study, wards
 
@@ -76,6 +77,16 @@ def test_all_keeps_every_run_at_every_checkpoint_and_none_keeps_none(tmp_path):
     assert kept(result) == {(k, s) for k in networks for s in STEPS} | {(k, 0) for k in others}
     result = study(wards(), METHODS[:3], seeds=1, keep_models="none", store=tmp_path / "r.db").run()
     assert kept(result) == set()
+
+
+@pytest.mark.parametrize(
+    ("listed", "meant"),
+    [(["all"], "all"), (["none"], "none"), ("auto", "auto"), (["erm", "coral"], ["erm", "coral"])],
+)
+def test_the_command_lines_list_of_one_word_is_that_word(listed, meant):
+    made = build_study(validated({"keep_models": listed, "out": "nowhere"}), wards())
+    made.validate()
+    assert made.keep_models == meant
 
 
 def test_named_methods_are_kept_at_the_steps_that_the_rule_keeps():

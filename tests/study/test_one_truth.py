@@ -11,6 +11,7 @@ import pytest
 from sklearn.base import BaseEstimator, ClassifierMixin
 from typer.testing import CliRunner
 
+from gengap.base.errors import UsageError
 from gengap.cli import app
 from gengap.questions.comparison import from_store
 from gengap.questions.diagnosis.matrix import correctness
@@ -185,3 +186,28 @@ def test_examples_of_the_command_are_right_as_often_as_test_and_validation_parts
         expected = (row["unseen"] + validation.unseen[mine].mean()) / 2
         assert len(own) == 40
         assert np.mean(own) == pytest.approx(expected, abs=1e-12)
+
+
+def test_studies_of_one_name_are_told_apart_by_their_keys(tmp_path):
+    first, second = (
+        study(wards(), [method], seeds=1, store=tmp_path / "records.db").run().summary["study"]
+        for method in ("erm", "sklearn:GaussianNB")
+    )
+    assert first["name"] == second["name"]
+    with Store(tmp_path / "records.db", create=False) as store:
+        with pytest.raises(UsageError) as refused:
+            read_result(store, "nothing of the kind")
+        for each in (first, second):
+            assert f"{each['name']} as {each['key'][:8]}" in str(refused.value)
+            assert read_result(store, each["key"][:8]).summary["study"]["key"] == each["key"]
+        assert read_result(store).summary["study"]["key"] == second["key"]
+
+
+def test_no_interval_reaches_beyond_what_is_possible():
+    """With four test rows in each of three environments, Student's limits would be far outside."""
+    summary = study(wards((12, 12, 12), seed=3), seeds=1).run().summary
+    (row,) = summary["methods"]
+    assert (row["new_environment_low"], row["new_environment_high"]) == (-1, 1)
+    (rule,) = [row for row in summary["rules"] if row["rule"] == "last-step"]
+    assert (rule["score_low"], rule["score_high"]) == (0, 1)
+    assert all(-1 <= r["cost_low"] < r["cost_high"] <= 1 for r in summary["environments"])

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gengap.base.errors import UsageError
-from gengap.cli.base import app, command_line, print_finding, unsuspecting, writable
+from gengap.cli.base import (
+    app,
+    command_line,
+    print_finding,
+    records_address,
+    unsuspecting,
+    writable,
+)
 from gengap.cli.options import Json, MetricName, Quiet, StudyName
 
 if TYPE_CHECKING:
@@ -22,8 +29,8 @@ def compare(
     source: Annotated[
         str,
         typer.Argument(
-            help="A table of scores (.csv, .tsv, .parquet), or gengap's records (records.db or a "
-            "database URL)."
+            help="A table of scores (.csv, .tsv, .parquet), or gengap's records (records.db, the "
+            "folder it is in, or a database URL)."
         ),
     ],
     method: Annotated[str | None, typer.Option(help="Column that names the method.")] = None,
@@ -115,16 +122,15 @@ def _table(
         )
     from gengap.records.store import Store
 
-    with Store(source, create=False) as store:
+    with Store(records_address(source), create=False) as store:
         return from_store(store, study=study, metric=metric)
 
 
 def _is_records(source: str) -> bool:
     if "://" in source:
         return True
-    path = Path(source).expanduser()
     try:
-        with path.open("rb") as stream:
+        with Path(records_address(source)).open("rb") as stream:
             return stream.read(len(SQLITE)) == SQLITE
     except OSError:
-        return path.suffix == ".db"
+        return Path(source).suffix == ".db"

@@ -26,7 +26,10 @@ Records = Annotated[
 Out = Annotated[str | None, typer.Option(help="Folder for what is written.")]
 StudyName = Annotated[
     str | None,
-    typer.Option(help="Which study, where the records hold several; the one carried out last."),
+    typer.Option(
+        help="Which study, by name or the beginning of its key in gap.json, where the records hold "
+        "several; the one carried out last when not given."
+    ),
 ]
 MetricName = Annotated[
     str | None, typer.Option(help="Metric of records: accuracy, log_loss, r2, ...")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import torch
 
-from gengap.base.errors import UsageError, suggest
+from gengap.base.errors import UsageError, unknown
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
@@ -22,10 +22,7 @@ def products(precision: str, device: str = "cpu") -> torch.dtype:
         UsageError: for an unknown precision, or one that the device has no instructions for.
     """
     if precision not in PRECISIONS:
-        raise UsageError(
-            f"There is no precision {precision!r}{suggest(precision, PRECISIONS)}; "
-            "use fp32 or bf16."
-        )
+        raise unknown(f"There is no precision {precision!r}", precision, PRECISIONS)
     if precision == "bf16" and not has_bfloat16(device):
         raise UsageError(
             "This machine has no instructions for bf16 (AVX512-BF16 or AMX on a processor), so it "

@@ -6,6 +6,7 @@ and never changed.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC
 from typing import Any
@@ -176,11 +177,17 @@ def study_record(store: Store, wanted: str | None = None) -> tuple[StudyRecord, 
             if wanted in (rows[each.study].problem, titles[rows[each.study].problem])
         ]
     if not fitting:
-        known = list(dict.fromkeys(names[each.study] for each in done))
+        known = _told_apart({each.study: names[each.study] for each in done})
         raise unknown(f"{store!r} has no study {wanted!r}", wanted, known, 20)
     execution = fitting[-1]
     row = rows[execution.study]
     return StudyRecord(row.name, row.problem, row.content, _cells(store, row.key)), execution
+
+
+def _told_apart(names: Mapping[str, str]) -> list[str]:
+    """Names of studies, those that several have with the beginnings of their keys."""
+    count = Counter(names.values())
+    return [name if count[name] == 1 else f"{name} as {key[:8]}" for key, name in names.items()]
 
 
 def _no_study(store: Store) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -28,6 +29,12 @@ class Metric:
     higher_is_better: bool
     fraction: bool
     per_example: Callable[[Outcome, ExampleSet, Problem], np.ndarray]
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """The least and the greatest mean that is possible."""
+        least = 0.0 if self.fraction or not self.higher_is_better else -math.inf
+        return least, 1.0 if self.fraction or self.name == "r2" else math.inf
 
 
 def _accuracy(outcome: Outcome, examples: ExampleSet, problem: Problem) -> np.ndarray:

@@ -203,6 +203,11 @@ class Result(Finding):
         other = self.scores[against].means(self.paired_under(against, metric))
         return {code: sign * (unseen[code] - other[code]) for code in unseen}
 
+    def _around_difference(self, estimate: float, interval: Interval) -> Interval:
+        """The interval around a difference of scores that is shown, cut to what is possible."""
+        least, greatest = self.plan.score.limits
+        return _around(estimate, interval).within(least - greatest, greatest - least)
+
     @cached_property
     def _comparisons(self) -> Mapping[str, Comparison]:
         base = self.paired.get("erm")
@@ -252,7 +257,7 @@ class Result(Finding):
             inside = [v for (k, _), v in p.in_distribution.items() if k == code]
             in_distribution = float(np.mean(inside))
             unseen, reference, cost = unseen_means[code], reference_means[code], costs[code]
-            interval = _around(cost, interval)
+            interval = self._around_difference(cost, interval)
             rows.append(
                 EnvironmentRow(
                     method=name,
@@ -278,12 +283,12 @@ class Result(Finding):
         columns = difference, p.environment, p.seed, p.example
         noise = self._training[name]
         cost = _average(rows, "cost_of_unseen")
-        fixed = _around(cost, mean_interval(*columns, **noise))
-        new = _around(cost, new_environment_interval(*columns, **noise))
+        fixed = self._around_difference(cost, mean_interval(*columns, **noise))
+        new = self._around_difference(cost, new_environment_interval(*columns, **noise))
         better = None
         if comparison:
             mean = float(np.mean(list(self.differences(name, "erm").values())))
-            better = _around(mean, comparison.difference)
+            better = self._around_difference(mean, comparison.difference)
         worst = min(rows, key=lambda row: self._sign * row.unseen)
         keys = [run.key for run, _ in self.plan.runs[name]]
         return MethodRow(
@@ -329,7 +334,7 @@ class Result(Finding):
                 validation=Differences(v.unseen, v.environment, v.seed, v.example),
             )
             score = float(np.mean(list(scores.means(p).values())))
-            interval = _around(score, interval)
+            interval = _around(score, interval).within(*self.plan.score.limits)
             low, high = interval.low, interval.high
         elif scores.diverged(rule):
             note = "not measured: the run it keeps diverged"

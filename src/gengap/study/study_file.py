@@ -126,6 +126,7 @@ def build_study(file: StudyFile, environments: Environments, command: str = "") 
         "splits": file.splits or _default_splits(file),
         "store": file.store or file.folder / "records.db",
         "memory": _bytes(file.memory),
+        "keep_models": _word_or_names(file.keep_models),
     }
     return Study(environments, command=command, **settings)
 
@@ -150,6 +151,11 @@ def default_methods(environments: Environments) -> list[str]:
         kind = "Classifier" if classify else "Regressor"
         methods.append(f"sklearn:HistGradientBoosting{kind}")
     return methods
+
+
+def _word_or_names(keep: str | list[str]) -> str | list[str]:
+    """Whose models are kept; the command line gives a list even of one word, such as ``all``."""
+    return keep[0] if isinstance(keep, list) and len(keep) == 1 else keep
 
 
 def _bytes(megabytes: int) -> int:
