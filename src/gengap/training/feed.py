@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 # Rows of all runs together that are predicted in one go; bounds memory whatever the test size.
 ROWS_AT_ONCE = 65_536
+# Numbers of the steps' inputs that are gathered in one go: small steps are many, and all of one.
+NUMBERS_AT_ONCE = 1 << 18
 
 
 class TableFeed:
@@ -66,9 +69,12 @@ class TableFeed:
         self.target_scale = np.array([t.prepared.scale for t in tasks]).reshape(runs)
         self.class_share = self._class_shares().to(device)
         self.generators = [generator(t.run.seed, "method", t.run.split) for t in tasks]
+        numbers = self.rows[0].numel() * math.prod(shape) if steps else 1
+        self.ahead = max(1, NUMBERS_AT_ONCE // max(numbers, 1))
+        self._gathered: tuple[int, tuple[Tensor, ...]] = (-1, ())
 
     def inputs(self, rows: Tensor) -> Tensor:
-        """Gather and standardise ``rows (R, n)``; returns ``(R, n, *shape)``."""
+        """Gather and standardise ``rows (..., R, n)``; returns ``(..., R, n, *shape)``."""
         x = self.matrix.index_select(0, rows.reshape(-1)).view(*rows.shape, *self.data.shape)
         x.sub_(self.shift).mul_(self.scale)
         if self.missing:
@@ -77,14 +83,21 @@ class TableFeed:
 
     def batch(self, step: int, context: Context) -> Batch:
         """The examples of one step."""
-        rows = self.rows[step].to(self.device).long()
-        runs, slots, size = rows.shape
-        x = self.inputs(rows.view(runs, -1)).view(runs, slots, size, *self.data.shape)
-        environment = self.environment[step].to(self.device).long()
-        given = self._batch(x, rows, environment, step, context)
+        block, place = divmod(step, self.ahead)
+        if self._gathered[0] != block:
+            self._gathered = block, self._gather(block * self.ahead)
+        x, y, rows, environment = (values[place] for values in self._gathered[1])
+        given = self._batch(x, y, rows, environment, step, context)
         if self.unlabelled is None:
             return given
         return replace(given, unlabelled=self.inputs(self.unlabelled[step].to(self.device).long()))
+
+    def _gather(self, first: int) -> tuple[Tensor, ...]:
+        """Inputs, targets, rows and environments of the steps from one on, step by step."""
+        steps = slice(first, first + self.ahead)
+        rows = self.rows[steps].to(self.device).long()
+        x = self.inputs(rows.flatten(2)).view(*rows.shape, *self.data.shape)
+        return x, self._targets(rows), rows, self.environment[steps].to(self.device).long()
 
     def everything(self, step: int, context: Context) -> Iterator[Batch]:
         """All training rows, a bounded block of every environment at a time, padded by the mask."""
@@ -101,19 +114,29 @@ class TableFeed:
         for start in range(0, longest, block):
             part = torch.from_numpy(rows[..., start : start + block]).to(self.device)
             x = self.inputs(part.flatten(1)).view(*part.shape, *self.data.shape)
-            given = self._batch(x, part, environment, step, context)
+            given = self._batch(x, self._targets(part), part, environment, step, context)
             yield replace(
                 given, mask=torch.from_numpy(mask[..., start : start + block]).to(self.device)
             )
 
-    def _batch(
-        self, x: Tensor, rows: Tensor, environment: Tensor, step: int, context: Context
-    ) -> Batch:
+    def _targets(self, rows: Tensor) -> Tensor:
+        """Of ``rows (..., R, E, B)``, standardised unless they are classes."""
         y = self.target.index_select(0, rows.flatten()).view(rows.shape)
-        if not self.data.classes:
-            shift = torch.from_numpy(self.target_shift).to(self.device)[..., None]
-            scale = torch.from_numpy(self.target_scale).to(self.device)[..., None]
-            y = ((y - shift) / scale).float()
+        if self.data.classes:
+            return y
+        shift = torch.from_numpy(self.target_shift).to(self.device)[..., None]
+        scale = torch.from_numpy(self.target_scale).to(self.device)[..., None]
+        return ((y - shift) / scale).float()
+
+    def _batch(
+        self,
+        x: Tensor,
+        y: Tensor,
+        rows: Tensor,
+        environment: Tensor,
+        step: int,
+        context: Context,
+    ) -> Batch:
         return Batch(
             x,
             y,
