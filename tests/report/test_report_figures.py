@@ -47,6 +47,11 @@ def test_a_very_wide_interval_does_not_squeeze_the_estimates():
     assert (axis.low, axis.high) == pytest.approx((-8.56, 6.56))
 
 
+def test_what_ends_a_little_further_is_shown_whole():
+    axis = make_axis([0.0, 4.0], [-15.0, 6.0])
+    assert (axis.low, axis.high) == pytest.approx((-15.84, 6.84))  # 4% margin of 21
+
+
 @pytest.mark.parametrize("values", [[], [0.0], [3.0, 3.0]])
 def test_an_axis_exists_for_hardly_any_data(values):
     axis = make_axis(values)

@@ -32,10 +32,11 @@ class Axis:
 
 
 def make_axis(core: Iterable[float], extra: Iterable[float] = (), *, most_ticks: int = 6) -> Axis:
-    """Cover every value of ``core``, and of ``extra`` what lies within two more spans of them.
+    """Cover every value of ``core``, and of ``extra`` what lies within four more spans of them.
 
-    Intervals for a new environment can be ten times as wide as everything else; without the limit
-    they would squeeze the estimates into a few pixels. What is cut off is drawn with an arrowhead.
+    Where something ends further away, two spans are shown: intervals for a new environment can be
+    ten times as wide as everything else, and would squeeze the estimates into a few pixels. What is
+    cut off is drawn with an arrowhead.
     """
     inner = list(core)
     outer = list(extra)
@@ -45,8 +46,9 @@ def make_axis(core: Iterable[float], extra: Iterable[float] = (), *, most_ticks:
     span = high - low
     if outer:
         reach = 2 * span or (max(outer) - min(outer))
-        low = max(min([low, *outer]), low - reach)
-        high = min(max([high, *outer]), high + reach)
+        below, above = min([low, *outer]), max([high, *outer])
+        low = below if low - below <= 2 * reach else low - reach
+        high = above if above - high <= 2 * reach else high + reach
     if high == low:
         low, high = low - (abs(low) or 1.0) / 2, high + (abs(high) or 1.0) / 2
     pad = MARGIN * (high - low)
