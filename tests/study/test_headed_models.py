@@ -34,7 +34,7 @@ def test_a_kept_model_predicts_by_its_own_head(done, name):
     study, result, path = done
     with Store(path) as store:
         run, cell = result.plan.runs[name][-1]
-        model = trained_model(study, store, result.plan, run, cell)
+        model = trained_model(study, store, result.plan, run, cell, 12)
         rows = store.examples(run.problem, run.seed, "test").example
         (recorded,) = store.outcomes([run.key], "test", [12]).values()
     outputs = model.outputs(study.problem.matrix[rows])
@@ -47,7 +47,7 @@ def test_a_detector_reads_the_embeddings_of_a_kept_model(done):
     study, result, path = done
     with Store(path) as store:
         run, cell = result.plan.runs["hypo"][-1]
-        model = trained_model(study, store, result.plan, run, cell)
+        model = trained_model(study, store, result.plan, run, cell, 12)
     outputs = model.outputs(study.problem.matrix)
     np.testing.assert_allclose(outputs.features.norm(dim=1), 1, rtol=1e-5)
     scores = MaximumLogit().score(MaximumLogit().fit(outputs), outputs)
