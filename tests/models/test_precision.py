@@ -19,7 +19,7 @@ def anywhere(monkeypatch):
 
 
 def test_an_unknown_precision_is_refused():
-    with pytest.raises(UsageError, match="use fp32 or bf16"):
+    with pytest.raises(UsageError, match="there are: fp32, bf16"):
         precision.products("fp16")
 
 
