@@ -182,7 +182,7 @@ OPTIONS = {
     "task": (["--task", "ordinal"], ["task", "'regression'", "'ordinal'"]),
     "device": (["--device", "tpu"], ["'tpu'", "auto, cpu, cuda"]),
     "missing device": (["--device", "cuda:99"], ["'cuda:99'", "--device cpu"]),
-    "precision": (["--precision", "fp16"], ["'fp16'", "use fp32 or bf16"]),
+    "precision": (["--precision", "fp16"], ["'fp16'", "there are: fp32, bf16"]),
     "unknown option": (["--seed", "1"], ["--seed", "--seeds"]),
     "option without value": (["--seeds"], ["'--seeds'", "--help"]),
     "two files": (["also.csv"], ["also.csv", "--help"]),
