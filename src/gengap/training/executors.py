@@ -7,6 +7,7 @@ Each is opened for a block as :class:`~gengap.training.workers.Workers`. Ray and
 from __future__ import annotations
 
 import os
+import queue
 import re
 import shutil
 import tempfile
@@ -19,7 +20,7 @@ from concurrent.futures import (
     Future,
     ThreadPoolExecutor,
 )
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any
 
 from gengap.base.errors import UsageError
@@ -150,7 +151,13 @@ class ProcessExecutor(Executor):
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """End the processes, at once if what they do is cancelled."""
-        self._pool().shutdown(wait=wait, kill_workers=cancel_futures)
+        pool = self._pool()
+        if cancel_futures:
+            # loky's own thread forgets what waits, then looks up what was still to be handed out.
+            with suppress(queue.Empty):
+                while True:
+                    pool._work_ids.get_nowait()
+        pool.shutdown(wait=wait, kill_workers=cancel_futures)
 
     def _pool(self) -> Any:
         from joblib.externals.loky import get_reusable_executor
