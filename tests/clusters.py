@@ -10,14 +10,16 @@ from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
+# Ray reads these when it is imported, which a doctest may do first. With a token of its own, it
+# does not write one into the user's home.
+os.environ.update(
+    RAY_USAGE_STATS_ENABLED="0", RAY_AUTH_MODE="token", RAY_AUTH_TOKEN="correct-horse"
+)
+
 
 @contextmanager
 def ray_here() -> Iterator[str]:
     """The name of an executor on a Ray of two processors."""
-    # Read at import. With a token of its own, Ray does not write one into the user's home.
-    os.environ.update(
-        RAY_USAGE_STATS_ENABLED="0", RAY_AUTH_MODE="token", RAY_AUTH_TOKEN="correct-horse"
-    )
     import ray
 
     # Its workers find the tests' modules as this process does.
