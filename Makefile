@@ -5,12 +5,13 @@
 # make check      ruff, mypy and the import contract
 # make docs       the documentation as a site in build/site, to be read without a network
 # make bench      the benchmarks, as ratios measured in one run
+# make calibration  docs/calibration.md: do intervals, tests and plans hold? (an hour)
 PYTHON ?= python3
 BIN := .venv/bin
 THREADED := training study methods models guard detectors/exposed
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: demo test test-threads test-slow check format bench docs clean
+.PHONY: demo test test-threads test-slow check format bench calibration docs clean
 
 demo: .venv/demo
 	$(BIN)/gengap run
@@ -42,6 +43,9 @@ bench: .venv/test
 	$(BIN)/python benchmarks/statistics_speed.py
 	$(BIN)/python benchmarks/detectors.py
 	$(BIN)/python benchmarks/detectors_distance.py
+
+calibration: .venv/test
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.calibration
 
 docs: .venv/docs
 	$(BIN)/python docs/make_tables.py

@@ -6,16 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from scipy import stats
-from simulated_studies import (
-    QUESTIONS,
-    SHAPES,
-    TESTS,
-    coverage,
-    false_verdicts,
-    share,
-    simulate,
-)
+from benchmarks.calibration.intervals import QUESTIONS, SHAPES, coverage, simulate
 
 from gengap.base.errors import UsageError
 from gengap.base.seeds import generator
@@ -42,25 +33,18 @@ def test_scores_scatter_about_what_is_expected_of_them(shape):
         assert 0 <= study.scores.min() < study.scores.max() <= 1
 
 
-def test_a_share_has_the_limits_of_clopper_and_pearson():
-    found = share(95, 100)
-    assert found.low == pytest.approx(stats.beta.ppf(0.025, 95, 6), rel=1e-9)
-    assert found.high == pytest.approx(stats.beta.ppf(0.975, 96, 5), rel=1e-9)
-
-
 def test_the_same_seed_gives_the_same_share_and_no_limits_are_no_coverage():
     first, second = (coverage("difference, Student", 6, 3, studies=40) for _ in range(2))
     assert first == second
-    assert math.isnan(coverage("difference, sign flips", 3, 3, studies=5).estimate)
+    assert math.isnan(coverage("difference, sign flips", 3, 3, studies=5).value)
 
 
 def test_a_percentile_bootstrap_of_three_runs_is_seen_to_be_too_narrow():
-    assert coverage("mean here, percentile bootstrap", 6, 3, studies=200).high < 0.95
+    found = coverage("mean here, percentile bootstrap", 6, 3, studies=200)
+    assert found.value + 2 * found.error < 0.95
 
 
-def test_unknown_words_are_answered_with_known_ones():
-    with pytest.raises(UsageError, match="There is no question 'mean'"):
-        coverage("mean", 6, 3)
+def test_an_unknown_shape_is_answered_with_known_ones():
     with pytest.raises(UsageError, match="did you mean 'skewed'"):
         simulate("skew", 3, 3, np.random.default_rng(0))
 
@@ -73,12 +57,4 @@ def test_intervals_relied_on_hold(question, shape):
     for environments in (3, 6, 14, 50):
         for seeds in (3, 5, 10):
             found = coverage(question, environments, seeds, shape, studies=400, seed=1)
-            assert math.isnan(found.estimate) or found.estimate > 0.95 - 0.036
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("shape", [*SHAPES, "bounded"])
-@pytest.mark.parametrize("test", TESTS)
-def test_no_test_makes_false_verdicts_more_often_than_allowed(test, shape):
-    for environments in (3, 6, 14, 50):
-        assert false_verdicts(test, environments, 4, shape, seed=1).low <= 0.05
+            assert math.isnan(found.value) or found.value > 0.95 - 0.036

@@ -1,0 +1,1 @@
+"""Simulated studies of what the commands promise: one module for each, and one for the library."""
