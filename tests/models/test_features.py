@@ -301,3 +301,16 @@ def test_votes_of_pairs_of_classes_are_no_logits(classes):
     assert made.logits is None
     np.testing.assert_array_equal(reader.predict(made, x), model.predict(x))
     assert outputs_of(SVC().fit(x, y), x).logits.shape == (60, classes)
+
+
+def test_a_sequence_with_a_way_of_its_own_has_no_tails():
+    class Residual(nn.Sequential):
+        def __init__(self) -> None:
+            super().__init__(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 3))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self[2](x + self[1](self[0](x)))
+
+    made = outputs_of(Residual(), X)
+    assert len(made.layers) == 1
+    assert made.tail == ()

@@ -18,11 +18,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from gengap.models.passes import uncompiled
+
 IDLE = frozenset({"_sklearn_version", "n_jobs", "verbose"})
 
 
 def fingerprint(model: Any) -> str:
     """Hexadecimal hash of a network or of a fitted estimator."""
+    if isinstance(model, nn.Module):
+        model = uncompiled(model)
     digest = hashlib.sha256(type(model).__name__.encode())
     if isinstance(model, nn.Module):
         for name, module in model.named_modules():

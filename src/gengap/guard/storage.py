@@ -29,6 +29,7 @@ from gengap.guard.rows import RowForm
 from gengap.guard.selection import Candidate, Choice
 from gengap.models.estimator_outputs import EstimatorReader, Scale
 from gengap.models.network_outputs import NetworkReader
+from gengap.models.passes import uncompiled
 from gengap.models.reading import Reader
 
 if TYPE_CHECKING:
@@ -224,7 +225,7 @@ def _reader(model: Any, values: dict[str, Any], folder: Path) -> Reader:
             f"{type(model).__name__}; attach that one, or fit a guard for this one."
         )
     if isinstance(model, torch.nn.Module):
-        return NetworkReader(model, **values["plan"])
+        return NetworkReader(uncompiled(model), **values["plan"])
     classes = getattr(model, "classes_", None)
     return EstimatorReader(
         model, None if classes is None else np.asarray(classes), **values["plan"]

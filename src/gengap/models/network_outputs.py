@@ -1,4 +1,4 @@
-"""Reads a PyTorch module: hooks on its layers during an ordinary forward pass.
+"""Reads a PyTorch module: hooks on the layers of a replica during an ordinary forward pass.
 
 The last linear layer is the last :class:`torch.nn.Linear` to run. It counts as the head when what
 it returns is what the model returns, or when the model returns its softmax or log-softmax; then the
@@ -22,8 +22,8 @@ from gengap.models.passes import (
     hidden_layers,
     leaves,
     pure,
+    replica,
     tails,
-    undisturbed,
     vectors,
 )
 
@@ -64,10 +64,10 @@ class NetworkReader:
             labels: ``(n,)`` class numbers or target values.
             hidden: whether hidden layers are wanted.
         """
-        inputs = examples(self.model, X)
-        with undisturbed(self.model), torch.no_grad():
-            parts = [self._batch(rows, hidden) for rows in inputs.split(batch)]
-            tail = tails(self.model, self._passes(inputs[:1])[1], self.head) if hidden else ()
+        inputs, own = examples(self.model, X), replica(self.model)
+        with torch.no_grad():
+            parts = [self._batch(own, rows, hidden) for rows in inputs.split(batch)]
+            tail = tails(own, self._passes(own, inputs[:1])[1], self.head) if hidden else ()
         layers = tuple(torch.cat(rows) for rows in zip(*(p.layers for p in parts), strict=True))
         differentiable = inputs.is_floating_point()
         return Outputs(
@@ -87,22 +87,25 @@ class NetworkReader:
         logits = outputs.logits.numpy()
         return logits[:, 0] if logits.shape[1] == 1 else logits.argmax(1)
 
-    def _batch(self, rows: Tensor, hidden: bool) -> Outputs:
-        returned, passes = self._passes(rows, every=hidden)
+    def _batch(self, own: nn.Module, rows: Tensor, hidden: bool) -> Outputs:
+        """Outputs of one batch from a replica of the model."""
+        returned, passes = self._passes(own, rows, every=hidden)
         at = {id(p.module): p for p in passes}
         logits, features = returned, None
         if self.head is not None:
-            logits = at[id(self.model.get_submodule(self.head))].output
+            logits = at[id(own.get_submodule(self.head))].output
         if self.layer is not None:
-            seen = at[id(self.model.get_submodule(self.layer))]
+            seen = at[id(own.get_submodule(self.layer))]
             features = vectors(seen.input if self.side == "input" else seen.output)
-        layers = [p.output for p in hidden_layers(self.model, passes, self.head)] if hidden else []
+        layers = [p.output for p in hidden_layers(own, passes, self.head)] if hidden else []
         return Outputs(vectors(logits), features, tuple(vectors(rows) for rows in layers))
 
-    def _passes(self, rows: Tensor, every: bool = True) -> tuple[Tensor, list[Pass]]:
+    def _passes(
+        self, own: nn.Module, rows: Tensor, every: bool = True
+    ) -> tuple[Tensor, list[Pass]]:
         names = [name for name in (self.layer, self.head) if name is not None]
-        watched = {self.model.get_submodule(name) for name in names}
-        return forward(self.model, rows, watched | leaves(self.model) if every else watched)
+        watched = {own.get_submodule(name) for name in names}
+        return forward(own, rows, watched | leaves(own) if every else watched)
 
     def _head(self) -> Head | None:
         if self.head is None or self.side != "input" or self.layer != self.head:
@@ -120,15 +123,16 @@ def network_reader(model: nn.Module, X: Any, layer: str | None = None) -> Networ
     Raises:
         UsageError: no such layer, no examples, or the model returns something else than logits.
     """
-    modules = dict(model.named_modules())
+    own = replica(model)
+    modules = dict(own.named_modules())
     if layer is not None and layer not in modules:
         raise UsageError(f"The network has no layer {layer!r}{suggest(layer, modules)}.")
     rows = examples(model, X[:PROBE])
     if len(rows) == 0:
         raise UsageError("There are no examples to read the network on; give at least one row.")
-    with undisturbed(model), torch.no_grad():
-        watched = leaves(model) | ({modules[layer]} if layer is not None else set())
-        returned, passes = forward(model, rows, watched)
+    with torch.no_grad():
+        watched = leaves(own) | ({modules[layer]} if layer is not None else set())
+        returned, passes = forward(own, rows, watched)
     linear = next((p for p in reversed(passes) if _is_last(p, len(rows))), None)
     names = {module: name for name, module in modules.items()}
     found = names[linear.module] if linear else None

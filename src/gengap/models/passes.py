@@ -1,4 +1,4 @@
-"""Forward passes through a PyTorch module that is watched and left as it was.
+"""Forward passes through a PyTorch module: a replica of it is watched, it is left alone.
 
 A hidden layer is the output of a submodule with parameters, or of the activation, normalisation,
 dropout or pooling that takes that output directly and follows it. Feature maps ``(n, c, h, w)``
@@ -7,16 +7,18 @@ are averaged over space, anything else is flattened.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections import OrderedDict
+from collections.abc import Callable
+from types import MethodType
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from gengap.base.errors import UsageError
 
+MANY = 1000  # entries of a container that is not searched for submodules
+Replicas = dict[nn.Module, nn.Module]
 FOLLOWERS = ("activation", "batchnorm", "normalization", "instancenorm", "dropout", "pooling")
 
 
@@ -28,32 +30,68 @@ class Pass(NamedTuple):
     output: Tensor
 
 
-@contextmanager
-def undisturbed(model: nn.Module) -> Iterator[None]:
-    """Switch a module to eval mode; afterwards its modes and buffers are as they were."""
-    modes = [(module, module.training) for module in model.modules()]
-    buffers = [
-        (module._buffers, name, buffer, buffer.clone())
-        for module in model.modules()
-        for name, buffer in module._buffers.items()
-        if buffer is not None
-    ]
-    if any(training for _, training in modes):
-        model.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training
-        with torch.no_grad():
-            for home, name, buffer, before in buffers:
-                home[name] = buffer
-                if not torch.equal(buffer, before):
-                    buffer.copy_(before)
+def replica(model: nn.Module) -> nn.Module:
+    """The module in eval mode, made of module objects of its own that share the weights.
+
+    What a forward pass leaves on it, hooks and modes included, the user's module never sees, so
+    that any number of threads may read one network, or train it meanwhile. Parameters are shared
+    and cut off from gradients, buffers are copied. References to submodules in lists, tuples,
+    dictionaries and bound methods lead to the replicas. What :func:`torch.compile` made runs as it
+    was before, for inside compiled code no layer can be watched.
+
+    Raises:
+        UsageError: a scripted module, whose layers cannot be watched.
+    """
+    modules = list(model.modules())
+    if any(isinstance(module, torch.jit.ScriptModule) for module in modules):
+        raise UsageError(
+            "A network made by torch.jit.script or trace does not show its layers; give the "
+            "module that it was made from."
+        )
+    if any(nn.parameter.is_lazy(p) for p in model.parameters()):
+        raise UsageError("The network has no weights yet; run it once on a few examples first.")
+    own: Replicas = {m: object.__new__(nn.Module if _compiled(m) else type(m)) for m in modules}
+    for module, copied in own.items():
+        state = {name: _replaced(value, own) for name, value in module.__dict__.items()}
+        state |= {
+            "_parameters": {
+                k: p if p is None else p.detach() for k, p in module._parameters.items()
+            },
+            "_buffers": {k: b if b is None else b.clone() for k, b in module._buffers.items()},
+            "_modules": {k: m if m is None else own[m] for k, m in module._modules.items()},
+            "_compiled_call_impl": None,
+            "training": False,
+        }
+        if _compiled(module):
+            state["forward"] = state["_modules"]["_orig_mod"]
+        copied.__dict__ = state
+    return own[model]
+
+
+def uncompiled(model: nn.Module) -> nn.Module:
+    """The module that :func:`torch.compile` was given, or the same where it was not compiled."""
+    return model._modules["_orig_mod"] or model if _compiled(model) else model
+
+
+def _compiled(module: nn.Module) -> bool:
+    return "_orig_mod" in module._modules
+
+
+def _replaced(value: Any, own: Replicas, depth: int = 3) -> Any:
+    """An attribute that leads to the replicas where it led to modules; containers are copied."""
+    if isinstance(value, nn.Module):
+        return own.get(value, value)
+    if isinstance(value, MethodType) and isinstance(value.__self__, nn.Module):
+        return MethodType(value.__func__, own.get(value.__self__, value.__self__))
+    if type(value) not in (list, tuple, set, dict, OrderedDict) or not depth or len(value) > MANY:
+        return value
+    if isinstance(value, dict):
+        return type(value)((key, _replaced(v, own, depth - 1)) for key, v in value.items())
+    return type(value)(_replaced(part, own, depth - 1) for part in value)
 
 
 def forward(model: nn.Module, rows: Tensor, watched: set[nn.Module]) -> tuple[Tensor, list[Pass]]:
-    """Run a module; returns what it returned and what passed through the watched submodules."""
+    """Run a replica; returns what it returned and what passed through the watched submodules."""
     passes: list[Pass] = []
 
     def note(module: nn.Module, given: tuple[Any, ...], output: Any) -> None:
@@ -108,15 +146,17 @@ def hidden_layers(model: nn.Module, passes: list[Pass], head: str | None) -> lis
 
 def tails(model: nn.Module, passes: list[Pass], head: str | None) -> tuple[Callable, ...]:
     """Functions from each hidden layer to the next, for a plain sequence of layers on vectors."""
-    flat = isinstance(model, nn.Sequential) and leaves(model) == set(model)
+    plain = isinstance(model, nn.Sequential) and type(model).forward is nn.Sequential.forward
+    flat = plain and leaves(model) == set(model.children())
     layers = hidden_layers(model, passes, head)
     if not flat or not layers or any(p.output.dim() != 2 for p in layers):
         return ()
-    assert isinstance(model, nn.Sequential)
     ends = [next(k for k, q in enumerate(passes) if q is p) for p in layers]
-    stop = len(model) if head is None else int(head) + 1
+    steps = list(model.children())
+    stop = len(steps) if head is None else list(dict(model.named_children())).index(head) + 1
     return tuple(
-        pure(model[a + 1 : b + 1]) for a, b in zip(ends, [*ends[1:], stop - 1], strict=True)
+        pure(nn.Sequential(*steps[a + 1 : b + 1]))
+        for a, b in zip(ends, [*ends[1:], stop - 1], strict=True)
     )
 
 
@@ -127,20 +167,13 @@ def pure(model: nn.Module, head: str | None = None) -> Callable[[Tensor], Tensor
     """
 
     def function(inputs: Tensor) -> Tensor:
-        like = next(model.parameters(), inputs)
-        state = {name: p.detach() for name, p in model.named_parameters()}
-        state |= {name: b.detach().clone() for name, b in model.named_buffers()}
+        own = replica(model)
+        like = next(own.parameters(), inputs)
         caught: list[Tensor] = []
-        hook = None
         if head is not None:
-            last = model.get_submodule(head)
-            hook = last.register_forward_hook(lambda module, given, output: caught.append(output))
-        try:
-            with undisturbed(model):
-                returned = functional_call(model, state, (inputs.to(like.device, like.dtype),))
-        finally:
-            if hook is not None:
-                hook.remove()
+            last = own.get_submodule(head)
+            last.register_forward_hook(lambda module, given, output: caught.append(output))
+        returned = own(inputs.to(like.device, like.dtype))
         logits = caught[-1] if caught else returned
         return (logits[:, None] if logits.dim() == 1 else logits).to(inputs.device, inputs.dtype)
 

@@ -1,7 +1,7 @@
 """What a trained model makes of examples, for detectors: logits, features, hidden layers.
 
-Any :class:`torch.nn.Module` or fitted scikit-learn estimator is read as it is and left as it was:
-its train or eval mode, gradients, hooks and buffers are the same afterwards, whatever happened.
+Any :class:`torch.nn.Module` or fitted scikit-learn estimator is read as it is and left alone: its
+train or eval mode, gradients, hooks and buffers are never touched, so that threads may share it.
 
     outputs = outputs_of(network, X, labels=y)      # logits (n, C), features (n, d), head, ...
     outputs_of(pipeline, table).features.shape      # what the pipeline's last step was given
@@ -15,6 +15,7 @@ from gengap.base.errors import UsageError
 from gengap.models.estimator_outputs import EstimatorReader, estimator_reader
 from gengap.models.network_outputs import NetworkReader, network_reader
 from gengap.models.outputs import Outputs
+from gengap.models.passes import uncompiled
 
 Reader = NetworkReader | EstimatorReader
 
@@ -46,7 +47,7 @@ def reader_of(model: Any, X: Any, *, layer: str | None = None) -> Reader:
     from torch import nn
 
     if isinstance(model, nn.Module):
-        return network_reader(model, X, layer)
+        return network_reader(uncompiled(model), X, layer)
     if layer is not None:
         raise UsageError(f"Only networks have layers; leave layer={layer!r} out.")
     return estimator_reader(model, X)
