@@ -11,10 +11,9 @@ import pytest
 from scipy import stats
 
 from gengap.base.errors import UsageError
-from gengap.statistics.cell_sums import cell_sums
 from gengap.statistics.components import rise_quantile, variance_components
 from gengap.statistics.crossed import moments, read_design
-from gengap.statistics.reml import evaluate
+from gengap.statistics.reml import evaluate, table_sums
 
 TRUTH = {
     "environment": 1.0,
@@ -109,7 +108,7 @@ def test_likelihood_and_derivatives_against_dense_matrices(keep: float):
     split = (columns["environment"] + columns["seed"]) % 3
     design = read_design(y, **columns, split=split)
     theta = np.array([0.5, 0.3, 0.2, 0.7, 1.2, 0.9])
-    point = evaluate(cell_sums(design, y), theta)
+    point = evaluate(table_sums(design, y), theta)
     V = [(code[:, None] == code).astype(float) for code in design.codes.values()]
     V.append(np.eye(len(y)))
     deviance, P = dense_deviance(y, V, theta)

@@ -14,8 +14,7 @@ be the same: :func:`equivalence_test`; several at once: :func:`holm`, :func:`fri
 
 *Which is best?* :func:`rank`, :func:`bradley_terry`, :func:`plackett_luce`, :func:`stability`.
 
-*What more is needed?* :func:`runs_to_detect`, :func:`best_allocation`, :func:`fit_curve`,
-:func:`fit_two_way_curve`.
+*What more is needed?* :func:`runs_to_detect`, :func:`best_allocation`, :func:`fit_curve`.
 
 *With fewer examples?* :func:`sort_examples`, :func:`choose_examples`, :func:`estimate_score`,
 :func:`fit_item_response`.
@@ -55,7 +54,6 @@ from gengap.statistics.sequential import compare_sequentially
 from gengap.statistics.signed_rank_bayes import signed_rank_posterior
 from gengap.statistics.stability import stability
 from gengap.statistics.subset_evaluation import choose_examples, estimate_score
-from gengap.statistics.tradeoff import fit_two_way_curve
 from gengap.statistics.two_sample import mmd_test
 from gengap.statistics.variance_parts import variance_parts
 
@@ -78,7 +76,6 @@ __all__ = [
     "estimate_score",
     "fit_curve",
     "fit_item_response",
-    "fit_two_way_curve",
     "friedman_test",
     "holm",
     "interquartile_mean",

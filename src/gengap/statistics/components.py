@@ -36,10 +36,16 @@ from numpy.typing import ArrayLike
 from scipy import optimize, special
 
 from gengap.base.errors import UsageError
-from gengap.statistics.cell_sums import Sums, cell_sums
 from gengap.statistics.crossed import RESIDUAL, Design, moments, read_design
 from gengap.statistics.intervals import Interval, check_level
-from gengap.statistics.reml import SMALLEST_RESIDUAL, Point, maximise, profile_limits
+from gengap.statistics.reml import (
+    SMALLEST_RESIDUAL,
+    Point,
+    Sums,
+    maximise,
+    profile_limits,
+    table_sums,
+)
 
 FEW_LEVELS = "Only {levels} levels of {part}: its variance is known to an order of magnitude."
 FEW_DEGREES = (
@@ -135,7 +141,7 @@ def variance_components(
         none = Interval(0.0, math.nan, math.nan, level, NO_SPREAD)
         return Components(dict.fromkeys(design.names, none), levels, design.remarks, method)
     scale = float(design.scores.var())
-    sums = cell_sums(design, (design.scores - design.scores.mean()) / math.sqrt(scale))
+    sums = table_sums(design, (design.scores - design.scores.mean()) / math.sqrt(scale))
     best = maximise(sums, np.maximum(by_moments / scale, 0.01))
     estimates = by_moments if method == "moments" else best.theta * scale
     intervals = {

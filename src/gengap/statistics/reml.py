@@ -1,4 +1,4 @@
-"""Restricted maximum likelihood of crossed random effects, from sums over cells.
+"""Restricted maximum likelihood of crossed random effects, from sums over the scores.
 
 With ``V = sum_j theta_j Z_j Z_j'`` (the residual's ``Z`` is the identity), ``X`` a column of ones
 and ``P = V^-1 - V^-1 X (X' V^-1 X)^-1 X' V^-1``, the restricted likelihood and its derivatives are
@@ -6,20 +6,22 @@ and ``P = V^-1 - V^-1 X (X' V^-1 X)^-1 X' V^-1``, the restricted likelihood and 
     -2 log L = log |V| + log |X' V^-1 X| + y' P y,
     d(-2 log L) / d theta_j = tr(P V_j) - y' P V_j P y,       information_jk = tr(P V_j P V_k) / 2.
 
-No matrix of the size of the scores is formed. Call *cell* a combination of levels of all factors
-but the example, with indicator ``N``, and ``H = s (I + lambda Z_x Z_x')`` the covariance given the
-cells (``s`` residual, ``lambda s`` example). An example with ``m`` scores adds to ``H^-1`` the
-block ``(I - lambda / (1 + lambda m) 1 1') / s``, so ``K = N' H^-1 N`` and ``b = N' H^-1 y`` need
-only sums over the examples with equal ``m``. With ``Gamma`` the covariance of the cells' effects,
+No matrix of the size of the scores is formed. Let ``C`` be ``X`` and the ``Z_j`` of all factors but
+the example side by side, and ``H = s (I + lambda Z_x Z_x')`` the covariance given their effects
+(``s`` residual, ``lambda s`` example). An example with ``m`` scores adds to ``H^-1`` the block
+``(I - lambda / (1 + lambda m) 1 1') / s``, so ``A = C' H^-1 C`` and ``b = C' H^-1 y`` need only
+sums over the examples with equal ``m``. With ``G`` the standard deviations of the effects, 1 for
+the mean, and ``D`` the identity but for a 0 at the mean, whose variance is infinite,
 
-    c = K^-1 b are the cells' estimates,   M = K^-1 + Gamma is their covariance,
-    log |V| = log |H| + log |K| + log |M|,   N' P N = Pc = M^-1 - M^-1 1 1' M^-1 / (1' M^-1 1),
-    y' P y = y' H^-1 y - b' c + c' Pc c,     P = H^-1 - H^-1 N (K^-1 - K^-1 Pc K^-1) N' H^-1.
+    log |V| + log |X' V^-1 X| = log |H| + log |B|,    B = D + G A G,    K = G B^-1 G,
+    y' P y = y' H^-1 y - b' K b,     C' P y = b - A K b = G^-1 D B^-1 G b,
+    P C = H^-1 C (I - K A) = H^-1 C G B^-1 D G^-1,     C' P C = G^-1 D (I - B^-1) D G^-1,
+
+whose last forms keep their digits where the residual is next to nothing.
 
 The residual's derivatives follow from ``sum_j theta_j V_j = V``. The maximum is found by Fisher's
-scoring, with variances kept at 0 while the likelihood falls away from there. ``M`` is a block per
-environment plus a term of the rank of seeds and splits, which Woodbury's identity inverts, so that
-a step costs about the square of the number of cells.
+scoring, with variances kept at 0 while the likelihood falls away from there. A step costs about
+the cube of the number of levels.
 
 Source: H. D. Patterson & R. Thompson, Recovery of inter-block information when block sizes are
 unequal, Biometrika 58 (1971), 545-554.
@@ -31,16 +33,58 @@ import contextlib
 import functools
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from scipy import optimize
+from scipy import optimize, sparse
 
 from gengap.base.errors import UsageError
-from gengap.statistics.cell_sums import Sums
+from gengap.statistics.crossed import Design, indicator
 
 SMALLEST_RESIDUAL = 1e-6
 """Least residual variance, as a share of the variance of the scores."""
+
+
+SMALLEST = 1e-10
+"""What a variance of 0 is taken for, to divide by."""
+
+
+class ExampleSums(NamedTuple):
+    """Of the ``number`` examples with ``m`` scores each: ``products`` of their own sums of ``W``."""
+
+    m: int
+    number: int
+    products: np.ndarray
+
+
+@dataclass(frozen=True)
+class Sums:
+    """What the likelihood needs of ``n`` scores.
+
+    ``W`` holds a column of ones, one for each level of each factor but the example that marks its
+    scores, and the scores themselves: ``(n, q + 2)`` for ``q`` levels.
+
+    Attributes:
+        n: number of scores.
+        levels: of each factor but the example.
+        products: ``(q + 2, q + 2)``, ``W' W``.
+        by_count: for each ``m``, of the examples with ``m`` scores; empty without examples.
+    """
+
+    n: int
+    levels: list[int]
+    products: np.ndarray
+    by_count: list[ExampleSums]
+
+    @property
+    def parts(self) -> int:
+        """Number of variances: the factors and the residual."""
+        return len(self.levels) + bool(self.by_count) + 1
+
+    def by_factor(self, values: np.ndarray, axis: int = 0) -> np.ndarray:
+        """Sums over the levels of each factor; the mean's entry, the first, is left out."""
+        return np.add.reduceat(values, np.cumsum([1, *self.levels[:-1]]), axis=axis)
 
 
 class Point(NamedTuple):
@@ -52,35 +96,54 @@ class Point(NamedTuple):
     information: np.ndarray
 
 
+def table_sums(design: Design, y: np.ndarray) -> Sums:
+    """Sums of the scores ``y`` ``(n,)``, which may be the design's scores on another scale."""
+    factors = [indicator(code) for name, code in design.codes.items() if name != "example"]
+    W = sparse.csr_array(sparse.hstack([np.ones((len(y), 1)), *factors, y[:, None]]))
+    examples = []
+    if "example" in design.codes:
+        example = indicator(design.codes["example"])
+        own, scored = sparse.csr_array(example.T @ W), example.sum(axis=0)
+        for m in np.unique(scored):
+            some = own[np.flatnonzero(scored == m)]
+            examples.append(ExampleSums(int(m), some.shape[0], (some.T @ some).toarray()))
+    levels = [factor.shape[1] for factor in factors]
+    return Sums(len(y), levels, (W.T @ W).toarray(), examples)
+
+
 def evaluate(sums: Sums, theta: np.ndarray) -> Point:
     """Deviance, gradient and expected information at ``theta`` ``(parts,)``, residual last."""
-    s, n = float(theta[-1]), sums.n
+    s, levels = float(theta[-1]), sums.levels
     ratio = float(theta[-2]) / s if sums.by_count else 0.0
-    K, b, inner = np.diag(sums.counts), sums.totals.copy(), sums.squares
-    log_H = n * math.log(s)
+    log_H, A = sums.n * math.log(s), sums.products / s
     # Integrate the examples' effects out: with m scores an example's block of H^-1 depends on m.
     for x in sums.by_count:
-        weight = ratio / (1 + ratio * x.m)
-        K -= weight * x.shared
-        b -= weight * x.totals
-        inner -= weight * x.squares
+        A -= ratio / (s * (1 + ratio * x.m)) * x.products
         log_H += x.number * math.log1p(ratio * x.m)
-    log_K, K_inverse = _inverse(K / s, sums.blocks)
-    cells = K_inverse @ b / s
-    log_M, M_inverse = _cell_precision(sums, theta, K_inverse)
-    ones = M_inverse.sum(axis=1)
-    if not ones.sum() > 0:
-        raise np.linalg.LinAlgError("rounding errors left the covariance of cells indefinite")
-    # The mean is estimated as well, so its direction is projected out.
-    P = M_inverse - np.outer(ones, ones) / ones.sum()
-    r = P @ cells
-    quadratic = inner / s - b @ cells / s + cells @ r
-    deviance = log_H + log_K + log_M + math.log(ones.sum()) + quadratic
-    trace, square, information = _factor_derivatives(sums, P, r)
+    b, variances = A[:-1, -1], np.maximum(theta[: len(levels)], SMALLEST)
+    G = np.repeat(np.sqrt([1.0, *variances]), [1, *levels])
+    D = (np.arange(len(G)) > 0).astype(float)
+    factor = np.linalg.cholesky(np.diag(D) + G[:, None] * A[:-1, :-1] * G)
+    half = np.linalg.inv(factor)
+    inverse = half.T @ half
+    K, per = G[:, None] * inverse * G, D / G
+    # What y leaves after the mean and all effects, as a combination of the columns of W.
+    left = np.append(-K @ b, 1.0)
+    quadratic = float(A[-1] @ left)
+    deviance = log_H + 2 * float(np.log(np.diag(factor)).sum()) + quadratic
+    P, Py = per[:, None] * (np.eye(len(K)) - inverse) * per, per * (inverse @ (G * b))
+    through = G[:, None] * inverse * per
+    trace, square = np.zeros(sums.parts), np.zeros(sums.parts)
+    information = np.zeros((sums.parts, sums.parts))
+    if levels:
+        own = slice(len(levels))
+        trace[own] = sums.by_factor(np.diag(P))
+        square[own] = sums.by_factor(Py**2)
+        information[own, own] = sums.by_factor(sums.by_factor(P**2), axis=1) / 2
     if sums.by_count:
-        _example_derivatives(sums, s, ratio, K_inverse, P, cells, r, trace, square, information)
-    _residual_derivatives(theta, n, quadratic, trace, square, information)
-    return Point(theta, float(deviance), trace - square, information)
+        _example_derivatives(sums, s, ratio, K, left, through, trace, square, information)
+    _residual_derivatives(theta, sums.n, quadratic, trace, square, information)
+    return Point(theta, deviance, trace - square, information)
 
 
 def maximise(sums: Sums, start: np.ndarray, held: int | None = None) -> Point:
@@ -159,56 +222,39 @@ def profile_limits(sums: Sums, best: Point, part: int, threshold: float) -> tupl
     return low**2, high**2
 
 
-def _factor_derivatives(
-    sums: Sums, P: np.ndarray, r: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """``tr(P V_j)``, ``y' P V_j P y`` and the information of the factors but the example."""
-    trace, square = np.zeros(sums.parts), np.zeros(sums.parts)
-    information = np.zeros((sums.parts, sums.parts))
-    for j, effect in enumerate(sums.effects):
-        left = effect.T @ P
-        trace[j] = np.sum(left * effect.T)
-        square[j] = np.sum((effect.T @ r) ** 2)
-        for k, other in enumerate(sums.effects[: j + 1]):
-            information[j, k] = information[k, j] = np.sum((left @ other) ** 2) / 2
-    return trace, square, information
-
-
 def _example_derivatives(
     sums: Sums,
     s: float,
     ratio: float,
-    K_inverse: np.ndarray,
-    P: np.ndarray,
-    cells: np.ndarray,
-    r: np.ndarray,
+    K: np.ndarray,
+    left: np.ndarray,
+    through: np.ndarray,
     trace: np.ndarray,
     square: np.ndarray,
     information: np.ndarray,
 ) -> None:
-    """Fill in the entries of the example, the last but one."""
-    # W is what P leaves of K^-1 seen from the cells; an example meets it only through the cells it
-    # was scored in, so sums over examples with equal m stand for all of them.
-    through = _block_product(sums, K_inverse, P).T
-    W = K_inverse - _block_product(sums, K_inverse, through)
-    fitted = cells - K_inverse @ r
-    second, third = np.zeros_like(P), np.zeros_like(P)
+    """Fill in the last entry but one, the example's.
+
+    An example meets the others only through the columns of ``W``, so sums over examples with
+    equally many scores stand for all of them.
+    """
+    second, third = np.zeros_like(sums.products), np.zeros_like(K)
     own = own_squared = 0.0
     for x in sums.by_count:
         q = 1 / (s * (1 + ratio * x.m))
-        second += q**2 * x.shared
-        third += x.m * q**3 * x.shared
+        second += q**2 * x.products
+        third += x.m * q**3 * x.products[:-1, :-1]
         own += x.number * x.m * q
         own_squared += x.number * (x.m * q) ** 2
-        square[-2] += q**2 * (x.squares - 2 * x.totals @ fitted + fitted @ x.shared @ fitted)
-    trace[-2] = own - np.sum(W * second)
-    product = _block_product(sums, second, W)
-    spread = own_squared - 2 * np.sum(W * third) + np.sum(product * product.T)
+    square[-2] = left @ second @ left
+    second = second[:-1, :-1]
+    product = K @ second
+    trace[-2] = own - np.trace(product)
+    spread = own_squared - 2 * np.sum(K * third) + np.sum(product * product.T)
     information[-2, -2] = spread / 2
-    for j, effect in enumerate(sums.effects):
-        own_level = through.T @ effect
-        cross = np.sum(own_level * _block_product(sums, second, own_level)) / 2
-        information[j, -2] = information[-2, j] = cross
+    if sums.levels:
+        cross = sums.by_factor(np.sum(through * (second @ through), axis=0)) / 2
+        information[-2, : len(cross)] = information[: len(cross), -2] = cross
 
 
 def _residual_derivatives(
@@ -240,41 +286,3 @@ def _step(sums: Sums, point: Point, free: np.ndarray, lowest: np.ndarray) -> Poi
                 return trial
         step /= 2
     return None
-
-
-def _cell_precision(
-    sums: Sums, theta: np.ndarray, K_inverse: np.ndarray
-) -> tuple[float, np.ndarray]:
-    """``log |M|`` and the inverse of ``M``, by Woodbury's identity."""
-    D = K_inverse.copy()
-    for j, same in sums.nested.items():
-        D += theta[j] * same
-    log_D, inverse = _inverse(D, sums.blocks)
-    crossing = [
-        math.sqrt(theta[j]) * effect
-        for j, effect in enumerate(sums.effects)
-        if j not in sums.nested
-    ]
-    if not crossing:
-        return log_D, inverse
-    U = np.hstack(crossing)
-    scaled = _block_product(sums, inverse, U)
-    capacity = np.eye(U.shape[1]) + U.T @ scaled
-    log_capacity, capacity_inverse = _inverse(capacity, [slice(None)])
-    return log_D + log_capacity, inverse - scaled @ capacity_inverse @ scaled.T
-
-
-def _block_product(sums: Sums, blocks: np.ndarray, dense: np.ndarray) -> np.ndarray:
-    """Product of a matrix that is a block per environment with another matrix."""
-    return np.concatenate([blocks[at, at] @ dense[at] for at in sums.blocks])
-
-
-def _inverse(matrix: np.ndarray, blocks: list[slice]) -> tuple[float, np.ndarray]:
-    """Log determinant and inverse of a positive definite matrix made of blocks."""
-    inverse, log_determinant = np.zeros_like(matrix), 0.0
-    for at in blocks:
-        factor = np.linalg.cholesky(matrix[at, at])
-        half = np.linalg.inv(factor)
-        inverse[at, at] = half.T @ half
-        log_determinant += 2 * float(np.sum(np.log(np.diag(factor))))
-    return log_determinant, inverse
