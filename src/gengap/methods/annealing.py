@@ -1,4 +1,4 @@
-"""Penalties that join late in training, each run at its own step.
+"""What joins late in training, each run at its own step.
 
 A penalty that is on from the first step can keep the network from learning anything at all, so
 IRM, V-REx and Fishr train plainly for a share ``a`` of the ``T`` steps and switch the penalty on
@@ -13,13 +13,16 @@ its initial weights, and a strong penalty keeps it there.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from gengap.methods.batch import Batch
+from gengap.methods.base import Method
+from gengap.methods.batch import Batch, Context, along_runs
 from gengap.methods.optimizers import Optimizer
+from gengap.models.networks import Network
 
 
 def onset(share: Any, batch: Batch) -> Tensor:
@@ -38,11 +41,48 @@ def rescaled(risk: Tensor, weight: Tensor, penalty: Tensor) -> Tensor:
     return (risk + weight * penalty) / weight.clamp(min=1)
 
 
-def restart_at_onset(optimizer: Optimizer, penalty: Any, share: Any, batch: Batch) -> None:
-    """Reset the optimizer of the runs whose penalty starts at this step.
+class Annealed(Method):
+    """A method whose ``penalty`` joins after a share ``anneal`` of the training."""
 
-    A run with penalty 0 keeps its moments and stays plain training to the last digit.
-    """
-    starts = (batch.step == onset(share, batch)) & (torch.as_tensor(penalty) > 0)
-    if batch.step > 0 and bool(starts.any()):
-        optimizer.reset(starts)
+    penalty: float
+    anneal: float
+
+    def update(
+        self, network: Network, optimizer: Optimizer, batch: Batch, state: dict[str, Tensor]
+    ) -> None:
+        """Reset the optimizer of the runs whose penalty starts at this step, then step.
+
+        A run with penalty 0 keeps its moments and stays plain training to the last digit.
+        """
+        starts = (batch.step == onset(self.anneal, batch)) & (torch.as_tensor(self.penalty) > 0)
+        if batch.step > 0 and bool(starts.any()):
+            optimizer.reset(starts)
+        super().update(network, optimizer, batch, state)
+
+
+class Staged(Method):
+    """Plain training for a share of the steps, then with what the networks show by then."""
+
+    start: float
+
+    @abstractmethod
+    def shown(self, network: Network, batch: Batch) -> dict[str, Tensor]:
+        """Tensors ``(R, ...)`` of the state as the second part begins."""
+
+    def phases(self, context: Context) -> tuple[Tensor, ...]:
+        """The second part."""
+        return (torch.round(torch.as_tensor(self.start) * context.steps),)
+
+    @torch.no_grad()
+    def begin(
+        self,
+        phase: int,
+        runs: Tensor,
+        network: Network,
+        optimizer: Optimizer,
+        batch: Batch,
+        state: dict[str, Tensor],
+    ) -> None:
+        """Take in what the networks show."""
+        for name, value in self.shown(network, batch).items():
+            state[name] = torch.where(along_runs(runs, value), value, state[name])

@@ -28,9 +28,8 @@ from torch import Tensor
 
 from gengap.base.hyperparameters import hyperparameter
 from gengap.base.paper import Paper
-from gengap.methods.base import Method
+from gengap.methods.annealing import Staged
 from gengap.methods.batch import Batch, Context, along_runs
-from gengap.methods.optimizers import Optimizer
 from gengap.methods.outliers import both, energy
 from gengap.methods.registry import ALL_ROWS, ONE_TARGET, OUTLIERS, register
 from gengap.models.networks import Network, Parameters
@@ -51,7 +50,7 @@ from gengap.models.networks import Network, Parameters
     looks=1,
 )
 @dataclass(frozen=True)
-class EnergyMargin(Method):
+class EnergyMargin(Staged):
     """Two hinges on energies after plain training; with ``weight`` 0 plain training alone."""
 
     weight: float = hyperparameter(0.1, 0.01, 1.0, log=True, help="weight of both margins")
@@ -64,24 +63,10 @@ class EnergyMargin(Method):
         some = next(iter(parameters.values())).detach()
         return {"on": some.new_zeros(len(some)), "low": some.new_zeros(len(some))}
 
-    def phases(self, context: Context) -> tuple[Tensor, ...]:
-        """The fine-tuning."""
-        return (torch.round(torch.as_tensor(self.start) * context.steps),)
-
-    @torch.no_grad()
-    def begin(
-        self,
-        phase: int,
-        runs: Tensor,
-        network: Network,
-        optimizer: Optimizer,
-        batch: Batch,
-        state: dict[str, Tensor],
-    ) -> None:
-        """Find the inliers' margin."""
+    def shown(self, network: Network, batch: Batch) -> dict[str, Tensor]:
+        """The inliers' margin."""
         low = median_energies(network, batch)
-        state["low"] = torch.where(runs.to(low.device), low, state["low"])
-        state["on"] = torch.where(runs.to(low.device), 1.0, state["on"])
+        return {"low": low, "on": torch.ones_like(low)}
 
     def loss(self, network: Network, batch: Batch, state: dict[str, Tensor]) -> Tensor:
         """Mean risk and, once there are margins, the weighted excess over them."""

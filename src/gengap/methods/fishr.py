@@ -33,10 +33,8 @@ from torch.autograd.function import once_differentiable
 
 from gengap.base.hyperparameters import hyperparameter
 from gengap.base.paper import Paper
-from gengap.methods.annealing import annealed, restart_at_onset
-from gengap.methods.base import Method
+from gengap.methods.annealing import Annealed, annealed
 from gengap.methods.batch import Batch, Context, along_runs
-from gengap.methods.optimizers import Optimizer
 from gengap.methods.registry import ONE_TARGET, register
 from gengap.models.networks import Network, Parameters
 
@@ -59,7 +57,7 @@ from gengap.models.networks import Network, Parameters
     minimum_environments=2,
 )
 @dataclass(frozen=True)
-class Fishr(Method):
+class Fishr(Annealed):
     """Alignment of gradient variances; with ``penalty`` 0 it is plain training."""
 
     penalty: float = hyperparameter(
@@ -89,13 +87,6 @@ class Fishr(Method):
         smooth = self._smooth(variance, batch, state)
         differences = (smooth - smooth.mean(1, keepdim=True)).square().mean((1, 2))
         return batch.risks(logits).mean(1) + weight * differences
-
-    def update(
-        self, network: Network, optimizer: Optimizer, batch: Batch, state: dict[str, Tensor]
-    ) -> None:
-        """Forget the optimizer's moments where the penalty starts, then step."""
-        restart_at_onset(optimizer, self.penalty, self.anneal, batch)
-        super().update(network, optimizer, batch, state)
 
     def _smooth(self, variance: Tensor, batch: Batch, state: dict[str, Tensor]) -> Tensor:
         """Enter ``variance (R, E, D)`` into the averages; return them with its gradient."""

@@ -27,11 +27,10 @@ from torch import Tensor
 
 from gengap.base.hyperparameters import hyperparameter
 from gengap.base.paper import Paper
-from gengap.methods.base import Method
 from gengap.methods.batch import Batch, Context, along_runs
 from gengap.methods.registry import ONE_TARGET, register
-from gengap.methods.sphere import WIDTH, embed, follow, projection
-from gengap.models.networks import Network, Output, Parameters
+from gengap.methods.sphere import WIDTH, OnSphere, embed, follow
+from gengap.models.networks import Network, Parameters
 
 
 @register(
@@ -47,7 +46,7 @@ from gengap.models.networks import Network, Output, Parameters
     needs=(ONE_TARGET, "hidden features"),
 )
 @dataclass(frozen=True)
-class HYPO(Method):
+class HYPO(OnSphere):
     """Variation around and separation between class prototypes on the sphere."""
 
     temperature: float = hyperparameter(
@@ -57,10 +56,6 @@ class HYPO(Method):
         0.95, 0.5, 0.99, limit=1, help="share of the old prototype that a step keeps"
     )
     separation: float = hyperparameter(1.0, 0.1, 10.0, log=True, help="weight of the separation")
-
-    def extra_parameters(self, context: Context, generator: torch.Generator) -> Parameters:
-        """The projection onto the sphere."""
-        return projection(context, generator)
 
     def initial_state(self, context: Context, parameters: Parameters) -> dict[str, Tensor]:
         """``prototypes (R, C, p)``, zeros until a class is first seen."""
@@ -75,20 +70,9 @@ class HYPO(Method):
         apart = separation(moved, self.temperature)
         return variation(z, y, moved.detach(), self.temperature) + self.separation * apart
 
-    def prediction_parameters(self, network: Network, state: dict[str, Tensor]) -> Parameters:
-        """The network and its prototypes over τ."""
-        prototypes = state["prototypes"]
-        return {
-            **network.parameters,
-            "prototypes": prototypes / along_runs(self.temperature, prototypes),
-        }
-
-    def output(self, network: Network, x: Tensor) -> Output:
-        """Embeddings as features, and their cosines to the prototypes over τ as logits."""
-        z = embed(network, x)
-        logits = z @ network.parameters["prototypes"].mT
-        leading = x.shape[: x.dim() - len(network.shape)]
-        return Output(z.view(*leading, -1), logits.view(*leading, -1))
+    def classify(self, z: Tensor, prototypes: Tensor) -> Tensor:
+        """Cosines to the prototypes over τ."""
+        return z @ prototypes.mT
 
 
 def move(before: Tensor, z: Tensor, y: Tensor, momentum: Tensor) -> Tensor:

@@ -29,10 +29,8 @@ from torch import Tensor
 from gengap.base.errors import UsageError
 from gengap.base.hyperparameters import hyperparameter
 from gengap.base.paper import Paper
-from gengap.methods.annealing import annealed, rescaled, restart_at_onset
-from gengap.methods.base import Method
+from gengap.methods.annealing import Annealed, annealed, rescaled
 from gengap.methods.batch import Batch
-from gengap.methods.optimizers import Optimizer
 from gengap.methods.registry import register
 from gengap.models.networks import Network
 
@@ -50,7 +48,7 @@ from gengap.models.networks import Network
     minimum_environments=2,
 )
 @dataclass(frozen=True)
-class IRM(Method):
+class IRM(Annealed):
     """Invariant risk minimisation, version 1; with ``penalty`` 0 it is plain training."""
 
     penalty: float = hyperparameter(1.0, 1e-1, 1e4, log=True, help="weight of the squared slopes")
@@ -67,13 +65,6 @@ class IRM(Method):
         given = logits if bool(weight.any()) else logits.detach()
         penalty = squared_slopes(scale_slopes(given, batch)).mean(1)
         return rescaled(risk, weight, penalty)
-
-    def update(
-        self, network: Network, optimizer: Optimizer, batch: Batch, state: dict[str, Tensor]
-    ) -> None:
-        """Forget the optimizer's moments where the penalty starts, then step."""
-        restart_at_onset(optimizer, self.penalty, self.anneal, batch)
-        super().update(network, optimizer, batch, state)
 
 
 def scale_slopes(logits: Tensor, batch: Batch) -> Tensor:

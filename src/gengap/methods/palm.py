@@ -28,11 +28,10 @@ from torch import Tensor
 
 from gengap.base.hyperparameters import hyperparameter
 from gengap.base.paper import Paper
-from gengap.methods.base import Method
 from gengap.methods.batch import Batch, Context, along_runs
 from gengap.methods.registry import ONE_TARGET, register
-from gengap.methods.sphere import WIDTH, embed, follow, projection
-from gengap.models.networks import Network, Output, Parameters
+from gengap.methods.sphere import WIDTH, OnSphere, embed, follow
+from gengap.models.networks import Network, Parameters
 
 SHARPNESS = 0.05  # Sinkhorn's epsilon
 ROUNDS = 3  # of Sinkhorn's scaling
@@ -53,7 +52,7 @@ CONTRAST_TEMPERATURE = 0.5
     needs=(ONE_TARGET, "hidden features"),
 )
 @dataclass(frozen=True)
-class PALM(Method):
+class PALM(OnSphere):
     """Mixture of prototypes; the runs of a fleet must agree in their number."""
 
     prototypes: int = hyperparameter(4, 4, 4, help="prototypes per class")
@@ -69,7 +68,7 @@ class PALM(Method):
         """The projection, and random directions ``(C, K, p)`` from which the prototypes start."""
         size = (context.outputs, int(self.prototypes), WIDTH)
         start = F.normalize(torch.randn(size, generator=generator), dim=-1)
-        return {**projection(context, generator), "start": start}
+        return {**super().extra_parameters(context, generator), "start": start}
 
     def initial_state(self, context: Context, parameters: Parameters) -> dict[str, Tensor]:
         """``prototypes (R, C, K, p)``."""
@@ -83,20 +82,9 @@ class PALM(Method):
         likelihood = mixture_loss(z, y, moved.detach(), weights, self.temperature)
         return likelihood + self.contrast * contrast(moved)
 
-    def prediction_parameters(self, network: Network, state: dict[str, Tensor]) -> Parameters:
-        """The network and its prototypes over τ."""
-        prototypes = state["prototypes"]
-        return {
-            **network.parameters,
-            "prototypes": prototypes / along_runs(self.temperature, prototypes),
-        }
-
-    def output(self, network: Network, x: Tensor) -> Output:
-        """Embeddings as features, and the classes' log-likelihoods as logits."""
-        z = embed(network, x)
-        logits = torch.logsumexp(cosines_to(network.parameters["prototypes"], z), -1)
-        leading = x.shape[: x.dim() - len(network.shape)]
-        return Output(z.view(*leading, -1), logits.view(*leading, -1))
+    def classify(self, z: Tensor, prototypes: Tensor) -> Tensor:
+        """The classes' log-likelihoods."""
+        return torch.logsumexp(cosines_to(prototypes, z), -1)
 
 
 def move(before: Tensor, z: Tensor, y: Tensor, momentum: Tensor) -> tuple[Tensor, Tensor]:

@@ -37,9 +37,9 @@ from torch import Tensor
 
 from gengap.base.hyperparameters import hyperparameter
 from gengap.base.paper import Paper
-from gengap.methods.base import Method, mean_risk
+from gengap.methods.annealing import Staged
+from gengap.methods.base import mean_risk
 from gengap.methods.batch import Batch, Context
-from gengap.methods.optimizers import Optimizer
 from gengap.methods.outliers import both, energy
 from gengap.methods.registry import ALL_ROWS, ONE_TARGET, OUTLIERS, register
 from gengap.models.networks import Network, Parameters
@@ -64,7 +64,7 @@ EVERY = 25  # steps between updates of the multipliers
     looks=1,
 )
 @dataclass(frozen=True)
-class SCONE(Method):
+class SCONE(Staged):
     """Constrained rejection of wild data, whose inputs stand where outliers do."""
 
     margin: float = hyperparameter(5.0, 1.0, 12.0, help="how far below 0 inliers' energy stays")
@@ -93,23 +93,9 @@ class SCONE(Method):
             "ceiling": some.new_full((runs,), torch.inf),
         }
 
-    def phases(self, context: Context) -> tuple[Tensor, ...]:
-        """The fine-tuning on wild data."""
-        return (torch.round(torch.as_tensor(self.start) * context.steps),)
-
-    @torch.no_grad()
-    def begin(
-        self,
-        phase: int,
-        runs: Tensor,
-        network: Network,
-        optimizer: Optimizer,
-        batch: Batch,
-        state: dict[str, Tensor],
-    ) -> None:
-        """Find how large the risk may become."""
-        ceiling = torch.as_tensor(self.tolerance) * mean_risk(network, batch)
-        state["ceiling"] = torch.where(runs.to(ceiling.device), ceiling, state["ceiling"])
+    def shown(self, network: Network, batch: Batch) -> dict[str, Tensor]:
+        """How large the risk may become."""
+        return {"ceiling": torch.as_tensor(self.tolerance) * mean_risk(network, batch)}
 
     def loss(self, network: Network, batch: Batch, state: dict[str, Tensor]) -> Tensor:
         """The share of wild inputs accepted, and what violating the constraints costs.

@@ -7,21 +7,47 @@ projection frees them first: ``z = W h / |W h|``.
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from gengap.methods.base import Method
 from gengap.methods.batch import Context, along_runs
-from gengap.models.networks import Network, Parameters
+from gengap.models.networks import Network, Output, Parameters
 
 WIDTH = 64
 
 
-def projection(context: Context, generator: torch.Generator) -> Parameters:
-    """One run's projection ``(d, 64)``, uniform in ``±1/sqrt(d)``."""
-    uniform = torch.rand((context.features, WIDTH), generator=generator)
-    return {"projection": (2 * uniform - 1) / math.sqrt(max(context.features, 1))}
+class OnSphere(Method):
+    """A method whose classes have prototypes on the sphere, in its ``state``."""
+
+    temperature: float
+
+    @abstractmethod
+    def classify(self, z: Tensor, prototypes: Tensor) -> Tensor:
+        """Logits ``(R, n, C)`` of embeddings ``(R, n, p)``, given prototypes over τ."""
+
+    def extra_parameters(self, context: Context, generator: torch.Generator) -> Parameters:
+        """One run's projection onto the sphere ``(d, 64)``, uniform in ``±1/sqrt(d)``."""
+        uniform = torch.rand((context.features, WIDTH), generator=generator)
+        return {"projection": (2 * uniform - 1) / math.sqrt(max(context.features, 1))}
+
+    def prediction_parameters(self, network: Network, state: dict[str, Tensor]) -> Parameters:
+        """The network and its prototypes over τ."""
+        prototypes = state["prototypes"]
+        return {
+            **network.parameters,
+            "prototypes": prototypes / along_runs(self.temperature, prototypes),
+        }
+
+    def output(self, network: Network, x: Tensor) -> Output:
+        """Embeddings as features, and what the prototypes make of them as logits."""
+        z = embed(network, x)
+        logits = self.classify(z, network.parameters["prototypes"])
+        leading = x.shape[: x.dim() - len(network.shape)]
+        return Output(z.view(*leading, -1), logits.view(*leading, -1))
 
 
 def embed(network: Network, x: Tensor) -> Tensor:

@@ -29,9 +29,9 @@ from torch import Tensor
 
 from gengap.base.hyperparameters import hyperparameter
 from gengap.base.paper import Paper
-from gengap.methods.base import Method, mean_risk
+from gengap.methods.annealing import Staged
+from gengap.methods.base import mean_risk
 from gengap.methods.batch import Batch, Context, along_runs
-from gengap.methods.optimizers import Optimizer
 from gengap.methods.registry import ALL_ROWS, register
 from gengap.models.networks import Network, Parameters
 
@@ -50,7 +50,7 @@ from gengap.models.networks import Network, Parameters
     looks=1,
 )
 @dataclass(frozen=True)
-class UnleashingMask(Method):
+class UnleashingMask(Staged):
     """Plain training, then forgetting; with ``start`` 1 plain training."""
 
     start: float = hyperparameter(
@@ -65,23 +65,9 @@ class UnleashingMask(Method):
         some = next(iter(parameters.values())).detach()
         return {"level": some.new_full((len(some),), -torch.inf)}
 
-    def phases(self, context: Context) -> tuple[Tensor, ...]:
-        """The forgetting."""
-        return (torch.round(torch.as_tensor(self.start) * context.steps),)
-
-    @torch.no_grad()
-    def begin(
-        self,
-        phase: int,
-        runs: Tensor,
-        network: Network,
-        optimizer: Optimizer,
-        batch: Batch,
-        state: dict[str, Tensor],
-    ) -> None:
-        """Find the level to go back to."""
-        level = mean_risk(network.at(masked(network.parameters, self.pruned)), batch)
-        state["level"] = torch.where(runs.to(level.device), level, state["level"])
+    def shown(self, network: Network, batch: Batch) -> dict[str, Tensor]:
+        """The level to go back to."""
+        return {"level": mean_risk(network.at(masked(network.parameters, self.pruned)), batch)}
 
     def loss(self, network: Network, batch: Batch, state: dict[str, Tensor]) -> Tensor:
         """Mean risk, flooded where a level is known."""

@@ -21,10 +21,8 @@ from torch import Tensor
 
 from gengap.base.hyperparameters import hyperparameter
 from gengap.base.paper import Paper
-from gengap.methods.annealing import annealed, rescaled, restart_at_onset
-from gengap.methods.base import Method
+from gengap.methods.annealing import Annealed, annealed, rescaled
 from gengap.methods.batch import Batch
-from gengap.methods.optimizers import Optimizer
 from gengap.methods.registry import register
 from gengap.models.networks import Network
 
@@ -42,7 +40,7 @@ from gengap.models.networks import Network
     minimum_environments=2,
 )
 @dataclass(frozen=True)
-class VREx(Method):
+class VREx(Annealed):
     """Variance risk extrapolation; with ``penalty`` 0 it is plain training."""
 
     penalty: float = hyperparameter(10.0, 1e-1, 1e5, log=True, help="weight of the risks' variance")
@@ -55,10 +53,3 @@ class VREx(Method):
         risks = batch.risks(network(batch.x).logits)
         variance = risks.var(1, correction=0)
         return rescaled(risks.mean(1), annealed(self.penalty, self.anneal, batch), variance)
-
-    def update(
-        self, network: Network, optimizer: Optimizer, batch: Batch, state: dict[str, Tensor]
-    ) -> None:
-        """Forget the optimizer's moments where the penalty starts, then step."""
-        restart_at_onset(optimizer, self.penalty, self.anneal, batch)
-        super().update(network, optimizer, batch, state)

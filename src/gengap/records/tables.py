@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -20,147 +22,127 @@ SCHEMA = 2
 
 metadata = MetaData()
 
-schema_table = Table("gengap_schema", metadata, Column("version", Integer, primary_key=True))
 
-problem_table = Table(
-    "gengap_problems",
-    metadata,
-    Column("fingerprint", Text, primary_key=True),
-    Column("name", Text, nullable=False),
-    Column("task", Text, nullable=False),
-    Column("environments", JSON, nullable=False),
-    Column("classes", JSON, nullable=False),
-    Column("examples", BigInteger, nullable=False),
+def _table(name: str, *columns: Column[Any] | list[Column[Any]]) -> Table:
+    each = [column for part in columns for column in (part if isinstance(part, list) else [part])]
+    return Table(f"gengap_{name}", metadata, *each)
+
+
+def _keys(kind: Any, *names: str) -> list[Column[Any]]:
+    """Columns that together tell a row from the others."""
+    return [Column(name, kind, primary_key=True) for name in names]
+
+
+def _filled(kind: Any, *names: str) -> list[Column[Any]]:
+    """Columns that every row fills."""
+    return [Column(name, kind, nullable=False) for name in names]
+
+
+def _of(name: str, table: str, **options: Any) -> Column[Any]:
+    """A column that names a row of another table."""
+    return Column(name, ForeignKey(f"gengap_{table}"), nullable=False, **options)
+
+
+schema_table = _table("schema", _keys(Integer, "version"))
+
+problem_table = _table(
+    "problems",
+    _keys(Text, "fingerprint"),
+    _filled(Text, "name", "task"),
+    _filled(JSON, "environments", "classes"),
+    _filled(BigInteger, "examples"),
     Column("target_variance", Double),
     Column("kind", Text, nullable=False, server_default="environment"),
 )
 
-example_table = Table(
-    "gengap_examples",
-    metadata,
-    Column("problem", ForeignKey("gengap_problems.fingerprint"), primary_key=True),
-    Column("seed", BigInteger, primary_key=True),
-    Column("part", Text, primary_key=True),
-    Column("example", LargeBinary, nullable=False),
-    Column("environment", LargeBinary, nullable=False),
-    Column("target", LargeBinary, nullable=False),
+example_table = _table(
+    "examples",
+    _of("problem", "problems.fingerprint", primary_key=True),
+    _keys(BigInteger, "seed"),
+    _keys(Text, "part"),
+    _filled(LargeBinary, "example", "environment", "target"),
 )
 
-unit_table = Table(
-    "gengap_units",
-    metadata,
-    Column("problem", ForeignKey("gengap_problems.fingerprint"), primary_key=True),
-    Column("environment", LargeBinary, nullable=False),
-    Column("target", LargeBinary, nullable=False),
+unit_table = _table(
+    "units",
+    _of("problem", "problems.fingerprint", primary_key=True),
+    _filled(LargeBinary, "environment", "target"),
 )
 
-factor_table = Table(
-    "gengap_factors",
-    metadata,
-    Column("problem", ForeignKey("gengap_problems.fingerprint"), primary_key=True),
-    Column("name", Text, primary_key=True),
-    Column("column", LargeBinary, nullable=False),
+factor_table = _table(
+    "factors",
+    _of("problem", "problems.fingerprint", primary_key=True),
+    _keys(Text, "name"),
+    _filled(LargeBinary, "column"),
     Column("labels", JSON(none_as_null=True)),
 )
 
-study_table = Table(
-    "gengap_studies",
-    metadata,
-    Column("key", Text, primary_key=True),
-    Column("name", Text, nullable=False),
-    Column("problem", ForeignKey("gengap_problems.fingerprint"), nullable=False),
-    Column("content", JSON, nullable=False),
+study_table = _table(
+    "studies",
+    _keys(Text, "key"),
+    _filled(Text, "name"),
+    _of("problem", "problems.fingerprint"),
+    _filled(JSON, "content"),
 )
 
-cell_table = Table(
-    "gengap_cells",
-    metadata,
-    Column("study", ForeignKey("gengap_studies.key"), primary_key=True),
-    Column("number", Integer, primary_key=True),
-    Column("role", Text, nullable=False),
-    Column("name", Text, nullable=False),
-    Column("units", BigInteger, nullable=False),
-    Column("rows", LargeBinary, nullable=False),
-    Column("held_out", LargeBinary, nullable=False),
-    Column("fraction", Double, nullable=False),
-    Column("slots", Integer, nullable=False),
-    Column("train_environments", JSON, nullable=False),
-    Column("unseen_environments", JSON, nullable=False),
-    Column("reference", Text, nullable=False),
-    Column("inner", JSON, nullable=False),
+cell_table = _table(
+    "cells",
+    _of("study", "studies.key", primary_key=True),
+    _keys(Integer, "number"),
+    _filled(Text, "role", "name", "reference"),
+    _filled(LargeBinary, "rows", "held_out"),
+    _filled(BigInteger, "units"),
+    _filled(Integer, "slots"),
+    _filled(Double, "fraction"),
+    _filled(JSON, "train_environments", "unseen_environments", "inner"),
 )
 
-execution_table = Table(
-    "gengap_executions",
-    metadata,
-    Column("id", Integer, primary_key=True),
-    Column("study", ForeignKey("gengap_studies.key"), nullable=False, index=True),
-    Column("finished", DateTime, nullable=False),
-    Column("command", Text, nullable=False),
-    Column("versions", JSON, nullable=False),
-    Column("warnings", JSON, nullable=False),
-    Column("skipped", JSON, nullable=False),
+execution_table = _table(
+    "executions",
+    _keys(Integer, "id"),
+    _of("study", "studies.key", index=True),
+    _filled(DateTime, "finished"),
+    _filled(Text, "command"),
+    _filled(JSON, "versions", "warnings", "skipped"),
 )
 
-run_table = Table(
-    "gengap_runs",
-    metadata,
-    Column("id", Integer, primary_key=True),
+run_table = _table(
+    "runs",
+    _keys(Integer, "id"),
     Column("key", Text, nullable=False, unique=True),
-    Column("problem", ForeignKey("gengap_problems.fingerprint"), nullable=False, index=True),
-    Column("method", Text, nullable=False),
-    Column("hyperparameters", JSON, nullable=False),
-    Column("model", Text, nullable=False),
-    Column("role", Text, nullable=False),
-    Column("split", Text, nullable=False),
-    Column("train_environments", JSON, nullable=False),
-    Column("unseen_environments", JSON, nullable=False),
-    Column("left_out", Text, nullable=False),
-    Column("seed", BigInteger, nullable=False),
-    Column("trial", BigInteger, nullable=False),
-    Column("settings", JSON, nullable=False),
-    Column("seconds", Double, nullable=False),
-    Column("passes", Double, nullable=False),
-    Column("examples", BigInteger, nullable=False),
-    Column("versions", JSON, nullable=False),
-    Column("created", DateTime, nullable=False),
+    _of("problem", "problems.fingerprint", index=True),
+    _filled(Text, "method", "model", "role", "split", "left_out"),
+    _filled(JSON, "hyperparameters", "train_environments", "unseen_environments"),
+    _filled(JSON, "settings", "versions"),
+    _filled(BigInteger, "seed", "trial", "examples"),
+    _filled(Double, "seconds", "passes"),
+    _filled(DateTime, "created"),
 )
 
-outcome_table = Table(
-    "gengap_outcomes",
-    metadata,
-    Column("run", ForeignKey("gengap_runs.id"), primary_key=True),
-    Column("part", Text, primary_key=True),
-    Column("step", BigInteger, primary_key=True),
-    Column("predicted", LargeBinary, nullable=False),
+outcome_table = _table(
+    "outcomes",
+    _of("run", "runs.id", primary_key=True),
+    _keys(Text, "part"),
+    _keys(BigInteger, "step"),
+    _filled(LargeBinary, "predicted"),
     Column("true_probability", LargeBinary),
 )
 
-model_table = Table(
-    "gengap_models",
-    metadata,
-    Column("run", ForeignKey("gengap_runs.id"), primary_key=True),
-    Column("step", BigInteger, primary_key=True),
-    Column("format", Text, nullable=False),
-    Column("bytes", BigInteger, nullable=False),
-    Column("created", DateTime, nullable=False),
-    Column("content", LargeBinary, nullable=False),
+model_table = _table(
+    "models",
+    _of("run", "runs.id", primary_key=True),
+    _keys(BigInteger, "step"),
+    _filled(Text, "format"),
+    _filled(BigInteger, "bytes"),
+    _filled(DateTime, "created"),
+    _filled(LargeBinary, "content"),
 )
 
-curve_table = Table(
-    "gengap_curves",
-    metadata,
-    Column("run", ForeignKey("gengap_runs.id"), primary_key=True),
-    Column("name", Text, primary_key=True),
-    Column("step", LargeBinary, nullable=False),
-    Column("value", LargeBinary, nullable=False),
+curve_table = _table(
+    "curves",
+    _of("run", "runs.id", primary_key=True),
+    _keys(Text, "name"),
+    _filled(LargeBinary, "step", "value"),
 )
 
-look_table = Table(
-    "gengap_looks",
-    metadata,
-    Column("study", Text, primary_key=True),
-    Column("rule", Text, primary_key=True),
-    Column("method", Text, primary_key=True),
-    Column("count", BigInteger, primary_key=True),
-)
+look_table = _table("looks", _keys(Text, "study", "rule", "method"), _keys(BigInteger, "count"))

@@ -51,7 +51,7 @@ SMALLEST = 1e-10
 
 
 class ExampleSums(NamedTuple):
-    """Of the ``number`` examples with ``m`` scores each: ``products`` of their own sums of ``W``."""
+    """Of ``number`` examples with ``m`` scores each: ``products`` of their own sums of ``W``."""
 
     m: int
     number: int
