@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import math
 from dataclasses import dataclass, field
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from gengap.base.errors import UsageError
-from gengap.base.files import json_text, write_files
+from gengap.base.files import csv_text, json_text, write_files
 
 
 @dataclass
@@ -43,3 +46,30 @@ def test_where_one_file_cannot_be_written_none_is(tmp_path):
         write_files({tmp_path / "kept.txt": "after", tmp_path / "file" / "inside.txt": "x"})
     assert (tmp_path / "kept.txt").read_text() == "before"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "kept.txt"]
+
+
+def test_links_are_replaced_and_what_they_point_at_is_left_alone(tmp_path):
+    (tmp_path / "precious").write_text("precious")
+    for name in ("report.html", "report.html.partial"):
+        (tmp_path / name).symlink_to("precious")
+    write_files({tmp_path / "report.html": "report"})
+    assert (tmp_path / "precious").read_text() == "precious"
+    assert not (tmp_path / "report.html").is_symlink()
+    assert (tmp_path / "report.html").read_text() == "report"
+
+
+def test_text_that_has_no_bytes_is_written_without_it(tmp_path):
+    write_files({tmp_path / "a.txt": "name \udc80."})
+    assert (tmp_path / "a.txt").read_bytes() == b"name ?."
+
+
+def test_no_cell_of_a_csv_is_a_formula():
+    frame = pd.DataFrame(
+        {"=HYPERLINK(1)": ["=1+1", "@x", "-2", "+3", "plain"], "value": [-1.5, 2.0, 0.0, 1.0, 3.0]}
+    )
+    text = csv_text(frame)
+    rows = list(csv.reader(io.StringIO(text)))
+    assert [row[0] for row in rows] == [
+        "'=HYPERLINK(1)", "'=1+1", "'@x", "'-2", "'+3", "plain"
+    ]  # fmt: skip
+    assert [float(row[1]) for row in rows[1:]] == [-1.5, 2.0, 0.0, 1.0, 3.0]

@@ -422,13 +422,23 @@ def test_damaged_image_is_named(folder, content):
 
 
 def test_enormous_image_is_refused_before_decoding(folder, monkeypatch):
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
-    for side in (40, 60):  # Pillow warns above the limit and fails above twice the limit
+    monkeypatch.setattr(readers, "MAX_PIXELS", 1000)
+    for side in (40, 60):
         culprit = folder / "w2" / "0" / "bomb.png"
         picture(culprit, np.zeros((side, side), np.uint8))
         message = refusal(read_image_folder, folder)
         assert str(culprit) in message
         assert "1,000 pixels" in message
+
+
+def test_no_format_that_starts_a_program_is_tried(folder, monkeypatch):
+    """Pillow hands PostScript to Ghostscript, whatever its file is called."""
+    culprit = folder / "w2" / "0" / "innocent.png"
+    write(culprit, "%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\nshowpage\n")
+    with Image.open(culprit) as image:  # Pillow itself takes it for an image
+        assert image.format == "EPS"
+    assert "no readable image" in refusal(read_image_folder, folder)
+    assert str(culprit) in refusal(read_image_folder, folder)
 
 
 def test_more_pixels_than_fit_are_refused(folder):

@@ -7,13 +7,18 @@ from collections.abc import Iterable
 from numbers import Integral
 from typing import Any
 
+from gengap.base.printable import sentence as safe
+
 
 class UsageError(Exception):
     """Input that cannot be used.
 
-    The message is one sentence that names the culprit (column, file, value) and says what to do.
-    The command line prints it and exits with code 2.
+    The message is one sentence that names the culprit (column, file, value) and says what to do;
+    what came from outside is made safe to print. The command line exits with code 2.
     """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(safe(message))
 
 
 class SuspiciousInput(UserWarning):

@@ -13,14 +13,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 from typer.core import TyperGroup
 
 from gengap.base.errors import SuspiciousInput, UsageError
-from gengap.base.files import json_text
+from gengap.base.files import create, json_text
+from gengap.base.printable import masked, steady
+from gengap.base.printable import sentence as safe
+from gengap.base.terminal import say, terminal
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from gengap.base.finding import Finding
     from gengap.base.progress import Progress
     from gengap.environments.core import Environments
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 STOPPED = "\nStopped. What is finished is kept; the same command goes on from there."
 PIPE_CLOSED = 141  # 128 + SIGPIPE, what shells expect
+# The database that is kept beside a report, with what SQLite puts beside it.
+RECORDS = tuple(f"records.db{ending}" for ending in ("", "-wal", "-shm", "-journal"))
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 # What every complaint of the parser derives from; typer exports only this branch of it.
 _Misuse: Any = typer.BadParameter.__bases__[0]
@@ -64,7 +69,7 @@ class _Commands(TyperGroup):
         try:
             return super().invoke(context)
         except KeyboardInterrupt:
-            Console(stderr=True).print("\nStopped.")
+            terminal(stderr=True).print("\nStopped.")
             raise typer.Exit(INTERRUPTED) from None
 
 
@@ -118,26 +123,37 @@ def usage_errors() -> Iterator[None]:
         if error.errno not in FULL:
             raise
         sentence = f"{error.strerror}: free some space, then give the same command again."
-    Console(stderr=True).print(f"[red]error[/] {escape(sentence)}", soft_wrap=True)
+    say(terminal(stderr=True), safe(sentence), "error", "red")
     raise typer.Exit(2)
 
 
 def command_line() -> str:
-    """Return what the user typed, for the report."""
-    return shlex.join(["gengap", *sys.argv[1:]])
+    """Return what the user typed, but for passwords, for the report."""
+    return shlex.join(["gengap", *(masked(argument, one=True) for argument in sys.argv[1:])])
 
 
 def writable(out: Path) -> Path:
-    """Create the output folder and try it, before anything is trained."""
+    """Create the output folder and try it, before anything is trained.
+
+    Raises:
+        UsageError: it cannot be written, or its records are a link to somewhere else.
+    """
     probe = out / ".gengap-probe"
     try:
         out.mkdir(parents=True, exist_ok=True)
-        probe.write_bytes(b"")
+        create(probe).close()
         probe.unlink()
-    except OSError as error:
+        linked = [name for name in RECORDS if (out / name).is_symlink()]
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise UsageError(
-            f"Cannot write to the output folder {out}: {error.strerror}; choose another with --out."
+            f"Cannot write to the output folder {out}: {reason}; choose another with --out."
         ) from None
+    if linked:
+        raise UsageError(
+            f"{out / linked[0]} is a symbolic link, which gengap does not follow; remove it, or "
+            "name the records it points at with --store."
+        )
     return out
 
 
@@ -162,7 +178,7 @@ def unsuspecting() -> Iterator[None]:
 def print_notes(sentences: Iterable[str], talk: Console) -> None:
     """Print what is suspicious about the data, or was assumed of it."""
     for sentence in sentences:
-        talk.print(f"[yellow]note[/] {escape(sentence)}", soft_wrap=True)
+        say(talk, safe(sentence), "note", "yellow")
 
 
 def records_address(records: str) -> str | Path:
@@ -191,7 +207,7 @@ def bar(talk: Console) -> Iterator[Callable[[Progress], None]]:
         MofNCompleteColumn(),
         TextColumn("runs"),
         TimeRemainingColumn(elapsed_when_finished=True),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
     )
     with RichProgress(
         *columns, console=talk, transient=True, disable=not talk.is_terminal
@@ -199,7 +215,7 @@ def bar(talk: Console) -> Iterator[Callable[[Progress], None]]:
         row = shown.add_task("preparing", total=None)
 
         def tell(now: Progress) -> None:
-            shown.update(row, completed=now.done, total=now.total, description=escape(now.doing))
+            shown.update(row, completed=now.done, total=now.total, description=steady(now.doing))
 
         yield tell
 
@@ -230,7 +246,7 @@ def print_finding(
         return
     show(found, quiet)
     for path in () if quiet else written:
-        Console().print(f"\n{label}: {escape(str(path))}", soft_wrap=True)
+        say(terminal(), f"\n{label}: {path}")
 
 
 def main() -> None:

@@ -7,11 +7,11 @@ from dataclasses import fields
 from typing import Any
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from gengap.base.files import json_text
+from gengap.base.terminal import terminal
 from gengap.cli.base import app
 from gengap.cli.options import Json
 
@@ -28,7 +28,7 @@ def methods(as_json: Json = False) -> None:
         rows.append((info, _details(info, info.method, Method.fields(), cost)))
     _show(rows, as_json)
     if not as_json:
-        Console().print("\nsklearn:NAME is any scikit-learn classifier or regressor.")
+        terminal().print("\nsklearn:NAME is any scikit-learn classifier or regressor.")
 
 
 @app.command()
@@ -77,9 +77,9 @@ def _show(rows: list[tuple[Any, list[str]]], as_json: bool) -> None:
         grid = Table.grid(padding=(0, 2, 0, 0))
         grid.add_column(width=width, style="bold", no_wrap=True)
         grid.add_column()
-        grid.add_row(escape(info.name), escape(info.summary))
-        grid.add_row("", f"[dim]{escape('; '.join(filter(None, details)))}[/]")
-        Console().print(grid)
+        grid.add_row(info.name, info.summary)
+        grid.add_row("", Text("; ".join(filter(None, details)), style="dim"))
+        terminal().print(grid)
 
 
 def _record(info: Any) -> dict[str, Any]:

@@ -6,12 +6,12 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from gengap.base.errors import UsageError
 from gengap.base.files import json_text
+from gengap.base.terminal import terminal
 from gengap.cli.base import app, open_records
 from gengap.cli.options import Json, Records
 
@@ -57,10 +57,10 @@ def clean(
     if as_json:
         typer.echo(json_text({"freed": _count(freed), "kept": _count(left)}), nl=False)
         return
-    console = Console()
+    console = terminal()
     if older_than is not None or to is not None:
-        console.print(f"Freed {_said(freed)}.", highlight=False)
-    console.print(f"Kept: {_said(left)}.", highlight=False)
+        console.print(f"Freed {_said(freed)}.")
+    console.print(f"Kept: {_said(left)}.")
     if left:
         console.print(_table(left))
 
@@ -98,5 +98,5 @@ def _table(rows: list[ModelRow]) -> Table:
         own = [row for row in rows if row.method == method]
         size = sum(row.bytes for row in own) / MEBIBYTE
         oldest = min(row.created for row in own).date().isoformat()
-        table.add_row(escape(method), f"{len(own):,}", f"{size:,.1f}", oldest)
+        table.add_row(Text(method), f"{len(own):,}", f"{size:,.1f}", oldest)
     return table

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
 from gengap.base.errors import UsageError
 from gengap.base.files import json_text, write_files
+from gengap.base.terminal import terminal
 from gengap.cli.base import (
     app,
     command_line,
@@ -73,7 +73,7 @@ def detect(
     from gengap.questions.detection import evaluate, separate
     from gengap.report import render_html
 
-    talk = Console(stderr=True, quiet=quiet or as_json)
+    talk = terminal(stderr=True, quiet=quiet or as_json)
     page = None if out is None else _page(out)
     steps = given.get("steps", StudyFile.steps)
     own: dict[str, Any] = {"detectors": listed(detectors), "seeds": seeds, "steps": steps}

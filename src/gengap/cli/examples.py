@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 
-from gengap.base.files import write_files
+from gengap.base.files import csv_text, write_files
+from gengap.base.terminal import say, terminal
 from gengap.cli.base import app, open_records, print_finding
 from gengap.cli.options import Draw, Json, Records, StudyName
 
@@ -33,7 +32,7 @@ def examples(
     with open_records(records) as store:
         found = hardness(read_result(store, study), subset, seed)
     if out is not None:
-        write_files({out: found.examples.to_csv(index=False)})
+        write_files({out: csv_text(found.examples)})
     print_finding(found, as_json)
     if out is not None and not as_json:
-        Console().print(f"Written to [bold]{escape(str(out))}[/], from easy to hard.")
+        say(terminal(), f"Written to {out}, from easy to hard.")

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
 from gengap.base.errors import UsageError
+from gengap.base.terminal import terminal
 from gengap.cli.base import app, print_finding, read_environments, training, writable
 from gengap.cli.options import Json, Quiet, Seeds, study_options
 from gengap.study.keys import StudyFile
@@ -51,7 +51,7 @@ def forecast(
     """
     from gengap.questions.forecasting.forecast import forecast as forecasts
 
-    talk = Console(stderr=True, quiet=quiet or as_json)
+    talk = terminal(stderr=True, quiet=quiet or as_json)
     environments = read_environments(given, talk)
     unlabelled = None if new is None else _unlabelled(new, environments)
     folder = None if out is None else writable(out.expanduser())

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from rich.console import Console
-from rich.markup import escape
-
+from gengap.base.printable import masked
+from gengap.base.terminal import say, terminal
 from gengap.cli.base import app
 from gengap.cli.options import Records
 
@@ -22,4 +21,4 @@ def migrate(records: Records) -> None:
 
     address = records_address(records)
     Store(address, create=False, migrate=True).close()
-    Console().print(f"{escape(records)} has schema {SCHEMA}.", highlight=False)
+    say(terminal(), f"{masked(records, one=True)} has schema {SCHEMA}.")

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 
 from gengap.base.errors import UsageError
+from gengap.base.terminal import say, terminal
 from gengap.cli.base import (
     INTERRUPTED,
+    RECORDS,
     STOPPED,
     app,
     bar,
@@ -26,6 +26,8 @@ from gengap.cli.options import Json, Quiet, study_options
 from gengap.study.keys import StudyFile
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from gengap.study.result import Result
     from gengap.study.study import Study
 
@@ -91,12 +93,12 @@ def run(
         raise UsageError(
             "--fresh forgets the records in --out only; with --store, name an empty database."
         )
-    talk = Console(stderr=True, quiet=quiet or as_json)
+    talk = terminal(stderr=True, quiet=quiet or as_json)
     with unsuspecting():
         study = build_study(file, load_environments(file), command=command_line())
     study.validate()
     out = writable(file.folder)
-    if fresh:
+    if fresh and (out / "records.db").exists():
         _forget(out)
     print_notes(study.warnings, talk)
     result = _train(study, talk)
@@ -113,14 +115,25 @@ def _train(study: Study, talk: Console) -> Result:
             talk.print(STOPPED)
             raise typer.Exit(INTERRUPTED) from None
     for name, reason in result.skipped.items():
-        talk.print(f"[yellow]skipped[/] {escape(name)}: {escape(reason)}", soft_wrap=True)
+        say(talk, f"{name}: {reason}", "skipped", "yellow")
     return result
 
 
 def _forget(out: Path) -> None:
-    for ending in ("", "-wal", "-shm"):
-        records = out / f"records.db{ending}"
+    """Remove the records in a folder.
+
+    Raises:
+        UsageError: what is called so is not gengap's, or cannot be removed.
+    """
+    from gengap.records.database import is_store
+
+    if not is_store(out / "records.db"):
+        raise UsageError(
+            f"{out / 'records.db'} is not gengap's records, so --fresh leaves it alone; remove it, "
+            "or choose another folder with --out."
+        )
+    for name in RECORDS:
         try:
-            records.unlink(missing_ok=True)
+            (out / name).unlink(missing_ok=True)
         except OSError as error:
-            raise UsageError(f"Cannot remove {records}: {error.strerror}; remove it.") from None
+            raise UsageError(f"Cannot remove {out / name}: {error.strerror}; remove it.") from None

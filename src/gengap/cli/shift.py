@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from gengap.base.terminal import terminal
 from gengap.cli.base import app, print_finding, print_notes, unsuspecting
 from gengap.cli.options import Draw, Json, Quiet, listed
 
@@ -44,7 +44,7 @@ def shift(
     with unsuspecting():
         tables = read_table(reference.expanduser()), read_table(new.expanduser())
     for table in tables:
-        print_notes(table.attrs.get("gengap_notes", ()), Console(stderr=True))
+        print_notes(table.attrs.get("gengap_notes", ()), terminal(stderr=True))
     found = compare_tables(
         *tables, environment, drop=listed(drop) or [], alpha=alpha, seed=seed,
         names=(str(reference), str(new)),

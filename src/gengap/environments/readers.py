@@ -29,6 +29,9 @@ from gengap.environments.columns import environments_from_frame
 from gengap.environments.core import Environments, Task, suspect
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
+# The only formats that are tried: of the others Pillow knows, some start programs (PostScript).
+IMAGE_FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
+MAX_PIXELS = 2**26  # of one image
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
 MAX_IMAGE_BYTES = 8 * 2**30  # what all images of a folder may take once decoded
 SNIFFED_BYTES = 2**18
@@ -441,13 +444,15 @@ def _image_headers(pillow: ModuleType, files: list[Path]) -> tuple[list[tuple[in
 def _image(pillow: ModuleType, file: Path) -> Iterator[Any]:
     """Open an image; whatever goes wrong with it until it is closed names the file."""
     with warnings.catch_warnings():
-        warnings.simplefilter("error", pillow.DecompressionBombWarning)
+        warnings.simplefilter("ignore")
         try:
-            with pillow.open(file) as image:
+            with pillow.open(file, formats=IMAGE_FORMATS) as image:
+                if math.prod(image.size) > MAX_PIXELS:
+                    raise pillow.DecompressionBombError
                 yield image
-        except (pillow.DecompressionBombError, pillow.DecompressionBombWarning):
+        except pillow.DecompressionBombError:
             raise UsageError(
-                f"{file} has more than {pillow.MAX_IMAGE_PIXELS:,} pixels; shrink or remove it."
+                f"{file} has more than {MAX_PIXELS:,} pixels; shrink or remove it."
             ) from None
         except Exception as error:  # Pillow's decoders raise many kinds on damaged files
             raise UsageError(f"{file} is no readable image ({error}); remove it.") from None

@@ -40,6 +40,11 @@ PATIENCE = 60
 # Any constant will do, as long as every gengap process takes the same advisory lock.
 _LOCK = 0x67656E676170
 _MAGIC = b"SQLite format 3\0"
+# What SQLite's header says of whose file it is ("geng"), and where; files that were made without it
+# are known by the statements near their beginning that made their tables.
+_APPLICATION = 0x67656E67
+_APPLICATION_AT = slice(68, 72)
+_SCHEMA_BYTES = 1 << 20
 
 
 def parse(address: str | Path) -> URL:
@@ -159,6 +164,17 @@ def _starts_as_sqlite(path: Path) -> bool:
     return start in (b"", _MAGIC)
 
 
+def is_store(path: Path) -> bool:
+    """Whether a file is, or before it was damaged has been, records of gengap in SQLite."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(_SCHEMA_BYTES)
+    except OSError:
+        return False
+    said = int.from_bytes(start[_APPLICATION_AT], "big") == _APPLICATION
+    return start.startswith(_MAGIC) and (said or schema_table.name.encode() in start)
+
+
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None
     cursor = connection.cursor()
@@ -248,6 +264,8 @@ def prepare(engine: Engine, create: bool, upgrade: bool = False) -> None:
         else:
             metadata.create_all(connection)
             connection.execute(schema_table.insert().values(version=SCHEMA))
+            if engine.dialect.name == "sqlite":
+                connection.exec_driver_sql(f"PRAGMA application_id={_APPLICATION}")
     if create and engine.dialect.name == "sqlite":
         _use_write_ahead_log(engine)
 

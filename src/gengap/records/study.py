@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from gengap.base.printable import masked
 from gengap.records.run import Role, plain
 
 
@@ -102,7 +103,7 @@ class Execution:
     Attributes:
         study: the study's key.
         finished: when, in UTC.
-        command: what the user typed, or empty.
+        command: what the user typed, but for passwords, or empty.
         versions: the packages it was carried out with.
         warnings: sentences about the data.
         skipped: methods that could not run, with the reason.
@@ -114,3 +115,7 @@ class Execution:
     versions: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     skipped: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        # Records that were written otherwise are masked when they are read.
+        object.__setattr__(self, "command", masked(self.command))

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from gengap.base.terminal import terminal
 from gengap.report.document import Block, Bullets, Heading, Note, Table
 
 LINE = 80  # columns of the narrowest terminal that shows a table whole
@@ -18,13 +19,12 @@ NARROWEST_NAME = 10
 
 def show(blocks: Iterable[Block], console: Console | None = None) -> None:
     """Print blocks with a blank line between them."""
-    console = console or Console()
+    console = console or terminal()
     for place, block in enumerate(blocks):
         if place:
             console.print()
         for part in _printable(block):
-            # Names in sentences are no markup of rich's, nor are there emoji in them.
-            console.print(part, markup=False, emoji=False)
+            console.print(part)
 
 
 def console_table(table: Table) -> RichTable:

@@ -6,10 +6,10 @@ import re
 import unicodedata
 from typing import Any
 
+from gengap.base.printable import steady
+
 FIRST_STRONG_ISOLATE, POP_ISOLATE = "\u2068", "\u2069"
 
-# Explicit embeddings and overrides would reorder the text after the name.
-_STEERING = re.compile("[\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]")
 # Underscores inside words are left alone: they mean nothing there and names are full of them.
 _MARKDOWN = re.compile(r"([\\`*\[\]|~$]|(?<![^\W_])_|_(?![^\W_]))")
 # No tag opens with a digit or a space, so that "<0.001" stays readable as plain text.
@@ -20,11 +20,7 @@ _MARKDOWN_BLOCK = re.compile(r"^(\d*)([#+=.)-])(?=[\s#=-]|$)")
 
 def clean(value: Any) -> str:
     """Return one line without control characters, text-direction controls or lone surrogates."""
-    if value is None:
-        return ""
-    text = _STEERING.sub("", str(value))
-    text = "".join(_printable(character) for character in text)
-    return " ".join(text.split())
+    return "" if value is None else steady(str(value))
 
 
 def shorten(text: str, most: int = 48) -> str:
@@ -52,10 +48,3 @@ def code_span(text: str) -> str:
     longest = max((len(run) for run in re.findall("`+", text)), default=0)
     fence = "`" * (longest + 1)
     return f"{fence} {text} {fence}" if longest else f"`{text}`"
-
-
-def _printable(character: str) -> str:
-    category = unicodedata.category(character)
-    if category == "Cs":
-        return "\N{REPLACEMENT CHARACTER}"
-    return " " if category == "Cc" else character

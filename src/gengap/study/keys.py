@@ -91,12 +91,16 @@ class StudyFile:
         return Path(self.out).expanduser()
 
     def text(self) -> str:
-        """The file's text; keys that were not set are left out."""
+        """The file's text; keys that were not set, and a password in the address, are left out."""
         import yaml
+
+        from gengap.base.printable import masked
 
         values = {
             key: value
             for key, value in asdict(self).items()
             if value is not None and (value != [] or key == "methods")
         }
+        if self.store is not None:
+            values["store"] = masked(self.store, one=True).replace(":***@", "@")
         return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)

@@ -15,6 +15,7 @@ import numpy as np
 from gengap.base.errors import UsageError
 from gengap.base.files import json_values
 from gengap.base.finding import Finding, reports
+from gengap.base.printable import masked
 from gengap.questions.comparison.pairs import Row, in_unit, pair_rows, pairs_of
 from gengap.questions.comparison.table import ScoreTable
 from gengap.statistics.aggregate_intervals import aggregate_intervals
@@ -144,7 +145,7 @@ def compare_scores(
         "replicates": replicates,
         "seed": seed,
         "notes": list(table.notes),
-        "command": command,
+        "command": masked(command),
         "versions": versions(),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
