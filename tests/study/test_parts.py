@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gengap.environments.parts import TEST, TRAIN, VALIDATION, folds, parts
+from gengap.environments.parts import TEST, TRAIN, VALIDATION, cluster_folds, folds, parts
 
 SIZES = (40, 63, 104)
 CLASSES = 3
@@ -73,3 +73,46 @@ def test_neighbouring_rows_are_not_kept_together():
     codes = parts(np.zeros(n, int), np.zeros(n), 0, 0)
     first = np.bincount(codes[: n // 2], minlength=3) / (n // 2)
     assert np.all(np.abs(first - [0.6, 0.2, 0.2]) < 0.08)
+
+
+@pytest.fixture
+def clustered(problem):
+    """The problem with clusters of 1 to 6 rows, some of which lie in several environments."""
+    environment, y, classes = problem
+    rng = np.random.default_rng(1)
+    order = np.argsort(environment + 0.3 * rng.normal(size=len(y)))
+    clusters = np.empty(len(y), int)
+    clusters[order] = np.repeat(np.arange(150), rng.integers(1, 7, 150))[: len(y)]
+    assert len(np.unique(np.stack([clusters, environment]), axis=1).T) > clusters.max() + 5
+    return environment, y, classes, clusters
+
+
+def test_rows_that_belong_together_are_in_one_part_under_every_seed(clustered):
+    *problem, clusters = clustered
+    for seed in range(7):
+        codes = parts(*problem, seed, clusters)
+        for cluster in np.unique(clusters):
+            assert len(np.unique(codes[clusters == cluster])) == 1
+
+
+def test_five_seeds_test_every_cluster_exactly_once(clustered):
+    *problem, clusters = clustered
+    codes = np.array([parts(*problem, seed, clusters) for seed in range(5)])
+    np.testing.assert_array_equal((codes == TEST).sum(0), 1)
+    np.testing.assert_array_equal((codes == VALIDATION).sum(0), 1)
+
+
+def test_folds_of_clusters_differ_by_no_more_than_the_largest_clusters(clustered):
+    environment, y, classes, clusters = clustered
+    counts = np.bincount(cluster_folds(environment, y, classes, 0, clusters), minlength=5)
+    # Clusters are dealt by size within each environment and class, so the rounds telescope.
+    largest = np.bincount(clusters).max()
+    assert counts.max() - counts.min() <= largest * 3 * max(classes, 1)
+
+
+def test_clusters_of_one_row_each_are_spread_over_classes_as_rows_are(problem):
+    environment, y, classes = problem
+    fold = cluster_folds(environment, y, classes, 0, np.random.default_rng(2).permutation(len(y)))
+    for k in range(3):
+        counts = np.bincount(fold[environment == k], minlength=5)
+        assert counts.max() - counts.min() <= 1

@@ -7,18 +7,18 @@ away makes every gap small.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import coo_array
 from scipy.stats import rankdata
 from sklearn.tree import DecisionTreeClassifier
 
 from gengap.base.errors import UsageError, listing
 from gengap.environments.core import Environments, suspect
+from gengap.environments.parts import FOLDS
+from gengap.environments.repeats import distinct_pairs, repeats
 
 SMALLEST = 10  # examples an environment needs to be split into train, validation and test parts
 SAMPLE = 10_000  # rows on which single features are tried
@@ -30,14 +30,14 @@ def check(environments: Environments) -> list[str]:
     """Return one sentence per suspicion, each also warned as ``SuspiciousInput``.
 
     Looked for: environments with fewer than ten examples, environments with a single class,
-    classes that only one environment has, identical rows in several environments, and single
-    features that give the target or the environment away. Sentences already among the
-    environments' ``notes`` are not repeated.
+    classes that only one environment has, rows that repeat and columns that say which belong
+    together (:mod:`gengap.environments.repeats`), and single features that give the target or the
+    environment away. Sentences already among the environments' ``notes`` are not repeated.
     """
     found = [
         *_small(environments),
         *_targets(environments),
-        *_copies(environments),
+        *repeats(environments),
         *giveaways(environments),
     ]
     sentences = [sentence for sentence in found if sentence not in environments.notes]
@@ -48,11 +48,14 @@ def check(environments: Environments) -> list[str]:
 def drop_small(environments: Environments, at_least: int = SMALLEST) -> Environments:
     """Leave out environments with fewer than ``at_least`` examples, with a note and a warning.
 
-    Classes that only such environments had disappear with them.
+    Where rows belong together they are left out below five clusters as well, of which one in each
+    of five folds is tested in turn. Classes that only such environments had disappear with them.
 
     Raises:
         UsageError: fewer than two environments remain, or their target is constant.
     """
+    if environments.clusters is not None:
+        environments = _drop_sparse(environments)
     sizes = environments.sizes
     small = np.flatnonzero(sizes < at_least)
     if len(small) == 0:
@@ -64,7 +67,34 @@ def drop_small(environments: Environments, at_least: int = SMALLEST) -> Environm
             f"have {at_least} examples or more (too small: {shown}); give more examples, or choose "
             "a coarser environment column."
         )
-    kept = environments.select(np.flatnonzero(~np.isin(environments.environment, small)))
+    return _without(environments, small, f"{at_least} examples", shown)
+
+
+def _drop_sparse(environments: Environments) -> Environments:
+    """Leave out environments with fewer than five clusters."""
+    assert environments.clusters is not None
+    pairs = np.unique(np.stack([environments.environment, environments.clusters]), axis=1)
+    counts = np.bincount(pairs[0], minlength=len(environments.names))
+    sparse = np.flatnonzero(counts < FOLDS)
+    if len(sparse) == 0:
+        return environments
+    shown = listing(f"{environments.names[k]} ({counts[k]})" for k in sparse)
+    what = f"{FOLDS} values of {environments.cluster}"
+    if len(counts) - len(sparse) < 2:
+        raise UsageError(
+            f"Only {len(counts) - len(sparse)} of {len(counts)} environments of "
+            f"{environments.name} have {what} or more (too few: {shown}), so rows that are kept "
+            "together cannot be divided into training and test parts; choose a finer --cluster "
+            "column or a coarser environment column."
+        )
+    return _without(environments, sparse, what, shown)
+
+
+def _without(
+    environments: Environments, dropped: np.ndarray, least: str, shown: str
+) -> Environments:
+    """Leave out environments by code, for they have fewer than ``least``; ``shown`` names them."""
+    kept = environments.select(np.flatnonzero(~np.isin(environments.environment, dropped)))
     if kept.classes:
         present, codes = np.unique(kept.y, return_inverse=True)
         kept = replace(
@@ -72,12 +102,12 @@ def drop_small(environments: Environments, at_least: int = SMALLEST) -> Environm
         )
     if len(np.unique(kept.y)) < 2:
         raise UsageError(
-            f"Without the environments of fewer than {at_least} examples ({shown}), the target is "
+            f"Without the environments of fewer than {least} ({shown}), the target is "
             "constant; give more examples, or choose a coarser environment column."
         )
     sentence = (
-        f"Left out {len(small)} of {len(sizes)} environments with fewer than {at_least} examples: "
-        f"{shown}."
+        f"Left out {len(dropped)} of {len(environments.names)} environments with fewer than "
+        f"{least}: {shown}."
     )
     suspect([sentence])
     return replace(kept, notes=(*environments.notes, sentence))
@@ -140,7 +170,7 @@ def _gives_class(values: np.ndarray, target: np.ndarray, categorical: bool) -> s
     distinct, classes = len(np.unique(codes)), len(np.unique(target))
     if distinct < 2 or len(target) < SMALLEST:
         return ""
-    if distinct == classes == _pairs(codes, target):
+    if distinct == classes == distinct_pairs(codes, target):
         return "it is one-to-one with it"
     if len(target) < 5 * SMALLEST:
         return ""
@@ -189,16 +219,10 @@ def _is_environment(
         (column, environments.environment),
     ):
         codes = pd.factorize(values)[0]
-        pairs = _pairs(codes, where)
+        pairs = distinct_pairs(codes, where)
         if not len(np.unique(codes)) == len(np.unique(where)) == pairs:
             return False
     return True
-
-
-def _pairs(codes: np.ndarray, others: np.ndarray) -> int:
-    """Number of distinct pairs of two code columns ``(n,)``; -1 is a code as well."""
-    together = (codes.astype(np.int64) + 1) * (int(others.max()) + 1) + others
-    return len(pd.unique(together))
 
 
 def _small(environments: Environments) -> list[str]:
@@ -232,58 +256,3 @@ def _targets(environments: Environments) -> list[str]:
             "know them."
         )
     return sentences
-
-
-def _copies(environments: Environments) -> list[str]:
-    """Count rows, features and target alike, that another environment holds as well."""
-    rows = pd.factorize(_row_hashes(environments))[0].astype(np.int64)
-    where = environments.environment
-    pairs, counts = np.unique(rows * len(environments.names) + where, return_counts=True)
-    row, place = np.divmod(pairs, len(environments.names))
-    shared = np.bincount(row)[row] > 1
-    # Where rows repeat within environments as a rule (few discrete columns), copies are no news.
-    if not shared.any() or len(pairs) < 0.5 * len(where):
-        return []
-    total = int(counts[shared].sum())
-    a, b, most = _closest_pair(row[shared], place[shared], len(environments.names))
-    return [
-        f"{total:,} of {len(where):,} rows are identical, target included, to a row of another "
-        f"environment, most often {environments.names[a]} and {environments.names[b]} ({most:,} "
-        "distinct rows in common); such an environment is not unseen. Remove the copies unless "
-        "they are real."
-    ]
-
-
-def _closest_pair(row: np.ndarray, place: np.ndarray, names: int) -> tuple[int, int, int]:
-    """Return the two environments with most distinct rows in common, and how many."""
-    _, row = np.unique(row, return_inverse=True)
-    shared_by = np.bincount(row)[row]
-    # A row in k environments makes k * k pairs: prefer rows that few environments share.
-    use = shared_by <= max(100, int(shared_by.min()))
-    ones = np.ones(int(use.sum()), dtype=np.int64)
-    held = coo_array((ones, (row[use], place[use])), shape=(row.max() + 1, names)).tocsr()
-    common = (held.T @ held).tocoo()
-    apart = common.coords[0] < common.coords[1]
-    best = int(np.argmax(common.data[apart]))
-    first, second = (int(axis[apart][best]) for axis in common.coords)
-    return first, second, int(common.data[apart][best])
-
-
-def _row_hashes(environments: Environments) -> np.ndarray:
-    """64-bit hash of each example and its target, ``(n,)`` uint64."""
-    X = environments.X
-    if isinstance(X, pd.DataFrame):
-        keyed: pd.DataFrame = X.assign(**{_free_name(X): environments.y})
-        return pd.util.hash_pandas_object(keyed, index=False).to_numpy()
-    hashes = (
-        hashlib.blake2b(x.tobytes() + t.tobytes(), digest_size=8).digest()
-        for x, t in zip(X, environments.y, strict=True)
-    )
-    return np.frombuffer(b"".join(hashes), dtype=np.uint64)
-
-
-def _free_name(X: pd.DataFrame) -> str:
-    name, taken = "target", set[Hashable](X.columns)
-    while name in taken:
-        name += "_"
-    return name

@@ -26,6 +26,7 @@ from gengap.environments.core import (
     suspect,
 )
 from gengap.environments.preparation import MOST_CATEGORIES
+from gengap.environments.repeats import ID_NAME
 
 Kind = Literal[
     "number",
@@ -48,7 +49,6 @@ MISSING_MARKERS = frozenset(
     ["", "?", "-", "--", ".", "..", "na", "n/a", "#n/a", "nan", "null", "none", "missing"]
 )
 
-_ID_NAME = re.compile(r"(?:^|[_\W])(?i:id|uuid|guid|key|index|nr|no|number)$|[a-z](?:Id|ID)$")
 _UUID = r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"
 _DATE = r"(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})(?:[T ]\d{1,2}:\d{2}.*)?"
 # (thousands separator, decimal mark), in the order in which they are preferred.
@@ -69,6 +69,7 @@ def environments_from_frame(
     target: str,
     environment: str,
     factors: Sequence[str] = (),
+    cluster: str | None = None,
     task: Task | None = None,
     drop: Sequence[str] = (),
     name: str = "data",
@@ -81,6 +82,7 @@ def environments_from_frame(
         environment: the column that says where a row came from; never a feature.
         factors: columns to regroup or split by; kept as they are and never features. The
             environment column is always one, so that years or ages can be split by their order.
+        cluster: the column that says which rows belong together; a factor as well.
         task: told apart from the target when not given.
         drop: columns to leave out.
         name: what to call this problem in reports.
@@ -95,7 +97,8 @@ def environments_from_frame(
     """
     if not isinstance(frame, pd.DataFrame):
         raise UsageError(f"A pandas DataFrame is needed; got {type(frame).__name__}.")
-    check_names(list(frame.columns), target, environment, factors, drop)
+    check_names(list(frame.columns), target, environment, factors, drop, cluster)
+    factors = [*factors, environment, *([cluster] if cluster else [])]
     if len(frame) == 0:
         raise UsageError("The table has no rows; give at least two environments of examples.")
     y, said = _target(frame[target], task)
@@ -103,7 +106,7 @@ def environments_from_frame(
     features: dict[Hashable, Any] = {}
     left_out: list[str] = []
     for column in frame.columns:
-        if column in (target, environment, *factors, *drop):
+        if column in (target, *factors, *drop):
             continue
         examined = _examine(frame[column])
         if examined.note:
@@ -121,7 +124,7 @@ def environments_from_frame(
         pd.DataFrame(features, copy=False),
         y,
         where,
-        factors=frame[list(dict.fromkeys([*factors, environment]))],
+        factors=frame[list(dict.fromkeys(factors))],
         task=task,
         name=name,
         notes=tuple(frame.attrs.get("gengap_notes", ())),
@@ -132,7 +135,8 @@ def environments_from_frame(
     said += _look_alike(environments.classes, target)
     said += giveaways(environments)
     suspect(said)
-    return replace(environments, notes=(*environments.notes, *said), kind=str(environment))
+    found = replace(environments, notes=(*environments.notes, *said), kind=str(environment))
+    return found.together(cluster) if cluster else found
 
 
 def recognise(frame: pd.DataFrame) -> dict[Hashable, Kind]:
@@ -147,10 +151,16 @@ def check_names(
     environment: str,
     factors: Sequence[str] = (),
     drop: Sequence[str] = (),
+    cluster: str | None = None,
 ) -> None:
     """Raise :class:`UsageError` unless the options name existing columns in compatible roles."""
     _refuse_repeated(columns)
-    options = (("target", [target]), ("environment", [environment]), ("factor", factors))
+    options = (
+        ("target", [target]),
+        ("environment", [environment]),
+        ("factor", factors),
+        ("cluster", [cluster] if cluster else []),
+    )
     purposes = ((f"for the {role}", names) for role, names in options)
     for purpose, names in (*purposes, ("to drop", drop)):
         for column in names:
@@ -164,8 +174,14 @@ def check_names(
     for role, names in options:
         if both := [column for column in names if column in drop]:
             raise UsageError(f"Column {both[0]!r} is the {role} and cannot be dropped as well.")
-    if target in factors:
-        raise UsageError(f"Column {target!r} is the target and cannot be a factor as well.")
+    if target in factors or target == cluster:
+        role = "factor" if target in factors else "cluster"
+        raise UsageError(f"Column {target!r} is the target and cannot be a {role} as well.")
+    if cluster == environment:
+        raise UsageError(
+            f"Column {environment!r} is the environment, whose rows are kept apart already; name "
+            "a finer column as --cluster, such as the patients of a hospital."
+        )
 
 
 def _refuse_repeated(columns: Sequence[Hashable]) -> None:
@@ -277,7 +293,7 @@ def _names_rows(values: np.ndarray, spread: float, name: str) -> bool:
     if n < FEW:
         return False
     numbered = spread == n - 1
-    if not numbered and not _ID_NAME.search(name):
+    if not numbered and not ID_NAME.search(name):
         return False
     distinct = len(pd.unique(values))
     return distinct == n if numbered else distinct >= NEARLY_UNIQUE * n

@@ -37,6 +37,8 @@ class Environments:
         name: what to call this problem in reports.
         notes: sentences about what was done to the data on reading, shown in the report.
         kind: what one environment is called, e.g. ``"hospital"``.
+        cluster: the factor column that says which rows belong together (a patient, a recording),
+            or empty; see :attr:`clusters`.
     """
 
     X: np.ndarray | pd.DataFrame
@@ -48,6 +50,7 @@ class Environments:
     name: str = "data"
     notes: tuple[str, ...] = ()
     kind: str = "environment"
+    cluster: str = ""
 
     @property
     def task(self) -> Task:
@@ -62,6 +65,15 @@ class Environments:
         """Number of examples per environment, ``(len(names),)``."""
         return np.bincount(self.environment, minlength=len(self.names))
 
+    @property
+    def clusters(self) -> np.ndarray | None:
+        """``(n,)`` codes of the rows that belong together; None where every row is on its own.
+
+        A cluster's rows are trained on, validated on or tested on together, whatever their
+        environments, and count as one in intervals.
+        """
+        return pd.factorize(self.factors[self.cluster])[0] if self.cluster else None
+
     @classmethod
     def from_arrays(
         cls,
@@ -70,6 +82,7 @@ class Environments:
         environment: Any,
         *,
         factors: Mapping[str, Any] | pd.DataFrame | None = None,
+        cluster: Any = None,
         task: Task | None = None,
         name: str = "data",
         notes: Sequence[str] = (),
@@ -82,6 +95,7 @@ class Environments:
             y: ``(n,)`` targets.
             environment: ``(n,)`` environment labels of any type.
             factors: further columns of length ``n``.
+            cluster: ``(n,)`` labels of rows that belong together, or the factor that holds them.
             task: told apart from ``y`` when not given (see :func:`guess_task`).
             name: what to call this problem in reports.
             notes: sentences to show in the report.
@@ -91,9 +105,13 @@ class Environments:
                 environments are missing, the target is constant, or there are fewer than two
                 environments. Missing features (NaN) are allowed.
         """
-        return assemble(
+        named = isinstance(cluster, str)
+        if cluster is not None and not named:
+            factors = {**({} if factors is None else factors), "cluster": cluster}
+        made = assemble(
             X, y, environment, factors=factors, task=task, name=name, notes=tuple(notes)
         )
+        return made if cluster is None else made.together(cluster if named else "cluster")
 
     @classmethod
     def from_frame(
@@ -103,6 +121,7 @@ class Environments:
         environment: str,
         *,
         factors: Sequence[str] = (),
+        cluster: str | None = None,
         task: Task | None = None,
         drop: Sequence[str] = (),
         name: str = "data",
@@ -110,15 +129,41 @@ class Environments:
         """Build from a DataFrame with a target column and a column that says where a row came from.
 
         Identifiers, free text, constant and empty columns are left out, each with a sentence in
-        ``notes``; the environment column itself is never a feature. Raises
+        ``notes``; the environment column itself is never a feature, nor is ``cluster``, the column
+        that says which rows belong together. Raises
         :class:`~gengap.base.errors.UsageError` on unusable input (see
         ``gengap.environments.columns``).
         """
         from gengap.environments.columns import environments_from_frame
 
         return environments_from_frame(
-            frame, target, environment, factors=factors, task=task, drop=drop, name=name
+            frame, target, environment, factors, cluster, task=task, drop=drop, name=name
         )
+
+    def together(self, column: str) -> Environments:
+        """Return the same examples, those with one value of a factor column kept together.
+
+        Raises:
+            UsageError: there is no such column, it has missing values, or no two rows agree in it.
+        """
+        if column not in self.factors.columns:
+            raise unknown(
+                f"There is no column {column!r} to keep rows together by",
+                column,
+                self.factors.columns,
+            )
+        refuse_missing(self.factors[column], f"Column {column!r}, which keeps rows together,")
+        count = self.factors[column].nunique()
+        if count == len(self):
+            raise UsageError(
+                f"Column {column!r} has another value in every row, so no rows belong together; "
+                "leave --cluster out."
+            )
+        note = (
+            f"Rows of one {column} are kept together, in training, validation or test, and count "
+            f"as one in intervals: {count:,} of them in {len(self):,} rows."
+        )
+        return replace(self, cluster=column, notes=(*self.notes, note))
 
     def regroup(self, column: str) -> Environments:
         """Return the same examples with environments taken from a factor column."""
@@ -158,6 +203,8 @@ class Environments:
         digest.update(np.ascontiguousarray(self.y).tobytes())
         digest.update(np.ascontiguousarray(self.environment).tobytes())
         digest.update(repr((self.names, self.classes)).encode())
+        if self.clusters is not None:  # they decide which rows are tested together
+            digest.update(self.clusters.tobytes())
         return digest.hexdigest()
 
     def __repr__(self) -> str:

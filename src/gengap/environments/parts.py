@@ -2,7 +2,7 @@
 
 Each environment is dealt into five folds, classes spread evenly. Seed ``s`` tests on fold
 ``s mod 5`` and validates on the next, so five seeds test every example exactly once; after five
-the folds are dealt anew.
+the folds are dealt anew. Rows that belong together are in one fold, whatever their environments.
 """
 
 from __future__ import annotations
@@ -15,7 +15,13 @@ FOLDS = 5
 TRAIN, VALIDATION, TEST = 0, 1, 2
 
 
-def parts(environment: np.ndarray, y: np.ndarray, classes: int, seed: int) -> np.ndarray:
+def parts(
+    environment: np.ndarray,
+    y: np.ndarray,
+    classes: int,
+    seed: int,
+    clusters: np.ndarray | None = None,
+) -> np.ndarray:
     """Return ``(n,)`` int8 codes ``TRAIN``, ``VALIDATION``, ``TEST`` for one seed.
 
     Args:
@@ -23,21 +29,63 @@ def parts(environment: np.ndarray, y: np.ndarray, classes: int, seed: int) -> np
         y: ``(n,)`` targets.
         classes: number of classes; 0 deals without regard to the target.
         seed: a number of at least 0.
+        clusters: ``(n,)`` codes from 0 of rows that belong together; None where none do.
     """
-    fold = folds(environment, y, classes, seed // FOLDS)
+    deal = seed // FOLDS
+    if clusters is None:
+        fold = folds(environment, y, classes, deal)
+    else:
+        fold = cluster_folds(environment, y, classes, deal, clusters)
     code = np.full(len(y), TRAIN, np.int8)
     code[fold == seed % FOLDS] = TEST
     code[fold == (seed + 1) % FOLDS] = VALIDATION
     return code
 
 
-def folds(environment: np.ndarray, y: np.ndarray, classes: int, deal: int) -> np.ndarray:
-    """Deal each environment's examples into five folds, ``(n,)`` int8."""
+def folds(
+    environment: np.ndarray,
+    y: np.ndarray,
+    classes: int,
+    deal: int,
+    size: np.ndarray | None = None,
+) -> np.ndarray:
+    """Deal each environment's examples into five folds, ``(n,)`` int8.
+
+    Args:
+        environment: ``(n,)`` environment codes.
+        y: ``(n,)`` targets.
+        classes: number of classes; 0 deals without regard to the target.
+        deal: which of the deals that differ by chance.
+        size: ``(n,)`` what each counts for, spread evenly within a class; all alike if not given.
+    """
     draw = generator(deal, "folds")
     fold = np.empty(len(y), np.int8)
     for k in range(int(environment.max()) + 1):
         rows = draw.permutation(np.flatnonzero(environment == k))
+        if size is not None:
+            rows = rows[np.argsort(size[rows], kind="stable")]
         if classes:
             rows = rows[np.argsort(y[rows], kind="stable")]
         fold[rows] = draw.permutation(FOLDS)[np.arange(len(rows)) % FOLDS]
     return fold
+
+
+def cluster_folds(
+    environment: np.ndarray, y: np.ndarray, classes: int, deal: int, clusters: np.ndarray
+) -> np.ndarray:
+    """Deal whole clusters into five folds, ``(n,)`` int8.
+
+    A cluster counts for the environment and the class that most of its rows have, and for as many
+    examples as it has rows.
+    """
+    home = _most_frequent(clusters, environment)
+    label = _most_frequent(clusters, y) if classes else np.zeros(len(home))
+    return folds(home, label, classes, deal, np.bincount(clusters))[clusters]
+
+
+def _most_frequent(clusters: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """The code that most rows of each cluster have, the lowest of several."""
+    pairs, count = np.unique(np.stack([clusters, codes]), axis=1, return_counts=True)
+    order = np.lexsort((pairs[1], -count, pairs[0]))
+    _, first = np.unique(pairs[0][order], return_index=True)
+    return pairs[1][order][first]

@@ -61,6 +61,7 @@ def read(
     task: Task | None = None,
     drop: Sequence[str] = (),
     factors: Sequence[str] = (),
+    cluster: str | None = None,
 ) -> Environments:
     """Read environments from a table, a NumPy archive or an image folder.
 
@@ -73,21 +74,22 @@ def read(
         drop: columns or keys to leave out.
         factors: table columns to regroup or split by; they are no features. A ``.npz`` keeps
             every further key as a factor, so there this only checks that they exist.
+        cluster: the column or key that says which rows belong together, such as a patient's.
 
     Raises:
         UsageError: anything about the path, its content or the options that cannot be used.
     """
     path = _existing(path)
     if path.is_dir():
-        if target or environment or drop or factors:
+        if target or environment or drop or factors or cluster:
             raise UsageError(
-                f"{path} is a folder of images, which takes no target, environment, drop or "
-                f"factors: {LAYOUT}; leave these options out."
+                f"{path} is a folder of images, which takes no target, environment, drop, factors "
+                f"or cluster: {LAYOUT}; leave these options out."
             )
         return read_image_folder(path, task=task)
     if path.suffix.lower() == ".npz":
         keys = {"target": target or "y", "environment": environment or "environment"}
-        return read_npz(path, **keys, task=task, drop=drop, factors=factors)
+        return read_npz(path, **keys, task=task, drop=drop, factors=factors, cluster=cluster)
     if path.name.lower().removesuffix(".gz").endswith(("ubyte", ".idx")):
         raise UsageError(
             f"{path} is one IDX array without environments; in Python, combine arrays from "
@@ -102,7 +104,7 @@ def read(
         )
     name = path.name.split(".")[0] or path.name
     return environments_from_frame(
-        frame, target, environment, factors, task=task, drop=drop, name=name
+        frame, target, environment, factors, cluster, task=task, drop=drop, name=name
     )
 
 
@@ -144,17 +146,19 @@ def read_npz(
     task: Task | None = None,
     drop: Sequence[str] = (),
     factors: Sequence[str] = (),
+    cluster: str | None = None,
 ) -> Environments:
     """Read a NumPy archive with ``X`` ``(n, ...)``, ``y`` ``(n,)`` and ``environment`` ``(n,)``.
 
-    Every further array ``(n,)`` becomes a factor. Pickled (object) arrays are refused.
+    Every further array ``(n,)`` becomes a factor, ``cluster`` among them. Pickled (object) arrays
+    are refused.
 
     Raises:
         UsageError: no such file, no archive, a key missing, or arrays of the wrong shape or type.
     """
     path = _existing(path)
     arrays = _load_npz(path)
-    for key in ("X", target, environment, *drop, *factors):
+    for key in ("X", target, environment, *drop, *factors, *([cluster] if cluster else [])):
         if key not in arrays:
             raise UsageError(
                 f"{path} has no array {key!r}{suggest(key, arrays)} (there are: "
@@ -169,7 +173,9 @@ def read_npz(
                 f"Array {key!r} of {path} has shape {values.shape}, but a factor has one entry "
                 f"per example {X.shape[:1]}; leave it out (--drop {key})."
             )
-    return Environments.from_arrays(X, y, where, factors=others, task=task, name=path.stem)
+    return Environments.from_arrays(
+        X, y, where, factors=others, cluster=cluster, task=task, name=path.stem
+    )
 
 
 def read_image_folder(

@@ -58,6 +58,10 @@ class StudyFile:
     )
     drop: list[str] = key("Columns to leave out, comma-separated.", [])
     factors: list[str] = key("Columns to split by, not to learn from, comma-separated.", [])
+    cluster: str | None = key(
+        "Column that says which rows belong together, such as a patient's: they are trained on or "
+        "tested on together and count as one."
+    )
     selection: str = key(
         "validation, leave-one-environment-out, last-step or oracle.", "validation"
     )

@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from gengap.base.seeds import generator
 from gengap.environments.parts import TEST, TRAIN, VALIDATION, parts
@@ -157,8 +158,16 @@ class Plan:
         """Part codes ``(n,)`` under a seed."""
         if seed not in self._parts:
             units, classes = self.units, len(self.problem.classes)
-            self._parts[seed] = parts(units.environment, units.target, classes, seed)
+            dealt = parts(units.environment, units.target, classes, seed, self.clusters)
+            self._parts[seed] = dealt
         return self._parts[seed]
+
+    @cached_property
+    def clusters(self) -> np.ndarray | None:
+        """``(n,)`` codes from 0 of rows that belong together; None where each is on its own."""
+        if not (column := self.about.get("cluster")):
+            return None
+        return np.unique(self.units.factors[column], return_inverse=True)[1]
 
     @cached_property
     def _parts(self) -> dict[int, np.ndarray]:
@@ -187,9 +196,15 @@ class Plan:
             if cell.fraction < 1:
                 draw = generator(seed, "subsample", cell.name, self.problem.environments[k])
                 keep = max(1, round(cell.fraction * len(own)))
-                own = np.sort(draw.permutation(own)[:keep])
+                own = np.sort(self._together(draw.permutation(own))[:keep])
             rows.append(own.astype(np.int32))
         return tuple(rows)
+
+    def _together(self, rows: np.ndarray) -> np.ndarray:
+        """Order rows so that those of a cluster follow one another, clusters as they came."""
+        if self.clusters is None:
+            return rows
+        return rows[np.argsort(pd.factorize(self.clusters[rows])[0], kind="stable")]
 
     def unlabelled_rows(self, cell: Cell, seed: int, unseen: bool) -> np.ndarray:
         """Rows whose inputs a method may see without their targets.

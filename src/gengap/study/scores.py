@@ -29,13 +29,15 @@ Choices = dict[tuple[str, int], tuple[Candidate, Candidate]]
 class Paired:
     """Scores of one method under one rule, one entry per test example of an unseen environment.
 
+    Where rows belong together there is one entry per cluster instead; see :func:`_by_cluster`.
+
     Attributes:
         unseen: ``(n,)`` score of the run that never saw the example's environment.
         reference: ``(n,)`` score of the run that did.
         environment: ``(n,)`` environment codes.
         seed: ``(n,)`` which replicate: the seed's position, and beyond the number of seeds the
             further splits in which the environment is unseen.
-        example: ``(n,)`` row numbers.
+        example: ``(n,)`` row numbers; of a cluster, its first in the environment.
         in_distribution: ``{(environment, replicate): score}`` of the unseen run on the test parts
             of its own training environments, each weighing equally.
     """
@@ -223,15 +225,19 @@ class Scores:
                 for code in map(int, codes):
                     replicate[code] = position + len(self.plan.seeds) * times_unseen[code]
                     inside[code, int(replicate[code])] = score
-                pieces.append(
-                    (
+                example = examples.example[rows].astype(np.int64)
+                scored = np.stack(
+                    [
                         self._values(outcome, examples, rows, metric),
                         self._values(outcomes[beside.key, beside.step], examples, rows, metric),
-                        environment,
-                        replicate[environment],
-                        examples.example[rows].astype(np.int64),
-                    )
+                    ]
                 )
+                if self.plan.clusters is not None:
+                    clusters = self.plan.clusters[example]
+                    scored, environment, example = _by_cluster(
+                        scored, environment, example, clusters
+                    )
+                pieces.append((*scored, environment, replicate[environment], example))
             times_unseen.update(map(int, codes))
         joined = [np.concatenate(column) for column in zip(*pieces, strict=True)]
         return Paired(joined[0], joined[1], joined[2], joined[3], joined[4], inside)
@@ -289,6 +295,41 @@ class Scores:
         means = sign * self._means(outcome, examples, rows, self.metric)
         present = np.bincount(examples.environment[rows], minlength=len(means)) > 0
         return np.where(present & np.isnan(means), -np.inf, means)
+
+
+def _by_cluster(
+    scores: np.ndarray, environment: np.ndarray, example: np.ndarray, clusters: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """One entry per cluster and environment that has the mean and the variance of the rows' mean.
+
+    The mean over rows is a ratio, rows' total over number of rows, both of them sums over clusters.
+    Cluster ``g`` of ``n_g`` rows with mean ``m_g`` becomes ``m + (n_g / n) (m_g - m)``, with ``m``
+    the environment's mean over rows and ``n`` the mean size of its clusters: these average to
+    ``m``, and scatter as far as clusters move it (W. G. Cochran, Sampling Techniques, 3rd edition
+    (1977), section 6.3). It is linear in the scores, so that differences of entries are entries of
+    differences.
+
+    Args:
+        scores: ``(roles, n)`` scores of rows.
+        environment: ``(n,)`` environment codes.
+        example: ``(n,)`` row numbers.
+        clusters: ``(n,)`` cluster codes.
+
+    Returns:
+        scores ``(roles, m)``, environment codes ``(m,)`` and the least row numbers ``(m,)``.
+    """
+    key = environment * (int(clusters.max(initial=0)) + 1) + clusters
+    _, first, entry, sizes = np.unique(key, True, True, True)
+    home, number = environment[first], len(first)
+    lowest = np.full(number, np.iinfo(np.int64).max)
+    np.minimum.at(lowest, entry, example)
+    rows, count = np.bincount(environment), np.maximum(np.bincount(home), 1)
+    weight = sizes / (rows / count)[home]
+    found = np.empty((len(scores), number))
+    for role, values in enumerate(scores):
+        mean = (np.bincount(environment, values) / np.maximum(rows, 1))[home]
+        found[role] = mean + weight * (np.bincount(entry, values) / sizes - mean)
+    return found, home, lowest
 
 
 def _mean_where_defined(values: np.ndarray) -> float:

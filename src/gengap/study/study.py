@@ -184,6 +184,7 @@ class Study:
                 "model": self.architecture.name,
                 "splits": self.splits if isinstance(self.splits, str) else repr(self.splits),
                 **({"curves": True} if self.curves else {}),
+                **({"cluster": problem.cluster} if getattr(problem, "cluster", "") else {}),
             },
             level=0.95 if self.until_decided else None,
         )
@@ -409,6 +410,7 @@ def measure(
     y: Any,
     *,
     environment: Any,
+    cluster: Any = None,
     seeds: int | Sequence[int] = 5,
     metric: str | None = None,
     splits: Any = "auto",
@@ -422,6 +424,7 @@ def measure(
         X: ``(n, d)`` features as the estimator takes them: array, DataFrame or tensor.
         y: ``(n,)`` targets.
         environment: ``(n,)`` labels that say where each row came from.
+        cluster: ``(n,)`` labels of rows that belong together, such as a patient's.
 
     Returns:
         the result of a study with this estimator alone; ``print(result)`` gives the answer.
@@ -440,7 +443,7 @@ def measure(
         "regressor": "regression",
     }
     environments = Environments.from_arrays(
-        X, y, environment, task=tasks.get(estimator_kind(estimator))
+        X, y, environment, cluster=cluster, task=tasks.get(estimator_kind(estimator))
     )
     study = Study(
         environments,

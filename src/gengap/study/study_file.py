@@ -99,7 +99,7 @@ def load_environments(file: StudyFile) -> Environments:
         raise UsageError("The path of the data is empty; name a file or leave it out.")
     if file.data and file.suite:
         raise UsageError("Give either a data file or --suite, not both.")
-    for key in ("target", "task", "drop", "factors"):
+    for key in ("target", "task", "drop", "factors", "cluster"):
         if getattr(file, key) and not file.data:
             raise UsageError(
                 f"--{key} is for your own data; name the file (gengap run data.csv --{key} ...), "
@@ -113,6 +113,7 @@ def load_environments(file: StudyFile) -> Environments:
             task=file.task,
             drop=file.drop,
             factors=file.factors,
+            cluster=file.cluster,
         )
     environments = load_suite(file.suite or DEFAULT_SUITE)
     return environments.regroup(file.environment) if file.environment else environments
