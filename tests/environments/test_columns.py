@@ -317,6 +317,41 @@ def test_look_alike_labels_are_reported():
     assert "'North' and 'north'" in note_on(e, "site")
 
 
+COMPOSED, APART = "Orl\u00e9ans", "Orle\u0301ans"
+INVISIBLE, NO_BREAK = "Or\u200bl\u00e9ans", "Saint\u00a0Ouen"
+
+
+def test_labels_that_look_alike_to_the_eye_are_one_environment():
+    e = build(frame(site=[COMPOSED, APART, INVISIBLE, "Saint Ouen", NO_BREAK, "Zug"] * 10))
+    assert e.names == (COMPOSED, "Saint Ouen", "Zug")
+    assert e.sizes.tolist() == [30, 20, 10]
+    said = [note for note in e.notes if "look alike" in note]
+    assert said == [
+        f"Column 'site' spells {COMPOSED!r}, 'Saint Ouen' in several ways that look alike (accents "
+        "in two forms, invisible characters or special spaces); they count as one."
+    ]
+    assert e.factors["site"].nunique() == 3
+
+
+def test_alike_categories_classes_and_factors_are_one_too():
+    n = N // 2
+    table = frame(town=[COMPOSED, APART] * n, device=[APART, INVISIBLE] * n)
+    e = build(table.assign(y=[COMPOSED, "x", APART, INVISIBLE] * (N // 4)), factors=["device"])
+    assert e.classes == (COMPOSED, "x")
+    assert e.factors["device"].unique().tolist() == [COMPOSED]
+    assert e.X["town"].cat.categories.tolist() == [COMPOSED]
+    assert sum("look alike" in note for note in e.notes) == 3
+
+
+def test_arrays_fold_labels_and_spellings_that_mean_something_stay():
+    X = np.random.default_rng(0).normal(size=(40, 2))
+    persian = ["\u0645\u06cc\u200c\u0631\u0648\u062f", "\u0645\u06cc\u0631\u0648\u062f"]
+    with pytest.warns(SuspiciousInput, match="look alike"):
+        e = Environments.from_arrays(X, range(40), [COMPOSED, APART, *persian] * 10)
+    assert len(e.names) == 3
+    assert len(e.notes) == 1
+
+
 def test_giveaways_are_noted_and_kept():
     table = frame(result=frame()["y"] * 2.0, ward=frame()["site"].str.lower())
     e = build(table)

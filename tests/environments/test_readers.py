@@ -47,9 +47,21 @@ def test_delimiter_is_not_confused_by_texts_and_decimal_commas(tmp_path):
     assert frame["size"].tolist() == ["1,5", "2,5"]
 
 
-def test_quoted_cells_may_hold_line_breaks(tmp_path):
-    frame = read_table(write(tmp_path / "t.csv", 'a,b\n"one\ntwo",3\nx,4\n'))
-    assert frame["a"].tolist() == ["one\ntwo", "x"]
+@pytest.mark.parametrize(
+    "cell", ["one\ntwo", "one,\ntwo", "a, b\nc, d\n", "12 Elm Street,\n\nBath, Avon", 'a ""b""\nc']
+)
+def test_quoted_cells_may_hold_line_breaks(tmp_path, cell):
+    content = f'a,b,c\n"{cell}",3,1\nx,4,2\n3,"{cell}",5\n3,5,"{cell}"\n4,4,\n'
+    frame = read_table(write(tmp_path / "t.csv", content))
+    assert frame["a"].tolist()[:2] == [cell.replace('""', '"'), "x"]
+    assert len(frame) == 5
+
+
+def test_a_stray_quote_far_down_is_found_by_its_line(tmp_path):
+    rows = [f'{k},"text, {k}",{k}\n' for k in range(20_000)]
+    rows[12_345] = '12345,"text,1\n'
+    message = refusal(read_table, write(tmp_path / "t.csv", "a,b,c\n" + "".join(rows)))
+    assert "quote in line 12347" in message
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
@@ -108,8 +120,14 @@ def test_column_that_changes_type_far_down_is_text_throughout(tmp_path):
         (b"a\n1\n2\n", ["not a table", "one column", "'a'", "semicolon"]),
         (b"a,b,a\n1,2,3\n", ["several columns called a"]),
         (b"a,b\n1,2,3\n4,5,6\n", ["more cells than its header", "(2)"]),
-        (b"a,b\n1,2\n3,4,5,6\n", ["Expected 2 fields in line 3, saw 4"]),
-        (b'a,b\n1,"2\n3,4\n', ["no well-formed table"]),
+        (b"a,b\n1,2\n3,4,5,6\n", ["a row with more cells", "(2): line 3"]),
+        (b"a,b,c\n1,2,3\n4,5\n6,7,8\n\n9\n", ["2 rows with fewer cells", "(3): lines 3, 6"]),
+        (b"a,b,c\n1,2,3\n4\n", ["a row with fewer cells", "line 3"]),
+        (b'a,b\n1,"2\n3,4\n', ['line 2 (1,"2)', "lines up to 3"]),
+        (b'a,b,c\n1,2,3\n4,"x,5\n6,7,8\n9,y"z,10\n', ["line 3", "lines up to 5"]),
+        (b'a,b,c\n4,"x,5\n6,7,8\n9,8,7\n1,"y",10\n', ["line 2", "lines up to 5"]),
+        (b'a,b,c\n4,"x,5\n6,7,8\n9,8,7\n1,y",10\n', ["line 2", "lines up to 5"]),
+        (b'a,b,c,d\n4,"x,5,1\n6,7",8,2\n1,y,10,3\n', ["line 2", "lines up to 3"]),
         (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", ["binary file"]),
         (b"PK\x03\x04rest", ["Excel", "CSV"]),
         (b"\x1f\x8b\x08\0broken", ["damaged"]),

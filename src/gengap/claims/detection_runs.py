@@ -30,8 +30,8 @@ from gengap.base.errors import SuspiciousInput, UsageError, listing
 from gengap.base.seeds import generator
 from gengap.detectors.registry import detector_info, detectors
 from gengap.environments.core import Environments
+from gengap.environments.idx import read_idx
 from gengap.environments.parts import FOLDS, TEST, VALIDATION, parts
-from gengap.environments.readers import read_idx
 from gengap.environments.suites.fashion import DEBIAN_PATH
 from gengap.environments.suites.images import corrupt, rotate
 from gengap.models.outputs import Outputs

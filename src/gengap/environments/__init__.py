@@ -1,7 +1,8 @@
 """Examples with environment labels: the data model and the readers of users' files."""
 
 from gengap.environments.core import Environments
-from gengap.environments.readers import read, read_idx, read_image_folder, read_npz, read_table
+from gengap.environments.idx import read_idx
+from gengap.environments.readers import read, read_image_folder, read_npz, read_table
 
 __all__ = [
     "Environments",

@@ -21,6 +21,8 @@ from gengap.environments.core import (
     Environments,
     Task,
     assemble,
+    folded,
+    merged,
     refuse_infinite,
     refuse_missing,
     suspect,
@@ -124,7 +126,7 @@ def environments_from_frame(
         pd.DataFrame(features, copy=False),
         y,
         where,
-        factors=frame[list(dict.fromkeys(factors))],
+        factors=_factors(frame[list(dict.fromkeys(factors))], said),
         task=task,
         name=name,
         notes=tuple(frame.attrs.get("gengap_notes", ())),
@@ -135,6 +137,7 @@ def environments_from_frame(
     said += _look_alike(environments.classes, target)
     said += giveaways(environments)
     suspect(said)
+    said = [sentence for sentence in said if sentence not in environments.notes]
     found = replace(environments, notes=(*environments.notes, *said), kind=str(environment))
     return found.together(cluster) if cluster else found
 
@@ -222,6 +225,15 @@ def _environment(series: pd.Series) -> Any:
     refuse_missing(values, label)
     _refuse_unique(values, label, "environments; choose a column that groups the rows")
     return values
+
+
+def _factors(frame: pd.DataFrame, said: list[str]) -> pd.DataFrame:
+    """Factor columns as they are, but for texts that look alike; ``said`` grows by a sentence."""
+    for column in frame.columns:
+        if notes := merged(frame[column], f"Column {column!r}"):
+            frame = frame.assign(**{column: frame[column].map(folded, na_action="ignore")})
+            said += notes
+    return frame
 
 
 def _refuse_unique(values: Any, label: str, purpose: str) -> None:
@@ -363,12 +375,17 @@ def _category(column: Any, label: str) -> _Column:
         return _Column("ordered", column)
     if len(levels) >= NEARLY_UNIQUE * present and present >= FEW:
         return _left_out("identifier", label)
+    if alike := merged(levels, label):
+        codes, distinct = pd.factorize(levels.map(folded))
+        column = pd.Categorical.from_codes(_spread(codes, column.codes, -1), distinct)
+        levels = column.categories
     column = column.reorder_categories(sorted(levels, key=str), ordered=False)
     note = (
         f"{label} has {len(levels):,} categories; all but the {MOST_CATEGORIES} most frequent "
         "count as one."
     )
-    return _Column("category", column, note if len(levels) > MOST_CATEGORIES + 1 else "")
+    notes = [*alike, note] if len(levels) > MOST_CATEGORIES + 1 else alike
+    return _Column("category", column, " ".join(notes))
 
 
 def _is_text(series: pd.Series) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
+import unicodedata
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,6 +20,11 @@ import pandas as pd
 from gengap.base.errors import SuspiciousInput, UsageError, listing, unknown
 
 Task = Literal["classification", "regression"]
+
+# No-break spaces are spaces; what is invisible and joins no letters is nothing.
+_LOOKS = dict.fromkeys((0xA0, 0x2007, 0x202F), " ") | dict.fromkeys(
+    (0xAD, 0x200B, 0x200E, 0x200F, 0x2060, 0xFEFF), ""
+)
 
 
 # Compared by identity: arrays have no single truth value; ``fingerprint`` compares contents.
@@ -240,6 +246,11 @@ def assemble(
     if len(features) == 0:
         raise UsageError("The data has no rows; give at least two environments of examples.")
     codes, names = _codes(where, environment_label)
+    said = [
+        s for c, w in ((where, environment_label), (target, target_label)) for s in merged(c, w)
+    ]
+    suspect(said)
+    notes = (*notes, *(sentence for sentence in said if sentence not in notes))
     if len(names) < 2:
         raise UsageError(
             f"There is only one environment ({environment_label} is {names[0]!r} in every row), "
@@ -281,6 +292,31 @@ def suspect(sentences: Iterable[str]) -> None:
         frame, level = frame.f_back, level + 1
     for sentence in sentences:
         warnings.warn(sentence, SuspiciousInput, stacklevel=level)
+
+
+def folded(value: Any) -> Any:
+    """One spelling of text that looks alike: composed accents, nothing invisible, plain spaces."""
+    if not isinstance(value, str) or value.isascii():
+        return value
+    return unicodedata.normalize("NFC", value.translate(_LOOKS)).strip()
+
+
+def merged(column: Any, label: str) -> list[str]:
+    """Say which labels of a column ``(n,)`` look alike and count as one."""
+    series = pd.Series(column)
+    if series.dtype.kind in "fiubMm":
+        return []
+    spellings: dict[str, set[str]] = {}
+    for text in {_label(value) for value in series.dropna().unique()}:
+        spellings.setdefault(folded(text), set()).add(text)
+    alike = [name for name, texts in spellings.items() if len({t.strip() for t in texts}) > 1]
+    if not alike:
+        return []
+    shown = listing(map(repr, sorted(alike)), 5)
+    return [
+        f"{label} spells {shown} in several ways that look alike (accents in two forms, invisible "
+        "characters or special spaces); they count as one."
+    ]
 
 
 def refuse_missing(column: Any, label: str) -> None:
@@ -334,7 +370,7 @@ def _codes(column: np.ndarray, label: str) -> tuple[np.ndarray, tuple[str, ...]]
         ) from None
     # As NumPy scalars, floats of 32 bits are written with their own digits: 0.1.
     values = distinct.to_numpy() if distinct.dtype.kind == "f" else distinct
-    labels = [_label(value) for value in values]
+    labels = [folded(_label(value)) for value in values]
     names = sorted(set(labels))
     # Text stays the tie-break: sorting is stable, so "1" and "01" keep their order.
     if all(_is_number(name) for name in names):

@@ -9,6 +9,7 @@ import pandas as pd
 
 from gengap.base.errors import UsageError, listing
 from gengap.environments.columns import MISSING_MARKERS
+from gengap.environments.core import folded
 
 
 def joined(X: np.ndarray | pd.DataFrame, new: Any) -> np.ndarray | pd.DataFrame:
@@ -83,7 +84,11 @@ def _joined_categories(old: pd.Series, new: pd.Series) -> pd.Categorical:
     known = old.cat.categories
     values = new.astype("object")
     if all(isinstance(level, str) for level in known):
-        values = values.map(lambda value: str(value).strip(), na_action="ignore")
+        spelled = {folded(level): level for level in known}
+        values = values.map(
+            lambda value: spelled.get(folded(str(value).strip()), str(value).strip()),
+            na_action="ignore",
+        )
     other = sorted(set(values.dropna()) - set(known), key=str)
     if old.cat.ordered:  # no rank can be given to a value that the order does not hold
         values, other = values.where(values.isin(known), None), []

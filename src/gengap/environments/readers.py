@@ -1,4 +1,4 @@
-"""Readers of users' files: tables, NumPy archives, image folders and IDX files.
+"""Readers of users' files: tables, NumPy archives and image folders.
 
 Each reader takes one path and names that path in every error. Nothing is unpickled or executed.
 Tables come back as plain DataFrames; :func:`read` finds out which kind a path is and returns
@@ -27,6 +27,7 @@ import pandas as pd
 from gengap.base.errors import UsageError, listing, suggest
 from gengap.environments.columns import environments_from_frame
 from gengap.environments.core import Environments, Task, suspect
+from gengap.environments.malformed import fault, lines_of
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
 # The only formats that are tried: of the others Pillow knows, some start programs (PostScript).
@@ -41,8 +42,7 @@ LAYOUT = (
     "wanted is one folder per environment, in it one folder per class, in it the images: "
     "ENVIRONMENT/CLASS/IMAGE.png"
 )
-_DAMAGED = (OSError, EOFError, zlib.error, zipfile.BadZipFile)
-_IDX_TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+DAMAGED = (OSError, EOFError, zlib.error, zipfile.BadZipFile)
 
 
 class _Dialect(NamedTuple):
@@ -79,7 +79,7 @@ def read(
     Raises:
         UsageError: anything about the path, its content or the options that cannot be used.
     """
-    path = _existing(path)
+    path = existing(path)
     if path.is_dir():
         if target or environment or drop or factors or cluster:
             raise UsageError(
@@ -119,7 +119,7 @@ def read_table(path: str | Path) -> pd.DataFrame:
         UsageError: no such file, empty, header only, binary, one column only, ragged rows,
             repeated column names, damaged, or pyarrow missing for Parquet.
     """
-    path = _existing(path)
+    path = existing(path)
     if path.is_dir():
         raise UsageError(f"{path} is a folder, not a table; give a file.")
     if _head(path, 4) == b"PAR1":
@@ -156,7 +156,7 @@ def read_npz(
     Raises:
         UsageError: no such file, no archive, a key missing, or arrays of the wrong shape or type.
     """
-    path = _existing(path)
+    path = existing(path)
     arrays = _load_npz(path)
     for key in ("X", target, environment, *drop, *factors, *([cluster] if cluster else [])):
         if key not in arrays:
@@ -201,7 +201,7 @@ def read_image_folder(
     Raises:
         UsageError: another layout, a damaged or enormous image, or more pixels than fit.
     """
-    path = _existing(path)
+    path = existing(path)
     pillow = _pillow()
     files, notes = _image_files(path)
     shapes, modes = _image_headers(pillow, files)
@@ -231,43 +231,7 @@ def read_image_folder(
     )
 
 
-def read_idx(path: str | Path) -> np.ndarray:
-    """Read one array in the IDX format of MNIST, plain or gzipped, in native byte order.
-
-    The format: two zero bytes, a type code, the number of dimensions, each dimension as a
-    big-endian 32-bit number, then the values (Y. LeCun, http://yann.lecun.com/exdb/mnist).
-
-    Raises:
-        UsageError: no such file, another format, or fewer or more values than the header says.
-    """
-    path = _existing(path)
-    try:
-        with _open(path) as stream:
-            start = stream.read(4)
-            if len(start) < 4 or start[:2] != b"\0\0" or start[2] not in _IDX_TYPES:
-                raise UsageError(
-                    f"{path} is not an IDX file (it begins with {start.hex(' ') or 'nothing'}); "
-                    "expected are two zero bytes, a type code and the number of dimensions."
-                )
-            sizes = stream.read(4 * start[3])
-            dtype = np.dtype(_IDX_TYPES[start[2]])
-            shape = tuple(int(s) for s in np.frombuffer(sizes, ">u4", len(sizes) // 4))
-            wanted = math.prod(shape) * dtype.itemsize
-            content = bytearray()  # grows with the file, not with what its header promises
-            while len(content) <= wanted and (piece := stream.read(2**20)):
-                content += piece
-    except _DAMAGED as error:
-        raise UsageError(f"{path} cannot be read ({error}); the file is damaged.") from None
-    if start[3] == 0 or len(shape) < start[3] or len(content) != wanted:
-        relation = "longer" if len(content) > wanted else "shorter"
-        raise UsageError(
-            f"{path} is {relation} than its header says (shape {shape}, {wanted} bytes of values); "
-            "the file is cut off or damaged."
-        )
-    return np.frombuffer(content, dtype).reshape(shape).astype(dtype.newbyteorder("="))
-
-
-def _existing(path: str | Path) -> Path:
+def existing(path: str | Path) -> Path:
     """Return the path, or say what is near it when there is no such file."""
     path = Path(path).expanduser()
     try:
@@ -289,7 +253,7 @@ def _head(path: Path, size: int) -> bytes:
         return stream.read(size)
 
 
-def _open(path: Path) -> IO[bytes] | gzip.GzipFile:
+def opened(path: Path) -> IO[bytes] | gzip.GzipFile:
     """Open for reading bytes, through gzip when the content says so."""
     return gzip.open(path) if _head(path, 2) == GZIP else path.open("rb")
 
@@ -297,9 +261,9 @@ def _open(path: Path) -> IO[bytes] | gzip.GzipFile:
 def _sniff(path: Path) -> _Dialect:
     """Find out how a text table is written, from its first 256 KiB."""
     try:
-        with _open(path) as stream:
+        with opened(path) as stream:
             start = stream.read(SNIFFED_BYTES)
-    except _DAMAGED as error:
+    except DAMAGED as error:
         raise UsageError(f"{path} cannot be read ({error}); the file is damaged.") from None
     compression = "gzip" if _head(path, 2) == GZIP else None
     encoding = "utf-16" if start[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
@@ -361,16 +325,27 @@ def _read_text(path: Path, dialect: _Dialect) -> pd.DataFrame:
             if mixed:
                 again = pd.read_csv(path, **options, usecols=mixed, dtype=str)
                 frame = frame.assign(**{str(c): again[c] for c in again})
-    except pd.errors.ParserWarning:
-        raise UsageError(
-            f"{path} has rows with more cells than its header has names "
-            f"({len(dialect.header)}); repair those rows or the header."
-        ) from None
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, *_DAMAGED) as error:
+    except (pd.errors.ParserWarning, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         reason = str(error).removeprefix("Error tokenizing data. ").strip()
-        raise UsageError(f"{path} is no well-formed table ({reason}); repair it.") from None
+        said = _fault(path, dialect) or f"is no well-formed table ({reason}); repair it"
+        raise UsageError(f"{path} {said}.") from None
+    except DAMAGED as error:
+        raise UsageError(f"{path} is no well-formed table ({error}); repair it.") from None
+    with opened(path) as stream:
+        swallowed = lines_of(stream) > len(frame) + 1
+    # Only where the last column is empty can a row be short.
+    if (swallowed or frame.iloc[:, -1].isna().any()) and (said := _fault(path, dialect)):
+        raise UsageError(f"{path} {said}.")
     frame.columns = frame.columns.str.strip()
     return frame
+
+
+def _fault(path: Path, dialect: _Dialect) -> str:
+    with (
+        opened(path) as stream,
+        io.TextIOWrapper(stream, dialect.encoding, "replace", newline="") as text,
+    ):
+        return fault(text, dialect.delimiter, len(dialect.header))
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:
@@ -393,7 +368,7 @@ def _load_npz(path: Path) -> dict[str, np.ndarray]:
             raise UsageError(f"{path} is a single array; save X, y and environment as .npz.")
         with archive:
             return {key: archive[key] for key in archive.files}
-    except (*_DAMAGED, ValueError, RuntimeError, MemoryError) as error:
+    except (*DAMAGED, ValueError, RuntimeError, MemoryError) as error:
         raise UsageError(
             f"{path} is no NumPy archive of plain arrays ({error}); save it with numpy.savez, "
             "text as str arrays and no objects."

@@ -59,7 +59,7 @@ def fashion(
         UsageError: the files are not in ``path``, or hold fewer images than asked for.
     """
     # Imported here because listing the suites should not wait for all readers.
-    from gengap.environments.readers import read_idx
+    from gengap.environments.idx import read_idx
 
     at_least_one(n)
     images = read_idx(_find(path, "train-images-idx3-ubyte"))
