@@ -21,12 +21,10 @@ from gengap.environments.core import (
     Environments,
     Task,
     assemble,
-    folded,
-    merged,
     refuse_infinite,
-    refuse_missing,
     suspect,
 )
+from gengap.environments.labels import folded, merged, refuse_missing
 from gengap.environments.preparation import MOST_CATEGORIES
 from gengap.environments.repeats import ID_NAME
 

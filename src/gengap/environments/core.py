@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import sys
-import unicodedata
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,13 +17,9 @@ import numpy as np
 import pandas as pd
 
 from gengap.base.errors import SuspiciousInput, UsageError, listing, unknown
+from gengap.environments.labels import codes_of, label_of, merged, refuse_missing
 
 Task = Literal["classification", "regression"]
-
-# No-break spaces are spaces; what is invisible and joins no letters is nothing.
-_LOOKS = dict.fromkeys((0xA0, 0x2007, 0x202F), " ") | dict.fromkeys(
-    (0xAD, 0x200B, 0x200E, 0x200F, 0x2060, 0xFEFF), ""
-)
 
 
 # Compared by identity: arrays have no single truth value; ``fingerprint`` compares contents.
@@ -177,7 +172,7 @@ class Environments:
             raise unknown(
                 f"There is no factor column {column!r} to regroup by", column, self.factors.columns
             )
-        codes, names = _codes(self.factors[column].to_numpy(), f"Column {column!r}")
+        codes, names = codes_of(self.factors[column].to_numpy(), f"Column {column!r}")
         if len(names) < 2:
             raise UsageError(f"Column {column!r} has only one value; regrouping needs two or more.")
         return replace(self, environment=codes, names=names, kind=column)
@@ -245,7 +240,7 @@ def assemble(
     where = _as_column(environment, environment_label, len(features))
     if len(features) == 0:
         raise UsageError("The data has no rows; give at least two environments of examples.")
-    codes, names = _codes(where, environment_label)
+    codes, names = codes_of(where, environment_label)
     said = [
         s for c, w in ((where, environment_label), (target, target_label)) for s in merged(c, w)
     ]
@@ -260,7 +255,7 @@ def assemble(
     values, classes = _code_target(target, task, target_label)
     if len(np.unique(values)) < 2:
         raise UsageError(
-            f"The target is constant ({target_label} is {_label(target[0])!r} in every row), so "
+            f"The target is constant ({target_label} is {label_of(target[0])!r} in every row), so "
             "there is nothing to learn; choose another target."
         )
     table = _as_factors(factors, len(features))
@@ -294,42 +289,6 @@ def suspect(sentences: Iterable[str]) -> None:
         warnings.warn(sentence, SuspiciousInput, stacklevel=level)
 
 
-def folded(value: Any) -> Any:
-    """One spelling of text that looks alike: composed accents, nothing invisible, plain spaces."""
-    if not isinstance(value, str) or value.isascii():
-        return value
-    return unicodedata.normalize("NFC", value.translate(_LOOKS)).strip()
-
-
-def merged(column: Any, label: str) -> list[str]:
-    """Say which labels of a column ``(n,)`` look alike and count as one."""
-    series = pd.Series(column)
-    if series.dtype.kind in "fiubMm":
-        return []
-    spellings: dict[str, set[str]] = {}
-    for text in {_label(value) for value in series.dropna().unique()}:
-        spellings.setdefault(folded(text), set()).add(text)
-    alike = [name for name, texts in spellings.items() if len({t.strip() for t in texts}) > 1]
-    if not alike:
-        return []
-    shown = listing(map(repr, sorted(alike)), 5)
-    return [
-        f"{label} spells {shown} in several ways that look alike (accents in two forms, invisible "
-        "characters or special spaces); they count as one."
-    ]
-
-
-def refuse_missing(column: Any, label: str) -> None:
-    """Raise :class:`UsageError` counting the missing entries of a column that must have none."""
-    missing = np.asarray(pd.isna(column))
-    if missing.any():
-        raise UsageError(
-            f"{label} has missing values in {int(missing.sum()):,} of {len(missing):,} rows (the "
-            f"first is row {int(np.argmax(missing))}, counted from 0); drop those rows or label "
-            "them first (text such as 'NA' in a file counts as missing)."
-        )
-
-
 def refuse_infinite(values: np.ndarray, label: str) -> None:
     """Raise :class:`UsageError` naming the first infinite entry of a float column ``(n,)``."""
     infinite = np.isinf(values)
@@ -352,45 +311,8 @@ def _code_target(
         )
     refuse_missing(target, label)
     if (task or guess_task(target)) == "classification":
-        return _codes(target, label)
+        return codes_of(target, label)
     return _numeric_target(target, label), ()
-
-
-def _codes(column: np.ndarray, label: str) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Code a column: numeric names in numeric order, all others in the order of their text.
-
-    Values written the same (1, 1.0 and "1") get the same code.
-    """
-    refuse_missing(column, label)
-    try:
-        positions, distinct = pd.factorize(pd.Series(column))
-    except TypeError:
-        raise UsageError(
-            f"{label} holds lists or other objects; give one number or text per row."
-        ) from None
-    # As NumPy scalars, floats of 32 bits are written with their own digits: 0.1.
-    values = distinct.to_numpy() if distinct.dtype.kind == "f" else distinct
-    labels = [folded(_label(value)) for value in values]
-    names = sorted(set(labels))
-    # Text stays the tie-break: sorting is stable, so "1" and "01" keep their order.
-    if all(_is_number(name) for name in names):
-        names.sort(key=float)
-    code = {name: k for k, name in enumerate(names)}
-    return np.array([code[text] for text in labels], dtype=np.int64)[positions], tuple(names)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return bool(np.isfinite(float(text)))
-    except ValueError:
-        return False
-
-
-def _label(value: Any) -> str:
-    """Write 3.0 as "3": a column of whole numbers with one missing value is read as floats."""
-    if isinstance(value, float | np.floating) and float(value).is_integer():
-        return str(int(value))
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
 def _numeric_target(target: np.ndarray, label: str) -> np.ndarray:
@@ -400,7 +322,7 @@ def _numeric_target(target: np.ndarray, label: str) -> np.ndarray:
         row = int(np.argmax(bad))
         raise UsageError(
             f"{label} is not a finite number in row {row}, counted from 0 "
-            f"({_label(target[row])!r}); drop or repair such rows, or ask for --task "
+            f"({label_of(target[row])!r}); drop or repair such rows, or ask for --task "
             "classification."
         )
     return values

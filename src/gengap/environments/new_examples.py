@@ -9,7 +9,7 @@ import pandas as pd
 
 from gengap.base.errors import UsageError, listing
 from gengap.environments.columns import MISSING_MARKERS
-from gengap.environments.core import folded
+from gengap.environments.labels import folded
 
 
 def joined(X: np.ndarray | pd.DataFrame, new: Any) -> np.ndarray | pd.DataFrame:
