@@ -488,3 +488,14 @@ def test_output_to_a_full_disk(tmp_path):
         )  # fmt: skip
     assert done.returncode == 2
     check_sentence(done.stderr, "No space left on device", "free some space")
+
+
+@pytest.mark.parametrize(
+    ("methods", "sentence"),
+    [("erm,erm", "'erm,erm' names erm twice; name it once."), (",", "',' names nothing;")],
+)
+def test_a_list_names_each_method_once_and_some(methods, sentence, tmp_path):
+    result = CliRunner().invoke(app, ["run", *QUICK, "--methods", methods, "--out", str(tmp_path)])
+    assert result.exit_code == 2
+    assert sentence in " ".join(result.stderr.split())
+    assert not any(tmp_path.iterdir())

@@ -1,5 +1,7 @@
 """The table in the terminal."""
 
+from itertools import pairwise
+
 import pytest
 from rich.console import Console
 from summary_builders import ODD_NAMES, method_row, small_summary, stored_sample
@@ -50,3 +52,18 @@ def test_what_was_not_measured_for_any_method_takes_no_room():
     assert "one new one" not in text
     assert "a" * 30 in text
     assert "one new one" in printed(small_summary([method_row()]))
+
+
+def test_long_names_break_where_their_words_do():
+    names = ("sklearn:HistGradientBoostingRegressor", "digits-writers-shuffled-and-turned")
+    told = {"difference_from_erm": 0.008, "verdict": "better than plain training"}
+    text = printed(small_summary([method_row(name, **told) for name in names]))
+    starts = [line.split()[0] for line in text.splitlines() if line.strip()]
+    broken = [[word for word in starts if word in name and word != name] for name in names]
+    assert ["".join(parts) for parts in broken] == list(names)
+    for before, after in [pair for parts in broken for pair in pairwise(parts)]:
+        assert before[-1] in ":-" or after[0].isupper()
+
+
+def test_seen_is_explained():
+    assert "seen: in distribution" in " ".join(printed(stored_sample()).split())

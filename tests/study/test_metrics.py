@@ -8,6 +8,7 @@ from sklearn.metrics import balanced_accuracy_score, log_loss
 
 from gengap.base.errors import UsageError
 from gengap.records.run import ExampleSet, Outcome, Problem
+from gengap.study.keys import StudyFile
 from gengap.study.metrics import METRICS, metric_for
 
 ENVIRONMENTS = 3
@@ -105,3 +106,9 @@ def test_unfit_metrics_are_refused(name, task, words):
         metric_for(name, task)
     for word in words:
         assert word in str(caught.value)
+
+
+def test_help_names_every_metric_of_tables():
+    help_text = StudyFile.__dataclass_fields__["metric"].metadata["help"]
+    named = set(help_text.rstrip(".").replace(";", ",").split(", "))
+    assert named == {m.name for m in METRICS.values() if m.task != "score"}

@@ -36,7 +36,6 @@ from gengap.environments.suites.fashion import DEBIAN_PATH
 from gengap.environments.suites.images import corrupt, rotate
 from gengap.models.outputs import Outputs
 from gengap.models.reading import outputs_of
-from gengap.questions.detection.cases import missing, wrong_task
 from gengap.records.store import Store
 from gengap.study.trained import Trained, everything, one_model, train_models
 
@@ -235,7 +234,7 @@ def score_all(
     strangeness: dict[str, list[np.ndarray]] = {kind: [] for kind in kinds}
     used = []
     for name, info in infos.items():
-        if wrong_task(info, "classification") or missing(info, fitting):
+        if info.why_not("classification", fitting):
             continue
         detector = info.detector()
         fitted = detector.fit(fitting)

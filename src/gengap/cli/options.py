@@ -14,7 +14,8 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import typer
 
-from gengap.study.keys import StudyFile
+from gengap.base.errors import UsageError
+from gengap.study.keys import METRICS, StudyFile
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only the answer.")]
@@ -32,16 +33,29 @@ StudyName = Annotated[
     ),
 ]
 MetricName = Annotated[
-    str | None, typer.Option(help="Metric of records: accuracy, log_loss, r2, ...")
+    str | None,
+    typer.Option(
+        help=f"Metric of records: {', '.join(n for own in METRICS.values() for n in own)}."
+    ),
 ]
 Draw = Annotated[int, typer.Option(help="Seed of whatever is drawn at random.")]
 
 
 def listed(text: str | None) -> list[str] | None:
-    """Divide at commas, but not inside brackets: ``sklearn:MLPRegressor:hidden=[8,8]``."""
+    """Divide at commas, but not inside brackets: ``sklearn:MLPRegressor:hidden=[8,8]``.
+
+    Raises:
+        UsageError: nothing is named, or one thing twice.
+    """
     if text is None:
         return None
-    return [part.strip() for part in re.split(r",(?![^\[]*\])", text) if part.strip()]
+    names = [part.strip() for part in re.split(r",(?![^\[]*\])", text) if part.strip()]
+    if not names:
+        raise UsageError(f"{text!r} names nothing; give names with commas between them.")
+    repeated = [name for name in names if names.count(name) > 1]
+    if repeated:
+        raise UsageError(f"{text!r} names {repeated[0]} twice; name it once.")
+    return names
 
 
 def study_options(*keys: str) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gengap.base.errors import listing
 from gengap.base.paper import Paper
 from gengap.base.registry import Registry
 from gengap.detectors.base import Detector
+from gengap.models.outputs import Outputs
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,25 @@ class DetectorInfo:
     needs: tuple[str, ...]
     cost: str
     tasks: tuple[str, ...] = ("classification",)
+
+    def why_not(self, task: str | None, outputs: Outputs | None = None) -> str:
+        """Why it cannot be used, a sentence without its full stop, or empty where it can.
+
+        Args:
+            task: the kind of target; None where there is none.
+            outputs: what a model shows; None where that is not known yet.
+        """
+        if task is not None and task not in self.tasks:
+            return f"{self.name} applies to {' and '.join(self.tasks)} only"
+        shown = {} if outputs is None else vars(outputs)
+        lacking = [need for need in self.needs if need in shown and _empty(shown[need])]
+        if not lacking:
+            return ""
+        return f"{self.name} needs the model's {listing(lacking)}, which this model does not show"
+
+
+def _empty(field: object) -> bool:
+    return field is None or (isinstance(field, tuple) and not field)
 
 
 _REGISTRY = Registry(DetectorInfo, "detector", "gengap.detectors", first="msp")

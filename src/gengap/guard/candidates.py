@@ -9,7 +9,7 @@ import numpy as np
 from gengap.base.errors import UsageError
 from gengap.detectors.base import Detector
 from gengap.detectors.registry import detector_info, detectors
-from gengap.guard.selection import CANDIDATES, FALLBACKS, Choice, choose, trials, why_not
+from gengap.guard.selection import CANDIDATES, FALLBACKS, Choice, choose, trials
 from gengap.models.outputs import Outputs
 
 EVERYTHING = ("logits", "features", "layers", "inputs", "labels", "head", "network", "tail")
@@ -38,13 +38,13 @@ def chosen_detector(
         return detector, Choice(name, f"{name} was asked for.")
     if detector is not None:
         info = detector_info(detector)
-        reason = why_not(info, task, outputs)
+        reason = info.why_not(task, outputs)
         if reason:
             raise UsageError(f"{reason}; choose another detector.")
         return info.detector(), Choice(detector, f"{detector} was asked for.")
     known = {name: detector_info(name) for name in names} if names is not None else detectors()
     wanted = list(known) if names is not None else [name for name in CANDIDATES if name in known]
-    unfit = {name: why_not(known[name], task, outputs) for name in wanted}
+    unfit = {name: known[name].why_not(task, outputs) for name in wanted}
     candidates = {name: known[name].detector() for name in wanted if not unfit[name]}
     if not candidates:
         raise UsageError(

@@ -24,10 +24,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from gengap.base.errors import UsageError, listing
+from gengap.base.errors import UsageError
 from gengap.base.seeds import generator
 from gengap.detectors.base import Detector, Fitted
-from gengap.detectors.registry import DetectorInfo
 from gengap.models.outputs import Outputs
 from gengap.statistics.separation.metrics import auroc
 
@@ -79,14 +78,6 @@ class Trial:
     fit: Outputs
     normal: Outputs
     strangers: Outputs
-
-
-def why_not(info: DetectorInfo, task: str, outputs: Outputs) -> str:
-    """Why a detector cannot be used on a model's outputs, or an empty string."""
-    if task not in info.tasks:
-        return f"{info.name} applies to {' and '.join(info.tasks)} only"
-    missing = [need for need in info.needs if not _given(outputs, need)]
-    return f"{info.name} needs the model's {listing(missing)}" if missing else ""
 
 
 def trials(
@@ -194,8 +185,3 @@ def _trial(outputs: Outputs, normal: np.ndarray, strangers: Outputs) -> list[Tri
     if min(size, len(kept) - size) < SMALLEST or len(strangers) == 0:
         return []
     return [Trial(outputs.rows(kept[size:]), outputs.rows(kept[:size]), strangers)]
-
-
-def _given(outputs: Outputs, need: str) -> bool:
-    value = getattr(outputs, need)
-    return value is not None and not (isinstance(value, tuple) and not value)

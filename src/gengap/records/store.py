@@ -91,7 +91,10 @@ class Store:
         self.close()
 
     def __repr__(self) -> str:
-        return f"Store({show(self._url)!r})"
+        return f"Store({str(self)!r})"
+
+    def __str__(self) -> str:
+        return show(self._url)
 
     @property
     def engine(self) -> Engine:

@@ -59,8 +59,8 @@ def units_of(store: Store, problem: str) -> Units:
         ).all()
     if row is None:
         raise UsageError(
-            f"{store!r} does not say which rows belong to which environment; give the gengap run "
-            "command that made it again: finished runs are kept."
+            f"Store {store} does not say which rows belong to which environment; give the gengap "
+            "run command that made it again: finished runs are kept."
         )
     target = unpack(row.target)
     return Units(
@@ -178,7 +178,7 @@ def study_record(store: Store, wanted: str | None = None) -> tuple[StudyRecord, 
         ]
     if not fitting:
         known = _told_apart({each.study: names[each.study] for each in done})
-        raise unknown(f"{store!r} has no study {wanted!r}", wanted, known, 20)
+        raise unknown(f"Store {store} has no study {wanted!r}", wanted, known, 20)
     execution = fitting[-1]
     row = rows[execution.study]
     return StudyRecord(row.name, row.problem, row.content, _cells(store, row.key)), execution
@@ -193,10 +193,10 @@ def _told_apart(names: Mapping[str, str]) -> list[str]:
 def _no_study(store: Store) -> str:
     if store.runs():
         return (
-            f"{store!r} holds runs but no finished study; give the gengap run command that made "
-            "them again: finished runs are kept."
+            f"Store {store} holds runs but no finished study; give the gengap run command that "
+            "made them again: finished runs are kept."
         )
-    return f"{store!r} holds no study yet; fill it with gengap run."
+    return f"Store {store} holds no study yet; fill it with gengap run."
 
 
 def _rows(store: Store) -> dict[str, Any]:

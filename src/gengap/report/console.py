@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -15,6 +16,8 @@ from gengap.report.document import Block, Bullets, Heading, Note, Table
 
 LINE = 80  # columns of the narrowest terminal that shows a table whole
 NARROWEST_NAME = 10
+# After a mark or a space, and before the capital of a next word.
+BREAKS = re.compile(r"(?<=[-_:;/.,=( ])|(?<=[a-z])(?=[A-Z])")
 
 
 def show(blocks: Iterable[Block], console: Console | None = None) -> None:
@@ -51,8 +54,18 @@ def console_table(table: Table) -> RichTable:
         justify: Any = "right" if column.numeric else "left"
         made.add_column(column.label, justify=justify, width=widths[place], overflow="fold")
     for row in texts:
-        made.add_row(*(Text(row[place]) for place in (0, *used)))
+        made.add_row(Text(_broken(row[0], widths[0])), *(Text(row[place]) for place in used))
     return made
+
+
+def _broken(name: str, width: int) -> str:
+    """A name in lines that end where its words do, in none where it fits; rich cuts anywhere."""
+    lines = [""]
+    for piece in BREAKS.split(name):
+        if lines[-1] and len(lines[-1] + piece) > width:
+            lines.append("")
+        lines[-1] += piece
+    return "\n".join(lines)
 
 
 def _left(widths: list[int], used: list[int]) -> int:

@@ -58,17 +58,18 @@ def terminal(found: Found, quiet: bool = False) -> list[Block]:
 
 def build(found: Found, *, page: bool, command: str = "") -> Document:
     """The whole report; ``command`` is what the user typed. Only a ``page`` has figures."""
+    minus = "−" if page else "-"
     if isinstance(found, TwoSets):
         title, settled = "Normal and other", _two_sets_facts(found)
         parts = [section("Separation", _two_sets_words(found), _two_sets_table(found))]
     else:
-        title, settled, parts = found.problem, _facts(found), _sections(found)
+        title, settled, parts = found.problem, _facts(found), _sections(found, minus)
     areas = words("areas", level=level_text(found.level))
     return document(
         title,
         "detectors",
         settled,
-        _sentences(found),
+        _sentences(found, minus),
         [
             section("What each detector tells apart", areas, *_figures(found)) if page else None,
             *parts,
@@ -81,8 +82,10 @@ def build(found: Found, *, page: bool, command: str = "") -> Document:
     )
 
 
-def _sentences(found: Found) -> list[str]:
-    return two_sets_sentences(found) if isinstance(found, TwoSets) else evaluation_sentences(found)
+def _sentences(found: Found, minus: str = "-") -> list[str]:
+    if isinstance(found, TwoSets):
+        return two_sets_sentences(found)
+    return evaluation_sentences(found, minus)
 
 
 def _facts(found: Evaluation) -> str:
@@ -150,7 +153,7 @@ def _areas(identifier: str, title: str, areas: Mapping[str, Interval | None]) ->
     )
 
 
-def _sections(found: Evaluation) -> list[Section | None]:
+def _sections(found: Evaluation, minus: str) -> list[Section | None]:
     graded = list(found.detectors.values())
     best, kind = graded[0], found.environment_word
     classes = found.task == "classification"
@@ -164,7 +167,7 @@ def _sections(found: Evaluation) -> list[Section | None]:
         section(
             "What rejecting buys",
             words("rejecting", kind=kind, unit=unit),
-            _rejecting_table(graded, found.task),
+            _rejecting_table(graded, gains(found.task, minus)),
         ),
         section(
             "Synthetic inputs",
@@ -230,11 +233,11 @@ def _three_ways_cell(name: str, detected: Detected) -> Cell:
     return _area_cell(getattr(detected.three_ways, name))
 
 
-def _rejecting_table(graded: list[Detected], task: str) -> Table:
+def _rejecting_table(graded: list[Detected], number: Numerals) -> Table:
     cells: dict[str, Callable[[Detected], Cell]] = {}
     for place, row in enumerate(graded[0].rejecting):
         at = share(row.rejected)
-        cells[f"gained at {at}"] = partial(_gain_cell, gains(task), place)
+        cells[f"gained at {at}"] = partial(_gain_cell, number, place)
         cells[f"cost removed at {at}"] = partial(_removed_cell, place)
     best = sorted(graded, key=lambda d: -at_share(d).gain.estimate)
     return _table("What rejecting buys", best, cells)

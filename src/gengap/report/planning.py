@@ -1,12 +1,13 @@
-"""What a plan prints: what could be made, how a budget is best spent, and the answer."""
+"""What a plan prints: what could be made, how a budget is best spent, and the answer in words."""
 
 from __future__ import annotations
 
+from gengap.base.errors import listing
 from gengap.questions.planning.next_study import NextStudy
 from gengap.report.document import Block, Bullets, Heading, Table, text_table
-from gengap.report.numerals import count, share
-from gengap.report.sentences.planning import differences, sentences
+from gengap.report.numerals import Numerals, count, counted, share
 from gengap.statistics.allocation import Option
+from gengap.study.metrics import METRICS
 
 NUMBERS = "plan.json"
 ROWS = {
@@ -17,6 +18,16 @@ ROWS = {
     "environments and seeds": "more of both",
 }
 SHOWN = 6
+BOTH_OF_A_KIND = (
+    "whether more training environments or more examples per environment would raise the unseen "
+    "score; to learn that, run the same data with other splits (--splits leave-2-out, leave-3-out, "
+    "...) into the same --out"
+)
+VERDICTS = {
+    "levels off": "The curve levels off: more examples or another method may do more.",
+    "keeps improving": "The curve has not begun to level off.",
+    "flat": "The number of environments makes no visible difference.",
+}
 
 
 def answer(found: NextStudy) -> str:
@@ -57,3 +68,84 @@ def _unit(found: NextStudy) -> str:
 def _cells(found: NextStudy, option: Option) -> list[str]:
     counts = (option.environments, option.seeds, option.whole_examples, option.runs)
     return [*map(count, counts), share(option.power), differences(found)(option.half_width)]
+
+
+def sentences(found: NextStudy) -> list[str]:
+    """What is known, the cheapest way on, how to spend a budget, and what more data would bring."""
+    said = [_now(found), _cheapest(found), _spend(found), _curve(found)]
+    return [sentence for sentence in (*said, found.plan.note) if sentence]
+
+
+def differences(found: NextStudy) -> Numerals:
+    """Differences are printed with three digits: ``1.5 points`` for fractions."""
+    return Numerals(METRICS[found.metric].fraction, None)
+
+
+def _now(found: NextStudy) -> str:
+    plan, parts, number = found.plan, found.parts, differences(found)
+    name = found.method
+    what = f"{name} minus {found.against}" if found.against else f"The cost of unseen of {name}"
+    return (
+        f"{what} is {number.points(parts.difference)} over "
+        f"{counted(parts.environments, 'environment')} and {counted(parts.seeds, 'seed')}; for "
+        f"environments like these it is known to ±{number.points(plan.now.half_width)}, and a true "
+        f"difference of {number.points(plan.difference)} would show in {share(plan.now.power)} of "
+        "such studies."
+    )
+
+
+def _cheapest(found: NextStudy) -> str:
+    plan = found.plan
+    if plan.now.power >= plan.power:
+        return "That is enough: no further run is needed."
+    examples, power = plan.option("examples"), share(plan.power)
+    before, after = plan.now.whole_examples, examples.whole_examples
+    more = counted(after - before, "more test example")
+    labels = f"{more} per environment and seed ({after:,} instead of {before:,})"
+    if plan.cheapest is None:
+        seldom = f"No number of environments and seeds within reach brings it to {power}"
+        return f"{seldom}, but {labels} would." if examples.possible else f"{seldom}."
+    best, now = plan.cheapest, plan.now
+    added = [
+        counted(number, f"more {word}")
+        for number, word in (
+            (best.environments - now.environments, "environment"),
+            (best.seeds - now.seeds, "seed"),
+        )
+        if number
+    ]
+    sentence = (
+        f"Cheapest: {' and '.join(added)} ({counted(best.runs, 'new run')}) make it "
+        f"{share(best.power)}"
+    )
+    if examples.possible:
+        sentence += f"; without a new run, {labels} would"
+    return sentence + "."
+
+
+def _spend(found: NextStudy) -> str:
+    if found.budget is None or not found.allocations:
+        return ""
+    best = found.allocations[0]
+    return (
+        f"{found.budget:,} runs from scratch are best spent on "
+        f"{counted(best.environments, 'environment')} and {counted(best.seeds, 'seed')}: power "
+        f"{share(best.power)}."
+    )
+
+
+def _curve(found: NextStudy) -> str:
+    if found.curve is None:
+        numbers = listing(found.training_environments)
+        return (
+            f"The runs were trained on {numbers} environments, which cannot tell {BOTH_OF_A_KIND}."
+        )
+    largest, number = found.training_environments[-1], Numerals(False, None)
+    now, then = found.curve.predict(largest), found.curve.predict(2 * largest)
+    verdict = VERDICTS.get(
+        found.curve.saturates, "Whether it levels off cannot be told from these sizes."
+    )
+    return (
+        f"Twice the {largest} training environments would change the unseen {found.metric} from "
+        f"{number(now.estimate)} to {number(then.estimate)} ({number.limits(then)}). {verdict}"
+    )

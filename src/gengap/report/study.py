@@ -69,7 +69,7 @@ def terminal(found: Any, quiet: bool = False) -> list[Block]:
         return said
     metric = shorten(summary.metric)
     unit = f"{metric} in %, differences in points" if summary.number.percent else metric
-    note = Note(f"{unit}; a positive cost is worse off; 95% intervals")
+    note = Note(f"{unit}; seen: in distribution; a positive cost is worse off; 95% intervals")
     return [*said, tables.terminal_table(summary), note]
 
 

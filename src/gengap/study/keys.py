@@ -12,6 +12,12 @@ from typing import Any, Literal
 DEFAULT_SUITE = "digits-writers"
 MEBIBYTE = 1 << 20
 DEFAULT_MEMORY = 1 << 30
+# By the kind of target; the first is the one that is used when none is named.
+METRICS = {
+    "classification": ("accuracy", "balanced_accuracy", "log_loss"),
+    "regression": ("r2", "squared_error", "absolute_error"),
+    "score": ("exact_match", "return"),
+}
 
 
 def key(help: str, default: Any = None) -> Any:
@@ -47,7 +53,7 @@ class StudyFile:
     )
     model: str = key("linear, mlp, mlp(64,64) or cnn.", "mlp")
     metric: str | None = key(
-        "accuracy, balanced_accuracy, log_loss; r2, squared_error, absolute_error."
+        f"{', '.join(METRICS['classification'])}; {', '.join(METRICS['regression'])}."
     )
     splits: str | None = key(
         "leave-one-out, leave-2-out, extrapolate:FACTOR, forward:FACTOR, combinations:A,B, "

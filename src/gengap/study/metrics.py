@@ -10,6 +10,7 @@ import numpy as np
 
 from gengap.base.errors import UsageError, listing, suggest, unknown
 from gengap.records.run import ExampleSet, Outcome, Problem
+from gengap.study import keys
 
 # The smallest positive normal float16: probabilities are stored in half precision.
 SMALLEST_PROBABILITY = 6.1e-5
@@ -76,18 +77,19 @@ def _score(outcome: Outcome, examples: ExampleSet, problem: Problem) -> np.ndarr
     return outcome.predicted.astype(np.float64)
 
 
+# Whether it is better higher, whether it is a share, and how it is found.
+_FOUND = {
+    "accuracy": (True, True, _accuracy),
+    "balanced_accuracy": (True, True, _balanced_accuracy),
+    "log_loss": (False, False, _log_loss),
+    "r2": (True, False, _r2),
+    "squared_error": (False, False, _squared_error),
+    "absolute_error": (False, False, _absolute_error),
+    "exact_match": (True, True, _score),
+    "return": (True, False, _score),
+}
 METRICS = {
-    metric.name: metric
-    for metric in (
-        Metric("accuracy", "classification", True, True, _accuracy),
-        Metric("balanced_accuracy", "classification", True, True, _balanced_accuracy),
-        Metric("log_loss", "classification", False, False, _log_loss),
-        Metric("r2", "regression", True, False, _r2),
-        Metric("squared_error", "regression", False, False, _squared_error),
-        Metric("absolute_error", "regression", False, False, _absolute_error),
-        Metric("exact_match", "score", True, True, _score),
-        Metric("return", "score", True, False, _score),
-    )
+    name: Metric(name, task, *_FOUND[name]) for task, own in keys.METRICS.items() for name in own
 }
 
 

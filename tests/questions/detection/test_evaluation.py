@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from functools import cache
 
 import numpy as np
@@ -67,6 +68,8 @@ def test_a_placebo_has_no_strangers() -> None:
     bought = page.split("<h2>What rejecting buys</h2>")[1].split("</table>")[0]
     assert bought.count("n/a") == len(knn.rejecting)
     assert "no limits" not in bought
+    assert "−" in bought
+    assert not re.search(r"(?<!\w)-\d", bought)
 
 
 def test_the_area_for_another_environment_stays_between_0_and_1() -> None:

@@ -134,5 +134,5 @@ def test_what_cannot_be_read(store):
     result = recorded(store, values, units, predict, seeds=SEEDS)
     with pytest.raises(UsageError, match="'doses' is no classification"):
         correctness(result)
-    with pytest.raises(UsageError, match="has no study 'other'"):
+    with pytest.raises(UsageError, match=r"^Store .* has no study 'other'"):
         read_result(store, "other")

@@ -20,7 +20,7 @@ from gengap.questions.planning.next_study import next_study
 from gengap.records import Store
 from gengap.records.studies import executions
 from gengap.report.numerals import Numerals
-from gengap.report.sentences.planning import sentences
+from gengap.report.planning import sentences
 from gengap.study.metrics import METRICS
 from gengap.study.result import read_result
 from study_builders import by_year, study, wards

@@ -154,20 +154,10 @@ def held_rows(study: Study, seed: int) -> np.ndarray:
     return held
 
 
-def wrong_task(info: DetectorInfo, task: str) -> str | None:
-    """Say in a sentence why a detector cannot apply to a target, or return None when it can."""
-    if task in info.tasks:
-        return None
-    return f"{info.name} applies to {' and '.join(info.tasks)} only; the target is a {task}."
-
-
-def missing(info: DetectorInfo, outputs: Outputs) -> str | None:
-    """Say in a sentence what of a model's outputs a detector lacks, or return None."""
-    for need in info.needs:
-        there = getattr(outputs, need, None)
-        if there is None or (isinstance(there, tuple) and not there):
-            return f"{info.name} needs the model's {need}, which this model does not show."
-    return None
+def unfit(infos: Mapping[str, DetectorInfo], task: str | None) -> dict[str, str]:
+    """Why detectors cannot apply to a target, a sentence by name."""
+    reasons = {name: info.why_not(task) for name, info in infos.items()}
+    return {name: f"{why}; the target is a {task}." for name, why in reasons.items() if why}
 
 
 def score_all(
@@ -182,8 +172,8 @@ def score_all(
     found: dict[str, list[Strangeness]] = {}
     failed: dict[str, str] = {}
     for name, detectors in entries.items():
-        if lacking := missing(detector_info(name), fitting):
-            failed[name] = lacking
+        if lacking := detector_info(name).why_not(None, fitting):
+            failed[name] = f"{lacking}."
             continue
         try:
             found[name] = [

@@ -32,8 +32,8 @@ from gengap.questions.detection.cases import (
     Case,
     Entries,
     class_case,
+    unfit,
     unseen_cases,
-    wrong_task,
 )
 from gengap.questions.detection.grading import Detected, graded
 from gengap.questions.detection.selection import candidates, choose_by_others
@@ -123,8 +123,7 @@ def evaluate(
             "or group the rows by a finer column."
         )
     infos = wanted(detectors)
-    reasons = {name: wrong_task(info, e.task) for name, info in infos.items()}
-    skipped = {name: reason for name, reason in reasons.items() if reason}
+    skipped = unfit(infos, e.task)
     entries = {
         name: candidates(info.detector, trials)
         for name, info in infos.items()

@@ -29,7 +29,7 @@ from gengap.environments.core import Environments
 from gengap.environments.parts import TEST, TRAIN, VALIDATION
 from gengap.environments.preparation import Preparation
 from gengap.models.outputs import Outputs
-from gengap.questions.detection.cases import Strangeness, score_all, wrong_task
+from gengap.questions.detection.cases import Strangeness, score_all, unfit
 from gengap.questions.detection.selection import candidates
 from gengap.records.store import Store
 from gengap.statistics.intervals import Interval, check_level
@@ -217,10 +217,9 @@ def _run(
     part = study.plan.parts(seed)
     held, rest = np.flatnonzero(part != TRAIN), np.flatnonzero(part == TRAIN)
     fitting = trained.outputs(problem.matrix[rest], problem.y[rest] if task else None)
-    reasons = {name: task and wrong_task(info, task) for name, info in infos.items()}
-    skipped.update({name: reason for name, reason in reasons.items() if reason})
+    skipped.update(unfit(infos, task))
     usable = {
-        name: candidates(info.detector, 1) for name, info in infos.items() if not reasons[name]
+        name: candidates(info.detector, 1) for name, info in infos.items() if name not in skipped
     }
     calibration = part[held] == VALIDATION
     tests = unit_tests(problem.matrix[rest], seed=seed)
