@@ -5,7 +5,7 @@ NaN where missing, larger is better.
 
 *How good is it?* :func:`aggregate_intervals`, :func:`bootstrap_interval`, :func:`student_interval`,
 :func:`performance_profile`; in a new environment :func:`new_environment`; and where the spread
-comes from :func:`variance_components`.
+comes from :func:`variance_parts`.
 
 *Is it better?* :func:`t_test`, :func:`permutation_test`, :func:`wilcoxon_test`,
 :func:`seed_difference`, :func:`probability_of_improvement`, :func:`signed_rank_posterior`; shown to
@@ -34,7 +34,6 @@ from gengap.statistics.bootstrap import bootstrap_interval, student_interval
 from gengap.statistics.bradley_terry import bradley_terry
 from gengap.statistics.churn import churn
 from gengap.statistics.comparison import Comparison, Differences, compare
-from gengap.statistics.components import variance_components
 from gengap.statistics.curves import fit_curve
 from gengap.statistics.equivalence import equivalence_test
 from gengap.statistics.example_order import sort_examples
@@ -99,7 +98,6 @@ __all__ = [
     "stability",
     "student_interval",
     "t_test",
-    "variance_components",
     "variance_parts",
     "wilcoxon_test",
 ]

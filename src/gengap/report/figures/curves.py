@@ -11,10 +11,12 @@ from gengap.report.figures.axis import Axis, make_axis
 from gengap.report.figures.drawing import (
     HIGHLIGHTED,
     Drawing,
+    band,
+    curve,
+    curve_names,
     label,
     label_width,
     line,
-    path,
     words,
 )
 from gengap.report.numerals import Numerals, count
@@ -41,7 +43,7 @@ def curves_drawing(
     up = _vertical(rows, number)
     marks: list[Markup] = []
     for value, text in zip(up.ticks, up.labels(), strict=True):
-        y = _height(up, value)
+        y = BOTTOM - (BOTTOM - TOP) * up.at(value) / 100
         marks += [line("grid", LEFT, y, LEFT + width, y), words("soft end", LEFT - 8, y + 4, text)]
     for step in _ticks(steps[0], steps[-1]):
         x = _across(step, steps, width)
@@ -51,29 +53,13 @@ def curves_drawing(
         ]
     for k, row in enumerate(rows, 1):
         xs = [_across(step, steps, width) for step in row["steps"]]
-        ends = [
-            (x, _height(up, number.scaled(low)), _height(up, number.scaled(high)))
-            for x, low, high in zip(xs, row["low"], row["high"], strict=True)
-            if low is not None and high is not None
-        ]
-        if ends:
-            upper = [(x, high) for x, _, high in ends]
-            lower = [(x, low) for x, low, _ in reversed(ends)]
-            marks.append(path(f"band c{k}", upper + lower, closed=True))
-        points = [
-            (x, _height(up, number.scaled(value)))
-            for x, value in zip(xs, row["mean"], strict=True)
-            if value is not None
-        ]
-        if points:
-            marks.append(path(f"curve c{k}", points))
-        y = TOP + 14 + 22 * (k - 1)
-        x = LEFT + width + 18
-        marks += [
-            line(f"curve c{k}", x, y - 4, x + 20, y - 4),
-            words("", x + 28, y, label(row["method"])),
-        ]
+        mean, low, high = (
+            [_height(up, number.scaled(value)) for value in row[name]]
+            for name in ("mean", "low", "high")
+        )
+        marks += band(k, zip(xs, low, high, strict=True)) + curve(k, zip(xs, mean, strict=True))
     marks += [
+        *curve_names(LEFT + width + 18, TOP, [row["method"] for row in rows]),
         words("soft", 0, 14, unit),
         words("soft middle", LEFT + width / 2, BOTTOM + 40, "steps, logarithmic"),
     ]
@@ -104,9 +90,8 @@ def _across(step: float, steps: Sequence[int], width: float) -> float:
     return LEFT + width * ((math.log10(step) - first) / (last - first) if last > first else 0.5)
 
 
-def _height(axis: Axis, value: float | None) -> float:
-    assert value is not None
-    return BOTTOM - (BOTTOM - TOP) * axis.at(value) / 100
+def _height(axis: Axis, value: float | None) -> float | None:
+    return None if value is None else BOTTOM - (BOTTOM - TOP) * axis.at(value) / 100
 
 
 def _description(title: str, rows: Sequence[Row], number: Numerals) -> str:

@@ -91,6 +91,31 @@ def path(kind: str, points: Iterable[tuple[float, float]], *, closed: bool = Fal
     return mark("path", kind, d=f"M{joined}{'z' if closed else ''}")
 
 
+def curve(number: int, ends: Iterable[tuple[float, float | None]]) -> list[Markup]:
+    """Return the line of a numbered colour through points, those without a height left out."""
+    known = [(x, y) for x, y in ends if y is not None]
+    return [path(f"curve c{number}", known)] if known else []
+
+
+def band(number: int, ends: Iterable[tuple[float, float | None, float | None]]) -> list[Markup]:
+    """Return the area of a numbered colour between two lines: places with both their heights."""
+    known = [(x, low, high) for x, low, high in ends if low is not None and high is not None]
+    upper, lower = [(x, high) for x, _, high in known], [(x, low) for x, low, _ in known]
+    return [path(f"band c{number}", upper + lower[::-1], closed=True)] if known else []
+
+
+def curve_names(x: float, top: float, names: Iterable[str]) -> list[Markup]:
+    """Return a legend of numbered colours, a line of it for each name."""
+    marks = []
+    for number, name in enumerate(names, 1):
+        y = top + 14 + 22 * (number - 1)
+        marks += [
+            line(f"curve c{number}", x, y - 4, x + 20, y - 4),
+            words("", x + 28, y, label(name)),
+        ]
+    return marks
+
+
 def dot(kind: str, x: Place, y: Place) -> Markup:
     """Return a filled circle."""
     return mark("circle", kind, cx=x, cy=y, r=4.5)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from markupsafe import Markup
 
 from gengap.report.comparison_reading import Row, Summary
@@ -11,7 +9,10 @@ from gengap.report.figures.axis import Axis, nice_ticks
 from gengap.report.figures.drawing import (
     HIGHLIGHTED,
     Drawing,
+    band,
     bottom_axis,
+    curve,
+    curve_names,
     label,
     label_width,
     line,
@@ -38,12 +39,22 @@ def profiles_drawing(summary: Summary) -> Drawing | None:
     axis = Axis(low, high, nice_ticks(low, high))
     xs = [LEFT + width * axis.at(value) / 100 for value in thresholds]
     marks = [*bottom_axis(axis, LEFT, width, TOP, BOTTOM), *_shares(width)]
-    marks += [_curve("curve faint c0", xs, rows[name]["share"]) for name in others]
-    for k, name in enumerate(shown, 1):
-        marks.append(_band(f"band c{k}", xs, rows[name]))
-    for k, name in reversed(list(enumerate(shown, 1))):
-        marks.append(_curve(f"curve c{k}", xs, rows[name]["share"]))
-    marks += _legend(LEFT + width + 18, shown, len(names) - len(shown))
+    for name in others:
+        points = zip(xs, _heights(rows[name]["share"]), strict=True)
+        marks.append(path("curve faint c0", [(x, y) for x, y in points if y is not None]))
+    drawn = list(enumerate((rows[name] for name in shown), 1))
+    for k, row in drawn:
+        ends = zip(xs, _heights(row["low"]), _heights(row["high"]), strict=True)
+        marks += band(k, ends)
+    for k, row in reversed(drawn):
+        marks += curve(k, zip(xs, _heights(row["share"]), strict=True))
+    marks += curve_names(LEFT + width + 18, TOP, shown)
+    if rest := len(names) - len(shown):
+        x, y = LEFT + width + 18, TOP + 14 + 22 * len(shown)
+        marks += [
+            line("curve faint c0", x, y - 4, x + 20, y - 4),
+            words("soft", x + 28, y, f"{rest} other{'s' if rest > 1 else ''}, thin lines"),
+        ]
     about = summary["comparison"]
     side = "above" if about["higher_is_better"] else "below"
     marks.append(
@@ -74,34 +85,8 @@ def _shares(width: float) -> list[Markup]:
     return marks
 
 
-def _curve(kind: str, xs: list[float], shares: list[Any]) -> Markup:
-    return path(kind, [(x, _height(y)) for x, y in zip(xs, shares, strict=True) if y is not None])
-
-
-def _band(kind: str, xs: list[float], row: Row) -> Markup:
-    ends = [
-        (x, _height(low), _height(high))
-        for x, low, high in zip(xs, row["low"], row["high"], strict=True)
-        if low is not None and high is not None
-    ]
-    if not ends:
-        return Markup("")
-    upper = [(x, high) for x, _, high in ends]
-    return path(kind, upper + [(x, low) for x, low, _ in reversed(ends)], closed=True)
-
-
-def _legend(x: float, shown: list[str], others: int) -> list[Markup]:
-    marks = []
-    for k, name in enumerate(shown, 1):
-        y = TOP + 14 + 22 * (k - 1)
-        marks += [line(f"curve c{k}", x, y - 4, x + 20, y - 4), words("", x + 28, y, label(name))]
-    if others:
-        y = TOP + 14 + 22 * len(shown)
-        marks += [
-            line("curve faint c0", x, y - 4, x + 20, y - 4),
-            words("soft", x + 28, y, f"{others} other{'s' if others > 1 else ''}, thin lines"),
-        ]
-    return marks
+def _heights(shares: list[float | None]) -> list[float | None]:
+    return [None if share is None else _height(share) for share in shares]
 
 
 def _half(shown: list[str], rows: dict[str, Row], thresholds: list[float], side: str) -> str:
