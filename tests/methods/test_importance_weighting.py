@@ -49,8 +49,8 @@ def trained():
 
 def test_the_line_is_the_one_that_is_best_in_the_unseen_environment(trained):
     family = CovariateShift(**CURVED)
-    here = family.line([k for k in range(6) if k != UNSEEN])
-    there = family.line([UNSEEN])
+    here = family.learn([k for k in range(6) if k != UNSEEN])
+    there = family.learn([UNSEEN])
     assert trained[ERM][0] == pytest.approx(here, abs=0.06)
     assert trained[ImportanceWeighting][0] == pytest.approx(there, abs=0.12)
     assert abs(here[0] - there[0]) > 0.4  # so the two tests above tell them apart

@@ -31,13 +31,13 @@ from gengap.base.errors import UsageError
 from gengap.environments.core import Environments
 from gengap.environments.suites import suite
 from gengap.environments.suites.drawing import at_least_one
-from gengap.environments.suites.truth import Truth, distinct, estimand, exact, number_name, position
+from gengap.environments.suites.truth import Family, distinct, exact, number_name, position
 
 OFFSETS = (-1.0, -0.6, -0.2, 0.2, 0.6, 1.0)
 
 
 @dataclass(frozen=True)
-class ConceptShift:
+class ConceptShift(Family):
     """The family and its exact risks.
 
     Attributes:
@@ -73,14 +73,9 @@ class ConceptShift:
         own = self.weights(self.offsets[position(environment, self.names)])
         return float(self.noise**2 + np.sum((np.asarray(weights) - own) ** 2))
 
-    def truth(self, environment: str | float) -> Truth:
-        """Return the estimand for linear regression with ``environment`` unseen."""
-        return estimand(
-            self.names,
-            environment,
-            learn=lambda train: self.weights(float(np.mean([self.offsets[k] for k in train]))),
-            risk=self.risk,
-        )
+    def learn(self, train: list[int]) -> np.ndarray:
+        """Weights ``(features,)`` of linear regression on a mixture."""
+        return self.weights(float(np.mean([self.offsets[k] for k in train])))
 
 
 @suite(

@@ -30,14 +30,14 @@ from gengap.base.errors import UsageError
 from gengap.environments.core import Environments
 from gengap.environments.suites import suite
 from gengap.environments.suites.drawing import at_least_one
-from gengap.environments.suites.truth import Truth, distinct, estimand, exact, number_name, position
+from gengap.environments.suites.truth import Family, distinct, exact, number_name, position
 
 MEANS = (-1.5, -0.9, -0.3, 0.3, 0.9, 1.5)
 NOISE = (0.3, 0.8)
 
 
 @dataclass(frozen=True)
-class CovariateShift:
+class CovariateShift(Family):
     """The family and its exact risks.
 
     Attributes:
@@ -65,9 +65,9 @@ class CovariateShift:
         """Standard deviation of the noise in each environment, ``(K,)``."""
         return np.linspace(self.noise[0], self.noise[1], len(self.means))
 
-    def line(self, train_environments: list[int]) -> tuple[float, float]:
+    def learn(self, train: list[int]) -> tuple[float, float]:
         """Intercept and slope of population least squares on the environments at some positions."""
-        m1, m2, m3, _ = np.mean([_moments(self.means[k]) for k in train_environments], axis=0)
+        m1, m2, m3, _ = np.mean([_moments(self.means[k]) for k in train], axis=0)
         slope = (m3 - m1 * m2) / (m2 - m1**2)
         intercept = m2 - slope * m1
         return float(self.curvature * intercept), float(1 + self.curvature * slope)
@@ -80,10 +80,6 @@ class CovariateShift:
         a, b, c = -line[0], 1 - line[1], self.curvature
         bias = c**2 * m4 + 2 * b * c * m3 + (b**2 + 2 * a * c) * m2 + 2 * a * b * m1 + a**2
         return float(self.deviations[k] ** 2 + bias)
-
-    def truth(self, environment: str | float) -> Truth:
-        """Return the estimand for linear regression with ``environment`` unseen."""
-        return estimand(self.names, environment, learn=self.line, risk=self.risk)
 
 
 def _moments(mean: float) -> np.ndarray:

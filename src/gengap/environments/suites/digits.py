@@ -21,6 +21,7 @@ from gengap.environments.core import Environments
 from gengap.environments.suites import suite
 from gengap.environments.suites.drawing import deal, thin
 from gengap.environments.suites.images import rotate
+from gengap.environments.suites.truth import distinct
 
 FORM_STARTS = (0, 130, 256, 386, 516, 646, 776, 906, 1029, 1157, 1287, 1415, 1545, 1667)
 SOURCE = "scikit-learn's load_digits: UCI optdigits, Alpaydin and Kaynak 1998"
@@ -108,8 +109,7 @@ def digits_rotated(
         ``X (n, 1, 8, 8)`` float32 in 0..1, ``y`` the digit; factors ``angle``, and ``position``,
         the place in scikit-learn's file.
     """
-    if len(angles) < 2 or len(set(angles)) < len(angles):
-        raise UsageError(f"angles must hold two or more different numbers; got {angles}.")
+    distinct(angles, "angles")
     images, y = digits()
     part = deal(y, len(angles), np.random.default_rng(seed))
     rows = [
@@ -161,8 +161,7 @@ def digits_coloured(
         ``X (1797, 2, 8, 8)`` float32 in 0..1, ``y`` 0 or 1; environments ``"agree 0.9"`` ...;
         factors ``colour`` (green, red), ``digit``, and ``position``, the place in the file.
     """
-    if len(agreements) < 2 or len(set(agreements)) < len(agreements):
-        raise UsageError(f"agreements must hold two or more different numbers; got {agreements}.")
+    distinct(agreements, "agreements")
     if not all(0 <= p <= 1 for p in (*agreements, label_noise)):
         raise UsageError("agreements and label_noise are probabilities; give numbers from 0 to 1.")
     images, digit = digits()

@@ -30,13 +30,13 @@ from gengap.base.errors import UsageError
 from gengap.environments.core import Environments
 from gengap.environments.suites import suite
 from gengap.environments.suites.drawing import at_least_one
-from gengap.environments.suites.truth import Truth, distinct, estimand, exact, number_name, position
+from gengap.environments.suites.truth import Family, distinct, exact, number_name, position
 
 PRIORS = (0.1, 0.3, 0.5, 0.7, 0.9)
 
 
 @dataclass(frozen=True)
-class LabelShift:
+class LabelShift(Family):
     """The family and its exact risks.
 
     Attributes:
@@ -71,14 +71,9 @@ class LabelShift:
         half = self.separation / 2
         return float(prior * ndtr(threshold - half) + (1 - prior) * ndtr(-threshold - half))
 
-    def truth(self, environment: str | float) -> Truth:
-        """Return the estimand for the Bayes rule of the mixture with ``environment`` unseen."""
-        return estimand(
-            self.names,
-            environment,
-            learn=lambda train: self.threshold(float(np.mean([self.priors[k] for k in train]))),
-            risk=self.risk,
-        )
+    def learn(self, train: list[int]) -> float:
+        """The threshold of the Bayes rule of a mixture."""
+        return self.threshold(float(np.mean([self.priors[k] for k in train])))
 
 
 @suite(

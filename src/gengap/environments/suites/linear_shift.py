@@ -47,7 +47,7 @@ from gengap.base.errors import UsageError
 from gengap.environments.core import Environments
 from gengap.environments.suites import suite
 from gengap.environments.suites.drawing import at_least_one
-from gengap.environments.suites.truth import Truth, estimand, exact, position
+from gengap.environments.suites.truth import Family, exact, position
 
 Task = Literal["classification", "regression"]
 
@@ -57,7 +57,7 @@ SHORTCUT_NOISE = (0.5,)
 
 
 @dataclass(frozen=True)
-class LinearShift:
+class LinearShift(Family):
     """The family, its predictors and their exact risks.
 
     Weights are ordered as the features are: the causal ones, then the shortcut.
@@ -151,15 +151,9 @@ class LinearShift:
         margins = (theta @ cross + np.array([intercept, -intercept])) / spread
         return float(ndtr(-margins).mean())
 
-    def truth(self, environment: str) -> Truth:
-        """Return the estimand for pooled least squares with ``environment`` unseen."""
-        names = self.names
-        return estimand(
-            names,
-            environment,
-            learn=lambda train: self.pooled([names[k] for k in train]),
-            risk=self.risk,
-        )
+    def learn(self, train: list[int]) -> np.ndarray:
+        """Weights ``(d + 1,)`` of pooled least squares."""
+        return self.pooled([self.names[k] for k in train])
 
     def sample(
         self, n: int, environment: str, rng: np.random.Generator

@@ -27,6 +27,7 @@ from gengap.base.errors import UsageError
 from gengap.environments.core import Environments
 from gengap.environments.suites import suite
 from gengap.environments.suites.drawing import at_least_one
+from gengap.environments.suites.truth import distinct
 
 LENGTH = 40
 POINTS = 12
@@ -99,8 +100,7 @@ def signals(
         ``translation`` (the multiple of twelve at or below the steps moved).
     """
     at_least_one(n)
-    if len(shears) < 2 or len(set(shears)) < len(shears):
-        raise UsageError(f"shears must hold two or more different numbers; got {shears}.")
+    distinct(shears, "shears")
     if not noises or min(noises) < 0 or translation < 0:
         raise UsageError("noises must hold numbers that are not negative, like translation.")
     rng = np.random.default_rng(seed)

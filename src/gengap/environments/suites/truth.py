@@ -15,15 +15,14 @@ At finite training sizes both learners are noisier, and their losses larger by t
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
 from gengap.base.errors import UsageError, listing, unknown
-
-Learner = TypeVar("Learner")
 
 
 @dataclass(frozen=True)
@@ -50,38 +49,41 @@ class Truth:
         return self.unseen - self.reference
 
 
-def estimand(
-    names: Sequence[str],
-    environment: str | float,
-    learn: Callable[[list[int]], Learner],
-    risk: Callable[[Learner, str], float],
-) -> Truth:
-    """Put the estimand together from a population learner and its exact risk.
+class Family(ABC):
+    """Environments whose population learner and its risks have closed forms."""
 
-    Args:
-        names: of the environments.
-        environment: the unseen one.
-        learn: from positions of training environments to what is learnt from their mixture.
-        risk: exact loss of what was learnt in an environment.
-    """
-    unseen = position(environment, names)
-    others = [k for k in range(len(names)) if k != unseen]
-    without, with_all = learn(others), learn(list(range(len(names))))
-    inside = float(np.mean([risk(without, names[k]) for k in others]))
-    return Truth(inside, risk(without, names[unseen]), risk(with_all, names[unseen]))
+    @property
+    @abstractmethod
+    def names(self) -> tuple[str, ...]:
+        """Environment names."""
+
+    @abstractmethod
+    def learn(self, train: list[int]) -> Any:
+        """What is learnt from the even mixture of the environments at some positions."""
+
+    @abstractmethod
+    def risk(self, learnt: Any, environment: Any) -> float:
+        """Return the exact loss of what was learnt in an environment."""
+
+    def truth(self, environment: str | float) -> Truth:
+        """Return the estimand of the learner with ``environment`` unseen."""
+        unseen, every = position(environment, self.names), list(range(len(self.names)))
+        others = [k for k in every if k != unseen]
+        without, name = self.learn(others), self.names[unseen]
+        inside = float(np.mean([self.risk(without, self.names[k]) for k in others]))
+        return Truth(inside, self.risk(without, name), self.risk(self.learn(every), name))
 
 
-def exact(family: Callable[..., Any]) -> Callable[..., Truth]:
+def exact(family: Callable[..., Family]) -> Callable[..., Truth]:
     """The estimand as a function of the unseen environment and the options that load a suite.
 
     Args:
-        family: from those options, the number of examples and the seed excepted, to what has a
-            method ``truth``. With unlimited examples these two change nothing.
+        family: made from those options, but for the number of examples and the seed. With
+            unlimited examples these two change nothing.
     """
 
     def truth(environment: str | float, n: int = 0, seed: int = 0, **options: Any) -> Truth:
-        found: Truth = family(**options).truth(environment)
-        return found
+        return family(**options).truth(environment)
 
     return truth
 
