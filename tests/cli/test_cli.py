@@ -311,7 +311,7 @@ def test_a_study_file_holds_all_a_command_line_says(table, tmp_path):
     values = {
         "data": "costs.csv", "target": "cost", "environment": "year", "task": "regression",
         "drop": ["month"], "factors": ["größe"], "methods": ["erm", "irm:penalty=2;anneal=0.1"],
-        "seeds": 3, "trials": 2, "steps": 20, "batch": 8, "model": "linear",
+        "baseline": "erm", "seeds": 3, "trials": 2, "steps": 20, "batch": 8, "model": "linear",
         "metric": "absolute_error", "splits": "forward:year", "selection": "oracle",
         "inner": True, "until_decided": True, "jobs": 1, "threads": 1, "memory": 64,
         "device": "cpu", "store": "sqlite:///all.db", "out": "there", "keep_models": ["erm"],

@@ -24,7 +24,7 @@ def test_the_word_for_an_environment_can_be_the_users():
 def test_a_cost_that_was_not_shown_says_how_large_it_could_be():
     row = method_row("coral", cost_of_unseen=0.003, cost_low=-0.004, cost_high=0.0101)
     rows = [environment_row(f"writer {k}", "coral") for k in range(14)]
-    summary = small_summary([row], rows, headline_method="coral")
+    summary = small_summary([row], rows, baseline="coral")
     assert answer(summary) == (
         "No cost of unseen environments was shown for coral: the estimate is 0.3 points of "
         "accuracy, with a 95% interval of -0.4 to 1.0 on these 14 environments, so the cost could "
@@ -72,7 +72,7 @@ def test_a_loss_rises():
         metric="squared_error",
         higher_is_better=False,
         metric_is_fraction=False,
-        headline_method="ridge",
+        baseline="ridge",
     )
     assert answer(summary) == (
         "At a new environment, expect the squared error of ridge to rise by about 0.21 "
@@ -128,9 +128,9 @@ def test_no_method_at_all():
     assert answer(small_summary([], [])) == "No method was measured, so there is no answer."
 
 
-def test_an_unknown_headline_method_falls_back_to_plain_training():
-    methods = [method_row("coral"), method_row("ERM")]
-    assert "plain training (ERM)" in answer(small_summary(methods, headline_method="irm"))
+def test_the_answer_is_about_the_baseline():
+    methods = [method_row("ERM"), method_row("coral", score_unseen=0.1)]
+    assert "expect coral to" in answer(small_summary(methods, baseline="coral"))
 
 
 def test_the_stored_sample():

@@ -42,13 +42,13 @@ def test_better_and_worse_methods_with_their_differences():
         method_row(),
         method_row(
             "coral",
-            difference_from_erm=0.008,
+            difference_from_baseline=0.008,
             difference_low=0.002,
             difference_high=0.014,
-            verdict="better than plain training",
+            verdict="better",
         ),
-        method_row("irm", difference_from_erm=-0.02, verdict="worse than plain training"),
-        method_row("vrex", difference_from_erm=0.001, verdict="no clear difference"),
+        method_row("irm", difference_from_baseline=-0.02, verdict="worse"),
+        method_row("vrex", difference_from_baseline=0.001, verdict="no clear difference"),
     ]
     assert (
         "Better than plain training: coral (+0.8 points, +0.2 to +1.4). Worse: irm (-2.0 points)."
@@ -57,7 +57,7 @@ def test_better_and_worse_methods_with_their_differences():
 
 def test_none_better():
     rivals = [
-        method_row(name, difference_from_erm=0.001, verdict="no clear difference")
+        method_row(name, difference_from_baseline=0.001, verdict="no clear difference")
         for name in ("coral", "irm")
     ]
     assert "None of the 2 other methods was shown to beat plain training." in said(
@@ -141,15 +141,15 @@ def test_what_was_decided_by_adding_seeds_is_said():
     )
     decision = {
         "method": "irm",
-        "verdict": "better than plain training",
+        "verdict": "better",
         "seeds": 10,
         "difference": 0.01,
         "difference_low": 0.005,
         "difference_high": 0.015,
     }
-    rival = method_row("irm", verdict="better than plain training")
+    rival = method_row("irm", verdict="better")
     summary = small_summary([method_row(), rival]) | {
-        "sequential": {"level": 0.95, "table_seeds": 10, "decisions": [decision]}
+        "sequential": {"against": "erm", "level": 0.95, "table_seeds": 10, "decisions": [decision]}
     }
     assert sentence in said(summary)
     assert sentence not in said(small_summary())

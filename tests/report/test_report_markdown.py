@@ -31,7 +31,9 @@ def test_it_opens_with_the_answer():
 
 
 def test_the_methods_table_holds_the_numbers_rounded_by_hand():
-    _, found = tables(render_markdown(small_summary()))
+    rival = method_row("coral", difference_from_baseline=0.008, verdict="no clear difference")
+    _, found = tables(render_markdown(small_summary([method_row(), rival])))
+    assert found[0][2][8:10] == ["+0.8", "no clear difference"]
     assert found[0][1] == [
         "erm (plain training)",
         "95.3",

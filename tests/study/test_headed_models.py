@@ -18,7 +18,7 @@ HEADED = ["hypo", "palm", "abet", "last-layer"]
 def done(tmp_path_factory):
     store = tmp_path_factory.mktemp("headed") / "records.db"
     study = gg.Study(
-        wards(), HEADED, seeds=1, steps=12, batch=8, model="mlp(8)", threads=1, jobs=1,
+        wards(), ["erm", *HEADED], seeds=1, steps=12, batch=8, model="mlp(8)", threads=1, jobs=1,
         keep_models="all", store=store, selection="last-step",
     )  # fmt: skip
     return study, study.run(), store

@@ -18,8 +18,8 @@ from gengap.methods.irm import IRM
 from gengap.study.resolve import resolve
 
 
-def resolved(*wanted, task="classification", environments=3, trials=1, plain_training=False):
-    return resolve(wanted, task, environments, trials, plain_training)
+def resolved(*wanted, task="classification", environments=3, trials=1, baseline=None):
+    return resolve(wanted, task, environments, trials, baseline)
 
 
 def only(*wanted, **settings):
@@ -133,15 +133,22 @@ def test_the_same_method_twice_is_numbered():
     assert entries[3].estimator.alpha == 2
 
 
-def test_plain_training_comes_first_and_is_added():
-    names = [e.name for e in resolved("irm", "sklearn:Ridge", task="regression",
-                                      plain_training=True)[0]]  # fmt: skip
-    assert names == ["erm", "irm", "sklearn:Ridge"]
-    entries, _ = resolved("irm", {"erm": {"learning_rate": 0.5}}, plain_training=True)
-    assert [e.name for e in entries] == ["erm", "irm"]
+def test_the_baseline_comes_first_and_need_not_be_asked_for_otherwise():
+    asked = "irm", "sklearn:Ridge", {"erm": {"learning_rate": 0.5}}
+    named = [
+        [entry.name for entry in resolved(*asked, task="regression", baseline=baseline)[0]]
+        for baseline in (None, "erm", "sklearn:Ridge", "vrex")
+    ]
+    assert named == [
+        ["irm", "sklearn:Ridge", "erm"],
+        ["erm", "irm", "sklearn:Ridge"],
+        ["sklearn:Ridge", "irm", "erm"],
+        ["vrex", "irm", "sklearn:Ridge", "erm"],
+    ]
+    entries, _ = resolved(*asked, task="regression", baseline="erm")
     assert entries[0].trials[0]["learning_rate"] == 0.5
-    assert [e.name for e in resolved("irm")[0]] == ["irm"]
-    assert only(plain_training=True).method is ERM
+    with pytest.raises(UsageError, match="groupdro"):
+        resolved("sklearn:Ridge", task="regression", baseline="groupdro", environments=1)
 
 
 def test_what_cannot_apply_is_skipped_with_the_reason():

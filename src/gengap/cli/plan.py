@@ -17,7 +17,7 @@ def plan(
         float, typer.Option(help="Difference to find, in the unit of the score: 0.02 is 2 points.")
     ],
     method: Annotated[
-        str | None, typer.Option(help="The method; plain training when not given.")
+        str | None, typer.Option(help="The method; the baseline when not given.")
     ] = None,
     against: Annotated[
         str | None, typer.Option(help="Plan for the difference to this method, not for the cost.")

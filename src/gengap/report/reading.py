@@ -8,8 +8,8 @@ A study's summary, the content of ``gap.json``, is a dict with four parts:
 - ``rules``: one row per method and selection rule.
 
 Scores keep the metric's own sign. ``gap``, ``difficulty`` and the costs are positive when the
-model is worse off, for scores and for losses. ``difference_from_erm`` is positive when the method
-is better than plain training. A number that was not measured is None.
+model is worse off, for scores and for losses. ``difference_from_baseline`` is positive when the
+method is better than the baseline. A number that was not measured is None.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ STUDY = {
     "metric": "score",
     "higher_is_better": True,
     "environment_word": "environment",
-    **{key: [] for key in ("environments", "seeds", "warnings", "skipped")},
+    **{key: [] for key in ("environments", "seeds", "warnings", "skipped", "added")},
     **{key: {} for key in ("looks", "versions")},
 }
 
@@ -54,7 +54,7 @@ class Summary:
 
     Attributes:
         study: the settings, with defaults for what was absent.
-        methods: plain training (``erm``) first, then the best ``score_unseen`` first.
+        methods: the baseline first, then the best ``score_unseen`` first.
         environments: rows in the given order.
         rules: rows in the given order.
         sequential: what was decided after how many seeds, where seeds were added until decided.
@@ -95,10 +95,13 @@ class Summary:
 
     @property
     def headline(self) -> Row | None:
-        """The row of the method that the answer is about: as named, else the first."""
-        wanted = self.study["headline_method"]
-        named = [row for row in self.methods if row["method"] == wanted]
-        return next(iter(named or self.methods), None)
+        """The row of the baseline, which the answer is about; else the first."""
+        return next(iter(self.methods), None)
+
+    @property
+    def others(self) -> list[Row]:
+        """The rows of all methods but the baseline."""
+        return self.methods[1:]
 
     def environments_of(self, method: str) -> list[Row]:
         """The rows of one method, largest cost of unseen first, unmeasured ones last."""
@@ -169,7 +172,7 @@ def read(found: Any, minus: str = "-") -> Summary:
     study["skipped"] = [Row(row) for row in study["skipped"]]
     methods = _rows(summary, "methods")
     larger = bool(study["higher_is_better"])
-    methods.sort(key=lambda row: _reading_order(row, larger))
+    methods.sort(key=lambda row: _reading_order(row, study["baseline"], larger))
     environments = _rows(summary, "environments")
     for row in environments:
         row["environment"] = row["environment"] or "(no name)"
@@ -200,11 +203,11 @@ def descending(value: float | None) -> float:
     return math.inf if value is None else -value
 
 
-def _reading_order(row: Row, larger_is_better: bool) -> tuple[bool, float]:
+def _reading_order(row: Row, baseline: str, larger_is_better: bool) -> tuple[bool, float]:
     score = row["score_unseen"]
     if score is not None and not larger_is_better:
         score = -score
-    return not is_plain_training(row), descending(score)
+    return row["method"] != baseline, descending(score)
 
 
 def _part(summary: Any, key: str, kind: Any) -> Any:

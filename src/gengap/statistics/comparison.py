@@ -1,4 +1,4 @@
-"""A method against plain training, paired by environment, seed and example.
+"""A method against a baseline, paired by environment, seed and example.
 
 With at least three environments the environment is the unit: Student's t on the ``K`` mean
 differences, ``K - 1`` degrees of freedom, which speaks for environments like these. With fewer it
@@ -33,11 +33,11 @@ from gengap.statistics.multiple import holm, step_levels
 from gengap.statistics.variance import TEST_POWERS, mean_variance, note
 
 Unit = Literal["environment", "example and seed"]
-Verdict = Literal["better than plain training", "no clear difference", "worse than plain training"]
+Verdict = Literal["better", "no clear difference", "worse"]
 
 
 class Differences(NamedTuple):
-    """A long table: a method's unseen score minus that of plain training on the same example.
+    """A long table: a method's unseen score minus the baseline's on the same example.
 
     Attributes:
         difference: ``(n,)`` differences.
@@ -54,7 +54,7 @@ class Differences(NamedTuple):
 
 @dataclass(frozen=True)
 class Comparison:
-    """How a method compares with plain training.
+    """How a method compares with the baseline.
 
     Attributes:
         difference: the mean over environments, with limits widened for the number of methods.
@@ -77,7 +77,7 @@ def compare(
     *,
     higher_is_better: bool = True,
 ) -> dict[str, Comparison]:
-    """Compare methods with plain training, corrected for their number.
+    """Compare methods with a baseline, corrected for their number.
 
     Args:
         differences_by_method: per method its long table; a plain tuple of four columns will do.
@@ -128,5 +128,4 @@ def _test(cells: Cells) -> _Test:
 def _verdict(interval: Interval, higher_is_better: bool) -> Verdict:
     if not interval.excludes(0.0):
         return "no clear difference"
-    better = (interval.low > 0) == higher_is_better
-    return "better than plain training" if better else "worse than plain training"
+    return "better" if (interval.low > 0) == higher_is_better else "worse"

@@ -26,6 +26,8 @@ class StudyRow:
 
     ``chance`` is the score of always giving the most frequent class or the mean; ``seconds`` the
     processor time of all runs; ``looks`` how often each rule looked at unseen environments.
+    ``baseline`` is the method that the answer speaks of and that others are compared with;
+    ``added`` are methods that nobody named.
     """
 
     name: str
@@ -54,7 +56,8 @@ class StudyRow:
     runs: int
     chance: float | None
     command: str
-    headline_method: str
+    baseline: str
+    added: list[str]
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ class MethodRow:
     """One method over its unseen environments, each weighing equally.
 
     ``cost_low`` and ``cost_high`` are for these environments, ``new_environment_low`` and
-    ``_high`` for a single new one; ``difference_*`` is how much better than plain training.
+    ``_high`` for a single new one; ``difference_*`` is how much better than the baseline.
     """
 
     method: str
@@ -97,7 +100,7 @@ class MethodRow:
     cost_high: float | None
     new_environment_low: float | None
     new_environment_high: float | None
-    difference_from_erm: float | None
+    difference_from_baseline: float | None
     difference_low: float | None
     difference_high: float | None
     verdict: str | None
@@ -122,7 +125,7 @@ class RuleRow:
 
 @dataclass(frozen=True)
 class SequentialRow:
-    """When a method was told apart from plain training, where seeds were added until then."""
+    """When a method was told apart from the baseline, where seeds were added until then."""
 
     method: str
     verdict: str

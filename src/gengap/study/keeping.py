@@ -9,14 +9,13 @@ from gengap.records.store import Store
 from gengap.study.plan import Plan
 from gengap.study.result import Result
 
-PLAIN = "erm"
 MOST_BYTES = 512 << 20
 
 
 def affordable(plan: Plan, each: int) -> frozenset[str]:
     """Methods whose models may be kept until the best of them is known.
 
-    All of them, or else the one that the answer speaks of, or none where even its models would
+    All of them, or else the baseline, or none where even its models would
     take more than ``MOST_BYTES``.
 
     Args:
@@ -26,7 +25,7 @@ def affordable(plan: Plan, each: int) -> frozenset[str]:
         entry.name: each * len(plan.runs[entry.name]) if entry.model else 0
         for entry in plan.entries
     }
-    first = plan.entries[0].name
+    first = plan.baseline
     if sum(bytes_of.values()) <= MOST_BYTES:
         return frozenset(bytes_of)
     return frozenset([first] if bytes_of[first] <= MOST_BYTES else [])
@@ -53,14 +52,14 @@ def keep_the_best(result: Result, before: Set[tuple[str, int]], auto: bool) -> N
     """Forget the models of a study's runs that nobody asked for.
 
     Of every run the model at the step that the study's selection rule keeps stays; with ``auto``
-    only those of plain training, of the method that the answer speaks of and of the best one do.
+    only those of the baseline and of the best method do.
 
     Args:
         before: the models that were there before the study was carried out; they stay.
     """
     methods = set(result.scores)
     if auto:
-        methods &= {PLAIN, best_method(result), result.plan.entries[0].name}
+        methods &= {result.plan.baseline, best_method(result)}
     stay = {place for method in methods for place in selected_places(result, method)}
     forgotten = places(result.planned, result.store) - stay - before
     forget_models(result.store, forgotten)

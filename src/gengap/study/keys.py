@@ -41,6 +41,9 @@ class StudyFile:
     methods: list[str | dict[str, dict[str, Any] | None]] | None = key(
         "Comma-separated, e.g. erm,irm:penalty=10;anneal=0.3,sklearn:Ridge (see gengap methods)."
     )
+    baseline: str | None = key(
+        "The method that the answer speaks of and others are compared with; the first if not given."
+    )
     seeds: int | list[int] = key("Repetitions; five test each row once.", 5)
     trials: int = key("Hyperparameter settings per method: defaults, then random.", 1)
     steps: int = key("Training steps of a network.", 300)
@@ -74,11 +77,11 @@ class StudyFile:
     inner: bool = key("Train the runs leave-one-environment-out selection needs.", False)
     until_decided: bool = key(
         "Add seeds, five at a time and --seeds at most (30), until every method is told apart "
-        "from plain training.",
+        "from the baseline.",
         False,
     )
     keep_models: str | list[str] = key(
-        "Whose trained models are kept in the records: auto (plain training and the best method, "
+        "Whose trained models are kept in the records: auto (the baseline and the best method, "
         "up to 512 MiB), all, none, or names.",
         "auto",
     )

@@ -58,7 +58,7 @@ class Plan:
         name: what the study is called.
         problem: the data in words.
         units: the environment and target of every row.
-        entries: the methods; the first is the one the answer speaks of.
+        entries: the methods; the first is the baseline, which the answer speaks of.
         cells: what is trained for each split, references first; see :class:`Cell`.
         seeds: the seeds.
         metric: name of the metric.
@@ -78,6 +78,11 @@ class Plan:
     selection: str = "validation"
     about: Mapping[str, Any] = field(default_factory=dict)
     level: float | None = None
+
+    @property
+    def baseline(self) -> str:
+        """The method that the answer speaks of and that others are compared with."""
+        return self.entries[0].name
 
     @property
     def score(self) -> Metric:

@@ -29,17 +29,18 @@ def resolve(
     task: str,
     environments: int,
     trials: int,
-    plain_training: bool = True,
+    baseline: str | None = None,
     hidden_features: bool = True,
     lacks: Collection[str] = (),
     estimators: bool = True,
 ) -> tuple[list[Entry], dict[str, str]]:
     """Resolve methods; returns entries and, by name, why others are skipped.
 
-    Plain training comes first, and is added when it was not asked for unless ``plain_training``
-    is false. ``environments`` is the smallest number of training environments of any split,
-    ``hidden_features`` whether the network has any, ``lacks`` the needs of methods that the data
-    cannot meet, and ``estimators`` whether scikit-learn estimators can be fitted to them.
+    The first is the baseline: the first that was asked for, or the one of that name, which need
+    not be asked for otherwise. ``environments`` is the smallest number of training environments
+    of any split, ``hidden_features`` whether the network has any, ``lacks`` the needs of
+    methods that the data cannot meet, and ``estimators`` whether scikit-learn estimators can be
+    fitted to them.
     """
     entries: list[Entry] = []
     skipped: dict[str, str] = {}
@@ -64,13 +65,17 @@ def resolve(
             skipped[name] = reason
         else:
             entries.append(_method_entry(name, info.method, given, trials))
-    if plain_training and all(e.name != "erm" for e in entries):
-        entries.insert(0, _method_entry("erm", method_info("erm").method, {}, trials))
-    entries.sort(key=lambda e: e.name != "erm")
     if not entries:
         reasons = " ".join(skipped.values())
         raise UsageError(f"No method is left to run: {reasons or 'name one with --methods.'}")
-    return _distinct(entries), skipped
+    entries = _distinct(entries)
+    if baseline is None:
+        return entries, skipped
+    first = [entry for entry in entries if entry.name == baseline]
+    if not first:
+        terms = (task, environments, trials, None, hidden_features, lacks, estimators)
+        first, _ = resolve([baseline], *terms)
+    return [*first, *(entry for entry in entries if entry.name != baseline)], skipped
 
 
 def _is_estimator(item: Any) -> bool:

@@ -210,15 +210,13 @@ class Result(Finding):
 
     @cached_property
     def _comparisons(self) -> Mapping[str, Comparison]:
-        base = self.paired.get("erm")
-        if base is None:
-            return {}
+        base = self.paired[self.plan.baseline]
         differences = {
             name: Differences(
                 self._sign * (p.unseen - base.unseen), p.environment, p.seed, p.example
             )
             for name, p in self.paired.items()
-            if name != "erm"
+            if name != self.plan.baseline
         }
         return compare(differences)
 
@@ -287,7 +285,7 @@ class Result(Finding):
         new = self._around_difference(cost, new_environment_interval(*columns, **noise))
         better = None
         if comparison:
-            mean = float(np.mean(list(self.differences(name, "erm").values())))
+            mean = float(np.mean(list(self.differences(name, self.plan.baseline).values())))
             better = self._around_difference(mean, comparison.difference)
         worst = min(rows, key=lambda row: self._sign * row.unseen)
         keys = [run.key for run, _ in self.plan.runs[name]]
@@ -305,7 +303,7 @@ class Result(Finding):
             cost_high=fixed.high,
             new_environment_low=new.low,
             new_environment_high=new.high,
-            difference_from_erm=better.estimate if better else None,
+            difference_from_baseline=better.estimate if better else None,
             difference_low=better.low if better else None,
             difference_high=better.high if better else None,
             verdict=comparison.verdict if comparison else None,
@@ -387,7 +385,8 @@ class Result(Finding):
             runs=len(stored),
             chance=self._chance(),
             command=self.execution.command,
-            headline_method=plan.entries[0].name,
+            baseline=plan.baseline,
+            added=[name for name in about.get("added", []) if name in plan.runs],
         )
 
     def _chance(self) -> float | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,6 +21,7 @@ from gengap.base.progress import Progress
 from gengap.environments.checks import check, drop_small
 from gengap.environments.core import Environments
 from gengap.environments.splits import parse_splits
+from gengap.methods.erm import ERM
 from gengap.methods.registry import registered
 from gengap.records.database import parse
 from gengap.records.run import Problem
@@ -53,7 +54,9 @@ class Study:
         environments: the data (see :class:`~gengap.environments.core.Environments`), or any other
             problem (:class:`gengap.training.problem.Problem`).
         methods: registry names, ``"sklearn:Name"``, ``{"irm": {"penalty": 10}}``, method objects
-            or scikit-learn estimators. Plain training is added when it is missing.
+            or scikit-learn estimators. Plain training joins a training method named alone.
+        baseline: the method that the answer speaks of and that others are compared with; None for
+            the first.
         seeds: how many seeds (0, 1, ...), or which.
         splits: ``"auto"``, a form that ``parse_splits`` reads, or a splitter object.
         trials: hyperparameter settings per method: the defaults and ``trials - 1`` random draws.
@@ -68,8 +71,8 @@ class Study:
         selection: the selection rule of the headline.
         inner: also train the runs that leave-one-environment-out selection needs.
         until_decided: add seeds, five at a time and ``seeds`` at most, until every method is told
-            apart from plain training (:mod:`gengap.study.until_decided`).
-        keep_models: whose trained models are kept in the store: ``"auto"`` (plain training and the
+            apart from the baseline (:mod:`gengap.study.until_decided`).
+        keep_models: whose trained models are kept in the store: ``"auto"`` (the baseline and the
             method that ends best, where the store is kept and as long as those of all methods,
             of which the best is one, take no more than 512 MiB meanwhile),
             ``"all"``, ``"none"``, or names of methods.
@@ -83,13 +86,15 @@ class Study:
             ``concurrent.futures.Executor``, which is left open.
         precision: ``"fp32"``, or ``"bf16"`` for products of networks in training where the machine
             has it (:mod:`gengap.models.precision`).
-        plain_training: whether plain training joins the table when it is not asked for.
+        plain_training: whether plain training joins a training method that would have nothing to
+            be compared with.
         prepared_inputs: whether scikit-learn estimators get encoded, standardised inputs; None
             leaves it to their kind.
     """
 
     environments: Any
     methods: Sequence[MethodLike] = ("erm",)
+    baseline: str | None = None
     seeds: int | Sequence[int] = 5
     splits: Any = "auto"
     trials: int = 1
@@ -168,11 +173,12 @@ class Study:
         splitter = parse_splits(self.splits) if isinstance(self.splits, str) else self.splits
         problem = self.problem
         cells = cells_of(problem, splitter.iterate(problem), inner=self.inner)
+        entries, added = self._entries(min(len(cell.train) for cell in cells))
         return Plan(
             name=self.name,
             problem=problem_record(problem),
             units=units_record(problem),
-            entries=self._entries(min(len(cell.train) for cell in cells)),
+            entries=entries,
             cells=cells,
             seeds=tuple(self.seed_list),
             metric=self.metric_used.name,
@@ -185,31 +191,39 @@ class Study:
                 "splits": self.splits if isinstance(self.splits, str) else repr(self.splits),
                 **({"curves": True} if self.curves else {}),
                 **({"cluster": problem.cluster} if getattr(problem, "cluster", "") else {}),
+                **({"added": added} if added else {}),
             },
             level=0.95 if self.until_decided else None,
         )
 
-    def _entries(self, fewest: int) -> tuple[Entry, ...]:
-        """The methods, resolved; ``fewest`` is the smallest number of training environments."""
+    def _entries(self, fewest: int) -> tuple[tuple[Entry, ...], list[str]]:
+        """The methods, resolved, and which of them nobody named.
+
+        Args:
+            fewest: the smallest number of training environments.
+        """
         from gengap.models.networks import MLP, architecture
 
-        found, self.skipped = resolve(
-            list(self.methods),
-            self.problem.targets,
-            fewest,
-            self.trials,
-            self.plain_training,
+        resolved = partial(
+            resolve,
+            task=self.problem.targets,
+            environments=fewest,
+            trials=self.trials,
             hidden_features=architecture(self.model) != MLP(()),
             lacks=self.problem.lacks,
             estimators=self.problem.supports_estimators,
         )
+        found, self.skipped = resolved(list(self.methods), baseline=self.baseline)
+        added: list[str] = []
+        if self.plain_training and len(found) == 1 and found[0].method not in (None, ERM):
+            found, added = [*found, *resolved(["erm"])[0]], ["erm"]
         seeing = [e.name for e in found if e.method is not None and registered(e.name).sees_unseen]
         self.warnings += [
             f"{name} sees unlabelled unseen inputs: of the training part of what its split leaves "
             "out, without targets. Methods that see none do not know where they are going."
             for name in seeing
         ]
-        return tuple(self._with_settings(entry) for entry in found)
+        return tuple(self._with_settings(entry) for entry in found), added
 
     def _with_settings(self, entry: Entry) -> Entry:
         if entry.method is not None:
@@ -452,6 +466,5 @@ def measure(
         metric=metric,
         splits=splits,
         jobs=jobs,
-        plain_training=False,
     )
     return study.run(progress)

@@ -1,9 +1,9 @@
-"""Train seed after seed until every method is told apart from plain training, or seeds run out.
+"""Train seed after seed until every method is told apart from the baseline, or seeds run out.
 
-After every five seeds, in which each row is tested once, the methods are compared with plain
-training on the mean unseen score per seed, environments weighing equally, paired by seed
-(:mod:`gengap.statistics.sequential`). A decided method gets no more seeds, plain training as many
-as the last undecided one. The chance of any false verdict is held over all methods and looks.
+After every five seeds, in which each row is tested once, the methods are compared with the baseline
+on the mean unseen score per seed, environments weighing equally, paired by seed
+(:mod:`gengap.statistics.sequential`). A decided method gets no more seeds, the baseline as many as
+the last undecided one. The chance of any false verdict is held over all methods and looks.
 
 It is held *given this data set*: the test assumes that without a difference the sign of each seed's
 difference is a coin toss, and seeds share the data. Within five seeds the test parts share no row,
@@ -11,7 +11,7 @@ which makes sums of differences vary less than such tosses, so the test errs tow
 verdict speaks of more seeds on these data, not of other data or other environments; the table
 beside it has the intervals for those.
 
-A method whose scores so far equal plain training's to the digit gets no more seeds either: one that
+A method whose scores so far equal the baseline's to the digit gets no more seeds either: one that
 does nothing to a model would use them all. Its comparison still counts among those that the error
 is held over.
 
@@ -41,13 +41,8 @@ from gengap.study.rules import rule_named
 from gengap.study.scores import Scores
 
 MOST_SEEDS = 30
-PLAIN = "erm"
-VERDICTS = {
-    "larger": "better than plain training",
-    "smaller": "worse than plain training",
-    "undecided": "not told apart from plain training",
-}
-IDENTICAL = "unseen scores identical to plain training's"
+VERDICTS = {"larger": "better", "smaller": "worse", "undecided": "not told apart"}
+IDENTICAL = "identical"
 
 
 @dataclass(frozen=True)
@@ -56,7 +51,7 @@ class Progressed:
 
     Attributes:
         now: the comparison after the last look.
-        scores: mean unseen score per seed and method, larger is better.
+        scores: mean unseen score per seed and method, the baseline first; larger is better.
         out: methods that could not run or diverged; their comparisons still count among those that
             the error is held over.
         pending: the runs that the next look needs, as a plan; None when everything is decided.
@@ -77,7 +72,7 @@ def replay(plan: Plan, store: Store, skipped: Collection[str] = ()) -> Progresse
     """Take every decision that the stored runs allow; nothing is trained and nothing written.
 
     Args:
-        plan: with plain training and at least one other method; its seeds are the most to train.
+        plan: with a baseline and at least one other method; its seeds are the most to train.
         skipped: methods that could not run.
     """
     assert plan.level is not None
@@ -108,18 +103,19 @@ def looks_left(plan: Plan, batch: Plan) -> int:
 def _needed(
     now: SequentialComparison, scores: Mapping[str, list[float]], out: Collection[str]
 ) -> dict[str, int]:
-    """Scores that methods must have for the next look; plain training as many as any other."""
+    """Scores that methods must have for the next look; the baseline as many as any other."""
+    baseline = next(iter(scores))
     needed = {
         name: number
         for name, number in now.needed.items()
-        if name != PLAIN and name not in out and not _identical(scores, name)
+        if name != baseline and name not in out and not _identical(scores, name)
     }
-    return {PLAIN: max(needed.values()), **needed} if needed else {}
+    return {baseline: max(needed.values()), **needed} if needed else {}
 
 
 def _identical(scores: Mapping[str, list[float]], name: str) -> bool:
     own = scores[name]
-    return bool(own) and own == scores[PLAIN][: len(own)]
+    return bool(own) and own == next(iter(scores.values()))[: len(own)]
 
 
 def seed_scores(plan: Plan, store: Store, method: str) -> list[float] | None:
@@ -138,7 +134,8 @@ def seed_scores(plan: Plan, store: Store, method: str) -> list[float] | None:
 
 
 def _compare(scores: Mapping[str, list[float]], seeds: int, level: float) -> SequentialComparison:
-    pairs = [(name, PLAIN) for name in scores if name != PLAIN]
+    baseline, *others = scores
+    pairs = [(name, baseline) for name in others]
     return compare_sequentially(
         scores, batch=FOLDS, looks=seeds // FOLDS, level=level, paired=True, pairs=pairs
     )
@@ -148,13 +145,13 @@ def check_sequential(plan: Plan, skipped: Mapping[str, str]) -> None:
     """Refuse a plan whose seeds cannot be added until methods are told apart.
 
     Raises:
-        UsageError: plain training or every other method is missing, or the seeds do not divide.
+        UsageError: the baseline or every other method is missing, or the seeds do not divide.
     """
     names = [entry.name for entry in plan.entries if entry.name not in skipped]
-    if PLAIN not in names or len(names) < 2:
+    if plan.baseline not in names or len(names) < 2:
         raise UsageError(
-            "Seeds are added until methods are told apart from plain training, so erm and at least "
-            "one other method must be able to run; name one with --methods, or leave "
+            f"Seeds are added until methods are told apart from {plan.baseline}, so it and at "
+            "least one other method must be able to run; name one with --methods, or leave "
             f"--until-decided out.{''.join(f' {reason}' for reason in skipped.values())}"
         )
     if len(plan.seeds) % FOLDS:
@@ -169,7 +166,7 @@ def sequential_finding(plan: Plan, progressed: Progressed) -> Sequential:
     assert plan.level is not None
     decisions = [d for d in progressed.now.decisions if d.first not in progressed.out]
     return Sequential(
-        against=PLAIN,
+        against=plan.baseline,
         level=plan.level,
         seeds_per_look=FOLDS,
         most_seeds=len(plan.seeds),

@@ -78,7 +78,7 @@ def next_study(
     Args:
         store: the records.
         detect: the difference to find, in the unit of the score: 0.02 of accuracy is 2 points.
-        method: its name; None for plain training, or the first method where it was not run.
+        method: its name; None for the baseline.
         against: another method to compare with; None plans for the cost of unseen.
         study: which one, where the records hold several; None for the one carried out last.
         metric: None for the study's own.
@@ -95,7 +95,7 @@ def next_study(
         )
     result = read_result(store, study)
     data = result.plan.problem
-    name = method or ("erm" if "erm" in result.scores else next(iter(result.scores)))
+    name = method or result.plan.baseline
     if name == against:
         raise UsageError(f"{name} cannot be compared with itself; name another method.")
     score = metric_for(metric, data.task) if metric else result.plan.score

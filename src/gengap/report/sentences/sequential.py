@@ -5,7 +5,7 @@ from __future__ import annotations
 from gengap.report.numerals import Numerals, level_text, magnitude
 from gengap.report.reading import Row, Summary
 
-IDENTICAL, UNDECIDED = "unseen scores identical to", "not told apart"  # how verdicts begin
+IDENTICAL, UNDECIDED = "identical", "not told apart"  # what else a verdict may be
 
 
 def sequential_sentences(summary: Summary) -> list[str]:
@@ -16,7 +16,8 @@ def sequential_sentences(summary: Summary) -> list[str]:
     in_table = {row["method"]: row["verdict"] for row in summary.methods}
     common = found["table_seeds"]
     told = [
-        decision_sentence(row, percent) + unlike_table(row, in_table[row["method"]], common)
+        decision_sentence(row, found["against"], percent)
+        + unlike_table(row, in_table[row["method"]], common)
         for row in found["decisions"]
     ]
     return [
@@ -28,30 +29,35 @@ def sequential_sentences(summary: Summary) -> list[str]:
     ]
 
 
-def decision_sentence(row: Row, percent: bool) -> str:
+def decision_sentence(row: Row, against: str, percent: bool) -> str:
     """Say when a method was told apart, and by how much; plus is better."""
     name, verdict, seeds = row["method"], row["verdict"], row["seeds"]
-    if verdict.startswith(IDENTICAL):
-        return f"{name}: {verdict} in each of {seeds} seeds, so no more were trained."
+    other = "plain training" if against == "erm" else against
+    if verdict == IDENTICAL:
+        return (
+            f"{name}: unseen scores identical to {other}'s in each of {seeds} seeds, so no more "
+            "were trained."
+        )
     ends = row["difference_low"], row["difference_high"]
     size, number = row["difference"], _numerals(row, percent)
-    if verdict.startswith(UNDECIDED):
+    if verdict == UNDECIDED:
         limits = _bracketed(number.interval(*ends, plus=True))
         return (
-            f"{name}: {verdict} after all {seeds} seeds; it differs by "
+            f"{name}: not told apart from {other} after all {seeds} seeds; it differs by "
             f"{number.points(size, plus=True)}{limits} on average, where plus is better."
         )
     if size < 0 and None not in ends:
         ends = -ends[1], -ends[0]
     return (
-        f"{name}: {verdict} after {seeds} seeds; it {'gains' if size > 0 else 'loses'} "
-        f"{number.points(abs(size))}{_bracketed(number.interval(*ends))} on average."
+        f"{name}: {verdict} than {other} after {seeds} seeds; it "
+        f"{'gains' if size > 0 else 'loses'} {number.points(abs(size))}"
+        f"{_bracketed(number.interval(*ends))} on average."
     )
 
 
 def unlike_table(row: Row, in_table: str, common: int) -> str:
     """What to say where the table's last column has another verdict."""
-    open_ = row["verdict"].startswith((IDENTICAL, UNDECIDED))
+    open_ = row["verdict"] in (IDENTICAL, UNDECIDED)
     if in_table == ("no clear difference" if open_ else row["verdict"]):
         return ""
     return (
@@ -65,7 +71,7 @@ def _numerals(row: Row, percent: bool) -> Numerals:
     keys = ("difference", "difference_low", "difference_high")
     sizes = [abs(row[key]) for key in keys if row[key]]
     if percent:
-        shown = sizes[:1] if row["verdict"].startswith(UNDECIDED) else sizes
+        shown = sizes[:1] if row["verdict"] == UNDECIDED else sizes
         return Numerals(True, 2 if shown and min(shown) < 0.001 else 1)
     if not sizes or not 1e-4 <= max(sizes) < 1e6:
         return Numerals(False, None)

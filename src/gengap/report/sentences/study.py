@@ -43,6 +43,13 @@ def method_name(row: Row) -> str:
     return f"plain training ({name})" if is_plain_training(row) else name
 
 
+def baseline_name(summary: Summary) -> str:
+    """Return what sentences call the baseline; plain training needs no other name."""
+    head = summary.headline
+    assert head is not None
+    return "plain training" if is_plain_training(head) else place(head["method"])
+
+
 def place(name: str) -> str:
     """Return an environment's or another name for a sentence."""
     return isolate(shorten(name))

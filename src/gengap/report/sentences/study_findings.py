@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from gengap.report.reading import Row, Summary, is_plain_training
+from gengap.report.reading import Row, Summary
 from gengap.report.sentences.sequential import sequential_sentences
-from gengap.report.sentences.study import method_name, place
+from gengap.report.sentences.study import baseline_name, method_name, place
 from gengap.report.text import isolate, shorten
 
 FEW = 5
@@ -51,18 +51,22 @@ def peeking(summary: Summary) -> str:
 
 
 def _recovery(summary: Summary, peeked: Row, honest: Row) -> str:
-    """Compare both with plain training under the study's rule."""
-    plain = [
-        row for row in summary.rules if row["rule"] == honest["rule"] and is_plain_training(row)
+    """Compare both with the baseline under the study's rule."""
+    head = summary.headline
+    assert head is not None
+    base = [
+        row["score_unseen"]
+        for row in summary.rules
+        if row["rule"] == honest["rule"] and row["method"] == head["method"]
     ]
-    if not plain or is_plain_training(honest):
+    if not base or honest["method"] == head["method"]:
         return ""
-    base, number = plain[0]["score_unseen"], summary.number
-    with_peek, without = (summary.better_by(r["score_unseen"], base) for r in (peeked, honest))
+    number = summary.number
+    with_peek, without = (summary.better_by(r["score_unseen"], base[0]) for r in (peeked, honest))
     if with_peek is None or without is None:
         return ""
     return (
-        "Against plain training under this study's rule, that is "
+        f"Against {baseline_name(summary)} under this study's rule, that is "
         f"{number.points(with_peek, plus=True)} with peeking and "
         f"{number.points(without, plus=True)} without."
     )
@@ -100,31 +104,28 @@ def _worst(summary: Summary, row: Row) -> str:
 
 
 def _methods(summary: Summary) -> str:
-    compared = [
-        row
-        for row in summary.methods
-        if row["difference_from_erm"] is not None and not is_plain_training(row)
-    ]
+    compared = [row for row in summary.others if row["difference_from_baseline"] is not None]
     if not compared:
         return ""
+    baseline = baseline_name(summary)
     better, worse = (
         [row for row in compared if row["verdict"].lower().startswith(word)]
         for word in ("better", "worse")
     )
     if better:
-        text = f"Better than plain training: {_differences(summary, better)}."
+        text = f"Better than {baseline}: {_differences(summary, better)}."
     elif len(compared) == 1:
-        text = f"{method_name(compared[0])} was not shown to be better than plain training."
+        text = f"{method_name(compared[0])} was not shown to be better than {baseline}."
     else:
-        text = f"None of the {len(compared)} other methods was shown to beat plain training."
+        text = f"None of the {len(compared)} other methods was shown to beat {baseline}."
     return f"{text} Worse: {_differences(summary, worse)}." if worse else text
 
 
 def _differences(summary: Summary, rows: list[Row], most: int = 3) -> str:
     number, texts = summary.number, []
-    for row in sorted(rows, key=lambda row: -abs(row["difference_from_erm"]))[:most]:
+    for row in sorted(rows, key=lambda row: -abs(row["difference_from_baseline"]))[:most]:
         interval = number.interval(row["difference_low"], row["difference_high"], plus=True)
-        by = number.points(row["difference_from_erm"], plus=True)
+        by = number.points(row["difference_from_baseline"], plus=True)
         texts.append(f"{method_name(row)} ({by}{f', {interval}' if interval else ''})")
     rest = len(rows) - most
     return ", ".join(texts) + (f" and {rest} more" if rest > 0 else "")

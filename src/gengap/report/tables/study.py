@@ -10,16 +10,17 @@ from gengap.report.reading import COST, NEW, SCORE, Row, Summary, is_plain_train
 from gengap.report.tables.columns import estimate_cell, estimated, limits, named, printed
 from gengap.report.text import shorten
 
-DIFFERENCE = ("difference_from_erm", "difference_low", "difference_high")
+DIFFERENCE = ("difference_from_baseline", "difference_low", "difference_high")
 
 
 def methods_table(summary: Summary) -> Table:
-    """One row per method, plain training first, then the best score at unseen environments."""
+    """One row per method, the baseline first, then the best score at unseen environments."""
     number = summary.number
     score, points = _units(number)
     rules = {row["selection_rule"] for row in summary.methods}
+    baseline = _baseline(summary)
     makers: list[Maker | None] = [
-        (Column("Method", numeric=False), _method_cell),
+        (Column("Method", numeric=False), lambda row: _method_cell(summary, row)),
         printed("In distribution", score, "score_in_distribution", number),
         printed("Unseen", score, "score_unseen", number),
         (
@@ -31,10 +32,12 @@ def methods_table(summary: Summary) -> Table:
         estimated(number, "Cost of unseen", points, COST, "cost"),
         limits(number, "A single new one", points, *NEW),
         (
-            Column("Against plain training", ", ".join(filter(None, [points, "+ is better"]))),
+            Column(f"Against {baseline}", ", ".join(filter(None, [points, "+ is better"]))),
             lambda row: _against_cell(number, row),
-        ),
-        (Column("Verdict", numeric=False), _verdict_cell),
+        )
+        if summary.others
+        else None,
+        (Column("Verdict", numeric=False), _verdict_cell) if summary.others else None,
         named("Selection rule", "selection_rule") if len(rules) > 1 else None,
         (Column("Time"), lambda row: Cell(duration(row["seconds"]), sort=row["seconds"])),
     ]
@@ -44,13 +47,18 @@ def methods_table(summary: Summary) -> Table:
 def terminal_table(summary: Summary) -> Table:
     """The methods in the columns that fit in a terminal."""
     number = summary.number
-    makers: list[Maker] = [
+    makers: list[Maker | None] = [
         named("method", "method", 40),
         printed("seen", "", "score_in_distribution", number, 12),
         printed("unseen", "", "score_unseen", number, 12),
         estimated(number, "cost of unseen", "", COST),
         limits(number, "one new one", "", *NEW, missing=""),
-        (Column("against plain", numeric=False, most=16), lambda row: _short_verdict(row, number)),
+        (
+            Column(f"against {_baseline(summary, 20)}", numeric=False, most=16),
+            lambda row: _short_verdict(row, number),
+        )
+        if summary.others
+        else None,
     ]
     return make_table("Methods", summary.methods, makers)
 
@@ -109,12 +117,22 @@ def _units(number: Numerals) -> tuple[str, str]:
     return ("%", "points") if number.percent else ("", "")
 
 
-def _method_cell(row: Row) -> Cell:
-    return Cell(shorten(row["method"], 80), "plain training" if is_plain_training(row) else "")
+def _baseline(summary: Summary, most: int = 80) -> str:
+    head = summary.headline
+    if head is None or is_plain_training(head):
+        return "plain training"
+    return shorten(head["method"], most)
+
+
+def _method_cell(summary: Summary, row: Row) -> Cell:
+    said = ["plain training"] if is_plain_training(row) else []
+    if row["method"] in summary.study["added"]:
+        said.append("added to compare with")
+    return Cell(shorten(row["method"], 80), ", ".join(said))
 
 
 def _against_cell(number: Numerals, row: Row) -> Cell:
-    if is_plain_training(row):
+    if row["difference_from_baseline"] is None and not row["verdict"]:
         return Cell("itself", kind="quiet")
     return estimate_cell(number, row, DIFFERENCE, plus=True)
 
@@ -123,18 +141,16 @@ def _verdict_cell(row: Row) -> Cell:
     verdict = row["verdict"]
     lowered = verdict.lower()
     kind = next((word for word in ("better", "worse") if lowered.startswith(word)), "undecided")
-    if is_plain_training(row) and not verdict:
-        return Cell("")
-    return Cell(verdict or MISSING, kind=kind)
+    return Cell(verdict, kind=kind) if verdict else Cell("")
 
 
 def _short_verdict(row: Row, number: Numerals) -> Cell:
-    if is_plain_training(row):
+    verdict = row["verdict"]
+    if not verdict:
         return Cell("itself")
-    verdict = row["verdict"].replace(" than plain training", "")
-    if row["difference_from_erm"] is None:
+    if row["difference_from_baseline"] is None:
         return Cell(verdict)
-    return Cell(f"{number(row['difference_from_erm'], plus=True)} {verdict}".rstrip())
+    return Cell(f"{number(row['difference_from_baseline'], plus=True)} {verdict}".rstrip())
 
 
 def _rule_maker(
