@@ -362,17 +362,16 @@ def test_options_override_a_study_file(table, tmp_path):
     assert summary["study"]["seeds"] == [0, 1]
     assert summary["study"]["metric"] == "absolute_error"
     assert summary["study"]["steps"] == 30
-    assert [m["method"] for m in summary["methods"]] == ["erm", "vrex"]
+    assert [m["method"] for m in summary["methods"]] == ["vrex", "erm"]
+    assert summary["study"]["added"] == ["erm"]
     assert not Path("gengap-out").exists()
 
 
-def test_no_methods_leave_plain_training(table, tmp_path):
+def test_no_methods_are_refused_in_a_sentence(table, tmp_path):
     (tmp_path / "study.yaml").write_text(
         "data: costs.csv\ntarget: cost\nenvironment: year\nmethods: []\n"
     )
-    gengap("run", "study.yaml", *QUICK)
-    summary = json.loads(Path("gengap-out/gap.json").read_text())
-    assert [m["method"] for m in summary["methods"]] == ["erm"]
+    assert "No method is left to run: name one with --methods." in refused("run", "study.yaml")
 
 
 def start(*args: str, program: tuple[str, ...] = ("-m", "gengap.cli")) -> subprocess.Popen:
