@@ -311,7 +311,8 @@ def test_a_study_file_holds_all_a_command_line_says(table, tmp_path):
     values = {
         "data": "costs.csv", "target": "cost", "environment": "year", "task": "regression",
         "drop": ["month"], "factors": ["größe"], "methods": ["erm", "irm:penalty=2;anneal=0.1"],
-        "baseline": "erm", "seeds": 3, "trials": 2, "steps": 20, "batch": 8, "model": "linear",
+        "baseline": "erm", "cluster": "plant", "seeds": 3, "trials": 2,
+        "steps": 20, "batch": 8, "model": "linear",
         "metric": "absolute_error", "splits": "forward:year", "selection": "oracle",
         "inner": True, "until_decided": True, "jobs": 1, "threads": 1, "memory": 64,
         "device": "cpu", "store": "sqlite:///all.db", "out": "there", "keep_models": ["erm"],
@@ -371,7 +372,8 @@ def test_no_methods_are_refused_in_a_sentence(table, tmp_path):
     (tmp_path / "study.yaml").write_text(
         "data: costs.csv\ntarget: cost\nenvironment: year\nmethods: []\n"
     )
-    assert "No method is left to run: name one with --methods." in refused("run", "study.yaml")
+    said = gengap("run", "study.yaml", code=2).output
+    assert "No method is left to run: name one with --methods." in said
 
 
 def start(*args: str, program: tuple[str, ...] = ("-m", "gengap.cli")) -> subprocess.Popen:
