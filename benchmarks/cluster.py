@@ -36,7 +36,7 @@ import sqlalchemy as sa
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 import gengap as gg
-from gengap.records import Store
+from gengap.records.store import Store
 from gengap.study.chunks import Trainer, cut, record, train_chunk
 from gengap.study.plan import write_plan
 from gengap.training.executors import executor_named

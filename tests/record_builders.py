@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gengap.records import ExampleSet, FinishedRun, Outcome, Problem, Run
+from gengap.records.run import ExampleSet, FinishedRun, Outcome, Problem, Run
 from gengap.records.study import Cell
 
 PROBLEM = Problem(

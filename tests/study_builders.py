@@ -12,7 +12,8 @@ import pandas as pd
 
 import gengap as gg
 from gengap.environments.splits import NamedSplit, parse_splits
-from gengap.records import FinishedRun, Outcome, Problem, Run, Store
+from gengap.records.run import FinishedRun, Outcome, Problem, Run
+from gengap.records.store import Store
 from gengap.records.studies import add_execution
 from gengap.records.study import Execution, Units
 from gengap.study.cells import cells_of

@@ -45,7 +45,7 @@ from gengap.claims.detection_runs import (
     with_wrong_labels,
 )
 from gengap.environments.parts import TEST, TRAIN
-from gengap.records import Store
+from gengap.records.store import Store
 from gengap.statistics.intervals import Interval
 from gengap.statistics.separation.metrics import auroc
 from gengap.statistics.separation.unit_tests import threshold

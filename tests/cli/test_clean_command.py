@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from gengap.cli import app
-from gengap.records import Store
+from gengap.records.store import Store
 from study_builders import assert_same_contents, contents, study, wards
 
 MEBIBYTE = 1 << 20

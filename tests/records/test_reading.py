@@ -18,7 +18,7 @@ from gengap.cli import app
 from gengap.questions.comparison import from_store
 from gengap.questions.diagnosis.hardness import hardness
 from gengap.questions.planning.next_study import next_study
-from gengap.records import Store
+from gengap.records.store import Store
 from gengap.records.studies import executions, looks
 from gengap.study.result import read_result
 from study_builders import study, wards

@@ -12,7 +12,8 @@ import pytest
 from sqlalchemy import event, text
 
 from gengap.base.errors import UsageError
-from gengap.records import ExampleSet, FinishedRun, Outcome, Problem, Store
+from gengap.records.run import ExampleSet, FinishedRun, Outcome, Problem
+from gengap.records.store import Store
 from gengap.records.studies import add_execution, add_study, looks
 from gengap.records.study import Execution, StudyRecord
 from record_builders import CELLS, PROBLEM, STEPS, example_set, finished, predictions, run

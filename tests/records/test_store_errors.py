@@ -14,8 +14,8 @@ import pytest
 from sqlalchemy import text
 
 from gengap.base.errors import UsageError
-from gengap.records import Store
 from gengap.records import database as database_module
+from gengap.records.store import Store
 from record_builders import PROBLEM, finished, run
 
 if TYPE_CHECKING:

@@ -20,8 +20,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
-from gengap.records import Store
 from gengap.records.rows import run_row
+from gengap.records.store import Store
 from gengap.records.studies import add_execution, add_study, looks
 from gengap.records.study import Execution, StudyRecord
 from gengap.records.tables import run_table

@@ -11,10 +11,10 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 import pytest
-from rich.console import Console
 
 from gengap.base.errors import UsageError
 from gengap.base.finding import Finding
+from gengap.base.terminal import terminal
 from gengap.questions.shift import compare_tables
 from gengap.report import answer, console, document, html, markdown
 from gengap.report.document import (
@@ -47,7 +47,7 @@ MADE = document.document(
 
 def printed(blocks, width: int = 80) -> str:
     stream = io.StringIO()
-    console.show(blocks, Console(file=stream, width=width))
+    console.show(blocks, terminal(file=stream, width=width))
     return stream.getvalue()
 
 

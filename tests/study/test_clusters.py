@@ -13,7 +13,7 @@ from gengap.base.errors import UsageError
 from gengap.cli import app
 from gengap.environments.parts import TRAIN
 from gengap.environments.repeats import repeats
-from gengap.records import Store
+from gengap.records.store import Store
 from gengap.study.result import read_result
 from gengap.study.scores import _by_cluster
 

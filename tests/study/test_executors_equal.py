@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 import gengap as gg
 from gengap.base.errors import UsageError
 from gengap.cli import app
-from gengap.records import Store
+from gengap.records.store import Store
 from gengap.study import execution
 from study_builders import assert_same_contents, contents, study, wards
 

@@ -7,7 +7,7 @@ import pytest
 
 import gengap as gg
 from gengap.detectors.max_logit import MaximumLogit
-from gengap.records import Store
+from gengap.records.store import Store
 from gengap.study.trained import trained_model
 from study_builders import wards
 

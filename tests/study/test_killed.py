@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import sqlalchemy as sa
 
-from gengap.records import Store
+from gengap.records.store import Store
 
 # Dies a number of seconds after it first tells of its progress; told none, it goes on to the end.
 STUDY = """

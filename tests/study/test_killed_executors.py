@@ -17,7 +17,8 @@ from executed_work import Slow
 import gengap as gg
 from clusters import dask_here
 from gengap.base.errors import UsageError
-from gengap.records import Store, database
+from gengap.records import database
+from gengap.records.store import Store
 from postgresql_server import Server, running_server
 from study_builders import assert_same_contents, contents, study, wards
 

@@ -15,7 +15,7 @@ from gengap.base.errors import UsageError
 from gengap.cli import app
 from gengap.questions.comparison import from_store
 from gengap.questions.diagnosis.matrix import correctness
-from gengap.records import Store
+from gengap.records.store import Store
 from gengap.study.result import read_result
 from study_builders import by_year, study, wards
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 import gengap as gg
 from gengap.cli import app
 from gengap.environments.parts import TEST
-from gengap.records import Store
+from gengap.records.store import Store
 from study_builders import assert_same_contents, contents
 from toy_problems import Neighbours, levels, neighbours, sequences
 

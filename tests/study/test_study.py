@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 import gengap as gg
 from gengap.base.seeds import generator
 from gengap.methods.irm import IRM
-from gengap.records import Store
+from gengap.records.store import Store
 from gengap.study import chunks
 from study_builders import assert_same_contents, by_year, contents, study, wards
 

@@ -16,7 +16,7 @@ from gengap.base.errors import UsageError
 from gengap.environments.core import Environments
 from gengap.environments.parts import TRAIN
 from gengap.questions.forecasting.models import Examples, Model
-from gengap.records import Store
+from gengap.records.store import Store
 from gengap.study.study import Study
 from gengap.study.trained import Trained, module_of, one_model, refuse_pipeline, train_models
 

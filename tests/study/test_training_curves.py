@@ -8,7 +8,7 @@ import torch
 
 from gengap.base.errors import UsageError
 from gengap.environments.parts import TEST
-from gengap.records import Store
+from gengap.records.store import Store
 from gengap.report import render_html
 from gengap.study.checkpoints import checkpoints_of
 from gengap.study.result import read_result

@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 import gengap as gg
 from gengap.base.errors import UsageError
 from gengap.cli import app
-from gengap.records import Store
+from gengap.records.store import Store
 from gengap.report.reading import read
 from gengap.report.sentences.sequential import (
     decision_sentence,

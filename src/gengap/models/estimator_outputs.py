@@ -196,16 +196,13 @@ def _logits(model: Any, X: Any) -> Tensor | None:
         values = np.asarray(model.decision_function(X))
         if values.ndim == 1:
             return _tensor(np.stack([-values / 2, values / 2], 1))
-        if values.shape[1] == len(model.classes_) and not _pairwise(model):
+        # Under "ovo" it has a column per pair of classes.
+        pairs = getattr(model, "decision_function_shape", None) == "ovo"
+        if values.shape[1] == len(model.classes_) and not pairs:
             return _tensor(values)
     if hasattr(model, "predict_proba"):
         return _tensor(np.log(np.maximum(model.predict_proba(X), LEAST)))
     return None
-
-
-def _pairwise(model: Any) -> bool:
-    """Whether the decision function has a column per pair of classes."""
-    return getattr(model, "decision_function_shape", None) == "ovo"
 
 
 def _asked(function: Any, *arguments: Any) -> Any:

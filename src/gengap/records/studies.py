@@ -72,12 +72,8 @@ def units_of(store: Store, problem: str) -> Units:
 
 def add_study(store: Store, study: StudyRecord) -> None:
     """Store a plan; the same one may be added again."""
-    row = {
-        "key": study.key,
-        "name": study.name,
-        "problem": study.problem,
-        "content": plain(study.content, "content"),
-    }
+    own = {"key": study.key, "name": study.name, "problem": study.problem}
+    row = own | {"content": plain(study.content, "content")}
     cells = [_cell_row(study.key, number, cell) for number, cell in enumerate(study.cells)]
     with store.transaction(write=True) as connection:
         connection.execute(store.insert(study_table), row)
@@ -91,10 +87,8 @@ def add_execution(store: Store, execution: Execution, looks: Mapping[tuple[str, 
         looks: by selection rule and method, the looks of this study so far; recording the same
             number again changes nothing.
     """
-    row = {
-        "study": execution.study,
+    row = vars(execution) | {
         "finished": execution.finished.replace(tzinfo=None),
-        "command": execution.command,
         "versions": plain(execution.versions, "versions"),
         "warnings": list(execution.warnings),
         "skipped": dict(execution.skipped),

@@ -145,7 +145,9 @@ def build(found: Any, *, page: bool, command: str = "") -> Document:
             _drawn_section(
                 drawn.get("profiles"),
                 "Score distributions",
-                says("comparison", "profiles", level=level) + _highlighted(summary),
+                says("comparison", "profiles", level=level)
+                + f" The first {HIGHLIGHTED} by mean are in colour."
+                * (len(summary["methods"]) > HIGHLIGHTED),
             ),
             _rankings(summary, small, drawn.get("rank-stability"), first),
             _environments(summary, number, page),
@@ -263,11 +265,6 @@ def _settings(summary: Summary) -> Pairs:
         "created": about["created"],
     }
     return settings(lines)
-
-
-def _highlighted(summary: Summary) -> str:
-    many = len(summary["methods"]) > HIGHLIGHTED
-    return f" The first {HIGHLIGHTED} by mean are in colour." if many else ""
 
 
 def _first_drawn(summary: Summary) -> str:

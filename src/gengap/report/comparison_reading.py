@@ -80,9 +80,10 @@ def facing(row: Row, first: str) -> Row:
     for left, right in _ENDS:
         if left in row:
             turned[left], turned[right] = row[right], row[left]
-    for name, turn in (("difference", _negated), ("here", _negated), ("improvement", _complement)):
+    for name, whole in (("difference", 0), ("here", 0), ("improvement", 1)):
         low, high = f"{name}_low", f"{name}_high"
-        turned |= {name: turn(row[name]), low: turn(row[high]), high: turn(row[low])}
+        for key, other in ((name, name), (low, high), (high, low)):
+            turned[key] = None if row[other] is None else whole - row[other]
     return turned | {"verdict": _TURNED.get(row["verdict"], row["verdict"])}
 
 
@@ -98,11 +99,3 @@ def verdict(pair: Row) -> tuple[str, str]:
     if pair["verdict"] == "second is better":
         return "worse", "worse"
     return ("equivalent" if pair.get("equivalent") else "no clear difference"), "undecided"
-
-
-def _negated(value: float | None) -> float | None:
-    return None if value is None else -value
-
-
-def _complement(value: float | None) -> float | None:
-    return None if value is None else 1 - value

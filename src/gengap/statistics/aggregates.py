@@ -96,11 +96,16 @@ def environment_means(scores: np.ndarray) -> np.ndarray:
     return np.sum(scores, axis=-1, where=there) / there.sum(axis=-1)
 
 
-def score_table(scores: ArrayLike) -> np.ndarray:
+def score_table(scores: ArrayLike, axes: int = 0) -> np.ndarray:
     """Scores as a float array ``(..., E, S)`` with at least one score in every environment.
 
+    Args:
+        scores: the table.
+        axes: how many it must have, 2 of one method or 3 of several; 0 for any.
+
     Raises:
-        UsageError: fewer than two axes, an empty or infinite table, an environment without a score.
+        UsageError: fewer than two axes or others than asked for, an empty or infinite table, an
+            environment without a score.
     """
     try:
         table = np.asarray(scores, dtype=np.float64)
@@ -110,6 +115,9 @@ def score_table(scores: ArrayLike) -> np.ndarray:
         raise UsageError(
             f"Scores have shape {table.shape}; give a table of environments x runs with an entry."
         )
+    if axes and table.ndim != axes:
+        wanted = {2: "one method's, environments x runs", 3: "methods x environments x runs"}[axes]
+        raise UsageError(f"Scores have shape {table.shape}; give {wanted}.")
     if np.isinf(table).any():
         raise UsageError("Scores hold an infinite value; leave it out as NaN or repair the run.")
     empty = np.isnan(table).all(axis=-1)

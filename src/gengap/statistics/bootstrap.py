@@ -154,12 +154,7 @@ def one_method(scores: ArrayLike, design: Design) -> np.ndarray:
                 f"{name} {value!r} is none of {listing(known)}{suggest(value, known)}."
             )
     check_level(design.level)
-    table = score_table(scores)
-    if table.ndim != 2:
-        raise UsageError(
-            f"Scores have shape {table.shape}; give one method's, environments x runs."
-        )
-    return table
+    return score_table(scores, 2)
 
 
 def has_limits(table: np.ndarray, unit: Unit) -> bool:

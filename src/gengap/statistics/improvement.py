@@ -110,7 +110,7 @@ def pairwise_improvement(
         UsageError: an unusable table.
     """
     check_level(level)
-    tables = _methods(scores)
+    tables = list(score_table(scores, 3))
     M = len(tables)
     above = [(i, j) for i in range(M) for j in range(i + 1, M)]
     rows = [[Interval(0.5, 0.5, 0.5, level)] * M for _ in range(M)]
@@ -118,13 +118,6 @@ def pairwise_improvement(
         rows[i][j] = won
         rows[j][i] = Interval(1 - won.estimate, 1 - won.high, 1 - won.low, level, won.note)
     return rows
-
-
-def _methods(scores: ArrayLike) -> list[np.ndarray]:
-    table = score_table(scores)
-    if table.ndim != 3:
-        raise UsageError(f"Scores have shape {table.shape}; give methods x environments x runs.")
-    return list(table)
 
 
 def _pairs(

@@ -35,7 +35,9 @@ def holm(p_values: ArrayLike) -> np.ndarray:
     p = _checked(p_values)
     order = tested(p)
     steps = len(order) - np.arange(len(order))
-    return _placed(p, order, np.maximum.accumulate(p[order] * steps))
+    adjusted = np.full(len(p), math.nan)
+    adjusted[order] = np.minimum(np.maximum.accumulate(p[order] * steps), 1.0)
+    return adjusted
 
 
 def step_levels(p_values: ArrayLike, alpha: float) -> list[float]:
@@ -65,10 +67,3 @@ def _checked(p_values: ArrayLike) -> np.ndarray:
     if p.ndim != 1 or np.any((p < 0) | (p > 1)):
         raise UsageError("p-values must be a list of numbers between 0 and 1.")
     return p
-
-
-def _placed(p: np.ndarray, order: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """``values`` at the positions ``order``, capped at 1, and NaN elsewhere."""
-    adjusted = np.full(len(p), math.nan)
-    adjusted[order] = np.minimum(values, 1.0)
-    return adjusted

@@ -96,11 +96,7 @@ def performance_profile(
         array([1. , 0.5, 0. ])
     """
     check_level(level)
-    table = score_table(scores)
-    if table.ndim != 2:
-        raise UsageError(
-            f"Scores have shape {table.shape}; give one method's, environments x runs."
-        )
+    table = score_table(scores, 2)
     grid = _grid(table, thresholds)
     # All that a profile needs of a run is how many thresholds it exceeds.
     runs, sizes = runs_first(table)

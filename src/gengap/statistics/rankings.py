@@ -41,6 +41,7 @@ from gengap.statistics.votes import Votes, count_votes, linked, score_table, sha
 
 ADDITIVE = "Cells are missing: the mean is that of an additive fit of method and environment."
 AMONG_PRESENT = "Cells are missing: ranks are among the methods present in each environment."
+MISSING_CELLS = {"mean": ADDITIVE, "mean rank": AMONG_PRESENT, "borda": AMONG_PRESENT}
 HEURISTIC = f"Kemeny's order over more than {EXACT_TO} entangled methods is a local optimum."
 
 
@@ -99,7 +100,7 @@ def rank(scores: ArrayLike, rule: str = "mean", *, seed: int = 0) -> Ranking:
         )
     table = score_table(scores)
     votes = count_votes(table)
-    note = _missing_note(rule) if np.isnan(table).any() else ""
+    note = MISSING_CELLS.get(rule, "") if np.isnan(table).any() else ""
     if rule == "kemeny":
         found = kemeny(votes.wins, seed=seed)
         several = f"{found.best_orders:.0f} orders are equally good; ranks are their mean."
@@ -196,7 +197,3 @@ def _mean_over_contests(votes: Votes, points: np.ndarray) -> np.ndarray:
 def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
     """``part / whole``, NaN where ``whole`` is 0."""
     return np.where(whole > 0, part / np.where(whole > 0, whole, 1), np.nan)
-
-
-def _missing_note(rule: str) -> str:
-    return {"mean": ADDITIVE, "mean rank": AMONG_PRESENT, "borda": AMONG_PRESENT}.get(rule, "")

@@ -77,11 +77,14 @@ def mmd_test(x: ArrayLike, y: ArrayLike, permutations: int = 100, seed: int = 0)
     return TwoSampleTest(float(observed), (1 + extreme) / (1 + permutations), permutations)
 
 
-def two_tables(x: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    """Two sets of examples as float64 ``(n, d)`` and ``(m, d)``; NaN stays.
+def two_tables(
+    x: ArrayLike, y: ArrayLike, *, finite: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """Two sets of examples as float64 ``(n, d)`` and ``(m, d)``; NaN stays unless ``finite``.
 
     Raises:
-        UsageError: not numbers, no tables, other features in one than in the other, or none.
+        UsageError: not numbers, no tables, other features in one than in the other, or none; with
+            ``finite`` also a number that is not, or no example.
     """
     try:
         first, second = (np.asarray(rows, dtype=np.float64) for rows in (x, y))
@@ -94,6 +97,10 @@ def two_tables(x: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
         )
     if first.shape[1] == 0:
         raise UsageError("The tables have no columns; give at least a feature.")
+    if finite and not min(len(first), len(second)):
+        raise UsageError("One of the tables has no rows; give at least an example.")
+    if finite and not (np.isfinite(first).all() and np.isfinite(second).all()):
+        raise UsageError("Features must be finite numbers; drop or fill what is missing.")
     return first, second
 
 
@@ -158,12 +165,10 @@ def _assignments(pooled: np.ndarray, n: int, permutations: int, seed: int) -> np
 
 def _pooled(x: ArrayLike, y: ArrayLike, seed: int) -> tuple[np.ndarray, int]:
     """Both sets centred and in units of their median distance ``(n + m, d)``, and ``n``."""
-    first, second = two_tables(x, y)
+    first, second = two_tables(x, y, finite=True)
     if min(len(first), len(second)) < 2:
         raise UsageError("A two-sample test needs at least 2 examples in each set.")
     pooled = np.concatenate([first, second])
-    if not np.isfinite(pooled).all():
-        raise UsageError("Features must be finite numbers; drop or fill what is missing.")
     pooled -= pooled.mean(axis=0)
     pooled /= _median_distance(pooled, seed)
     # With few points ties between assignments are common, and double precision costs nothing.

@@ -142,15 +142,8 @@ class Result(Finding):
 
     def _curve_rows(self) -> list[CurveRow]:
         return [
-            CurveRow(
-                curve.method,
-                curve.name,
-                curve.steps.tolist(),
-                curve.mean.tolist(),
-                curve.low.tolist(),
-                curve.high.tolist(),
-            )
-            for curve in self.curves
+            CurveRow(c.method, c.name, *(x.tolist() for x in (c.steps, c.mean, c.low, c.high)))
+            for c in self.curves
         ]
 
     @cached_property

@@ -121,13 +121,14 @@ def load_environments(file: StudyFile) -> Environments:
 
 def build_study(file: StudyFile, environments: Environments, command: str = "") -> Study:
     """Make the study that a study file describes."""
+    keep = file.keep_models  # the command line gives a list even of one word, such as "all"
     shared = {f.name for f in fields(Study)} & {f.name for f in fields(StudyFile)}
     settings = {name: getattr(file, name) for name in shared} | {
         "methods": default_methods(environments) if file.methods is None else file.methods,
         "splits": file.splits or _default_splits(file),
         "store": file.store or file.folder / "records.db",
         "memory": _bytes(file.memory),
-        "keep_models": _word_or_names(file.keep_models),
+        "keep_models": keep[0] if isinstance(keep, list) and len(keep) == 1 else keep,
     }
     return Study(environments, command=command, **settings)
 
@@ -152,11 +153,6 @@ def default_methods(environments: Environments) -> list[str]:
         kind = "Classifier" if classify else "Regressor"
         methods.append(f"sklearn:HistGradientBoosting{kind}")
     return methods
-
-
-def _word_or_names(keep: str | list[str]) -> str | list[str]:
-    """Whose models are kept; the command line gives a list even of one word, such as ``all``."""
-    return keep[0] if isinstance(keep, list) and len(keep) == 1 else keep
 
 
 def _bytes(megabytes: int) -> int:

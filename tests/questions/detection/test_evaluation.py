@@ -15,7 +15,7 @@ from gengap.base.errors import UsageError
 from gengap.environments.parts import TRAIN
 from gengap.environments.suites import load_suite
 from gengap.questions.detection import Evaluation, evaluate
-from gengap.records import Store
+from gengap.records.store import Store
 from gengap.report import render_html
 from gengap.report.sentences.detection import gains
 from gengap.study.trained import one_model, train_models

@@ -14,7 +14,8 @@ import gengap.cli.examples  # noqa: F401  (registers the command)
 from gengap.cli import app
 from gengap.environments.parts import TEST, VALIDATION, parts
 from gengap.questions.diagnosis.hardness import hardness
-from gengap.records import Problem, Store
+from gengap.records.run import Problem
+from gengap.records.store import Store
 from gengap.records.study import Units
 from gengap.study.result import read_result
 from study_builders import recorded

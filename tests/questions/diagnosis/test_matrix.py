@@ -10,7 +10,8 @@ import pytest
 from gengap.base.errors import UsageError
 from gengap.environments.parts import TEST, VALIDATION, parts
 from gengap.questions.diagnosis.matrix import correctness
-from gengap.records import Problem, Store
+from gengap.records.run import Problem
+from gengap.records.store import Store
 from gengap.records.study import Units
 from gengap.study.result import read_result
 from study_builders import recorded

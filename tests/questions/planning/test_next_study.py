@@ -17,7 +17,7 @@ from gengap.questions.planning.differences import (
     scores_by_training_environments,
 )
 from gengap.questions.planning.next_study import next_study
-from gengap.records import Store
+from gengap.records.store import Store
 from gengap.records.studies import executions
 from gengap.report.numerals import Numerals
 from gengap.report.planning import sentences

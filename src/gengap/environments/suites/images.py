@@ -27,10 +27,6 @@ def rotate(images: np.ndarray, degrees: float) -> np.ndarray:
     )
 
 
-def _clean(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    return images
-
-
 def _noise(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Add normal noise of standard deviation 0.25, kept within 0..1."""
     return np.clip(images + 0.25 * rng.standard_normal(images.shape), 0, 1)
@@ -70,7 +66,7 @@ def _pixelate(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 CORRUPTIONS: dict[str, Callable[[np.ndarray, np.random.Generator], np.ndarray]] = {
-    "clean": _clean,
+    "clean": lambda images, rng: images,
     "noise": _noise,
     "blur": _blur,
     "contrast": _contrast,

@@ -31,7 +31,7 @@ from numpy.typing import ArrayLike
 from scipy.special import xlogy
 
 from gengap.base.errors import UsageError
-from gengap.questions.forecasting import checks
+from gengap.statistics import checks
 
 Certainty = Literal["confidence", "negative entropy"]
 
@@ -58,7 +58,7 @@ def difference_of_confidences(source: ArrayLike, labels: ArrayLike, target: Arra
         target: ``(m, C)`` predicted probabilities in the new environment.
     """
     p = checks.probabilities(source, "source")
-    right = p.argmax(1) == checks.labels(labels, p)
+    right = p.argmax(1) == checks.classes(labels, *p.shape)
     moved = average_confidence(target) - average_confidence(p)
     return float(np.clip(right.mean() + moved, 0.0, 1.0))
 
@@ -84,7 +84,7 @@ def thresholded_confidence(
         UsageError: no probabilities, labels that do not fit, or an unknown certainty.
     """
     p = checks.probabilities(source, "source")
-    wrong = int(np.sum(p.argmax(1) != checks.labels(labels, p)))
+    wrong = int(np.sum(p.argmax(1) != checks.classes(labels, *p.shape)))
     known = _certainty(p, certainty)
     new = _certainty(checks.probabilities(target, "target"), certainty)
     if wrong == len(known):

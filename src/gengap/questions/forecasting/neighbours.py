@@ -22,7 +22,8 @@ from numpy.typing import ArrayLike
 
 from gengap.base.errors import UsageError
 from gengap.detectors.tools.neighbours import nearest
-from gengap.questions.forecasting import checks
+from gengap.statistics import checks
+from gengap.statistics.two_sample import two_tables
 
 NEIGHBOURS = 10
 
@@ -52,7 +53,7 @@ def neighbours(source: ArrayLike, target: ArrayLike, k: int = NEIGHBOURS) -> Nei
     Raises:
         UsageError: features that do not fit or are not finite, or no neighbour asked for.
     """
-    labelled, new = checks.features(source, target)
+    labelled, new = two_tables(source, target, finite=True)
     if k < 1:
         raise UsageError(f"k is {k}; give at least 1 neighbour.")
     distance, rows = nearest(torch.from_numpy(labelled), torch.from_numpy(new), k)
@@ -65,7 +66,7 @@ def neighbour_score(score: ArrayLike, near: Neighbours) -> float:
     Raises:
         UsageError: not one finite number per labelled example.
     """
-    return float(checks.scores(score, near.labelled)[near.rows].mean())
+    return float(checks.numbers(score, "score", near.labelled)[near.rows].mean())
 
 
 def neighbour_labels(labels: ArrayLike, predicted: ArrayLike, near: Neighbours) -> float:

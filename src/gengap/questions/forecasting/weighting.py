@@ -25,7 +25,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gengap.base.errors import UsageError
-from gengap.questions.forecasting import checks
+from gengap.statistics import checks
+from gengap.statistics.two_sample import two_tables
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def density_ratio(source: ArrayLike, target: ArrayLike) -> np.ndarray:
     """
     from sklearn.linear_model import LogisticRegression
 
-    labelled, new = checks.features(source, target)
+    labelled, new = two_tables(source, target, finite=True)
     both = np.concatenate([labelled, new])
     scale = both.std(0)
     both = (both - both.mean(0)) / np.where(scale > 0, scale, 1.0)
@@ -74,8 +75,8 @@ def importance_weighted(score: ArrayLike, weights: ArrayLike) -> Weighted:
         >>> importance_weighted([1, 1, 0, 0], [3, 1, 1, 1])
         Weighted(estimate=0.6666666666666666, effective_size=3.0)
     """
-    w = np.asarray(weights, dtype=np.float64)
-    s = checks.scores(score, len(w) if w.ndim == 1 else -1)
-    if not np.isfinite(w).all() or (w < 0).any() or w.sum() == 0:
-        raise UsageError("weights must be finite, at least 0, and not all 0.")
+    w = checks.numbers(weights, "weights")
+    s = checks.numbers(score, "score", len(w))
+    if (w < 0).any() or w.sum() == 0:
+        raise UsageError("weights must be at least 0 and not all 0.")
     return Weighted(float(w @ s / w.sum()), float(w.sum() ** 2 / (w @ w)))

@@ -41,7 +41,7 @@ def decision_sentence(row: Row, against: str, percent: bool) -> str:
     ends = row["difference_low"], row["difference_high"]
     size, number = row["difference"], _numerals(row, percent)
     if verdict == UNDECIDED:
-        limits = _bracketed(number.interval(*ends, plus=True))
+        limits = bracketed(number.interval(*ends, plus=True))
         return (
             f"{name}: not told apart from {other} after all {seeds} seeds; it differs by "
             f"{number.points(size, plus=True)}{limits} on average, where plus is better."
@@ -51,7 +51,7 @@ def decision_sentence(row: Row, against: str, percent: bool) -> str:
     return (
         f"{name}: {verdict} than {other} after {seeds} seeds; it "
         f"{'gains' if size > 0 else 'loses'} {number.points(abs(size))}"
-        f"{_bracketed(number.interval(*ends))} on average."
+        f"{bracketed(number.interval(*ends))} on average."
     )
 
 
@@ -78,5 +78,6 @@ def _numerals(row: Row, percent: bool) -> Numerals:
     return Numerals(False, max(2 - magnitude(max(sizes)), 0))
 
 
-def _bracketed(limits: str) -> str:
+def bracketed(limits: str) -> str:
+    """Limits in brackets after what they belong to; empty where there are none."""
     return f" ({limits})" if limits else ""

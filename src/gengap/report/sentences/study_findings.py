@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gengap.report.reading import Row, Summary
-from gengap.report.sentences.sequential import sequential_sentences
+from gengap.report.sentences.sequential import bracketed, sequential_sentences
 from gengap.report.sentences.study import baseline_name, method_name, place
 from gengap.report.text import isolate, shorten
 
@@ -91,7 +91,7 @@ def _worst(summary: Summary, row: Row) -> str:
     text = (
         f"The cost is largest at {place(worst['environment'])}: "
         f"{number.points(worst['cost_of_unseen'])}"
-        f"{_bracketed(number.interval(worst['cost_low'], worst['cost_high']))}"
+        f"{bracketed(number.interval(worst['cost_low'], worst['cost_high']))}"
     )
     if row["worst_unseen"] is None or not row["worst_environment"]:
         return f"{text}."
@@ -174,7 +174,3 @@ def _doubts(summary: Summary) -> list[str]:
         verb = "is" if len(parts) == 1 and text.startswith("one") else "are"
         sentences.append(f"{text[0].upper()}{text[1:]} {verb} listed at the end of this report.")
     return [" ".join(sentences)] if sentences else []
-
-
-def _bracketed(text: str) -> str:
-    return f" ({text})" if text else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 
 from gengap.report.comparison_reading import (
     Row,
@@ -51,7 +52,11 @@ def methods_table(summary: Summary, number: Numerals) -> Table:
         (Column("P(best)", "and ranks; all redrawn"), _win_cell) if won else None,
         (
             Column(f"Against the {_kind(summary)}", f"difference; {_scope(found.values())}"),
-            lambda row: _difference_cell(number, found.get(row["method"])),
+            lambda row: (
+                estimate_cell(number, found[row["method"]], _keys("difference"), plus=True)
+                if row["method"] in found
+                else Cell("")
+            ),
         ),
         (
             Column("Verdict", numeric=False),
@@ -116,7 +121,7 @@ def rankings_table(summary: Summary) -> Table | None:
     for ranking in summary["rankings"]:
         places = dict(zip(ranking["methods"], ranking["ranks"], strict=True))
         won = shares.get(ranking["rule"])
-        makers.append((Column(ranking["rule"]), _rank_maker(places, won, index)))
+        makers.append((Column(ranking["rule"]), partial(_rank_cell, places, won, index)))
     return make_table("Rank by rule", summary["methods"], makers)
 
 
@@ -127,7 +132,7 @@ def environments_table(summary: Summary, number: Numerals) -> Table:
     for method in summary["methods"]:
         name = method["method"]
         head = Column(shorten(name, LONGEST_NAME), named=True)
-        makers.append((head, _score_maker(number, name, index[name])))
+        makers.append((head, partial(_score_cell, number, name, index[name])))
     return make_table("Environments", shown_environments(summary), makers, "dense matrix")
 
 
@@ -190,28 +195,17 @@ def _verdict_cell(pair: Row | None, itself: bool = False) -> Cell:
     return Cell(word, kind=kind)
 
 
-def _difference_cell(number: Numerals, pair: Row | None) -> Cell:
-    return estimate_cell(number, pair, _keys("difference"), plus=True) if pair else Cell("")
+def _rank_cell(
+    places: dict[str, float], won: Sequence[float] | None, index: dict[str, int], row: Row
+) -> Cell:
+    name = row["method"]
+    detail = share(won[index[name]]) if won else ""
+    best = places[name] == min(places.values())
+    return Cell(f"{places[name]:g}", detail, "best" if best else "")
 
 
-def _rank_maker(
-    places: dict[str, float], won: Sequence[float] | None, index: dict[str, int]
-) -> Callable[[Row], Cell]:
-    first = min(places.values())
-
-    def make(row: Row) -> Cell:
-        name = row["method"]
-        detail = share(won[index[name]]) if won else ""
-        return Cell(f"{places[name]:g}", detail, "best" if places[name] == first else "")
-
-    return make
-
-
-def _score_maker(number: Numerals, name: str, index: int) -> Callable[[Row], Cell]:
-    def make(row: Row) -> Cell:
-        return Cell(number(row["scores"][index]), kind="best" if name in row["best"] else "")
-
-    return make
+def _score_cell(number: Numerals, name: str, index: int, row: Row) -> Cell:
+    return Cell(number(row["scores"][index]), kind="best" if name in row["best"] else "")
 
 
 def _win_cell(row: Row) -> Cell:

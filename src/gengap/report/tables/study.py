@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 
 from gengap.report.document import Cell, Column, Maker, Table, make_table, text_table
 from gengap.report.numerals import MISSING, Numerals, count, duration
@@ -92,7 +92,7 @@ def rules_table(summary: Summary) -> Table:
         manner = "peeks" if rule["peeks"] else "does not look"
         own = rule["rule"] == summary.study["selection_rule"]
         head = Column(rule["rule"], f"this study's, {manner}" if own else manner, named=True)
-        makers.append((head, _rule_maker(number, scores, rule["rule"])))
+        makers.append((head, partial(_rule_cell, number, scores, rule["rule"])))
     if any(row["peeks"] for row in summary.rules):
         makers.append(
             (
@@ -153,13 +153,8 @@ def _short_verdict(row: Row, number: Numerals) -> Cell:
     return Cell(f"{number(row['difference_from_baseline'], plus=True)} {verdict}".rstrip())
 
 
-def _rule_maker(
-    number: Numerals, scores: dict[tuple[str, str], Row], rule: str
-) -> Callable[[Row], Cell]:
-    def make(row: Row) -> Cell:
-        found = scores.get((row["method"], rule))
-        if found is None or not found["available"]:
-            return Cell("not available" if found else MISSING, kind="quiet")
-        return estimate_cell(number, found, SCORE)
-
-    return make
+def _rule_cell(number: Numerals, scores: dict[tuple[str, str], Row], rule: str, row: Row) -> Cell:
+    found = scores.get((row["method"], rule))
+    if found is None or not found["available"]:
+        return Cell("not available" if found else MISSING, kind="quiet")
+    return estimate_cell(number, found, SCORE)

@@ -42,8 +42,8 @@ from numpy.typing import ArrayLike
 from scipy import stats
 
 from gengap.base.errors import UsageError
+from gengap.statistics import checks
 from gengap.statistics.intervals import Interval, check_level
-from gengap.statistics.selective import checks
 
 FEW_EFFECTIVE = "Weights leave fewer than 30 effective examples: the threshold is unsteady."
 

@@ -33,7 +33,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gengap.base.errors import UsageError
-from gengap.statistics.selective import checks
+from gengap.statistics import checks
 
 
 class Limits(NamedTuple):
@@ -45,7 +45,7 @@ class Limits(NamedTuple):
 
 def threshold_scores(probabilities: ArrayLike) -> np.ndarray:
     """LAC: ``1 - p``, ``(n, C)`` for every class."""
-    return 1 - _probabilities(probabilities)
+    return 1 - checks.probabilities(probabilities)
 
 
 def adaptive_scores(
@@ -70,7 +70,7 @@ def adaptive_scores(
         >>> adaptive_scores([[0.25, 0.5, 0.25]], [0.5]).tolist()
         [[0.625, 0.25, 0.875]]
     """
-    p = _probabilities(probabilities)
+    p = checks.probabilities(probabilities)
     u = np.ones(len(p)) if uniform is None else checks.numbers(uniform, "uniform", len(p))
     if not ((u >= 0) & (u <= 1)).all():
         raise UsageError("uniform must hold draws between 0 and 1.")
@@ -147,13 +147,6 @@ def quantile_interval(low: ArrayLike, high: ArrayLike, threshold: ArrayLike) -> 
     b = checks.numbers(high, "high", len(a))
     q = np.maximum(_thresholds(threshold, len(a)), (a - b) / 2)
     return Limits(a - q, b + q)
-
-
-def _probabilities(values: ArrayLike) -> np.ndarray:
-    p = checks.table(values, "probabilities", (None, None))
-    if not (p >= -1e-6).all() or not np.allclose(p.sum(1), 1, atol=1e-3):
-        raise UsageError("probabilities must be rows of at least 0 that sum to 1.")
-    return p
 
 
 def _thresholds(values: ArrayLike, m: int) -> np.ndarray:

@@ -42,7 +42,7 @@ from numpy.typing import ArrayLike
 from scipy import special
 
 from gengap.base.errors import UsageError
-from gengap.statistics.selective import checks
+from gengap.statistics import checks
 
 CANDIDATES = 100
 """About how many order statistics are tried."""

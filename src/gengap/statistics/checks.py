@@ -1,4 +1,4 @@
-"""The checks that the parts of abstention share; each failure is one sentence."""
+"""Checks of numbers, labels and probabilities that a user gives; each failure is one sentence."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ def numbers(
     if found.ndim != 1 or len(found) == 0:
         raise UsageError(f"{name} must be a list of numbers, at least one, not {found.shape}.")
     if length is not None and len(found) != length:
-        raise UsageError(f"{name} has {len(found)} values where {length} are needed, one each.")
+        kind = "numbers" if infinite else "finite numbers"
+        raise UsageError(f"{name} has {len(found)} values; give {length} {kind}, one each.")
     return _defined(found, name, infinite)
 
 
@@ -29,6 +30,16 @@ def table(values: ArrayLike, name: str, shape: tuple[int | None, ...]) -> np.nda
         wanted = ", ".join("any" if size is None else str(size) for size in shape)
         raise UsageError(f"{name} has shape {found.shape} where ({wanted}) is needed.")
     return _defined(found, name, False)
+
+
+def probabilities(values: ArrayLike, name: str = "probabilities") -> np.ndarray:
+    """Return ``(n, C)`` float64 rows that sum to 1."""
+    p = array(values, name)
+    if p.ndim != 2 or 0 in p.shape:
+        raise UsageError(f"{name} must have shape (examples, classes), not {p.shape}.")
+    if not (p >= -1e-6).all() or not np.allclose(p.sum(1), 1, atol=1e-3):
+        raise UsageError(f"{name} must be probabilities: rows of at least 0 that sum to 1.")
+    return p
 
 
 def codes(values: ArrayLike, length: int) -> tuple[np.ndarray, np.ndarray]:
