@@ -61,9 +61,13 @@ class Annealed(Method):
 
 
 class Staged(Method):
-    """Plain training for a share of the steps, then with what the networks show by then."""
+    """Plain training for a share of the steps, then with what the networks show by then.
 
-    start: float
+    ``share`` names the hyperparameter that holds the share. Networks whose ``state`` holds initial
+    parameters, each as ``"start NAME"``, start again from them.
+    """
+
+    share = "start"
 
     @abstractmethod
     def shown(self, network: Network, batch: Batch) -> dict[str, Tensor]:
@@ -71,7 +75,7 @@ class Staged(Method):
 
     def phases(self, context: Context) -> tuple[Tensor, ...]:
         """The second part."""
-        return (torch.round(torch.as_tensor(self.start) * context.steps),)
+        return (torch.round(torch.as_tensor(getattr(self, self.share)) * context.steps),)
 
     @torch.no_grad()
     def begin(
@@ -86,3 +90,8 @@ class Staged(Method):
         """Take in what the networks show."""
         for name, value in self.shown(network, batch).items():
             state[name] = torch.where(along_runs(runs, value), value, state[name])
+        own = {name: p for name, p in network.parameters.items() if f"start {name}" in state}
+        for name, value in own.items():
+            value.copy_(torch.where(along_runs(runs, value), state[f"start {name}"], value))
+        if own:
+            optimizer.reset(runs)

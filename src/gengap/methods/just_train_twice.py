@@ -27,9 +27,8 @@ from torch import Tensor
 
 from gengap.base.hyperparameters import hyperparameter
 from gengap.base.paper import Paper
-from gengap.methods.base import Method
+from gengap.methods.annealing import Staged
 from gengap.methods.batch import Batch, Context, along_runs
-from gengap.methods.optimizers import Optimizer
 from gengap.methods.registry import ALL_ROWS, ONE_TARGET, register
 from gengap.models.networks import Network, Parameters
 
@@ -48,13 +47,14 @@ from gengap.models.networks import Network, Parameters
     looks=1,
 )
 @dataclass(frozen=True)
-class JustTrainTwice(Method):
+class JustTrainTwice(Staged):
     """Two trainings; with ``upweight`` 1 the second is plain training in what steps are left."""
 
     first: float = hyperparameter(
         0.3, 0.1, 0.5, limit=1, help="share of the training that goes into the first network"
     )
     upweight: float = hyperparameter(5.0, 2.0, 50.0, log=True, help="weight of its errors")
+    share = "first"
 
     def initial_state(self, context: Context, parameters: Parameters) -> dict[str, Tensor]:
         """``weight (R, n)`` of every unit, and the initial parameters to start again from."""
@@ -62,29 +62,12 @@ class JustTrainTwice(Method):
         start = {f"start {name}": p.detach().clone() for name, p in parameters.items()}
         return {"weight": some.detach().new_ones(len(some), context.units), **start}
 
-    def phases(self, context: Context) -> tuple[Tensor, ...]:
-        """The second training."""
-        return (torch.round(torch.as_tensor(self.first) * context.steps),)
-
-    @torch.no_grad()
-    def begin(
-        self,
-        phase: int,
-        runs: Tensor,
-        network: Network,
-        optimizer: Optimizer,
-        batch: Batch,
-        state: dict[str, Tensor],
-    ) -> None:
-        """Weigh the errors of the first network, and start the second."""
-        wrong, share = errors(network, batch, state["weight"].shape[1])
+    def shown(self, network: Network, batch: Batch) -> dict[str, Tensor]:
+        """The weight of every unit, from the errors of the first network."""
+        wrong, share = errors(network, batch, batch.context.units)
         factor = along_runs(self.upweight, wrong)
         mean = 1 + (factor - 1) * share[:, None]
-        weight = (1 + (factor - 1) * wrong) / mean
-        state["weight"] = torch.where(along_runs(runs, weight), weight, state["weight"])
-        for name, value in network.parameters.items():
-            value.copy_(torch.where(along_runs(runs, value), state[f"start {name}"], value))
-        optimizer.reset(runs)
+        return {"weight": (1 + (factor - 1) * wrong) / mean}
 
     def loss(self, network: Network, batch: Batch, state: dict[str, Tensor]) -> Tensor:
         """Mean weighted loss."""

@@ -31,7 +31,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
 
-from gengap.base.errors import UsageError
+from gengap.statistics import checks
 from gengap.statistics.aggregates import score_table
 from gengap.statistics.bootstrap import ONE_RUN, run_note
 from gengap.statistics.intervals import check_level
@@ -128,10 +128,7 @@ def performance_profile(
 def _grid(table: np.ndarray, thresholds: ArrayLike | None) -> np.ndarray:
     if thresholds is None:
         return np.linspace(np.nanmin(table), np.nanmax(table), 101)
-    grid = np.sort(np.asarray(thresholds, dtype=np.float64))
-    if grid.ndim != 1 or len(grid) == 0 or not np.isfinite(grid).all():
-        raise UsageError("Thresholds must be a list of finite numbers, at least one.")
-    return grid
+    return np.sort(checks.numbers(thresholds, "Thresholds"))
 
 
 def _shares(beaten: np.ndarray, sizes: np.ndarray, thresholds: int) -> np.ndarray:
