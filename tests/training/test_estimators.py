@@ -16,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from gengap.base.errors import UsageError
-from gengap.training.estimators import estimator_named, seeded, takes_raw_input, train_estimator
+from gengap.training.estimators import estimator_named, seeded, train_estimator
 
 
 class Spy(ClassifierMixin, BaseEstimator):
@@ -33,8 +33,8 @@ class Spy(ClassifierMixin, BaseEstimator):
         return np.full(len(X), self.classes_[0])
 
 
-def outcomes(estimator, job, shared, raw=False):
-    found = train_estimator(estimator, job, shared, raw)
+def outcomes(estimator, job, shared, kind="prepared"):
+    found = train_estimator(estimator, job, shared, kind)
     return {o.part: o for o in found.outcomes}
 
 
@@ -99,7 +99,7 @@ def test_the_given_estimator_is_not_fitted():
     train_estimator(model, task(shared), shared)
     assert not hasattr(model, "coef_")
     pipeline = make_pipeline(StandardScaler(), model)
-    train_estimator(pipeline, task(shared), shared, raw=True)
+    train_estimator(pipeline, task(shared), shared, kind="raw")
     assert not hasattr(pipeline[0], "mean_")
 
 
@@ -143,28 +143,13 @@ def test_prepared_input_is_standardised_and_raw_input_is_the_users():
     raw = pd.DataFrame(shared.X, columns=list("uvwxyz"))
     shared = replace(shared, X=raw)
     train_estimator(Spy(), job, shared)
-    train_estimator(Spy(), job, shared, raw=True)
+    train_estimator(Spy(), job, shared, kind="raw")
     (prepared, y), (given, same) = Spy.seen
     np.testing.assert_allclose(prepared.mean(0), 0, atol=1e-5)
     np.testing.assert_allclose(prepared.std(0), 1, atol=1e-5)
     pd.testing.assert_frame_equal(given, raw.iloc[job.train_rows])
     np.testing.assert_array_equal(y, shared.y[job.train_rows])
     np.testing.assert_array_equal(y, same)
-
-
-def test_who_gets_raw_input():
-    numbers = pd.DataFrame({"u": [1.0, 2.0], "v": [1, 2]})
-    text = pd.DataFrame({"u": [1.0, 2.0], "v": ["red", "green"]})
-    missing = pd.DataFrame({"u": [1.0, np.nan]})
-    pipeline, bare = make_pipeline(StandardScaler(), Ridge()), Ridge()
-    assert all(takes_raw_input(pipeline, X) for X in (numbers, text, missing))
-    assert takes_raw_input(bare, numbers)
-    assert not takes_raw_input(bare, text)
-    assert not takes_raw_input(bare, text.astype({"v": "category"}))
-    assert not takes_raw_input(bare, missing)
-    assert takes_raw_input(bare, np.zeros((3, 2)))
-    assert not takes_raw_input(bare, np.array([[np.nan]]))
-    assert not takes_raw_input(bare, np.zeros((3, 1, 2, 2)))  # images are flattened
 
 
 def test_a_pipeline_on_a_table_with_text():
@@ -177,7 +162,7 @@ def test_a_pipeline_on_a_table_with_text():
     pipeline = make_pipeline(
         ColumnTransformer([("colour", OneHotEncoder(), ["colour"])]), LogisticRegression()
     )
-    found = outcomes(pipeline, job, shared, raw=True)["test"]
+    found = outcomes(pipeline, job, shared, kind="raw")["test"]
     np.testing.assert_array_equal(found.predicted, y[job.score["test"]])
 
 

@@ -22,6 +22,11 @@ from gengap.environments.labels import codes_of, label_of, merged, refuse_missin
 Task = Literal["classification", "regression"]
 
 
+# In the attributes of a DataFrame X: the columns that were text, with their types, and whether X
+# was one column of texts rather than a table.
+TEXTS, SERIES = "gengap_texts", "gengap_series"
+
+
 # Compared by identity: arrays have no single truth value; ``fingerprint`` compares contents.
 @dataclass(frozen=True, eq=False)
 class Environments:
@@ -91,8 +96,8 @@ class Environments:
         """Build from arrays, tensors, lists or a DataFrame ``X``; nothing is modified.
 
         Args:
-            X: ``(n, ...)`` numbers, or a DataFrame of numeric, categorical and text columns
-                (text becomes categorical).
+            X: ``(n, ...)`` numbers, a DataFrame of numeric, categorical and text columns, or
+                ``(n,)`` texts. Text is held as categories; a pipeline gets it as it was given.
             y: ``(n,)`` targets.
             environment: ``(n,)`` environment labels of any type.
             factors: further columns of length ``n``.
@@ -235,6 +240,8 @@ def assemble(
     """
     if task not in (None, "classification", "regression"):
         raise UsageError(f"The task must be 'classification' or 'regression'; got {task!r}.")
+    texts = _as_texts(X)
+    X = X if texts is None else texts
     features = _as_frame(X) if isinstance(X, pd.DataFrame) else _as_array(X)
     target = _as_column(y, target_label, len(features))
     where = _as_column(environment, environment_label, len(features))
@@ -378,9 +385,32 @@ def _as_frame(frame: pd.DataFrame) -> pd.DataFrame:
                 f"Column {column!r} of X holds {dtype} values; turn them into numbers, categories "
                 "or text, or leave the column out."
             ) from None
-    return (
-        frame.assign(**changed).reset_index(drop=True) if changed else frame.reset_index(drop=True)
-    )
+    made = frame.assign(**changed) if changed else frame
+    made = made.reset_index(drop=True)
+    made.attrs = {**made.attrs, TEXTS: {c: str(frame[c].dtype) for c in changed}}
+    return made
+
+
+def _as_texts(X: Any) -> pd.DataFrame | None:
+    """One column of texts as a table of one column; None for what is no texts."""
+    if not isinstance(X, pd.Series):
+        one = isinstance(X, list | tuple) or (isinstance(X, np.ndarray) and X.ndim == 1)
+        if not one or not all(isinstance(value, str) for value in X):
+            return None
+        X = pd.Series(X)
+    if not (pd.api.types.is_string_dtype(X.dtype) or pd.api.types.is_object_dtype(X.dtype)):
+        return None
+    frame = X.to_frame(X.name or "text")
+    frame.attrs = {SERIES: True}
+    return frame
+
+
+def as_given(X: np.ndarray | pd.DataFrame) -> Any:
+    """Rows of ``X`` with text as the user gave it, and one column of texts as a Series."""
+    if not isinstance(X, pd.DataFrame) or not (texts := X.attrs.get(TEXTS)):
+        return X
+    frame = X.astype({c: kind for c, kind in texts.items() if c in X.columns})
+    return frame.iloc[:, 0] if X.attrs.get(SERIES) else frame
 
 
 def _as_column(values: Any, label: str, rows: int) -> np.ndarray:

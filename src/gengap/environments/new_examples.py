@@ -34,7 +34,9 @@ def joined(X: np.ndarray | pd.DataFrame, new: Any) -> np.ndarray | pd.DataFrame:
         )
     if len(new) == 0:
         raise UsageError("There are no new examples; give at least one row.")
-    return pd.DataFrame({str(name): _joined_column(X[name], new[name]) for name in X.columns})
+    both = pd.DataFrame({str(name): _joined_column(X[name], new[name]) for name in X.columns})
+    both.attrs = dict(X.attrs)
+    return both
 
 
 def below(X: np.ndarray | pd.DataFrame, new: Any) -> np.ndarray | pd.DataFrame:

@@ -267,8 +267,8 @@ def _fit(work: Work, entry: Entry, task: Task) -> FinishedRun:
 
     keep = ("small" if work.small else "any") if entry.name in work.keep else ""
     with threadpool_limits(1):
-        raw = entry.settings["input"] == "raw"
-        return train_estimator(entry.estimator, task, work.problem, raw, keep)
+        kind = entry.settings["input"]
+        return train_estimator(entry.estimator, task, work.problem, kind, keep)
 
 
 @contextmanager

@@ -40,6 +40,7 @@ from gengap.study.result import Result
 from gengap.study.rules import RULES, rule_named
 from gengap.study.until_decided import check_sequential, looks_left, replay
 from gengap.training.executors import check_name
+from gengap.training.inputs import input_of, said_of_inputs
 from gengap.training.tables import Tables
 from gengap.training.tasks import versions
 
@@ -89,7 +90,7 @@ class Study:
         plain_training: whether plain training joins a training method that would have nothing to
             be compared with.
         prepared_inputs: whether scikit-learn estimators get encoded, standardised inputs; None
-            leaves it to their kind.
+            leaves it to what they can read (:mod:`gengap.training.inputs`).
     """
 
     environments: Any
@@ -223,7 +224,10 @@ class Study:
             "out, without targets. Methods that see none do not know where they are going."
             for name in seeing
         ]
-        return tuple(self._with_settings(entry) for entry in found), added
+        entries = tuple(self._with_settings(entry) for entry in found)
+        kinds = {e.name: e.settings["input"] for e in entries if e.estimator is not None}
+        self.warnings += said_of_inputs(kinds, self.problem.X) if kinds else []
+        return entries, added
 
     def _with_settings(self, entry: Entry) -> Entry:
         if entry.method is not None:
@@ -231,14 +235,12 @@ class Study:
             if self.precision != "fp32":  # absent otherwise, so that runs keep their keys
                 settings["precision"] = self.precision
             return replace(entry, model=self.architecture.name, settings=settings)
-        from gengap.training.estimators import takes_raw_input
-
-        prepared = self.prepared_inputs
-        if prepared is None:
-            prepared = entry.name.startswith("sklearn:") or not takes_raw_input(
-                entry.estimator, self.problem.X
-            )
-        return replace(entry, settings={"input": "prepared" if prepared else "raw"})
+        if self.prepared_inputs is None:
+            named = entry.name.startswith("sklearn:")
+            kind = input_of(entry.estimator, self.problem.X, named)
+        else:
+            kind = "prepared" if self.prepared_inputs else "raw"
+        return replace(entry, settings={"input": kind})
 
     def validate(self) -> None:
         """Work out the whole plan, which ``run`` does as well.

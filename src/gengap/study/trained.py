@@ -246,8 +246,8 @@ def trained_model(
         model = None
     if model is None:  # what no file may hold is fitted again from its run, to the same model
         (entry,) = (e for e in plan.entries if e.name == run.method)
-        raw = run.settings["input"] == "raw"
-        model = fitted(entry.estimator, Task(run, train, prepared), problem, raw)
+        kind = run.settings["input"]
+        model = fitted(entry.estimator, Task(run, train, prepared), problem, kind)
     return Trained(run, cell, rows, prepared, model, problem)
 
 

@@ -7,11 +7,11 @@ import warnings
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from gengap.base.errors import UsageError, listing, suggest
 from gengap.base.seeds import derive
 from gengap.records.run import FinishedRun, Outcome
+from gengap.training.inputs import Kind
 from gengap.training.kept import estimator_to_bytes
 from gengap.training.tables import Tables
 from gengap.training.tasks import Task, finished
@@ -57,38 +57,21 @@ def _twin(name: str, kind: str, known: set[str]) -> str:
     return "Ridge" if kind == "classifier" else "LogisticRegression"
 
 
-def takes_raw_input(estimator: Any, X: np.ndarray | pd.DataFrame) -> bool:
-    """Whether the estimator gets the user's ``X`` as it is rather than the prepared matrix.
-
-    Pipelines bring their own preprocessing. Bare estimators get plain numbers unchanged, and
-    the prepared matrix when the table has categories or missing values they could not read.
-    """
-    from sklearn.pipeline import Pipeline
-
-    if isinstance(estimator, Pipeline):
-        return True
-    if isinstance(X, pd.DataFrame):
-        return all(t.kind in "fiub" for t in X.dtypes if hasattr(t, "kind")) and not (
-            X.isna().to_numpy().any()
-        )
-    return X.ndim == 2 and not (X.dtype.kind == "f" and np.isnan(X).any())
-
-
 def train_estimator(
-    estimator: Any, task: Task, problem: Tables, raw: bool = False, keep: str = ""
+    estimator: Any, task: Task, problem: Tables, kind: Kind = "prepared", keep: str = ""
 ) -> FinishedRun:
     """Fit a clone on the task's training rows and score it; the given estimator is not changed.
 
     Args:
-        raw: whether the estimator takes the user's ``X`` as it is.
+        kind: what the estimator gets; see :mod:`gengap.training.inputs`.
         keep: ``"any"`` to return the fitted estimator as bytes, ``"small"`` if it is small, or "".
     """
     start = time.perf_counter()
-    model = fitted(estimator, task, problem, raw)
+    model = fitted(estimator, task, problem, kind)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         outcomes = [
-            _outcome(model, problem.inputs(task, scored, raw), problem, scored, part)
+            _outcome(model, problem.inputs(task, scored, kind), problem, scored, part)
             for part, scored in task.score.items()
         ]
     kept = estimator_to_bytes(model, small=keep == "small") if keep else None
@@ -96,7 +79,7 @@ def train_estimator(
     return finished(task, outcomes, seconds, 1.0, len(task.train_rows), [kept] if kept else ())
 
 
-def fitted(estimator: Any, task: Task, problem: Tables, raw: bool = False) -> Any:
+def fitted(estimator: Any, task: Task, problem: Tables, kind: Kind = "prepared") -> Any:
     """A clone, fitted on the task's training rows; the same task gives the same model."""
     from sklearn.base import clone
 
@@ -104,7 +87,7 @@ def fitted(estimator: Any, task: Task, problem: Tables, raw: bool = False) -> An
     rows = task.train_rows
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return model.fit(problem.inputs(task, rows, raw), problem.y[rows])
+        return model.fit(problem.inputs(task, rows, kind), problem.y[rows])
 
 
 def seeded(estimator: Any, seed: int) -> Any:

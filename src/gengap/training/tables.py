@@ -12,11 +12,12 @@ import numpy as np
 import pandas as pd
 import torch
 
-from gengap.environments.core import Environments
+from gengap.environments.core import Environments, as_given
 from gengap.environments.new_examples import joined
 from gengap.environments.preparation import Encoded, Preparation, encode, fit_preparation
 from gengap.methods.registry import OUTLIERS
 from gengap.training.feed import TableFeed
+from gengap.training.inputs import Kind
 from gengap.training.tasks import Task
 
 
@@ -100,6 +101,20 @@ class Tables(Environments):
         """``(n, *shape)`` float32, missing numbers as NaN; never copied per run."""
         return self.encoded.matrix
 
+    @cached_property
+    def _numbers(self) -> np.ndarray:
+        """``(n, k)`` float64: the numbers of a DataFrame, and ranks of its ordered categories."""
+        found: list[np.ndarray] = []
+        table = pd.DataFrame(self.X)
+        for name in table.columns:
+            column: pd.Series = table[name]
+            if isinstance(column.dtype, pd.CategoricalDtype):
+                if not column.dtype.ordered:
+                    continue
+                column = column.cat.codes.astype(np.float64).replace(-1.0, np.nan)
+            found.append(column.to_numpy(dtype=np.float64, na_value=np.nan))
+        return np.stack(found, axis=1) if found else np.empty((len(self), 0))
+
     @property
     def targets(self) -> Literal["classification", "regression"]:
         """Networks say what is to be predicted."""
@@ -147,8 +162,14 @@ class Tables(Environments):
         """Feed the runs of one fleet from the shared matrix."""
         return TableFeed(self, tasks, steps, batch, slots, device)
 
-    def inputs(self, task: Task, rows: np.ndarray, raw: bool = False) -> Any:
-        """Inputs of an estimator for rows of a run: ``(m, d)`` prepared, or the user's own."""
-        if raw:
-            return self.X.iloc[rows] if isinstance(self.X, pd.DataFrame) else self.X[rows]
+    def inputs(self, task: Task, rows: np.ndarray, kind: Kind = "prepared") -> Any:
+        """Inputs of an estimator for ``m`` rows of a run; see :mod:`gengap.training.inputs`."""
+        if kind == "encoded":
+            of = np.array(self.encoded.kinds) == "category"
+            # Categories that the training part lacks are silenced, as for networks.
+            flags = self.matrix[rows][:, of] * task.prepared.inputs.scale[of]
+            return np.column_stack([self._numbers[rows], flags])
+        if kind != "prepared":
+            own = self.X.iloc[rows] if isinstance(self.X, pd.DataFrame) else self.X[rows]
+            return as_given(own) if kind == "raw" else own
         return task.prepared.inputs.apply(self.matrix[rows]).reshape(len(rows), -1)

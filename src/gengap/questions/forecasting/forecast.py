@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.pipeline import Pipeline
 
 from gengap.base.errors import UsageError, check_whole
 from gengap.base.finding import Finding
@@ -43,6 +42,7 @@ from gengap.statistics.intervals import Interval, check_level
 from gengap.statistics.multiple import holm
 from gengap.study.resolve import ESTIMATOR_PREFIX
 from gengap.study.trained import model_name, one_model
+from gengap.training.inputs import brings_preparation
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -128,7 +128,7 @@ def forecast(
     environments = drop_small(environments)
     _check(environments, seeds, steps)
     model = _default(environments) if model is None else model
-    prepared = not isinstance(model, Pipeline)
+    prepared = not brings_preparation(model)
     study = one_model(environments, model, seeds=seeds, steps=steps, prepared_inputs=prepared)
     with Store(store if store is not None else "sqlite://") as records:
         measured = measure(study, records, new, progress)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from gengap.base.errors import UsageError
+from gengap.environments.core import as_given
 from gengap.models.networks import MLP, Network
 from gengap.questions.forecasting.stability import Answer
 from gengap.study.trained import Trained
@@ -75,7 +76,7 @@ class Model:
             return self._of_network(examples)
         trained, model = self.trained, self.trained.model
         flat = trained.prepared.inputs.apply(examples.matrix).reshape(len(examples.matrix), -1)
-        inputs = examples.raw if trained.takes_raw else flat
+        inputs = as_given(examples.raw) if trained.takes_raw else flat
         predicted = np.asarray(model.predict(inputs)).ravel()
         if not trained.problem.classes:
             return Outputs(predicted.astype(np.float64), None, flat)
