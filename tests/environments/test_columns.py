@@ -285,7 +285,7 @@ def test_one_value_beside_missing_ones_is_information():
     assert {"mark", "level"} <= set(e.X.columns)
 
 
-def test_many_categories_are_kept_and_said():
+def test_many_categories_are_kept():
     rng = np.random.default_rng(0)
     table = pd.DataFrame(
         {
@@ -297,7 +297,6 @@ def test_many_categories_are_kept_and_said():
     e = build(table)
     distinct = table["zip"].nunique()
     assert len(e.X["zip"].cat.categories) == distinct
-    assert f"{distinct:,} categories" in note_on(e, "zip")
 
 
 def test_unused_categories_disappear_and_order_stays():

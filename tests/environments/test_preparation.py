@@ -1,11 +1,16 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from sklearn.compose import ColumnTransformer
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from gengap.environments import preparation
+from gengap.environments import Environments, preparation
+from gengap.environments.new_examples import joined
 from gengap.environments.preparation import CLIP, encode, fit_preparation
+from gengap.records.run import Run
+from gengap.training.tables import Tables
+from gengap.training.tasks import Task
 
 
 @pytest.fixture
@@ -108,14 +113,69 @@ def test_a_wild_value_in_an_unseen_environment_stays_finite():
     assert prepared[3:].ravel().tolist() == [CLIP, -CLIP]
 
 
-def test_frequent_categories_get_a_column_each_and_the_rest_share_one():
-    values = [f"v{k:02d}" for k in range(40) for _ in range(40 - k)] + [None]
-    encoded = encode(pd.DataFrame({"c": pd.Categorical(values)}))
-    assert encoded.columns == (*(f"c=v{k:02d}" for k in range(30)), "c=(other)")
+def test_equally_frequent_categories_all_get_a_column():
+    values = np.repeat([f"v{k:03d}" for k in range(142)], 4)
+    encoded = encode(pd.DataFrame({"c": pd.Categorical([*values, None])}))
+    assert encoded.columns == ("c=(missing)", *(f"c=v{k:03d}" for k in range(142)))
     assert (encoded.matrix.sum(axis=1) == 1).all()
-    # The ten rarest values have 10 + 9 + ... + 1 rows, and one row is missing.
-    assert encoded.matrix[:, -1].sum() == 56
-    assert encoded.matrix[:, 0].sum() == 40
+    assert encoded.matrix[:, 1:].sum(axis=0).tolist() == [4] * 142
+
+
+@pytest.fixture
+def towns(monkeypatch):
+    """A number and 40 towns of 1 to 40 rows beside a missing one, where 30 can be afforded."""
+    monkeypatch.setattr(preparation, "INDICATOR_BYTES", 0)
+    values = [f"t{k:02d}" for k in range(40) for _ in range(k + 1)] + [None]
+    return pd.DataFrame({"x": np.arange(821.0), "town": pd.Categorical(values)})
+
+
+def test_categories_that_cannot_be_afforded_are_their_frequency_in_the_training_rows(towns):
+    encoded = encode(towns)
+    assert encoded.columns == ("x", "town")
+    assert encoded.kinds == ("number", "code")
+    assert preparation.uncountable(towns) == {"town": 41}
+    train = np.flatnonzero(np.arange(821) % 3 == 0)
+    prepared = fit_preparation(encoded, train)
+    counts = towns["town"].iloc[train].value_counts(dropna=False)
+    wanted = np.log1p([counts.get(value, 0) for value in towns["town"].astype(object)])
+    scaled = (wanted - wanted[train].mean()) / wanted[train].std()
+    np.testing.assert_allclose(prepared.apply(encoded.matrix)[:, 1], scaled, rtol=1e-4, atol=1e-5)
+
+
+def test_frequencies_know_nothing_of_other_rows(towns):
+    train = np.arange(0, 400)
+    encoded = encode(towns)
+    before = fit_preparation(encoded, train)
+    towns.loc[500:, "town"] = "t39"
+    after = fit_preparation(encode(towns), train)
+    # The towns of the training rows are the first 27, so only they have been counted.
+    assert np.count_nonzero(before.counts[1]) == np.count_nonzero(after.counts[1]) == 28
+    np.testing.assert_array_equal(before.counts[1][:28], after.counts[1][:28])
+    assert before.shift[1] == after.shift[1]
+
+
+def test_new_towns_count_as_never_seen(towns):
+    new = pd.DataFrame({"x": [1.0, 2.0, 3.0], "town": ["t05", "elsewhere", None]})
+    both = encode(joined(towns, new), first=len(towns))
+    np.testing.assert_array_equal(both.matrix[:821], encode(towns).matrix)
+    assert both.matrix[821:, 1].tolist() == [5, 41, 40]
+    counts = fit_preparation(encode(towns), np.arange(821)).counts[1]
+    np.testing.assert_allclose(counts[[5, 41, 40]], np.log1p([6, 0, 1]), rtol=1e-6)
+
+
+def test_a_fleet_is_fed_what_the_preparation_says(towns):
+    environments = Environments.from_arrays(towns, np.arange(821) % 2, np.arange(821) % 3)
+    data = Tables.of(environments)
+    rows = [np.arange(k * 100, k * 100 + 300) for k in range(3)]
+    run = Run(problem="p", method="erm", hyperparameters={}, model="m", role="unseen", split="s",
+              train_environments=("0",), unseen_environments=("1",), seed=0)  # fmt: skip
+    tasks = [Task(run, (own,), data.prepare(own)) for own in rows]
+    feed = data.feed(tasks, steps=1, batch=4, slots=1, device="cpu")
+    asked = np.stack([np.random.default_rng(k).permutation(821)[:50] for k in range(3)])
+    given = feed.inputs(torch.from_numpy(asked)).numpy()
+    for k, task in enumerate(tasks):
+        own = task.prepared.inputs.apply(data.matrix[asked[k]])
+        np.testing.assert_allclose(given[k], own, rtol=1e-5, atol=1e-6)
 
 
 def test_missing_category_is_a_value_and_ordered_categories_are_ranks():

@@ -27,6 +27,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 import gengap as gg
+from gengap.environments import preparation
 from gengap.training.inputs import input_of, said_of_inputs
 
 NUMBERS = pd.DataFrame({"u": [1.0, 2.0], "v": [1, 2]})
@@ -234,3 +235,17 @@ def test_others_get_prepared_inputs_and_the_report_says_so(table):
     assert not np.isnan(X).any()
     assert X.shape[1] == 6  # age and its mark, grade, three colours
     assert any("are filled with their mean" in w for w in result.finding.study.warnings)
+
+
+def test_categories_of_very_many_values_are_said_unless_nobody_is_concerned(monkeypatch):
+    monkeypatch.setattr(preparation, "INDICATOR_BYTES", 0)
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": rng.normal(size=300), "zip": [f"z{k % 40}" for k in range(300)]})
+    y, where = rng.integers(0, 2, 300), np.arange(300) // 100
+    said = "Column 'zip' has 40 categories, too many for a column each"
+    result = measured(Booster(), frame, y, where)
+    assert sum(w.startswith(said) for w in result.finding.study.warnings) == 1
+    # One number, and the frequency of each category in the training part.
+    assert Booster.seen[-1].shape[1] == 2
+    native = measured(Booster(enable_categorical=True), frame, y, where)
+    assert not any(w.startswith(said) for w in native.finding.study.warnings)

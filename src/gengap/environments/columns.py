@@ -25,7 +25,6 @@ from gengap.environments.core import (
     suspect,
 )
 from gengap.environments.labels import folded, merged, refuse_missing
-from gengap.environments.preparation import MOST_CATEGORIES
 from gengap.environments.repeats import ID_NAME
 
 Kind = Literal[
@@ -45,6 +44,7 @@ FEATURES: tuple[Kind, ...] = ("number", "boolean", "category", "ordered")
 SAMPLE = 10_000  # rows or levels on which patterns are judged
 NEARLY_UNIQUE = 0.9  # share of distinct values from which a column names rows
 FEW = 20  # rows below which "nearly unique" says nothing
+MANY = 30  # distinct texts from which those of an identifier's form are one
 MISSING_MARKERS = frozenset(
     ["", "?", "-", "--", ".", "..", "na", "n/a", "#n/a", "nan", "null", "none", "missing"]
 )
@@ -352,9 +352,9 @@ def _text_kind(sample: pd.Index, distinct: int, present: int) -> Kind:
     share = distinct / present
     if sample.str.fullmatch(_DATE).mean() > 0.9:
         return "date"
-    if sample.str.fullmatch(_UUID).mean() > 0.9 and distinct > MOST_CATEGORIES:
+    if sample.str.fullmatch(_UUID).mean() > 0.9 and distinct > MANY:
         return "identifier"
-    if _are_sentences(sample) and (share > 0.5 or distinct > 10 * MOST_CATEGORIES):
+    if _are_sentences(sample) and (share > 0.5 or distinct > 10 * MANY):
         return "text"
     if share >= NEARLY_UNIQUE and (present >= FEW or (share == 1 and present >= FEW // 2)):
         return "identifier"
@@ -378,12 +378,7 @@ def _category(column: Any, label: str) -> _Column:
         column = pd.Categorical.from_codes(_spread(codes, column.codes, -1), distinct)
         levels = column.categories
     column = column.reorder_categories(sorted(levels, key=str), ordered=False)
-    note = (
-        f"{label} has {len(levels):,} categories; all but the {MOST_CATEGORIES} most frequent "
-        "count as one."
-    )
-    notes = [*alike, note] if len(levels) > MOST_CATEGORIES + 1 else alike
-    return _Column("category", column, " ".join(notes))
+    return _Column("category", column, " ".join(alike))
 
 
 def _is_text(series: pd.Series) -> bool:

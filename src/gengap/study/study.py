@@ -40,7 +40,7 @@ from gengap.study.result import Result
 from gengap.study.rules import RULES, rule_named
 from gengap.study.until_decided import check_sequential, looks_left, replay
 from gengap.training.executors import check_name
-from gengap.training.inputs import input_of, said_of_inputs
+from gengap.training.inputs import input_of, said_of_categories, said_of_inputs
 from gengap.training.tables import Tables
 from gengap.training.tasks import versions
 
@@ -226,7 +226,10 @@ class Study:
         ]
         entries = tuple(self._with_settings(entry) for entry in found)
         kinds = {e.name: e.settings["input"] for e in entries if e.estimator is not None}
-        self.warnings += said_of_inputs(kinds, self.problem.X) if kinds else []
+        if isinstance(self.environments, Environments):
+            self.warnings += said_of_inputs(kinds, self.problem.X)
+            changed = any(entry.settings.get("input") not in ("raw", "table") for entry in entries)
+            self.warnings += said_of_categories(self.problem.X) if changed else []
         return entries, added
 
     def _with_settings(self, entry: Entry) -> Entry:

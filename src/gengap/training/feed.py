@@ -65,6 +65,14 @@ class TableFeed:
         self.scale = _stacked(
             [np.broadcast_to(t.prepared.inputs.scale, shape) for t in tasks], device
         )
+        # What runs read the codes of a category of very many values as, (R, levels) by column.
+        self.runs = torch.arange(len(tasks), device=device)[:, None]
+        self.counts = {
+            column: torch.from_numpy(
+                np.stack([t.prepared.inputs.counts[column] for t in tasks])
+            ).to(device)
+            for column in data.encoded.levels
+        }
         self.target_shift = np.array([t.prepared.shift for t in tasks]).reshape(runs)
         self.target_scale = np.array([t.prepared.scale for t in tasks]).reshape(runs)
         self.class_share = self._class_shares().to(device)
@@ -76,6 +84,8 @@ class TableFeed:
     def inputs(self, rows: Tensor) -> Tensor:
         """Gather and standardise ``rows (..., R, n)``; returns ``(..., R, n, *shape)``."""
         x = self.matrix.index_select(0, rows.reshape(-1)).view(*rows.shape, *self.data.shape)
+        for column, values in self.counts.items():
+            x[..., column] = values[self.runs, x[..., column].long()]
         x.sub_(self.shift).mul_(self.scale)
         if self.missing:
             torch.nan_to_num_(x, nan=0.0)

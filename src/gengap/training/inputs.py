@@ -19,6 +19,7 @@ import pandas as pd
 
 from gengap.base.errors import listing
 from gengap.environments.core import TEXTS
+from gengap.environments.preparation import uncountable
 
 Kind = Literal["raw", "table", "encoded", "prepared"]
 
@@ -71,6 +72,15 @@ def said_of_inputs(kinds: Mapping[str, Kind], X: np.ndarray | pd.DataFrame) -> l
             f"{', '.join(changed)}. A pipeline gets the table as it is."
         )
     return found
+
+
+def said_of_categories(X: np.ndarray | pd.DataFrame) -> list[str]:
+    """Say which categories have too many values for a column each, and what stands for them."""
+    return [
+        f"Column {name!r} has {count:,} categories, too many for a column each: networks and "
+        "estimators that learn from a changed table see how often each is in their training part."
+        for name, count in uncountable(X).items()
+    ]
 
 
 def _changes(kind: str, X: np.ndarray | pd.DataFrame) -> list[str]:

@@ -165,10 +165,10 @@ class Tables(Environments):
     def inputs(self, task: Task, rows: np.ndarray, kind: Kind = "prepared") -> Any:
         """Inputs of an estimator for ``m`` rows of a run; see :mod:`gengap.training.inputs`."""
         if kind == "encoded":
-            of = np.array(self.encoded.kinds) == "category"
             # Categories that the training part lacks are silenced, as for networks.
-            flags = self.matrix[rows][:, of] * task.prepared.inputs.scale[of]
-            return np.column_stack([self._numbers[rows], flags])
+            of = np.isin(self.encoded.kinds, ["category", "code"])
+            categories = task.prepared.inputs.apply(self.matrix[rows])[:, of]
+            return np.column_stack([self._numbers[rows], categories])
         if kind != "prepared":
             own = self.X.iloc[rows] if isinstance(self.X, pd.DataFrame) else self.X[rows]
             return as_given(own) if kind == "raw" else own
