@@ -12,7 +12,6 @@ from gengap.base.errors import UsageError
 from gengap.environments.core import Environments
 from gengap.environments.splits import (
     SPLIT_FORMS,
-    Auto,
     Extrapolate,
     FlipCorrelation,
     ForwardInTime,
@@ -70,7 +69,6 @@ def test_cross_val_score_takes_every_splitter():
         (LeaveOneEnvironmentOut(), groups),
         (LeaveSeveralEnvironmentsOut(2), groups),
         (HoldOut(("3",)), groups),
-        (Auto(), groups),
         (Extrapolate("time"), groups),
         (ForwardInTime("time", 2), groups),
         (HoldOutCombinations("a", "b"), np.stack([groups, np.arange(80) % 3], 1)),
@@ -122,11 +120,6 @@ def test_impossible_counts_are_refused_with_what_would_work():
         LeaveSeveralEnvironmentsOut(7).iterate(data)
     with pytest.raises(UsageError, match="between 2 and 7"):
         LeaveSeveralEnvironmentsOut(None, folds=8).iterate(data)
-
-
-def test_auto_is_leave_one_out_up_to_twenty_environments_then_ten_folds():
-    assert len(Auto().iterate(table(np.arange(20)))) == 20
-    assert len(Auto().iterate(table(np.arange(21)))) == 10
 
 
 def test_hold_out_names_and_suggestion():
@@ -271,7 +264,7 @@ def test_flip_correlation_refuses_what_it_cannot_turn_round():
 @pytest.mark.parametrize(
     ("text", "splitter"),
     [
-        ("auto", Auto()),
+        ("auto", LeaveOneEnvironmentOut()),
         ("leave-one-out", LeaveOneEnvironmentOut()),
         ("leave-2-out", LeaveSeveralEnvironmentsOut(2)),
         ("folds:10", LeaveSeveralEnvironmentsOut(None, 10)),

@@ -30,7 +30,6 @@ from gengap.environments.splitter import NamedSplit, Splitter, Table, make_split
 
 __all__ = [
     "SPLIT_FORMS",
-    "Auto",
     "Extrapolate",
     "FlipCorrelation",
     "ForwardInTime",
@@ -42,9 +41,6 @@ __all__ = [
     "Splitter",
     "parse_splits",
 ]
-
-AUTO_LIMIT = 20
-AUTO_FOLDS = 10
 
 
 @dataclass(frozen=True)
@@ -130,16 +126,6 @@ class HoldOut(Splitter):
         return [make_split(" + ".join(self.names), np.isin(table.codes, positions), culprit)]
 
 
-@dataclass(frozen=True)
-class Auto(Splitter):
-    """Leave one environment out; beyond 20 environments, ten folds that leave each out once."""
-
-    def _splits(self, table: Table) -> list[NamedSplit]:
-        many = len(table.names) > AUTO_LIMIT
-        chosen = LeaveSeveralEnvironmentsOut(None, AUTO_FOLDS) if many else LeaveOneEnvironmentOut()
-        return chosen._splits(table)
-
-
 def _numbered(tail: str, text: str, read: Callable[[str], Any]) -> tuple[str, Any]:
     """Take ``@number`` off the end of a form's argument; None when there is none."""
     name, at, number = tail.rpartition("@")
@@ -177,7 +163,7 @@ def _flip(tail: str, text: str) -> Splitter:
 
 
 _WITHOUT_ARGUMENT: dict[str, Splitter] = {
-    "auto": Auto(),
+    "auto": LeaveOneEnvironmentOut(),
     "leave-one-out": LeaveOneEnvironmentOut(),
     "extrapolate": Extrapolate(),
 }
@@ -209,6 +195,7 @@ SPLIT_FORMS = (
 def parse_splits(text: str) -> Splitter:
     """Read a splitter as written on the command line; :data:`SPLIT_FORMS` lists the forms.
 
+    ``auto`` leaves out one at a time; a study leaves out several where that would take too long.
     ``@`` introduces a number: the share trained on, the windows, the folds or the agreement. All
     but ``folds`` may leave it out.
 

@@ -46,11 +46,11 @@ def resolve(
     skipped: dict[str, str] = {}
     for item in wanted:
         named = isinstance(item, str) and item.startswith(ESTIMATOR_PREFIX)
-        if not estimators and (named or _is_estimator(item)):
+        if not estimators and (named or is_estimator(item)):
             name = item if named else type(item).__name__
             skipped[name] = f"{name} needs a table, which these data are not."
             continue
-        if _is_estimator(item):
+        if is_estimator(item):
             _check_estimator(item, task)
             entries.append(_estimator_entry(type(item).__name__, item))
             continue
@@ -78,7 +78,8 @@ def resolve(
     return [*first, *(entry for entry in entries if entry.name != baseline)], skipped
 
 
-def _is_estimator(item: Any) -> bool:
+def is_estimator(item: Any) -> bool:
+    """Whether something is an estimator itself, not the name of one or a method."""
     return not isinstance(item, str | Mapping | Method) and hasattr(item, "fit")
 
 

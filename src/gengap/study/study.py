@@ -6,6 +6,7 @@ that was interrupted and started again computes exactly what it would have compu
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -35,7 +36,8 @@ from gengap.study.keeping import affordable, keep_the_best, places
 from gengap.study.keys import DEFAULT_MEMORY
 from gengap.study.metrics import metric_for
 from gengap.study.plan import Entry, Plan, write_plan
-from gengap.study.resolve import estimator_kind, resolve
+from gengap.study.protocol import estimator_seconds, innermost, leave_out, network_seconds
+from gengap.study.resolve import ESTIMATOR_PREFIX, estimator_kind, is_estimator, resolve
 from gengap.study.result import Result
 from gengap.study.rules import RULES, rule_named
 from gengap.study.until_decided import check_sequential, looks_left, replay
@@ -171,8 +173,8 @@ class Study:
     @cached_property
     def plan(self) -> Plan:
         """Everything fixed: every run of every method; ``skipped`` says what cannot apply."""
-        splitter = parse_splits(self.splits) if isinstance(self.splits, str) else self.splits
         problem = self.problem
+        splits, splitter = self._splits
         cells = cells_of(problem, splitter.iterate(problem), inner=self.inner)
         entries, added = self._entries(min(len(cell.train) for cell in cells))
         return Plan(
@@ -189,12 +191,46 @@ class Study:
                 "steps": self.steps,
                 "batch": self.batch,
                 "model": self.architecture.name,
-                "splits": self.splits if isinstance(self.splits, str) else repr(self.splits),
+                "splits": splits,
                 **({"curves": True} if self.curves else {}),
                 **({"cluster": problem.cluster} if getattr(problem, "cluster", "") else {}),
                 **({"added": added} if added else {}),
             },
             level=0.95 if self.until_decided else None,
+        )
+
+    @property
+    def _splits(self) -> tuple[str, Any]:
+        """The splits in words, and what makes them."""
+        if not isinstance(self.splits, str):
+            return repr(self.splits), self.splits
+        if self.splits != "auto":
+            return self.splits, parse_splits(self.splits)
+        seconds = sum(map(self._seconds, self.methods)) * len(self.seed_list)
+        return leave_out(len(self.problem.names), seconds)
+
+    def _seconds(self, method: MethodLike) -> float:
+        """About what one run of a method takes, of all its trials; see :mod:`.protocol`."""
+        problem = self.problem
+        named = isinstance(method, str) and method.startswith(ESTIMATOR_PREFIX)
+        if named or is_estimator(method):
+            bare = str(method).removeprefix(ESTIMATOR_PREFIX)
+            name, fits = (bare, 1) if named else innermost(method)
+            return fits * estimator_seconds(name, (len(problem), *problem.shape), problem.outputs)
+        return self.trials * self._network_seconds
+
+    @cached_property
+    def _network_seconds(self) -> float:
+        from gengap.models.networks import MLP
+
+        shape = self.problem.shape
+        own = self.architecture.initialise(shape, self.problem.outputs, 0).values()
+        shared = len(shape) > 1 and not isinstance(self.architecture, MLP)
+        return network_seconds(
+            self.steps,
+            self.batch * len(self.problem.names),
+            sum(int(p.numel()) for p in own),
+            math.prod(shape[-2:]) if shared else 1,
         )
 
     def _entries(self, fewest: int) -> tuple[tuple[Entry, ...], list[str]]:
