@@ -133,6 +133,25 @@ def test_the_answer_is_about_the_baseline():
     assert "expect coral to" in answer(small_summary(methods, baseline="coral"))
 
 
+@pytest.mark.parametrize(
+    ("splits", "count", "at_once", "said"),
+    [
+        ("leave-one-out", 3, 1, "Each of the 3 wards was left out in turn."),
+        (
+            "folds:2",
+            2,
+            2,
+            "The 3 wards were left out 2 at a time, in 2 splits: what it costs to lack 2 at once, "
+            "and more than a single new one would.",
+        ),
+        ("forward:year", 2, 1, "Measured on the 2 splits of forward:year."),
+    ],
+)
+def test_the_protocol_is_part_of_the_answer(splits, count, at_once, said):
+    study = {"splits": splits, "split_count": count, "unseen_at_once": at_once}
+    assert answer(small_summary(environment_word="ward", **study)).endswith(f"one). {said}")
+
+
 def test_the_stored_sample():
     # Of its 14 writers; 0.0270, 0.0211, 0.0329, -0.0168 and 0.0708 in points.
     assert answer(stored_sample()) == (

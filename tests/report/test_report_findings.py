@@ -86,14 +86,15 @@ def test_few_environments_are_pointed_out():
     assert not [text for text in said(many) if text.startswith("With only")]
 
 
-def test_the_first_warning_is_quoted_and_the_rest_counted():
+def test_what_changes_the_answers_meaning_comes_first_and_the_rest_is_counted():
     summary = small_summary(
-        warnings=["Two rows are equal.", "x", "y"],
+        caveats=["Two rows are equal"],
+        warnings=["x", "y", "z"],
         skipped=[{"method": "dann", "reason": "needs unlabelled examples"}],
     )
+    assert said(summary)[0] == "But: Two rows are equal."
     assert said(summary)[-1] == (
-        "Warning: Two rows are equal. 2 more warnings and one skipped method are listed at the end "
-        "of this report."
+        "3 warnings and one skipped method are listed at the end of this report."
     )
 
 

@@ -25,6 +25,10 @@ class SuspiciousInput(UserWarning):
     """Input that is legal but suspicious; the sentence also appears in the report."""
 
 
+class Caveat(str):
+    """A note that changes what the answer means, and so stands beside it."""
+
+
 def suggest(wrong: str, known: Iterable[object]) -> str:
     """Return ``"; did you mean 'x'?"`` for the nearest known name, or an empty string."""
     near = difflib.get_close_matches(wrong, [str(name) for name in known], n=1, cutoff=0.5)

@@ -15,7 +15,7 @@ import pandas as pd
 from scipy.stats import rankdata
 from sklearn.tree import DecisionTreeClassifier
 
-from gengap.base.errors import UsageError, listing
+from gengap.base.errors import Caveat, UsageError, listing
 from gengap.environments.core import Environments, suspect
 from gengap.environments.parts import FOLDS
 from gengap.environments.repeats import distinct_pairs, repeats
@@ -129,15 +129,17 @@ def giveaways(environments: Environments, seed: int = 0) -> list[str]:
     most = SAMPLE if X.shape[1] <= 100 else SAMPLE // 5
     rows = np.random.default_rng(seed).permutation(len(environments))[:most]
     target = environments.y[rows]
-    sentences = []
+    sentences: list[str] = []
     for label, column, categorical in _features(X):
         values = column[rows] if categorical else column[rows].astype(np.float64)
         gives = _gives_class if environments.classes else _gives_value
         reason = gives(values, target, categorical)
         if reason:
             sentences.append(
-                f"{label} gives the target away ({reason}); drop it if it is only known once the "
-                "target is."
+                Caveat(
+                    f"{label} gives the target away ({reason}); drop it if it is only known once "
+                    "the target is."
+                )
             )
         if _is_environment(column, values, environments, rows):
             sentences.append(
@@ -243,7 +245,7 @@ def _targets(environments: Environments) -> list[str]:
         return [f"The target is constant within environments {shown}."] if len(flat) else []
     counts = np.zeros((len(names), len(classes)), dtype=np.int64)
     np.add.at(counts, (environments.environment, environments.y), 1)
-    sentences = []
+    sentences: list[str] = []
     single = np.flatnonzero((counts > 0).sum(axis=1) == 1)
     if len(single):
         shown = listing(f"{names[k]} (only {classes[counts[k].argmax()]})" for k in single)
@@ -252,7 +254,9 @@ def _targets(environments: Environments) -> list[str]:
     if len(lonely):
         shown = listing(f"{classes[c]} (only in {names[counts[:, c].argmax()]})" for c in lonely)
         sentences.append(
-            f"Classes that only one environment has: {shown}; where it is unseen, no model can "
-            "know them."
+            Caveat(
+                f"Classes that only one environment has: {shown}; where it is unseen, no model can "
+                "know them."
+            )
         )
     return sentences

@@ -28,7 +28,7 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import coo_array
 
-from gengap.base.errors import listing
+from gengap.base.errors import Caveat, listing
 from gengap.base.seeds import generator
 from gengap.environments.core import Environments
 
@@ -57,7 +57,8 @@ def repeats(environments: Environments) -> list[str]:
         found = [*_between(environments, rows), *_within(environments, rows)]
     if environments.clusters is None and not found:
         found = _near(environments)
-    return [*found, *_spanning(environments), *_grouping(environments)]
+    grouping = _grouping(environments)
+    return [*map(Caveat, [*found, *grouping]), *_spanning(environments)]
 
 
 def distinct_pairs(codes: np.ndarray, others: np.ndarray) -> int:

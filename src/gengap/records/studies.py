@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import func, select
 
-from gengap.base.errors import UsageError, unknown
+from gengap.base.errors import Caveat, UsageError, unknown
 from gengap.records.codec import narrow_integers, pack, unpack
 from gengap.records.rows import narrow_target
 from gengap.records.run import plain
@@ -90,7 +90,7 @@ def add_execution(store: Store, execution: Execution, looks: Mapping[tuple[str, 
     row = vars(execution) | {
         "finished": execution.finished.replace(tzinfo=None),
         "versions": plain(execution.versions, "versions"),
-        "warnings": list(execution.warnings),
+        "warnings": [{"caveat": w} if isinstance(w, Caveat) else w for w in execution.warnings],
         "skipped": dict(execution.skipped),
     }
     counted = [
@@ -116,7 +116,7 @@ def executions(store: Store) -> list[Execution]:
             finished=row.finished.replace(tzinfo=UTC),
             command=row.command,
             versions=row.versions,
-            warnings=tuple(row.warnings),
+            warnings=tuple(Caveat(w["caveat"]) if isinstance(w, dict) else w for w in row.warnings),
             skipped=row.skipped,
         )
         for row in rows

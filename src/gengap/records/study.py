@@ -105,7 +105,8 @@ class Execution:
         finished: when, in UTC.
         command: what the user typed, but for passwords, or empty.
         versions: the packages it was carried out with.
-        warnings: sentences about the data.
+        warnings: sentences about the data, those of most consequence first; a
+            :class:`~gengap.base.errors.Caveat` changes what the answer means.
         skipped: methods that could not run, with the reason.
     """
 

@@ -43,7 +43,7 @@ STUDY = {
     "metric": "score",
     "higher_is_better": True,
     "environment_word": "environment",
-    **{key: [] for key in ("environments", "seeds", "warnings", "skipped", "added")},
+    **{key: [] for key in ("environments", "seeds", "caveats", "warnings", "skipped", "added")},
     **{key: {} for key in ("looks", "versions")},
 }
 

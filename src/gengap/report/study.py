@@ -35,7 +35,7 @@ from gengap.report.reading import Row, Summary, read
 from gengap.report.sentences.sequential import sequential_sentences
 from gengap.report.sentences.study import answer as sentence
 from gengap.report.sentences.study import place
-from gengap.report.sentences.study_findings import findings, peeking
+from gengap.report.sentences.study_findings import caveats, findings, peeking
 from gengap.report.tables import study as tables
 from gengap.report.text import clean, isolate, shorten
 
@@ -62,7 +62,7 @@ def answer(found: Any) -> str:
 def terminal(found: Any, quiet: bool = False) -> list[Block]:
     """What the command prints: the answer, what was decided, and the methods."""
     summary = read(found)
-    said: list[Block] = [sentence(summary)]
+    said: list[Block] = [sentence(summary), *caveats(summary)]
     if decided := sequential_sentences(summary):
         said.append("\n".join(decided))
     if quiet:

@@ -27,7 +27,9 @@ class StudyRow:
     ``chance`` is the score of always giving the most frequent class or the mean; ``seconds`` the
     processor time of all runs; ``looks`` how often each rule looked at unseen environments.
     ``baseline`` is the method that the answer speaks of and that others are compared with;
-    ``added`` are methods that nobody named.
+    ``added`` are methods that nobody named. ``unseen_at_once`` is the largest number of
+    environments that a split leaves out. ``caveats`` are warnings that change what the answer
+    means.
     """
 
     name: str
@@ -45,8 +47,11 @@ class StudyRow:
     batch: int | None
     model: str
     splits: str
+    split_count: int
+    unseen_at_once: int
     selection_rule: str
     looks: dict[str, int]
+    caveats: list[str]
     warnings: list[str]
     skipped: list[Skipped]
     fingerprint: str

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from gengap.base.errors import UsageError, unknown
+from gengap.base.errors import Caveat, UsageError, unknown
 from gengap.base.finding import Finding
 from gengap.records.store import Store
 from gengap.records.studies import looks, study_record
@@ -349,6 +349,7 @@ class Result(Finding):
         for (rule, _), count in looks(self.store, self.execution.study).items():
             counted[rule] += count
         networks = any(entry.model for entry in plan.entries)
+        warnings = self.execution.warnings
         keys = [run.key for runs in plan.runs.values() for run, _ in runs]
         stored = self.store.runs(keys=keys)
         return StudyRow(
@@ -367,9 +368,12 @@ class Result(Finding):
             batch=about["batch"] if networks else None,
             model=about["model"] if networks else "",
             splits=about["splits"],
+            split_count=len(plan.unseen),
+            unseen_at_once=max(len(cell.unseen) for cell in plan.unseen),
             selection_rule=self.rule.name,
             looks=counted,
-            warnings=list(self.execution.warnings),
+            caveats=[w for w in warnings if isinstance(w, Caveat)],
+            warnings=[w for w in warnings if not isinstance(w, Caveat)],
             skipped=[Skipped(name, reason) for name, reason in self.skipped.items()],
             fingerprint=plan.problem.fingerprint,
             versions=dict(self.execution.versions),

@@ -17,7 +17,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from gengap.base.errors import UsageError, check_whole, listing
+from gengap.base.errors import Caveat, UsageError, check_whole, listing
 from gengap.base.progress import Progress
 from gengap.environments.checks import check, drop_small
 from gengap.environments.core import Environments
@@ -130,7 +130,8 @@ class Study:
         check_whole(0, jobs=self.jobs, threads=self.threads)
         if isinstance(self.environments, Environments):
             self.environments = drop_small(self.environments)
-            self.warnings = [*self.environments.notes, *check(self.environments)]
+            noted = [*check(self.environments), *self.environments.notes]
+            self.warnings = sorted(noted, key=lambda note: not isinstance(note, Caveat))
         else:
             self.warnings = list(self.environments.notes)
         self.name = self.name or self.environments.name

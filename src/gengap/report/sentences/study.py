@@ -15,7 +15,29 @@ PAST = ("lost", "rose", "gained", "fell")
 
 
 def answer(summary: Summary) -> str:
-    """Say what the headline method loses where it has not been, with both intervals."""
+    """Say what the baseline loses where it has not been, with both intervals, and how measured."""
+    return " ".join(filter(None, [_cost(summary), _protocol(summary)]))
+
+
+def _protocol(summary: Summary) -> str:
+    """Say which environments were left out at once."""
+    study = summary.study
+    word, names, splits = study["environment_word"], study["environments"], study["split_count"]
+    if not splits or splits == 1:
+        return ""
+    places, at_once = f"{len(names)} {place(word)}s", study["unseen_at_once"]
+    if at_once == 1 and splits == len(names):
+        return f"Each of the {places} was left out in turn."
+    form = str(study["splits"])
+    if form.startswith(("folds:", "leave-")):
+        return (
+            f"The {places} were left out {at_once} at a time, in {splits} splits: what it costs to "
+            f"lack {at_once} at once, and more than a single new one would."
+        )
+    return f"Measured on the {splits} splits of {place(form)}."
+
+
+def _cost(summary: Summary) -> str:
     row = summary.headline
     if row is None:
         return "No method was measured, so there is no answer."

@@ -16,6 +16,7 @@ def findings(summary: Summary) -> list[str]:
     if row is None:
         return _doubts(summary)
     sentences = [
+        *caveats(summary),
         _decomposition(summary, row),
         _worst(summary, row),
         _methods(summary),
@@ -24,6 +25,12 @@ def findings(summary: Summary) -> list[str]:
         _few(summary, row),
     ]
     return [sentence for sentence in sentences if sentence] + _doubts(summary)
+
+
+def caveats(summary: Summary) -> list[str]:
+    """Quote the warnings that change what the answer means."""
+    quoted = [isolate(shorten(caveat, 400)) for caveat in summary.study["caveats"]]
+    return [f"But: {text if text.endswith('.') else f'{text}.'}" for text in quoted]
 
 
 def peeking(summary: Summary) -> str:
@@ -155,22 +162,17 @@ def _few(summary: Summary, row: Row) -> str:
 
 
 def _doubts(summary: Summary) -> list[str]:
-    """Quote the first warning, and count what else is listed at the end of the report."""
-    warnings = summary.study["warnings"]
+    """Count what is listed at the end of the report."""
     parts = [
         f"{'one' if more == 1 else more} {noun}{'' if more == 1 else 's'}"
         for more, noun in (
-            (len(warnings) - 1, "more warning"),
+            (len(summary.study["warnings"]), "warning"),
             (len(summary.study["skipped"]), "skipped method"),
         )
         if more > 0
     ]
-    sentences = []
-    if warnings:
-        first = isolate(shorten(warnings[0], 200))
-        sentences.append(f"Warning: {first if first.endswith('.') else f'{first}.'}")
-    if parts:
-        text = " and ".join(parts)
-        verb = "is" if len(parts) == 1 and text.startswith("one") else "are"
-        sentences.append(f"{text[0].upper()}{text[1:]} {verb} listed at the end of this report.")
-    return [" ".join(sentences)] if sentences else []
+    if not parts:
+        return []
+    text = " and ".join(parts)
+    verb = "is" if len(parts) == 1 and text.startswith("one") else "are"
+    return [f"{text[0].upper()}{text[1:]} {verb} listed at the end of this report."]
