@@ -8,7 +8,7 @@ import pytest
 
 import gengap as gg
 from gengap.base.errors import Caveat
-from gengap.records import Store
+from gengap.records.store import Store
 from gengap.study.result import read_result
 
 
