@@ -499,3 +499,149 @@ def test_half_a_gigabyte_is_read_in_little_memory(tmp_path):
     command = [sys.executable, "-c", textwrap.dedent(code)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert float(done.stdout) < 2.0  # GiB
+
+
+def parquet(path, columns):
+    pa = pytest.importorskip("pyarrow")
+    from pyarrow.parquet import write_table
+
+    write_table(pa.table(columns), path)
+    return path
+
+
+NESTED = {
+    "list": [[1, 2]] * 40,
+    "struct": [{"p": 1}] * 40,
+    "array": [[float(k)] for k in range(40)],
+}
+
+
+@pytest.mark.parametrize("kind", NESTED)
+@pytest.mark.parametrize("role", ["target", "environment"])
+def test_nested_targets_and_environments_of_parquet_are_refused(tmp_path, kind, role):
+    columns = {"x": list(range(40)), "y": [0.5, 1.5] * 20, "h": ["u", "v"] * 20}
+    columns["y" if role == "target" else "h"] = NESTED[kind]
+    path = parquet(tmp_path / "t.parquet", columns)
+    assert "holds lists or other objects" in refusal(read, path, target="y", environment="h")
+
+
+def test_decimals_of_parquet_are_numbers(tmp_path):
+    from decimal import Decimal
+
+    values = [Decimal(k) / 8 for k in range(40)]
+    frame = read_table(parquet(tmp_path / "t.parquet", {"x": values}))
+    assert frame["x"].tolist() == [k / 8 for k in range(40)]
+
+
+def test_an_index_of_parquet_that_is_also_a_column_gives_way(tmp_path):
+    frame = pd.DataFrame({"a": [1, 2, 3], "b": [4, 5, 6]})
+    frame.set_index("a").assign(a=[7, 8, 9]).to_parquet(tmp_path / "t.parquet")
+    assert read_table(tmp_path / "t.parquet")["a"].tolist() == [7, 8, 9]
+    frame.set_index("a").to_parquet(tmp_path / "u.parquet")
+    assert read_table(tmp_path / "u.parquet")["a"].tolist() == [1, 2, 3]
+
+
+def test_broken_metadata_of_parquet_is_named(tmp_path):
+    import pyarrow as pa
+    from pyarrow.parquet import write_table
+
+    table = pa.table({"x": [1.0, 2.0]}).replace_schema_metadata({"pandas": "{"})
+    write_table(table, tmp_path / "t.parquet")
+    assert "t.parquet is a damaged Parquet file" in refusal(read_table, tmp_path / "t.parquet")
+
+
+def archive(path, **members):
+    """An archive of arrays, and of bytes as they are."""
+    import zipfile
+
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, value in members.items():
+            if isinstance(value, bytes):
+                file.writestr(f"{name}.npy", value)
+                continue
+            with file.open(f"{name}.npy", "w") as member:
+                np.lib.format.write_array(member, np.asarray(value))
+    return path
+
+
+USUAL = {
+    "X": np.arange(60.0).reshape(30, 2),
+    "y": np.arange(30) % 2,
+    "environment": np.arange(30) // 10,
+}
+
+
+def npy(header: bytes) -> bytes:
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(64)
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        b"no array",
+        npy(b"{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000000,), }"),
+        npy(b"{'descr': '<f8', 'fortran_order': False, 'shape': (-1,), }"),
+        npy(b"{'descr': 'nonsense', 'fortran_order': False, 'shape': (3,), }"),
+        npy(b"{'descr': '|O', 'fortran_order': False, 'shape': (3,), }"),
+        npy(b"(" * 3000),
+        npy(b"\0"),
+        np.zeros(30, [("p", "<f8")]),
+    ],
+)
+def test_members_that_are_no_arrays_are_refused(tmp_path, member):
+    path = archive(tmp_path / "a.npz", **USUAL | {"X": member})
+    assert "a.npz" in refusal(read_npz, path)
+
+
+def test_arrays_of_the_other_byte_order_are_read(tmp_path):
+    swapped = {"X": USUAL["X"].astype(">f8"), "y": USUAL["y"].astype(">i4")}
+    e = read_npz(archive(tmp_path / "a.npz", **USUAL | swapped))
+    assert np.array_equal(e.X, USUAL["X"])
+    assert e.X.dtype.isnative
+    assert np.array_equal(e.y, USUAL["y"])
+
+
+def test_one_array_has_one_part(tmp_path):
+    path = archive(tmp_path / "a.npz", **USUAL)
+    assert "three arrays" in refusal(read_npz, path, target="X")
+    assert "three arrays" in refusal(read_npz, path, target="y", environment="y")
+
+
+def test_bombs_are_refused_before_they_are_unpacked(tmp_path):
+    path = archive(tmp_path / "a.npz", **USUAL, bomb=np.zeros(300_000_000, np.uint8))
+    assert "unpacks to" in refusal(read_npz, path)
+    with gzip.open(tmp_path / "b.csv.gz", "wb", compresslevel=9) as stream:
+        stream.write(b"a,b\n" + b"1,2\n" * 70_000_000)
+    assert "unpacks to" in refusal(read_table, tmp_path / "b.csv.gz")
+
+
+def odd_numbers(tmp_path, one, other):
+    rows = "".join(f"{k % 7},{(one, other)[k % 2]},{k % 3}\n" for k in range(60))
+    write(tmp_path / "t.csv", "x,y,h\n" + rows)
+    return tmp_path / "t.csv"
+
+
+@pytest.mark.parametrize("cells", [("１２", "３"), ("٣", "²")])
+def test_digits_of_other_scripts_are_text(tmp_path, cells):
+    e = read(odd_numbers(tmp_path, *cells), target="y", environment="h")
+    assert set(e.classes) == set(cells)
+
+
+@pytest.mark.parametrize("cells", [("9" * 4300, "8" * 4300), ("9" * 400, "1e400")])
+def test_numbers_that_no_float_holds_are_refused(tmp_path, cells):
+    said = refusal(read, odd_numbers(tmp_path, *cells), target="y", environment="h")
+    assert "Column 'y' has an infinite value" in said
+
+
+def test_names_that_are_no_utf_8_are_read(tmp_path):
+    import os
+
+    for environment in (b"u", b"v\xff"):
+        for kind in (b"p", b"q"):
+            place = os.path.join(os.fsencode(tmp_path), b"images", environment, kind)
+            os.makedirs(place)
+            for k in range(3):
+                picture(Path(os.fsdecode(place)) / f"{k}.png", np.full((2, 2), k, np.uint8))
+    e = read_image_folder(tmp_path / "images")
+    assert e.names == ("u", "v\N{REPLACEMENT CHARACTER}")
+    assert all(name.encode() for name in e.factors["file"])

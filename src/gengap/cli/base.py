@@ -17,6 +17,7 @@ from typer.core import TyperGroup
 
 from gengap.base.errors import SuspiciousInput, UsageError
 from gengap.base.files import create, json_text
+from gengap.base.paths import typed
 from gengap.base.printable import masked, steady
 from gengap.base.printable import sentence as safe
 from gengap.base.terminal import say, terminal
@@ -129,7 +130,8 @@ def usage_errors() -> Iterator[None]:
 
 def command_line() -> str:
     """Return what the user typed, but for passwords, for the report."""
-    return shlex.join(["gengap", *(masked(argument, one=True) for argument in sys.argv[1:])])
+    said = shlex.join(["gengap", *(masked(argument, one=True) for argument in sys.argv[1:])])
+    return said.encode(errors="replace").decode()
 
 
 def writable(out: Path) -> Path:
@@ -185,15 +187,39 @@ def records_address(records: str) -> str | Path:
     """Where records are that the user named by file, folder or URL."""
     if "://" in records:
         return records
-    path = Path(records).expanduser()
+    path = typed(records)
     return path / "records.db" if path.is_dir() else path
 
 
-def open_records(records: str) -> Store:
-    """Open records to be read."""
+@contextmanager
+def open_records(records: str) -> Iterator[Store]:
+    """Open records to be read; a failure in them is told as what is damaged."""
     from gengap.records.store import Store
 
-    return Store(records_address(records), create=False)
+    with Store(records_address(records), create=False) as store, examined(lambda: store):
+        yield store
+
+
+@contextmanager
+def examined(store: Callable[[], Store]) -> Iterator[None]:
+    """Where a block fails, look whether damaged records are why, and say so.
+
+    Raises:
+        UsageError: they are damaged; other errors pass.
+    """
+    from gengap.records.codec import Damaged
+
+    try:
+        yield
+    except Exception as error:
+        told = isinstance(error, UsageError | typer.Exit | OSError)
+        if told and not isinstance(error, Damaged):
+            raise
+        from gengap.records.inspection import damage
+
+        if said := damage(store()):
+            raise UsageError(said) from error
+        raise
 
 
 @contextmanager

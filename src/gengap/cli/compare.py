@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gengap.base.errors import UsageError
+from gengap.base.paths import readable, typed
 from gengap.cli.base import (
     app,
     command_line,
+    open_records,
     print_finding,
     records_address,
     unsuspecting,
@@ -100,7 +102,7 @@ def compare(
             replicates=replicates,
             command=command_line(),
         )
-    written = found.save(writable(Path(out)))
+    written = found.save(writable(typed(out)))
     print_finding(found, as_json, quiet, [written["report.html"]], "Report")
 
 
@@ -120,9 +122,7 @@ def _table(
             f"{source} holds gengap's records, which need no columns named and know whether lower "
             "is better; leave those options out, or choose with --metric."
         )
-    from gengap.records.store import Store
-
-    with Store(records_address(source), create=False) as store:
+    with open_records(source) as store:
         return from_store(store, study=study, metric=metric)
 
 
@@ -130,7 +130,7 @@ def _is_records(source: str) -> bool:
     if "://" in source:
         return True
     try:
-        with Path(records_address(source)).open("rb") as stream:
+        with readable(records_address(source)).open("rb") as stream:
             return stream.read(len(SQLITE)) == SQLITE
     except OSError:
         return Path(source).suffix == ".db"

@@ -9,6 +9,7 @@ import typer
 
 from gengap.base.errors import UsageError
 from gengap.base.files import json_text, write_files
+from gengap.base.paths import typed
 from gengap.base.terminal import terminal
 from gengap.cli.base import (
     app,
@@ -120,7 +121,7 @@ def _page(out: str) -> Path:
     """The report's path, its folder tried before anything is trained."""
     if not out.strip():
         raise UsageError("--out is empty; name a file, e.g. report.html, or leave it out.")
-    path = Path(out).expanduser()
+    path = typed(out)
     page = path if path.suffix == ".html" else path / "report.html"
     writable(page.parent)
     return page

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from gengap.base.files import csv_text, write_files
+from gengap.base.paths import typed
 from gengap.base.terminal import say, terminal
 from gengap.cli.base import app, open_records, print_finding
 from gengap.cli.options import Draw, Json, Records, StudyName
@@ -32,7 +33,7 @@ def examples(
     with open_records(records) as store:
         found = hardness(read_result(store, study), subset, seed)
     if out is not None:
-        write_files({out: csv_text(found.examples)})
+        write_files({typed(out): csv_text(found.examples)})
     print_finding(found, as_json)
     if out is not None and not as_json:
         say(terminal(), f"Written to {out}, from easy to hard.")

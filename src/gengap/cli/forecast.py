@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gengap.base.errors import UsageError
+from gengap.base.paths import typed
 from gengap.base.terminal import terminal
 from gengap.cli.base import app, print_finding, read_environments, training, writable
 from gengap.cli.options import Json, Quiet, Seeds, study_options
@@ -54,7 +55,7 @@ def forecast(
     talk = terminal(stderr=True, quiet=quiet or as_json)
     environments = read_environments(given, talk)
     unlabelled = None if new is None else _unlabelled(new, environments)
-    folder = None if out is None else writable(out.expanduser())
+    folder = None if out is None else writable(typed(out))
     steps = given.get("steps", StudyFile.steps)
     store = given.get("store") or (folder and folder / "records.db")
     with training(talk, store) as tell:
@@ -74,19 +75,14 @@ def forecast(
 
 
 def _unlabelled(path: Path, environments: Environments) -> Any:
-    import numpy as np
     import pandas as pd
 
-    from gengap.environments.readers import read_table
+    from gengap.environments.readers import existing, load_npz, read_table
 
     if path.suffix.lower() != ".npz":
         table = read_table(path)
         return table if isinstance(environments.X, pd.DataFrame) else table.to_numpy()
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            return archive["X"]
-    except (OSError, ValueError, KeyError) as error:
-        raise UsageError(
-            f"{path} cannot be read as unlabelled examples ({error}); save them with "
-            "numpy.savez(path, X=...)."
-        ) from None
+    arrays = load_npz(existing(path))
+    if "X" not in arrays:
+        raise UsageError(f"{path} has no array 'X'; save it with numpy.savez(path, X=...).")
+    return arrays["X"]

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from gengap.base.paths import typed
 from gengap.cli.base import app, open_records, print_finding, writable
 from gengap.cli.options import Json, Out, Quiet, Records, StudyName
 
@@ -37,7 +38,7 @@ def report(
 
     with open_records(records) as store:
         result = read_result(store, study, curves=curves)
-        written = result.save(writable(Path(out) if out else _beside(records)))
+        written = result.save(writable(typed(out) if out else _beside(records)))
         print_finding(result, as_json, quiet, [written["report.html"]], "Report")
 
 
@@ -45,5 +46,5 @@ def _beside(records: str) -> Path:
     """The folder that the records are in, or the usual one for a database that is no file."""
     if "://" in records:
         return Path("gengap-out")
-    path = Path(records).expanduser()
+    path = typed(records)
     return path if path.is_dir() else path.parent

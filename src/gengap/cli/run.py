@@ -17,6 +17,7 @@ from gengap.cli.base import (
     app,
     bar,
     command_line,
+    examined,
     print_finding,
     print_notes,
     unsuspecting,
@@ -75,6 +76,7 @@ def run(
     trained on it; the difference, example by example, is the cost of unseen. A stopped study goes
     on where it was when the same command is given again.
     """
+    from gengap.records.store import Store
     from gengap.study.study_file import build_study, load_environments, read_study_file, validated
 
     if source is not None and Path(source).suffix.lower() in STUDY_FILE_ENDINGS:
@@ -101,9 +103,10 @@ def run(
     if fresh and (out / "records.db").exists():
         _forget(out)
     print_notes(study.warnings, talk)
-    result = _train(study, talk)
-    written = result.save(out)
-    print_finding(result, as_json, quiet, [written["report.html"]], "Report")
+    with examined(lambda: Store(study.store or "sqlite://", create=False)):
+        result = _train(study, talk)
+        written = result.save(out)
+        print_finding(result, as_json, quiet, [written["report.html"]], "Report")
     result.store.close()
 
 

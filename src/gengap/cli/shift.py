@@ -42,7 +42,7 @@ def shift(
     from gengap.questions.shift import compare_tables
 
     with unsuspecting():
-        tables = read_table(reference.expanduser()), read_table(new.expanduser())
+        tables = read_table(reference), read_table(new)
     for table in tables:
         print_notes(table.attrs.get("gengap_notes", ()), terminal(stderr=True))
     found = compare_tables(

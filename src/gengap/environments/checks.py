@@ -131,7 +131,7 @@ def giveaways(environments: Environments, seed: int = 0) -> list[str]:
     target = environments.y[rows]
     sentences: list[str] = []
     for label, column, categorical in _features(X):
-        values = column[rows] if categorical else column[rows].astype(np.float64)
+        values = column[rows] if categorical else _within_float32(column[rows])
         gives = _gives_class if environments.classes else _gives_value
         reason = gives(values, target, categorical)
         if reason:
@@ -147,6 +147,12 @@ def giveaways(environments: Environments, seed: int = 0) -> list[str]:
                 "drop it unless it is meant."
             )
     return sentences
+
+
+def _within_float32(values: np.ndarray) -> np.ndarray:
+    """Numbers as float64, those beyond the range of the trees' float32 at its ends."""
+    most = float(np.finfo(np.float32).max)
+    return np.clip(values.astype(np.float64), -most, most)
 
 
 def _features(X: np.ndarray | pd.DataFrame) -> Iterator[tuple[str, np.ndarray, bool]]:

@@ -101,6 +101,8 @@ def environments_from_frame(
     factors = [*factors, environment, *([cluster] if cluster else [])]
     if len(frame) == 0:
         raise UsageError("The table has no rows; give at least two environments of examples.")
+    for column in (target, environment):
+        _refuse_nested(frame[column])
     y, said = _target(frame[target], task)
     where = _environment(frame[environment])
     features: dict[Hashable, Any] = {}
@@ -204,6 +206,7 @@ def _target(series: pd.Series, task: Task | None) -> tuple[Any, list[str]]:
             values = _spread(levels.to_numpy(dtype=object), codes, None)
         else:
             values = _spread(parsed[0], codes, np.nan)
+            refuse_infinite(values, label)
             notes = [f"{label} {parsed[1]}."]
     elif pd.api.types.is_float_dtype(series.dtype):
         refuse_infinite(series.to_numpy(dtype=np.float64, na_value=np.nan), label)
@@ -232,6 +235,18 @@ def _factors(frame: pd.DataFrame, said: list[str]) -> pd.DataFrame:
             frame = frame.assign(**{column: frame[column].map(folded, na_action="ignore")})
             said += notes
     return frame
+
+
+def _refuse_nested(series: pd.Series) -> None:
+    """Raise :class:`UsageError` where a cell holds more than one value."""
+    if not pd.api.types.is_object_dtype(series.dtype):
+        return
+    try:
+        pd.factorize(series)
+    except TypeError:
+        raise UsageError(
+            f"Column {series.name!r} holds lists or other objects; give one number or text per row."
+        ) from None
 
 
 def _refuse_unique(values: Any, label: str, purpose: str) -> None:
@@ -435,14 +450,14 @@ def _parse_numbers(levels: pd.Index, codes: np.ndarray) -> tuple[np.ndarray, str
     digits = plain.str.replace(thousands, "", regex=False) if thousands else plain
     digits = digits.str.replace(decimal, ".", regex=False)
     numbers = np.full(len(levels), np.nan)
-    numbers[fits] = pd.to_numeric(digits[fits].to_numpy(dtype=object))
+    numbers[fits] = [float(text) for text in digits[fits]]
     return numbers, _how_read(plain, codes, numbers, fits, thousands, decimal)
 
 
 def _number_pattern(thousands: str, decimal: str) -> str:
     point = re.escape(decimal)
-    grouped = rf"[1-9]\d{{0,2}}(?:{re.escape(thousands)}\d{{3}})+|" if thousands else ""
-    return rf"[+-]?(?:(?:{grouped}\d+)(?:{point}\d*)?|{point}\d+)(?:[eE][+-]?\d+)?"
+    grouped = rf"[1-9][0-9]{{0,2}}(?:{re.escape(thousands)}[0-9]{{3}})+|" if thousands else ""
+    return rf"[+-]?(?:(?:{grouped}[0-9]+)(?:{point}[0-9]*)?|{point}[0-9]+)(?:[eE][+-]?[0-9]+)?"
 
 
 def _how_read(

@@ -25,6 +25,7 @@ import numpy as np
 import pandas as pd
 
 from gengap.base.errors import UsageError, listing, suggest
+from gengap.base.paths import MOST_RATIO, UNSUSPICIOUS, readable, refuse_bomb, shown
 from gengap.environments.columns import environments_from_frame
 from gengap.environments.core import Environments, Task, suspect
 from gengap.environments.malformed import fault, lines_of
@@ -102,7 +103,7 @@ def read(
             f"Say which column of {path} is the {option} (--{option} COLUMN); there are: "
             f"{listing(frame.columns, 40)}."
         )
-    name = path.name.split(".")[0] or path.name
+    name = shown(path.name.split(".")[0] or path.name)
     return environments_from_frame(
         frame, target, environment, factors, cluster, task=task, drop=drop, name=name
     )
@@ -157,7 +158,9 @@ def read_npz(
         UsageError: no such file, no archive, a key missing, or arrays of the wrong shape or type.
     """
     path = existing(path)
-    arrays = _load_npz(path)
+    arrays = load_npz(path)
+    if len({"X", target, environment}) < 3:
+        raise UsageError("X, the targets and the environments are three arrays; name one for each.")
     for key in ("X", target, environment, *drop, *factors, *([cluster] if cluster else [])):
         if key not in arrays:
             raise UsageError(
@@ -174,7 +177,7 @@ def read_npz(
                 f"per example {X.shape[:1]}; leave it out (--drop {key})."
             )
     return Environments.from_arrays(
-        X, y, where, factors=others, cluster=cluster, task=task, name=path.stem
+        X, y, where, factors=others, cluster=cluster, task=task, name=shown(path.stem)
     )
 
 
@@ -203,7 +206,12 @@ def read_image_folder(
     """
     path = existing(path)
     pillow = _pillow()
-    files, notes = _image_files(path)
+    try:
+        files, notes = _image_files(path)
+    except OSError as error:
+        raise UsageError(
+            f"{error.filename} cannot be read: {error.strerror}; check the rights."
+        ) from None
     shapes, modes = _image_headers(pillow, files)
     wanted = _common_size(size, shapes, files, notes)
     deep = any(mode.startswith(("I", "F")) for mode in modes)
@@ -222,20 +230,20 @@ def read_image_folder(
     suspect(notes)
     return Environments.from_arrays(
         X,
-        [file.parent.name for file in files],
-        [file.parent.parent.name for file in files],
-        factors={"file": [str(file.relative_to(path)) for file in files]},
+        [shown(file.parent.name) for file in files],
+        [shown(file.parent.parent.name) for file in files],
+        factors={"file": [shown(str(file.relative_to(path))) for file in files]},
         task=task or "classification",
-        name=path.resolve().name,
+        name=shown(path.resolve().name),
         notes=notes,
     )
 
 
 def existing(path: str | Path) -> Path:
     """Return the path, or say what is near it when there is no such file."""
-    path = Path(path).expanduser()
+    path = readable(path)
     try:
-        if path.is_dir() or (path.exists() and _head(path, 1)):
+        if path.is_dir() or (path.exists() and path.stat().st_size):
             return path
         if path.exists():
             raise UsageError(f"{path} is empty (0 bytes); give a file with content.")
@@ -266,6 +274,8 @@ def _sniff(path: Path) -> _Dialect:
     except DAMAGED as error:
         raise UsageError(f"{path} cannot be read ({error}); the file is damaged.") from None
     compression = "gzip" if _head(path, 2) == GZIP else None
+    if compression:
+        _refuse_gzip_bomb(path)
     encoding = "utf-16" if start[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     if start[:4] == b"PK\x03\x04":
         raise UsageError(f"{path} is a zip archive or an Excel workbook; save the table as CSV.")
@@ -287,6 +297,14 @@ def _sniff(path: Path) -> _Dialect:
     if twice:
         raise UsageError(f"{path} has several columns called {listing(twice)}; rename them.")
     return _Dialect(delimiter, encoding, compression, header)
+
+
+def _refuse_gzip_bomb(path: Path) -> None:
+    limit, unpacked = max(UNSUSPICIOUS, MOST_RATIO * path.stat().st_size), 0
+    with contextlib.suppress(*DAMAGED), gzip.open(path) as stream:
+        while unpacked <= limit and (piece := stream.read(1 << 20)):
+            unpacked += len(piece)
+    refuse_bomb(path, unpacked)
 
 
 def _split_rows(text: str) -> tuple[list[list[str]], str]:
@@ -350,29 +368,64 @@ def _fault(path: Path, dialect: _Dialect) -> str:
 
 def _read_parquet(path: Path) -> pd.DataFrame:
     try:
+        import pyarrow
+        import pyarrow.parquet
+
+        with pyarrow.parquet.ParquetFile(path) as file:
+            refuse_bomb(path, 8 * file.metadata.num_rows * file.metadata.num_columns)
         frame = pd.read_parquet(path, engine="pyarrow")
+    except UsageError:
+        raise
     except ImportError:
         raise UsageError(
             f'Reading {path} needs pyarrow; install it with pip install "gengap[parquet]".'
         ) from None
-    except (OSError, ValueError, RuntimeError) as error:
+    except Exception as error:  # what is wrong with a file is told in many kinds
         raise UsageError(f"{path} is a damaged Parquet file ({error}); write it again.") from None
-    named = any(level is not None for level in frame.index.names)
-    return frame.reset_index(drop=not named)
+    frame.columns = frame.columns.map(str)
+    kept = [name for name in frame.index.names if name is not None and name not in frame.columns]
+    frame = frame.reset_index(level=kept).reset_index(drop=True) if kept else frame
+    for place, dtype in enumerate(frame.dtypes):
+        column = frame.iloc[:, place]
+        if dtype.kind == "O" and pd.api.types.infer_dtype(column) == "decimal":
+            frame.isetitem(place, column.to_numpy(dtype=np.float64))
+    return frame.reset_index(drop=True)
 
 
-def _load_npz(path: Path) -> dict[str, np.ndarray]:
+def load_npz(path: Path) -> dict[str, np.ndarray]:
+    """Read all arrays of a NumPy archive, in the machine's own byte order.
+
+    Raises:
+        UsageError: no archive, not of arrays, of pickled ones, or damaged.
+    """
     try:
-        archive = np.load(path, allow_pickle=False)
+        archive = np.load(path, allow_pickle=False, mmap_mode="r")
         if isinstance(archive, np.ndarray):
             raise UsageError(f"{path} is a single array; save X, y and environment as .npz.")
         with archive:
-            return {key: archive[key] for key in archive.files}
-    except (*DAMAGED, ValueError, RuntimeError, MemoryError) as error:
+            refuse_bomb(path, sum(member.file_size for member in archive.zip.infolist()))
+            arrays = {shown(key): archive[key] for key in archive.files}
+        if others := [key for key, held in arrays.items() if not isinstance(held, np.ndarray)]:
+            raise UsageError(
+                f"{path} holds {listing(others)}, which are no arrays; save it with numpy.savez."
+            )
+    except UsageError:
+        raise
+    except Exception as error:  # a header is parsed as Python, and fails in as many ways
         raise UsageError(
             f"{path} is no NumPy archive of plain arrays ({error}); save it with numpy.savez, "
             "text as str arrays and no objects."
         ) from None
+    return {key: _native(held, f"Array {key!r} of {path}") for key, held in arrays.items()}
+
+
+def _native(array: np.ndarray, label: str) -> np.ndarray:
+    """Return an array in the machine's own byte order; fields and raw bytes are refused."""
+    if array.dtype.kind == "V":
+        raise UsageError(f"{label} has fields or raw bytes; save plain numbers or text.")
+    array = array.astype(array.dtype.newbyteorder("="), copy=False)
+    # What is wider than 64 bits has no place in a table.
+    return array.astype(np.float64) if array.dtype == np.longdouble else array
 
 
 def _pillow() -> ModuleType:

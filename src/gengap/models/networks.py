@@ -30,6 +30,7 @@ Parameters = dict[str, Tensor]
 Pullback = Callable[[Tensor], Parameters]
 
 ROWS_AT_ONCE = 4096
+MOST_WEIGHTS, MOST_LAYERS = 1 << 28, 100  # of one network
 
 _GLOBAL_GENERATOR = threading.Lock()
 
@@ -99,9 +100,18 @@ class MLP:
         return True
 
     def initialise(self, shape: Sequence[int], outputs: int, seed: int) -> Parameters:
-        """Weights ``(in, out)`` and biases ``(1, out)`` per layer."""
-        generator = torch.Generator().manual_seed(seed)
+        """Weights ``(in, out)`` and biases ``(1, out)`` per layer.
+
+        Raises:
+            UsageError: there would be more than ``MOST_WEIGHTS``.
+        """
         sizes = [math.prod(shape), *self.widths, outputs]
+        if (weights := sum(a * b for a, b in pairwise(sizes))) > MOST_WEIGHTS:
+            raise UsageError(
+                f"One network {self.name} would have {weights:,} weights, {4 * weights:,} bytes; "
+                "give smaller widths."
+            )
+        generator = torch.Generator().manual_seed(seed)
         parameters: Parameters = {}
         for layer, (inputs, units) in enumerate(pairwise(sizes)):
             bound = 1 / math.sqrt(max(inputs, 1))
@@ -250,6 +260,11 @@ def small_cnn(shape: Sequence[int], outputs: int) -> nn.Module:
             f"The CNN needs images (c, h, w) or signals (c, length); one example here has shape "
             f"{tuple(shape)}; use --model mlp."
         )
+    if min(shape[1:]) < 2:
+        raise UsageError(
+            f"The CNN needs at least 2 pixels a side; one example here has shape {tuple(shape)}; "
+            "use --model mlp."
+        )
     plane = len(shape) == 3
     conv: Any = nn.Conv2d if plane else nn.Conv1d
     pool: Any = nn.MaxPool2d if plane else nn.MaxPool1d
@@ -301,7 +316,9 @@ def _architecture(model: str | Callable[..., nn.Module] | Architecture) -> Archi
         return Module(small_cnn, name="cnn")
     if text.startswith("mlp(") and text.endswith(")"):
         widths = text[4:-1].split(",")
-        if all(w.isdigit() and int(w) > 0 for w in widths):
+        # More digits or layers than these are no width and no network anybody means.
+        readable = len(widths) <= MOST_LAYERS and max(map(len, widths)) <= 12
+        if readable and all(w.isascii() and w.isdigit() and int(w) > 0 for w in widths):
             return MLP(tuple(int(w) for w in widths))
     raise UsageError(
         f"There is no model {model!r}; use linear, mlp, mlp(64,64) with widths of your choice, or "

@@ -49,6 +49,20 @@ _CODES = {dtype: code for code, dtype in DTYPES.items()}
 ROUNDING = 1e-4
 
 
+class Damaged(UsageError):
+    """An array that cannot be read, for a ``reason``."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(
+            f"The store is damaged: an array cannot be read because {reason}; "
+            "restore the store from a copy, or start a new one and run the study again."
+        )
+
+    def __reduce__(self) -> tuple[type[Damaged], tuple[str]]:
+        return Damaged, (self.reason,)
+
+
 def pack(array: np.ndarray) -> bytes:
     """Pack an array of integers or floats of any shape.
 
@@ -76,30 +90,23 @@ def unpack(blob: bytes) -> np.ndarray:
     """
     try:
         stream = zlib.decompressobj()
-        raw = stream.decompress(bytes(blob))
+        raw = stream.decompress(blob if isinstance(blob, bytes) else bytes(memoryview(blob)))
         whole = stream.eof and not stream.unused_data
-    except zlib.error:
-        raise _damaged("its checksum or coding is wrong") from None
+    except (zlib.error, TypeError):
+        raise Damaged("its checksum or coding is wrong") from None
     if not whole:
-        raise _damaged("it is cut short or has bytes after its end")
+        raise Damaged("it is cut short or has bytes after its end")
     if len(raw) < 4 or raw[:2] != FORMAT or raw[2:3] not in DTYPES:
-        raise _damaged("its header is unknown")
+        raise Damaged("its header is unknown")
     dtype, axes = DTYPES[raw[2:3]], raw[3]
     start = 4 + 8 * axes
     if len(raw) < start:
-        raise _damaged("its header is cut short")
+        raise Damaged("its header is cut short")
     shape = struct.unpack(f"<{axes}Q", raw[4:start])
     if len(raw) - start != math.prod(shape) * dtype.itemsize:
-        raise _damaged("its length does not fit its shape")
+        raise Damaged("its length does not fit its shape")
     body = np.frombuffer(raw, dtype=np.uint8, offset=start).reshape(dtype.itemsize, -1)
     return np.ascontiguousarray(body.T).view(dtype).reshape(shape)
-
-
-def _damaged(reason: str) -> UsageError:
-    return UsageError(
-        f"The store is damaged: an array cannot be read because {reason}; "
-        "restore the store from a copy, or start a new one and run the study again."
-    )
 
 
 def narrow_integers(values: np.ndarray) -> np.ndarray:

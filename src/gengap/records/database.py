@@ -32,6 +32,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from gengap.base.errors import UsageError
+from gengap.base.paths import typed
 from gengap.records.migration import STATEMENTS, migrate
 from gengap.records.tables import SCHEMA, metadata, schema_table
 
@@ -39,6 +40,7 @@ from gengap.records.tables import SCHEMA, metadata, schema_table
 PATIENCE = 60
 # Any constant will do, as long as every gengap process takes the same advisory lock.
 _LOCK = 0x67656E676170
+_SQLITE_OPTIONS = {"uri", "mode", "cache", "immutable"}
 _MAGIC = b"SQLite format 3\0"
 # What SQLite's header says of whose file it is ("geng"), and where; files that were made without it
 # are known by the statements near their beginning that made their tables.
@@ -57,7 +59,7 @@ def parse(address: str | Path) -> URL:
     if isinstance(address, Path) or "://" not in address:
         if not str(address).strip():
             raise UsageError("The store's address is empty; give a path such as results.db.")
-        return URL.create("sqlite", database=str(Path(address).expanduser()))
+        return URL.create("sqlite", database=str(typed(address)))
     try:
         url = make_url(address)
     except (ArgumentError, ValueError):
@@ -71,6 +73,11 @@ def parse(address: str | Path) -> URL:
         )
     kind = url.drivername.partition("+")[0]
     if kind == "sqlite":
+        if url.username or url.password or url.host or set(url.query) - _SQLITE_OPTIONS:
+            raise UsageError(
+                "An address of SQLite has a path and no user, host or options; write it like "
+                "sqlite:///results.db."
+            )
         return url.set(drivername="sqlite")
     if kind in ("postgresql", "postgres"):
         return url.set(drivername="postgresql+psycopg")
@@ -123,7 +130,7 @@ def connect(url: URL, create: bool) -> Engine:
 def _check_path(url: URL, create: bool) -> None:
     if url.database in (None, "", ":memory:") or "uri" in url.query:
         return
-    path = Path(str(url.database))
+    path = typed(str(url.database))
     if path.is_dir():
         raise UsageError(
             f"Store {path} is a folder; name a file in it, such as {path / 'results.db'}."
@@ -202,6 +209,8 @@ def transaction(engine: Engine, write: bool = False) -> Iterator[Connection]:
             connection = connection.execution_options(gengap_write=write)
             with connection.begin():
                 yield connection
+    except UnicodeError as error:  # of the driver, about a message with damaged text in it
+        raise UsageError(_sentence(show(engine.url), "malformed")) from error
     except DBAPIError as error:
         said = str(error.orig)
         away = engine.dialect.name == "postgresql" and any(s in said.lower() for s in _AWAY)
@@ -300,7 +309,7 @@ def _use_write_ahead_log(engine: Engine) -> None:
             try:
                 raw.cursor().execute("PRAGMA journal_mode=WAL")
                 return
-            except engine.dialect.loaded_dbapi.OperationalError as error:
+            except engine.dialect.loaded_dbapi.DatabaseError as error:
                 if "locked" not in str(error) or time.monotonic() > end:
                     raise UsageError(_sentence(show(engine.url), str(error))) from error
                 time.sleep(0.02)
@@ -332,6 +341,8 @@ _REMEDIES = (
         "it is damaged; restore a copy, or start a new store (gengap run --fresh does)",
     ),
     ("malformed", "it is damaged; restore a copy, or start a new store (gengap run --fresh does)"),
+    ("no such table", "it is damaged ({said}); restore a copy, or start a new store"),
+    ("no such column", "it is damaged ({said}); restore a copy, or start a new store"),
     (
         "locked",
         f"another process has held it for {PATIENCE} seconds; try again when that has ended",

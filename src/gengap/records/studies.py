@@ -178,6 +178,14 @@ def study_record(store: Store, wanted: str | None = None) -> tuple[StudyRecord, 
     return StudyRecord(row.name, row.problem, row.content, _cells(store, row.key)), execution
 
 
+def study_records(store: Store) -> list[tuple[str, StudyRecord]]:
+    """All plans with the keys they are stored under."""
+    return [
+        (key, StudyRecord(row.name, row.problem, row.content, _cells(store, key)))
+        for key, row in _rows(store).items()
+    ]
+
+
 def _told_apart(names: Mapping[str, str]) -> list[str]:
     """Names of studies, those that several have with the beginnings of their keys."""
     count = Counter(names.values())

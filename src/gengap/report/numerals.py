@@ -68,8 +68,8 @@ class Numerals:
         return value if value is None or not self.percent else value * 100
 
     def _digits(self, size: float) -> str:
-        if self.decimals is None:
-            shown = 100 * size if self.percent else size
+        shown = 100 * size if self.percent else size
+        if self.decimals is None or shown >= 1e15:  # beyond, decimals are no information
             if 999.5 <= shown < 1e9:
                 return f"{shown:,.0f}"
             return f"{shown:.3g}".replace("e-", f"e{self.minus}")

@@ -101,7 +101,9 @@ class StudyFile:
     @property
     def folder(self) -> Path:
         """The output folder."""
-        return Path(self.out).expanduser()
+        from gengap.base.paths import typed
+
+        return typed(self.out)
 
     def text(self) -> str:
         """The file's text; keys that were not set, and a password in the address, are left out."""

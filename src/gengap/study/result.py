@@ -347,7 +347,7 @@ class Result(Finding):
         plan, metric, about = self.plan, self.plan.score, self.plan.about
         counted: dict[str, int] = dict.fromkeys((row.rule for row in self._rule_rows), 0)
         for (rule, _), count in looks(self.store, self.execution.study).items():
-            counted[rule] += count
+            counted[rule] = counted.get(rule, 0) + count
         networks = any(entry.model for entry in plan.entries)
         warnings = self.execution.warnings
         keys = [run.key for runs in plan.runs.values() for run, _ in runs]

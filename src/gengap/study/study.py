@@ -29,6 +29,7 @@ from gengap.records.run import Problem
 from gengap.records.store import Store
 from gengap.records.studies import add_execution
 from gengap.records.study import Execution, Units
+from gengap.study.affordable import check_affordable, check_workers
 from gengap.study.cells import cells_of
 from gengap.study.checkpoints import checkpoints_of
 from gengap.study.execution import Resources, Work, device, execute
@@ -128,6 +129,15 @@ class Study:
     def __post_init__(self) -> None:
         check_whole(steps=self.steps, batch=self.batch, trials=self.trials, memory=self.memory)
         check_whole(0, jobs=self.jobs, threads=self.threads)
+        check_workers(jobs=self.jobs, threads=self.threads)
+        check_affordable(
+            len(self.environments.names),
+            len(self.methods),
+            self.seeds if isinstance(self.seeds, int) else len(self.seeds),
+            self.trials,
+            self.steps,
+            self.batch,
+        )
         if isinstance(self.environments, Environments):
             self.environments = drop_small(self.environments)
             noted = [*check(self.environments), *self.environments.notes]

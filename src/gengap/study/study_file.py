@@ -14,15 +14,25 @@ import yaml
 from pydantic import ConfigDict, ValidationError, create_model
 
 from gengap.base.errors import UsageError, listing, suggest
+from gengap.base.paths import readable, typed
 from gengap.environments.core import Environments
 from gengap.study.keys import DEFAULT_SUITE, MEBIBYTE, StudyFile
 from gengap.study.study import Study
 
+MOST_BYTES, MOST_DEPTH = 1 << 20, 20
+
 
 def read_study_file(path: Path) -> dict[str, Any]:
-    """Read a study file's keys; the data's path is taken relative to the file's folder."""
+    """Read a study file's keys; the data's path is taken relative to the file's folder.
+
+    Raises:
+        UsageError: no file, no text, no keys, or more than plain keys and values.
+    """
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        source = readable(path)
+        with source.open("rb") as file:
+            text = file.read(MOST_BYTES + 1).decode("utf-8-sig")
+        values = _parsed(text)
     except FileNotFoundError:
         raise UsageError(
             f"There is no study file {path}; check the path, or write one with "
@@ -34,10 +44,12 @@ def read_study_file(path: Path) -> dict[str, Any]:
         ) from None
     except UnicodeDecodeError:
         raise UsageError(f"The study file {path} is not text; save it as UTF-8.") from None
-    except yaml.YAMLError as error:
+    except UsageError:
+        raise
+    except Exception as error:  # dates and numbers that do not exist fail in many ways
         mark = getattr(error, "problem_mark", None)
         where = f" in line {mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or "not valid YAML"
+        problem = getattr(error, "problem", None) or str(error) or "not valid YAML"
         raise UsageError(
             f"The study file {path} cannot be read{where}: {problem}; use plain keys and values, "
             "without tags (see gengap run --print-study)."
@@ -50,8 +62,35 @@ def read_study_file(path: Path) -> dict[str, Any]:
     values = {str(key): value for key, value in values.items()}
     data = values.get("data")
     if isinstance(data, str):
-        values["data"] = str(path.parent / Path(data).expanduser())
+        values["data"] = str(path.parent / typed(data))
     return values
+
+
+def _parsed(text: str) -> Any:
+    """YAML without names for parts, which a few bytes can make to gigabytes, nor deep nesting."""
+    depth = 0
+    if len(text) > MOST_BYTES:
+        raise ValueError(f"it has more than {MOST_BYTES:,} characters")
+    for event in yaml.parse(text, yaml.SafeLoader):
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            raise ValueError("it names parts with & and *, which a study needs not")
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > MOST_DEPTH:
+            raise ValueError(f"it nests more than {MOST_DEPTH} deep")
+    return yaml.safe_load(text)
+
+
+def _check_plain(value: Any, key: str) -> None:
+    """Raise :class:`UsageError` for numbers and characters that no record can hold."""
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise UsageError(f"{key} holds a whole number of more than 64 bits; give a smaller one.")
+    if isinstance(value, str) and any("\ud800" <= letter <= "\udfff" for letter in value):
+        raise UsageError(f"{key} holds half a character (a lone surrogate); write it in full.")
+    if isinstance(value, Mapping):
+        value = [*value, *value.values()]
+    for part in value if isinstance(value, list) else ():
+        _check_plain(part, key)
 
 
 _CHECKED: Any = create_model(
@@ -63,6 +102,9 @@ _CHECKED: Any = create_model(
 
 def validated(values: Mapping[str, Any]) -> StudyFile:
     """Check keys and values; the first fault becomes one sentence."""
+    for key, value in values.items():
+        if key not in ("data", "out"):  # files may have names that are no UTF-8
+            _check_plain(value, key)
     try:
         _CHECKED(**values)
     except ValidationError as error:

@@ -202,6 +202,13 @@ def _melt(frame: pd.DataFrame, roles: dict[str, str], numeric: list[str], to: st
     )
 
 
+def _as_floats(column: pd.Series) -> np.ndarray:
+    try:
+        return column.to_numpy(dtype=np.float64, na_value=np.nan)
+    except OverflowError:  # whole numbers of any length
+        return column.map(lambda value: float(str(value))).to_numpy(dtype=np.float64)
+
+
 def _mostly_numbers(column: pd.Series) -> bool:
     """Whether a column is one of scores, if perhaps with a slip or two in it."""
     if pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column):
@@ -219,7 +226,7 @@ def _numbers(column: pd.Series, name: str) -> np.ndarray:
     """
     if pd.api.types.is_bool_dtype(column):
         return column.to_numpy(dtype=np.float64)
-    values = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    values = _as_floats(pd.to_numeric(column, errors="coerce"))
     for row in np.flatnonzero(np.isnan(values) & column.notna().to_numpy()).tolist():
         text = str(column.iloc[row]).strip()
         if text.lower() not in ("", "nan", "na", "n/a", "none", "null", "-"):

@@ -29,6 +29,7 @@ from gengap.training.tasks import versions
 THRESHOLDS = 101
 # Kemeny's order and a thousand resamples of every rule are for tables a person can read.
 MOST_RANKED = 200
+MOST_REPLICATES = 200_000
 ADJUSTED = (
     "Means of methods with missing cells are adjusted for the environments they lack, taking the "
     "effects of method and environment to add up; they have no limits."
@@ -112,6 +113,11 @@ def compare_scores(
         raise UsageError(f"The margin is {margin}; give the largest difference that is none, > 0.")
     if replicates < 100:
         raise UsageError(f"{replicates} bootstrap replicates are too few; give at least 100.")
+    if replicates > MOST_REPLICATES:
+        raise UsageError(
+            f"{replicates:,} bootstrap replicates would take hours and more memory than there is; "
+            f"give at most {MOST_REPLICATES:,}."
+        )
     if table.fraction and float(np.nanmax(table.scores)) >= 0.1:
         margin = 0.01 if margin is None else margin
         target = (1.0 if table.higher_is_better else 0.0) if target is None else target
