@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from gengap.models.layers import perceptron
-from gengap.models.networks import MLP, Network, gradients_of
+from gengap.models.networks import MLP, Module, Network, gradients_of
 
 RUNS, EXAMPLES = 3, 7
 
@@ -75,18 +75,42 @@ def test_the_gradient_given_for_the_features_is_left_as_it_was():
     assert torch.equal(given, torch.ones_like(features))
 
 
+@pytest.mark.parametrize("of", [("logits",), ("features", "logits")])
 @pytest.mark.parametrize("widths", [(), (6, 5)])
-def test_a_pullback_is_what_autograd_finds_to_the_last_bit(widths):
+def test_a_pullback_is_what_autograd_finds_to_the_last_bit(widths, of):
     architecture = MLP(widths)
     own = [architecture.initialise((4,), 3, seed) for seed in range(RUNS)]
     parameters = {name: torch.stack([p[name] for p in own]).requires_grad_() for name in own[0]}
     parameters["elsewhere"] = torch.ones(RUNS, 2, requires_grad=True)
     network = Network(architecture, parameters, (4,))
-    x, slopes = torch.randn(RUNS, 2, EXAMPLES, 4), torch.randn(RUNS, 2, EXAMPLES, 3)
-    logits, pullback = network.pullback(x)
-    wanted = network(x).logits
-    assert torch.equal(logits, wanted)
-    expected = gradients_of(wanted, parameters, slopes)
-    found = pullback(slopes)
+    x = torch.randn(RUNS, 2, EXAMPLES, 4)
+    made, pullback = network.pullback(x)
+    wanted = network(x)
+    assert all(torch.equal(*pair) for pair in zip(made, wanted, strict=True))
+    values = {"features": wanted.features, "logits": wanted.logits}
+    slopes = {name: torch.randn(values[name].shape) for name in of}
+    reached = [name for name in of if values[name].requires_grad]
+    expected = gradients_of(
+        [values[name] for name in reached], parameters, [slopes[name] for name in reached]
+    )
+    kept = {name: slope.clone() for name, slope in slopes.items()}
+    found = pullback(**slopes)
     assert list(found) == list(expected)
     assert all(torch.equal(found[name], expected[name]) for name in expected)
+    assert all(torch.equal(slopes[name], kept[name]) for name in of)
+
+
+@pytest.mark.parametrize("of", [("logits",), ("features", "logits")])
+def test_a_pullback_of_any_module_is_autograds(of):
+    architecture = Module(lambda: nn.Sequential(nn.Linear(4, 6), nn.Tanh(), nn.Linear(6, 3)))
+    own = [architecture.initialise((4,), 3, seed) for seed in range(RUNS)]
+    parameters = {name: torch.stack([p[name] for p in own]).requires_grad_() for name in own[0]}
+    network = Network(architecture, parameters, (4,))
+    x = torch.randn(RUNS, 2, EXAMPLES, 4)
+    wanted = network(x)._asdict()
+    slopes = {name: torch.randn(wanted[name].shape) for name in of}
+    value = sum((slopes[name] * wanted[name]).sum() for name in of)
+    expected = gradients_of(value, parameters)
+    found = network.pullback(x)[1](**slopes)
+    for name, gradient in expected.items():
+        torch.testing.assert_close(found[name], gradient)

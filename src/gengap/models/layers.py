@@ -45,8 +45,10 @@ def perceptron(
 
 def perceptron_with_pullback(
     x: Tensor, weights: Sequence[Tensor], biases: Sequence[Tensor], products: torch.dtype
-) -> tuple[Tensor, Callable[[Tensor], list[Tensor]]]:
-    """Logits, and what makes of their slopes the gradients of the weights, then of the biases.
+) -> tuple[Tensor, Tensor, Callable[[Tensor, Tensor | None], list[Tensor]]]:
+    """Features, logits, and the gradients of the weights, then of the biases, from slopes.
+
+    Slopes of the logits, and of the features or None; without a hidden layer, features are ``x``.
 
     The same numbers as through autograd, which takes as long to set up as a small network.
     """
@@ -54,11 +56,12 @@ def perceptron_with_pullback(
     multiplied = [weight.to(low) for weight in weights]
     inputs, logits = _forward(low, x, multiplied, biases)
 
-    def pullback(slopes: Tensor) -> list[Tensor]:
-        found = _backward(inputs, multiplied, None, slopes, False)[1]
+    def pullback(slopes: Tensor, features: Tensor | None) -> list[Tensor]:
+        features = features if len(weights) > 1 else None
+        found = _backward(inputs, multiplied, features, slopes, False)[1]
         return [slope for slope in found if slope is not None]
 
-    return logits.to(x.dtype), pullback
+    return inputs[-1].to(x.dtype), logits.to(x.dtype), pullback
 
 
 class _Perceptron(torch.autograd.Function):

@@ -14,7 +14,6 @@ import math
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple, Protocol
 
@@ -26,8 +25,6 @@ from gengap.models.layers import perceptron, perceptron_with_pullback
 from gengap.models.outputs import Outputs
 
 Parameters = dict[str, Tensor]
-# Makes the gradients of the parameters of slopes of the logits.
-Pullback = Callable[[Tensor], Parameters]
 
 ROWS_AT_ONCE = 4096
 MOST_WEIGHTS, MOST_LAYERS = 1 << 28, 100  # of one network
@@ -43,6 +40,14 @@ class Output(NamedTuple):
 
     features: Tensor
     logits: Tensor
+
+
+class Pullback(Protocol):
+    """Makes the gradients of the parameters of slopes of the outputs, shaped as they are."""
+
+    def __call__(self, logits: Tensor, features: Tensor | None = None) -> Parameters:
+        """Slopes of the logits and, where the objective depends on them, of the features."""
+        ...
 
 
 class Architecture(Protocol):
@@ -128,19 +133,19 @@ class MLP:
         return Output(*perceptron(x.flatten(2), own[:count], own[count:], products))
 
     @torch.no_grad()
-    def pullback(self, parameters: Parameters, x: Tensor) -> tuple[Tensor, Pullback]:
+    def pullback(self, parameters: Parameters, x: Tensor) -> tuple[Output, Pullback]:
         """As :meth:`Network.pullback`, past autograd."""
         own = [parameters[name] for name in self._names]
         count = len(own) // 2
-        logits, back = perceptron_with_pullback(
+        hidden, outputs, back = perceptron_with_pullback(
             x.flatten(2), own[:count], own[count:], self.products
         )
 
         @torch.no_grad()
-        def gradients(slopes: Tensor) -> Parameters:
-            return dict(zip(self._names, back(slopes), strict=True))
+        def gradients(logits: Tensor, features: Tensor | None = None) -> Parameters:
+            return dict(zip(self._names, back(logits, features), strict=True))
 
-        return logits, gradients
+        return Output(hidden, outputs), gradients
 
     @property
     def _names(self) -> list[str]:
@@ -326,13 +331,15 @@ def _architecture(model: str | Callable[..., nn.Module] | Architecture) -> Archi
     )
 
 
-def gradients_of(value: Tensor, parameters: Parameters, slopes: Tensor | None = None) -> Parameters:
-    """Gradients of named parameters, zero where the value does not depend on them.
+def gradients_of(
+    values: Tensor | Sequence[Tensor], parameters: Parameters, slopes: Any = None
+) -> Parameters:
+    """Gradients of named parameters, zero where the values do not depend on them.
 
     Args:
-        slopes: of the value, shaped as it; not needed for a scalar.
+        slopes: of the values, shaped as they are; not needed for a scalar.
     """
-    found = torch.autograd.grad(value, list(parameters.values()), slopes, allow_unused=True)
+    found = torch.autograd.grad(values, list(parameters.values()), slopes, allow_unused=True)
     return {
         name: torch.zeros_like(p) if g is None else g
         for (name, p), g in zip(parameters.items(), found, strict=True)
@@ -354,21 +361,31 @@ class Network:
         features, logits = self.architecture.forward(self.parameters, flat)
         return Output(features.reshape(*leading, -1), logits.reshape(*leading, *logits.shape[2:]))
 
-    def pullback(self, x: Tensor) -> tuple[Tensor, Pullback]:
-        """Logits as of a call, and what makes parameters' gradients of the logits' slopes."""
+    def pullback(self, x: Tensor) -> tuple[Output, Pullback]:
+        """Features and logits as of a call, and what makes parameters' gradients of slopes."""
         if type(self.architecture) is not MLP:
-            logits = self(x).logits
-            return logits.detach(), partial(gradients_of, logits, self.parameters)
+            return self._pullback_by_autograd(x)
         leading = x.shape[: x.dim() - len(self.shape)]
         flat = x.reshape(leading[0], -1, *self.shape)
-        logits, back = self.architecture.pullback(self.parameters, flat)
+        made, back = self.architecture.pullback(self.parameters, flat)
 
-        def gradients(slopes: Tensor) -> Parameters:
-            found = back(slopes.reshape(logits.shape))
+        def gradients(logits: Tensor, features: Tensor | None = None) -> Parameters:
+            given = None if features is None else features.reshape(made.features.shape)
+            found = back(logits.reshape(made.logits.shape), given)
             own = self.parameters.items()
             return {name: found[name] if name in found else torch.zeros_like(p) for name, p in own}
 
-        return logits.view(*leading, -1), gradients
+        return Output(*(values.view(*leading, -1) for values in made)), gradients
+
+    def _pullback_by_autograd(self, x: Tensor) -> tuple[Output, Pullback]:
+        made = self(x)
+
+        def gradients(logits: Tensor, features: Tensor | None = None) -> Parameters:
+            if features is None or not made.features.requires_grad:
+                return gradients_of(made.logits, self.parameters, logits)
+            return gradients_of((made.logits, made.features), self.parameters, (logits, features))
+
+        return Output(made.features.detach(), made.logits.detach()), gradients
 
     def at(self, parameters: Parameters) -> Network:
         """The same networks at other parameters."""

@@ -132,7 +132,7 @@ class CountingNetwork(Network):
         self._counted(x)
         return super().__call__(x)
 
-    def pullback(self, x: Tensor) -> tuple[Tensor, Pullback]:
+    def pullback(self, x: Tensor) -> tuple[Output, Pullback]:
         """Evaluate and count."""
         if type(self.architecture) is MLP:  # others are evaluated by a call
             self._counted(x)
