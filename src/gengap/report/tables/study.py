@@ -32,7 +32,10 @@ def methods_table(summary: Summary) -> Table:
         estimated(number, "Cost of unseen", points, COST, "cost"),
         limits(number, "A single new one", points, *NEW),
         (
-            Column(f"Against {baseline}", ", ".join(filter(None, [points, "+ is better"]))),
+            Column(
+                f"Against {baseline if len(baseline) < 20 else 'the baseline'}",
+                ", ".join(filter(None, [points, "+ is better"])),
+            ),
             lambda row: _against_cell(number, row),
         )
         if summary.others
@@ -54,7 +57,7 @@ def terminal_table(summary: Summary) -> Table:
         estimated(number, "cost of unseen", "", COST),
         limits(number, "one new one", "", *NEW, missing=""),
         (
-            Column(f"against {_baseline(summary, 20)}", numeric=False, most=16),
+            Column("against baseline", numeric=False, most=16),
             lambda row: _short_verdict(row, number),
         )
         if summary.others
@@ -117,11 +120,11 @@ def _units(number: Numerals) -> tuple[str, str]:
     return ("%", "points") if number.percent else ("", "")
 
 
-def _baseline(summary: Summary, most: int = 80) -> str:
+def _baseline(summary: Summary) -> str:
     head = summary.headline
     if head is None or is_plain_training(head):
         return "plain training"
-    return shorten(head["method"], most)
+    return shorten(head["method"], 80)
 
 
 def _method_cell(summary: Summary, row: Row) -> Cell:
