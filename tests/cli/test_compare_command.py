@@ -68,6 +68,33 @@ def test_losses_turn_the_order_round(scores):
     assert flat(said).startswith("ridge has the best mean score")
 
 
+def test_the_first_sentence_says_which_way_is_better(scores):
+    assert "(higher is better)" in flat(gengap("compare", str(scores), "--quiet").stdout)
+    losses = scores.with_name("losses.csv")
+    losses.write_text(SCORES.replace("score", "val_log_loss", 1))
+    said = flat(gengap("compare", str(losses), "--quiet").stdout)
+    assert said.startswith("ridge has the best mean val_log_loss (lower is better)")
+
+
+def test_what_cannot_be_told_is_asked_for(scores, monkeypatch):
+    untold = scores.with_name("untold.csv")
+    untold.write_text(SCORES.replace("score", "value", 1))
+    refused = flat(gengap("compare", str(untold), code=2).stderr)
+    assert "--higher-is-better or --lower-is-better" in refused
+    assert "'value'" in refused
+    said = gengap("compare", str(untold), "--lower-is-better", "--quiet").stdout
+    assert flat(said).startswith("ridge has the best mean value (lower is better)")
+    monkeypatch.setattr("gengap.cli.compare._asked", lambda metric: False)
+    said = gengap("compare", str(untold), "--quiet").stdout
+    assert "(lower is better)" in flat(said)
+
+
+def test_models_of_their_own_are_said_to_be(scores):
+    summary = json.loads(gengap("compare", str(scores), "--own-models", "--json").stdout)
+    assert summary["comparison"]["crossed_seeds"] is False
+    assert any("trained models of its own" in sentence for sentence in summary["findings"])
+
+
 def test_records_are_compared_as_well_as_tables(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     small_study(tmp_path / "records.db").run()

@@ -63,7 +63,7 @@ def pages(tmp_path_factory) -> dict[str, Path]:
     texts = {
         "study": render_html(stored_sample()),
         "comparison": render_html(compared(8, 12, 3)),
-        "many": render_html(compared(20, 6, 2)),
+        "many": render_html(compared(20, 6, 2, crossed=False)),
         "tiny": render_html(compared(2, 1, 3)),
         "losses": render_html(compared(4, 6, 2, higher_is_better=False)),
     }

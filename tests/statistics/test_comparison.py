@@ -42,7 +42,21 @@ def test_one_method_has_the_t_interval_over_environments():
     assert limits == pytest.approx(tuple(theirs.confidence_interval(0.95)))
     assert found.p_value == pytest.approx(theirs.pvalue)
     assert found.adjusted_p == pytest.approx(theirs.pvalue)
-    assert found.unit == "environment"
+    assert found.unit == "environment and seed"
+
+
+def test_what_a_seed_does_to_all_environments_at_once_is_no_evidence():
+    """The same lucky seed in 40 environments: environments alone would be sure of it."""
+    rng = np.random.default_rng(5)
+    e, s = (axis.ravel() for axis in np.meshgrid(np.arange(40), np.arange(3), indexing="ij"))
+    lucky = np.array([0.05, 0.01, 0.0])
+    values = lucky[s] + rng.normal(0, 0.01, 120)
+    found = compare({"irm": Differences(values, e, s, np.arange(120))})["irm"]
+    by_environment = values.reshape(40, 3).mean(1)
+    assert stats.ttest_1samp(by_environment, 0).pvalue < 1e-6
+    assert found.verdict == "no clear difference"
+    over_seeds = stats.ttest_1samp(values.reshape(40, 3).mean(0), 0)
+    assert found.p_value == pytest.approx(over_seeds.pvalue, rel=0.05)
 
 
 def test_two_environments_fall_back_to_examples_and_seeds():

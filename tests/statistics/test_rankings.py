@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+
 import numpy as np
 import pytest
 import statsmodels.api as sm
@@ -11,6 +13,7 @@ from gengap.base.errors import UsageError
 from gengap.statistics.bradley_terry import bradley_terry
 from gengap.statistics.plackett_luce import plackett_luce
 from gengap.statistics.rankings import ADDITIVE, RANKING_RULES, rank
+from gengap.statistics.votes import count_votes
 
 # One environment with a wide spread: a wins there by far, b wins the other three by little.
 UNEVEN = np.array([[0.9, 0.20, 0.31, 0.40], [0.4, 0.22, 0.33, 0.42], [0.1, 0.21, 0.30, 0.41]])
@@ -121,3 +124,17 @@ def test_ranking_survives_95_percent_of_missing_cells(kind: str):
 def test_unusable_input():
     with pytest.raises(UsageError, match="did you mean 'borda'"):
         rank(UNEVEN, "bordas")
+
+
+def test_kemenys_order_is_one_that_no_order_beats():
+    """Mean positions over several best orders need not sort into a best one."""
+    rng = np.random.default_rng(11)
+    for _ in range(60):
+        scores = rng.integers(0, 4, (5, 4)).astype(float)
+        wins = count_votes(scores).wins
+        order = rank(scores, "kemeny").order
+
+        def agreed(order, wins=wins):
+            return sum(wins[a, b] for k, a in enumerate(order) for b in order[k + 1 :])
+
+        assert agreed(order) == max(agreed(other) for other in permutations(range(5)))

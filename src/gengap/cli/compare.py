@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -9,6 +11,7 @@ import typer
 
 from gengap.base.errors import UsageError
 from gengap.base.paths import readable, typed
+from gengap.base.printable import sentence
 from gengap.cli.base import (
     app,
     command_line,
@@ -45,7 +48,7 @@ def compare(
         bool | None,
         typer.Option(
             "--lower-is-better/--higher-is-better",
-            help="Whether the scores are losses; told from their column's name when not given.",
+            help="Whether the scores are losses; told from their column's name, or asked for.",
         ),
     ] = None,
     baseline: Annotated[
@@ -54,9 +57,17 @@ def compare(
     margin: Annotated[
         float | None,
         typer.Option(
-            help="Differences up to this do not matter; 0.01 when scores are between 0 and 1."
+            help="Differences up to this do not matter: shows which methods are the same within it."
         ),
     ] = None,
+    own_models: Annotated[
+        bool,
+        typer.Option(
+            "--own-models",
+            help="Every environment has trained models of its own: a seed has a number in common "
+            "with other environments, and nothing else.",
+        ),
+    ] = False,
     best_score: Annotated[
         float | None,
         typer.Option(help="Score beyond which more does not count, for the optimality gap."),
@@ -94,7 +105,7 @@ def compare(
     with unsuspecting():
         table = _table(source, columns, lower_is_better, study, metric)
         found = compare_scores(
-            table,
+            replace(table, crossed=table.crossed and not own_models),
             level=level,
             baseline=baseline,
             margin=margin,
@@ -110,13 +121,20 @@ def _table(
     source: str, columns: Any, lower_is_better: bool | None, study: str | None, metric: str | None
 ) -> ScoreTable:
     from gengap.questions.comparison import from_store, read_scores
+    from gengap.questions.comparison.direction import UnknownDirection
 
     if not _is_records(source):
         for option, value in (("--study", study), ("--metric", metric)):
             if value is not None:
                 raise UsageError(f"{option} is for records; {source} is a table of scores.")
         higher = None if lower_is_better is None else not lower_is_better
-        return read_scores(source, columns, higher_is_better=higher)
+        try:
+            return read_scores(source, columns, higher_is_better=higher)
+        except UnknownDirection as unknown:
+            higher = _asked(unknown.metric)
+            if higher is None:
+                raise
+            return read_scores(source, columns, higher_is_better=higher)
     if any(columns) or lower_is_better is not None:
         raise UsageError(
             f"{source} holds gengap's records, which need no columns named and know whether lower "
@@ -124,6 +142,13 @@ def _table(
         )
     with open_records(source) as store:
         return from_store(store, study=study, metric=metric)
+
+
+def _asked(metric: str) -> bool | None:
+    """Ask at a terminal which way is better; None where nobody is there to answer."""
+    if not sys.stdin.isatty():
+        return None
+    return typer.confirm(f"Is higher better of {sentence(metric)}?", err=True)
 
 
 def _is_records(source: str) -> bool:

@@ -149,7 +149,7 @@ def build(found: Any, *, page: bool, command: str = "") -> Document:
                 + f" The first {HIGHLIGHTED} by mean are in colour."
                 * (len(summary["methods"]) > HIGHLIGHTED),
             ),
-            _rankings(summary, small, drawn.get("rank-stability"), first),
+            _rankings(summary, drawn.get("rank-stability"), first),
             _environments(summary, number, page),
             section(
                 "Where these numbers come from",
@@ -204,9 +204,7 @@ def _pairs(summary: Summary, number: Numerals, page: bool) -> Section | None:
     return section("Pairs", f"{lead} {words} {says('comparison', 'views')}", first, *rest)
 
 
-def _rankings(
-    summary: Summary, small: str, changes: Drawing | Figure | None, first: str
-) -> Section | None:
+def _rankings(summary: Summary, changes: Drawing | Figure | None, first: str) -> Section | None:
     table = tables.rankings_table(summary)
     if table is None:
         return None
@@ -216,7 +214,7 @@ def _rankings(
             notes.setdefault(row["note"], []).append(row["rule"])
     told = [f"{', '.join(rules)}: {note}" for note, rules in notes.items()]
     told += [first] if changes and first else []
-    words = says("comparison", "rankings", rules=len(table.columns) - 1, small=small)
+    words = says("comparison", "rankings", rules=len(table.columns) - 1)
     below = (Note(text, below=True) for text in told)
     return section("Rankings by rule", words, table, *below, changes)
 
@@ -254,6 +252,7 @@ def _settings(summary: Summary) -> Pairs:
         "runs": count(about["runs"]),
         "missing cells": count(about["missing_cells"]),
         "seeds paired across methods": "yes" if about["paired_seeds"] else "no",
+        "seeds common to all environments": "yes" if about["crossed_seeds"] else "no",
         "baseline": about["baseline"],
         "level": given(about["level"]),
         "margin": given(about["margin"]),

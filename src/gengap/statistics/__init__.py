@@ -7,12 +7,14 @@ NaN where missing, larger is better.
 :func:`performance_profile`; in a new environment :func:`new_environment`; and where the spread
 comes from :func:`variance_parts`.
 
-*Is it better?* :func:`t_test`, :func:`permutation_test`, :func:`wilcoxon_test`,
-:func:`seed_difference`, :func:`probability_of_improvement`, :func:`signed_rank_posterior`; shown to
-be the same: :func:`equivalence_test`; several at once: :func:`holm`, :func:`friedman_test`,
-:func:`critical_difference`; adding seeds until decided: :func:`compare_sequentially`.
+*Is it better?* :func:`mean_of_table`, :func:`t_test`, :func:`permutation_test`,
+:func:`wilcoxon_test`, :func:`seed_difference`, :func:`probability_of_improvement`,
+:func:`signed_rank_posterior`; shown to be the same: :func:`equivalence_test`; several at once:
+:func:`holm`, :func:`friedman_test`, :func:`critical_difference`; adding seeds until decided:
+:func:`compare_sequentially`.
 
-*Which is best?* :func:`rank`, :func:`bradley_terry`, :func:`plackett_luce`, :func:`stability`.
+*Which is best?* :func:`best_mean`; in which order, :func:`rank`, :func:`bradley_terry`,
+:func:`plackett_luce`, :func:`stability`.
 
 *What more is needed?* :func:`runs_to_detect`, :func:`best_allocation`, :func:`fit_curve`.
 
@@ -30,10 +32,12 @@ Where they hold is measured: ``docs/calibration.md``.
 from gengap.statistics.aggregate_intervals import aggregate_intervals
 from gengap.statistics.aggregates import interquartile_mean, mean, median, optimality_gap
 from gengap.statistics.allocation import best_allocation, runs_to_detect
+from gengap.statistics.best import best_mean
 from gengap.statistics.bootstrap import bootstrap_interval, student_interval
 from gengap.statistics.bradley_terry import bradley_terry
 from gengap.statistics.churn import churn
 from gengap.statistics.comparison import Comparison, Differences, compare
+from gengap.statistics.crossed_means import mean_of_table
 from gengap.statistics.curves import fit_curve
 from gengap.statistics.equivalence import equivalence_test
 from gengap.statistics.example_order import sort_examples
@@ -63,6 +67,7 @@ __all__ = [
     "Interval",
     "aggregate_intervals",
     "best_allocation",
+    "best_mean",
     "bootstrap_interval",
     "bradley_terry",
     "choose_examples",
@@ -80,6 +85,7 @@ __all__ = [
     "interquartile_mean",
     "mean",
     "mean_interval",
+    "mean_of_table",
     "median",
     "mmd_test",
     "new_environment",

@@ -48,7 +48,7 @@ from gengap.statistics.bootstrap import (
     one_method,
     resampled,
 )
-from gengap.statistics.intervals import Interval
+from gengap.statistics.intervals import Interval, student
 from gengap.statistics.resampling import (
     Replicates,
     affordable,
@@ -119,6 +119,32 @@ def aggregate_intervals(
         notes = filter(None, [interval.note, jumps, fewer])
         intervals[name] = replace(interval, note=" ".join(notes))
     return intervals
+
+
+def seed_aggregates(
+    scores: np.ndarray, level: float = 0.95, target: float = 1.0
+) -> dict[str, Interval]:
+    """The same four where a seed is common to all environments: Student's limits over seeds.
+
+    Such runs are not independent, so runs drawn anew within each environment would give limits that
+    are too narrow; each seed's own aggregate is one observation.
+
+    Args:
+        scores: ``(E, S)`` without missing runs, two seeds or more.
+        level: the confidence level.
+        target: of the optimality gap.
+    """
+    seeds = scores.shape[1]
+    statistics: dict[str, Statistic] = {
+        **AGGREGATES,
+        "optimality gap": partial(optimality_gap, target=target),
+    }
+    found = {}
+    for name, statistic in statistics.items():
+        own = np.array([float(statistic(scores[:, [s]])) for s in range(seeds)])
+        variance = float(own.var(ddof=1)) / seeds
+        found[name] = student(float(statistic(scores)), variance, seeds - 1, level)
+    return found
 
 
 def _counted_aggregates(table: np.ndarray, target: float, design: Design) -> Replicates:

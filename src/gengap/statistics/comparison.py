@@ -1,12 +1,13 @@
 """A method against a baseline, paired by environment, seed and example.
 
-With at least three environments the environment is the unit: Student's t on the ``K`` mean
-differences, ``K - 1`` degrees of freedom, which speaks for environments like these. With fewer it
-is the example and the seed, as in :func:`gengap.statistics.gap.mean_interval` but with the more
-cautious degrees of freedom of :mod:`gengap.statistics.variance`; that speaks for these environments
-only. The same holds where all environments' means agree to the last digit, as happens with few test
-examples: no spread is then no evidence of certainty. Either way the training pool counts as given:
-what :mod:`gengap.statistics.training` adds to the intervals of a cost is not part of a comparison.
+With at least three environments these and the seeds are the units, which speaks for environments
+like these and for other seeds (:mod:`gengap.statistics.crossed_means`: a seed's data and initial
+weights are common to all environments). With fewer it is the example and the seed, as in
+:func:`gengap.statistics.gap.mean_interval` but with the more cautious degrees of freedom of
+:mod:`gengap.statistics.variance`; that speaks for these environments only. The same holds where all
+environments' means agree to the last digit, as happens with few test examples: no spread is then no
+evidence of certainty. Either way the training pool counts as given: what
+:mod:`gengap.statistics.training` adds to the intervals of a cost is not part of a comparison.
 
 *Several methods.* Holm's step-down procedure controls the chance of any false verdict at ``alpha``:
 order the ``m`` p-values, reject ``p_(j)`` while ``p_(j) <= alpha / (m - j + 1)``, and stop at the
@@ -20,19 +21,21 @@ Statistics 6 (1979), 65-70.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from gengap.statistics.cells import Cells, summarise
+from gengap.statistics.crossed_means import crossed_mean, seed_part
 from gengap.statistics.intervals import Interval, check_level, p_value, student
 from gengap.statistics.multiple import holm, step_levels
 from gengap.statistics.variance import TEST_POWERS, mean_variance, note
 
-Unit = Literal["environment", "example and seed"]
+Unit = Literal["environment and seed", "example and seed"]
 Verdict = Literal["better", "no clear difference", "worse"]
 
 
@@ -93,7 +96,7 @@ def compare(
     levels = step_levels(p, 1 - level)
     comparisons = {}
     for (name, test), adjusted, own in zip(tests.items(), holm(p), levels, strict=True):
-        interval = student(test.estimate, test.variance, test.degrees, own, test.note)
+        interval = test.limits(own)
         comparisons[name] = Comparison(
             difference=interval,
             p_value=test.p,
@@ -105,24 +108,22 @@ def compare(
 
 
 class _Test(NamedTuple):
-    estimate: float
-    variance: float
-    degrees: float
     p: float
     unit: Unit
-    note: str
+    limits: Callable[[float], Interval]
 
 
 def _test(cells: Cells) -> _Test:
-    K = len(cells.means)
     estimate = float(cells.means.mean())
-    spread = float(cells.means.var(ddof=1)) if K >= 3 else 0.0
-    if spread > 1e-24 * float(np.abs(cells.means).max()) ** 2:
-        p = p_value(estimate, spread / K, K - 1)
-        return _Test(estimate, spread / K, K - 1, p, "environment", "")
+    if len(cells.means) >= 3:
+        by_seed = np.where(cells.counts > 0, cells.deviations, np.nan)
+        mean = crossed_mean(cells.means, seed_part(by_seed))
+        if mean.deviation > 0:
+            return _Test(float(mean.p_value()), "environment and seed", mean.interval)
     variance, degrees = mean_variance(cells, TEST_POWERS)
-    p = p_value(estimate, variance, degrees)
-    return _Test(estimate, variance, degrees, p, "example and seed", note(cells, variance))
+    p, remark = p_value(estimate, variance, degrees), note(cells, variance)
+    limits = partial(student, estimate, variance, degrees, note=remark)
+    return _Test(p, "example and seed", limits)
 
 
 def _verdict(interval: Interval, higher_is_better: bool) -> Verdict:

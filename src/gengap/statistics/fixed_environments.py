@@ -5,9 +5,10 @@ like these, with environments as the sample, see :func:`gengap.statistics.paired
 
 Where one seed pairs the methods (the same data, the same random numbers) and every score is there,
 the mean over environments of each seed is one observation: whatever a seed does to all environments
-at once is then counted, and ``S - 1`` degrees of freedom are left. Otherwise runs are independent
-and the variance is Welch's, summed over environments and methods, with Satterthwaite's degrees of
-freedom:
+at once is then counted, and ``S - 1`` degrees of freedom are left. Seeds that are common to all
+environments but not to the methods give each method such observations of its own. Otherwise runs
+are independent and the variance is Welch's, summed over environments and methods, with
+Satterthwaite's degrees of freedom:
 
     Var = sum_e (s_1e^2 / n_1e + s_2e^2 / n_2e) / E^2.
 
@@ -46,7 +47,12 @@ class Difference(Interval):
 
 
 def seed_difference(
-    first: ArrayLike, second: ArrayLike, *, paired: bool = False, level: float = 0.95
+    first: ArrayLike,
+    second: ArrayLike,
+    *,
+    paired: bool = False,
+    crossed: bool = False,
+    level: float = 0.95,
 ) -> Difference:
     """Mean difference between two methods, for these environments alone.
 
@@ -54,6 +60,7 @@ def seed_difference(
         first: ``(E, S)`` scores of the first method, NaN where missing.
         second: ``(E, S')`` scores of the second in the same environments.
         paired: whether a seed of the first method goes with the same seed of the second.
+        crossed: whether a seed of a method is one trained model, scored in all environments.
         level: the confidence level.
 
     Returns:
@@ -72,6 +79,8 @@ def seed_difference(
             return _difference(estimate, math.nan, 0.0, level, 1, ONE_RUN)
         variance = float(by_seed.var(ddof=1)) / len(by_seed)
         return _difference(estimate, variance, len(by_seed) - 1, level, len(by_seed))
+    if crossed and len(x) > 1 and np.isfinite(x).all() and np.isfinite(y).all():
+        x, y = x.mean(axis=0, keepdims=True), y.mean(axis=0, keepdims=True)
     parts, degrees = (np.concatenate(both) for both in zip(_welch(x), _welch(y), strict=True))
     if (degrees < 1).any():
         return _difference(estimate, math.nan, 0.0, level, 1, ONE_RUN)

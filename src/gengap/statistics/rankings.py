@@ -30,13 +30,13 @@ benchmarking, arXiv:2202.03799 (2022); A. Ghosh et al., ONEBench to test them al
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from gengap.base.errors import UsageError, listing, suggest
-from gengap.statistics.kemeny import EXACT_TO, best_positions, kemeny
+from gengap.statistics.kemeny import EXACT_TO, kemeny
 from gengap.statistics.votes import Votes, count_votes, linked, score_table, shared_ranks
 
 ADDITIVE = "Cells are missing: the mean is that of an additive fit of method and environment."
@@ -50,7 +50,8 @@ class Ranking:
     """Methods from best to worst.
 
     Attributes:
-        order: ``(M,)`` row numbers, best first; tied ones in the order of the table.
+        order: ``(M,)`` row numbers, best first; tied ones in the order of the table, but for
+            Kemeny's rule, where it is one best order.
         scores: ``(M,)`` by which the rule ranks, larger is better, in the rule's own unit.
         ranks: ``(M,)`` 1 for the best; tied methods share the mean of their ranks.
         rule: the rule's name.
@@ -105,7 +106,8 @@ def rank(scores: ArrayLike, rule: str = "mean", *, seed: int = 0) -> Ranking:
         found = kemeny(votes.wins, seed=seed)
         several = f"{found.best_orders:.0f} orders are equally good; ranks are their mean."
         note = HEURISTIC if not found.exact else several if found.best_orders > 1 else ""
-        return as_ranking(-found.positions, rule, note)
+        # Sorting by mean positions over several best orders need not give one of them.
+        return replace(as_ranking(-found.positions, rule, note), order=found.order)
     return as_ranking(RANKING_RULES[rule](votes), rule, note)
 
 
@@ -168,8 +170,6 @@ def minimax_scores(votes: Votes) -> np.ndarray:
 
 def kemeny_scores(votes: Votes) -> np.ndarray:
     """Minus the position in Kemeny's order, averaged over all best orders."""
-    if votes.wins.shape[-1] <= 8:
-        return -best_positions(votes.wins)[0]
     scores = np.empty(votes.wins.shape[:-1])
     for at in np.ndindex(votes.wins.shape[:-2]):
         scores[at] = -kemeny(votes.wins[at]).positions

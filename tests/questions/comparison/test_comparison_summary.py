@@ -7,7 +7,7 @@ import re
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import optimize, stats
 from statsmodels.stats.multitest import multipletests
 
 from gengap.base.errors import UsageError
@@ -32,15 +32,61 @@ def summary():
     return summarise(table(noisy(), metric="accuracy"))
 
 
-def test_every_pair_has_the_paired_t_test_over_environments_adjusted_by_holm(summary):
-    means = noisy().mean(2)
+def adjusted(differences, parts, degrees):
+    """The p-value by a root of its own: where the half-width is what the mean is worth."""
+    E, s, m = len(differences), differences.std(ddof=1), abs(differences.mean())
+    error = np.sqrt(6 * E * (E - 1) / ((E - 2) * (E + 1) * (E + 3)))
+    lopsided = -np.sign(differences.mean()) * stats.skew(differences, bias=False)
+    k, u = max(lopsided - error, 0), m / s
+    worth = s * max(u - k * (u**2 / 3 + 1 / (6 * E)), u / 2)
+
+    def too_wide(log_p):
+        t = [stats.t.isf(np.exp(log_p) / 2, f) for f in degrees]
+        return np.sum(np.square(t) * parts) - worth**2
+
+    return np.exp(optimize.brentq(too_wide, -60, -1e-9, xtol=1e-12))
+
+
+def test_every_pair_is_tested_over_environments_and_seeds_and_adjusted_by_holm(summary):
+    scores = noisy()
+    means, E, S = scores.mean(2), 12, 5
     pairs = [(i, j) for i in range(4) for j in range(i + 1, 4)]
-    p = [stats.ttest_rel(means[i], means[j]).pvalue for i, j in pairs]
-    adjusted = multipletests(p, method="holm")[1]
+    by_seed = scores.mean(1).var(1, ddof=1) / S
+    p = [
+        adjusted(
+            means[i] - means[j],
+            [(means[i] - means[j]).var(ddof=1) / E, by_seed[i], by_seed[j]],
+            [E - 1, S - 1, S - 1],
+        )
+        for i, j in pairs
+    ]
     rows = summary["pairs"]
     assert [(row["first"], row["second"]) for row in rows] == [(f"m{i}", f"m{j}") for i, j in pairs]
-    np.testing.assert_allclose([row["p_value"] for row in rows], p, rtol=1e-9)
-    np.testing.assert_allclose([row["adjusted_p"] for row in rows], adjusted, rtol=1e-9)
+    np.testing.assert_allclose([row["p_value"] for row in rows], p, rtol=1e-6)
+    holm = multipletests(p, method="holm")[1]
+    np.testing.assert_allclose([row["adjusted_p"] for row in rows], holm, rtol=1e-6)
+
+
+def test_models_of_their_own_in_each_environment_leave_environments_as_the_units():
+    scores = noisy((3, 9, 4))
+    scores[0] += 0.05 - (scores[0] - scores[1]).mean()
+    # Differences symmetric about their mean, so that there is no skewness to allow for.
+    half = scores[0, :4].mean(1) - scores[1, :4].mean(1)
+    scores[0, 4:8] += (2 * 0.05 - half - (scores[0, 4:8] - scores[1, 4:8]).mean(1))[:, None]
+    scores[0, 8] += 0.05 - (scores[0, 8] - scores[1, 8]).mean()
+    found = summarise(table(scores, crossed=False))["pairs"][0]
+    means = scores.mean(2)
+    assert found["p_value"] == pytest.approx(stats.ttest_rel(means[0], means[1]).pvalue, rel=1e-6)
+
+
+def test_one_lucky_seed_of_three_is_no_better_method():
+    rng = np.random.default_rng(6)
+    scores = 0.6 + rng.normal(0, 0.002, (2, 30, 3))
+    scores[0] += np.array([0.05, 0.0, 0.0])
+    assert stats.ttest_rel(*scores.mean(2)).pvalue < 1e-9
+    summary = summarise(table(scores, paired=True))
+    assert summary["pairs"][0]["verdict"] == "no clear difference"
+    assert any("--own-models" in sentence for sentence in summary["findings"])
 
 
 def test_limits_exclude_zero_exactly_where_the_adjusted_p_rejects(summary):
@@ -93,8 +139,9 @@ def test_a_baseline_is_compared_with_every_other_method():
     summary = summarise(table(scores), baseline="m2")
     assert len(summary["pairs"]) == 3
     assert re.fullmatch(
-        r"m3 \(by [\d., to]+\) is better than m2; m0 \(by [\d., to]+\) is worse; m1 cannot be told "
-        r"apart from it with 12 environments\.",
+        r"By mean score \(higher is better\), m3 \(by [\d., to]+\) is better than m2; "
+        r"m0 \(by [\d., to]+\) is worse; m1 cannot be told "
+        r"apart from it with 12 environments and 5 seeds\.",
         summary["answer"],
     )
 
@@ -116,6 +163,8 @@ def test_one_run_per_cell_has_no_limits_for_these_environments_but_a_reason():
     assert summary["methods"][0]["mean_low"] is None
     assert summary["methods"][0]["like_these_low"] is not None
     assert any("One run per environment" in sentence for sentence in summary["findings"])
+    assert "what another seed would change cannot be told" in summary["answer"]
+    assert any("these trained models alone" in sentence for sentence in summary["findings"])
 
 
 def test_a_single_score_each_is_not_judged():
@@ -126,7 +175,10 @@ def test_a_single_score_each_is_not_judged():
 
 def test_equal_scores_are_called_equal():
     summary = summarise(table(np.full((3, 4, 2), 0.5)))
-    assert summary["answer"] == "All 3 methods have the same mean score; nothing tells them apart."
+    assert summary["answer"] == (
+        "All 3 methods have the same mean score (higher is better); nothing tells them apart."
+    )
+    assert all(row["best"] == [] for row in summary["environments"])
     assert {row["verdict"] for row in summary["pairs"]} == {"no clear difference"}
 
 
@@ -197,13 +249,44 @@ def test_the_closely_compared_method_is_the_one_that_ranks_first():
 
 
 def test_one_number_each_has_no_chance_of_being_best():
-    assert summarise(table([[[0.5]], [[0.7]]]))["methods"][0]["win_share"] is None
+    assert "best_confidence" not in summarise(table([[[0.5]], [[0.7]]]))["methods"][0]
 
 
-def test_small_scores_are_printed_and_get_no_margin():
+def test_two_methods_are_the_same_only_within_a_margin_that_was_given():
+    scores = noisy((2, 8, 5), spread=0.0005)
+    scores[1] = scores[0] + np.random.default_rng(3).normal(0, 0.0005, scores[0].shape)
+    silent, given = summarise(table(scores)), summarise(table(scores), margin=0.01)
+    assert silent["comparison"]["margin"] is None
+    assert "equivalent" not in silent["pairs"][0]
+    assert not any("same within" in sentence for sentence in silent["findings"])
+    assert any("same within 0.01" in sentence for sentence in given["findings"])
+
+
+def test_two_environments_are_not_environments_like_these():
+    summary = summarise(table(noisy((3, 2, 6))))
+    assert "like these" not in summary["answer"]
+    assert "for these environments" in summary["answer"]
+    assert summary["methods"][0]["like_these_low"] is None
+
+
+def test_a_missing_cell_leaves_the_leader_its_limits():
+    scores = noisy((3, 10, 6), spread=0.001)
+    full = summarise(table(scores))["methods"][0]
+    scores[2, 4] = np.nan
+    summary = summarise(table(scores))
+    own = summary["methods"][0]
+    assert own["method"] == full["method"] == "m2"
+    assert own["like_these_low"] < own["mean"] < own["like_these_high"]
+    assert "for environments like these)" in summary["answer"]
+    # The environment it lacks is known from the others: the mean moves by what m2 does in it.
+    assert own["mean"] == pytest.approx(full["mean"], abs=0.001)
+    width, whole = (row["like_these_high"] - row["like_these_low"] for row in (own, full))
+    assert 0.8 < width / whole < 1.4
+
+
+def test_small_scores_are_printed():
     summary = summarise(table(1e-9 * noisy(spread=0.001)))
-    assert summary["comparison"]["margin"] is None
-    assert re.search(r"the best mean score, 7\.\d\de-10", summary["answer"])
+    assert re.search(r"the best mean score \(higher is better\), 7\.\d\de-10", summary["answer"])
 
 
 def test_many_pairs_point_to_the_baseline():

@@ -43,7 +43,7 @@ def test_it_fits_in_eighty_columns_and_cuts_nothing(summary):
 
 def test_each_method_has_its_mean_its_rank_and_its_verdict():
     lines = printed(small())
-    assert lines[0].split() == ["method", "mean", "IQM", "rank", "P(best)", "vs", "leader"]
+    assert lines[0].split() == ["method", "mean", "IQM", "rank", "best?", "vs", "leader"]
     rows = [line.split() for line in lines[2:6]]
     assert [row[0] for row in rows] == ["small", "large", "tuned", "plain"]
     assert rows[0][-1] == "itself"
@@ -72,10 +72,10 @@ def test_more_methods_than_fit_are_counted():
 def test_a_share_of_wins_reads_as_on_the_page():
     summary = small()
     for row, share in zip(summary["methods"], (0.997, 0.002, 0.001, 0.0), strict=True):
-        row["win_share"] = share
+        row["best_confidence"] = share
     shown = [next(w for w in line.split() if "%" in w) for line in printed(summary)[2:6]]
     made = tables.methods_table(summary, digits(summary))
-    at = [head.label for head in made.columns].index("P(best)")
+    at = [head.label for head in made.columns].index("Best?")
     assert shown == [row[at].text for row in made.rows] == [">99%", "<1%", "<1%", "0%"]
 
 

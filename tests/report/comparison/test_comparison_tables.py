@@ -87,22 +87,20 @@ def test_equivalence_is_a_verdict_only_where_no_difference_was_shown():
     assert verdict({"verdict": "no clear difference"})[0] == "no clear difference"
 
 
-def test_the_best_of_each_environment_is_marked_and_ties_are_shared():
+def test_the_best_of_each_environment_is_marked_unless_all_are():
     values = np.array([[[0.5], [0.9], [0.7]], [[0.6], [0.9], [0.2]]])
     summary = summarise(table(values, ("a", "b")), replicates=100)
     made = tables.environments_table(summary, digits(summary))
     heads = [head.label for head in made.columns]
     marked = [{h for h, cell in zip(heads, row, strict=True) if cell.kind} for row in made.rows]
-    assert marked == [{"b"}, {"a", "b"}, {"a"}]
+    assert marked == [{"b"}, set(), {"a"}]
 
 
-def test_rankings_show_tied_ranks_and_the_share_of_resamples_won():
-    summary = small()
-    made = tables.rankings_table(summary)
-    won = dict(zip(METHODS, summary["stability"]["win_share"]["mean"], strict=True))
+def test_rankings_show_ranks_and_mark_the_first():
+    made = tables.rankings_table(small())
     first = made.rows[0]
     assert (first[0].text, first[1].text, first[1].kind) == ("small", "1", "best")
-    assert first[1].detail == f"{100 * won['small']:.0f}%"
+    assert [row[1].kind for row in made.rows[1:]] == ["", "", ""]
     assert tables.rankings_table(without_numbers()) is None
 
 
@@ -120,7 +118,7 @@ def test_each_heading_says_for_which_environments_its_limits_are():
     for head in tables.methods_table(small(), digits(small())).columns:
         notes[head.label].append(head.note)
     assert notes["Mean"] == ["these environments", "environments like these"]
-    assert notes["P(best)"] == ["and ranks; all redrawn"]
+    assert notes["Best?"] == ["confidence, ranks"]
     assert notes["Against the leader"] == ["difference; environments like these; Holm's level"]
     few = summarise(table(scores(3, 2, 4), METHODS[:3]), replicates=100)
     assert {row["unit"] for row in few["pairs"]} == {"seed"}

@@ -1,9 +1,10 @@
 """Every pair of methods: the difference, what it rests on, and five ways to look at it.
 
-The verdict rests on one test, chosen before the scores are seen: Student's t with environments as
-units where a pair shares at least three, else with seeds as units, which speaks for these
-environments only. (Where all environments agree to the last digit Student has no spread to judge
-by, and sign flips decide.) Holm's procedure keeps the chance of any false verdict over all pairs
+The verdict rests on one test, chosen before the scores are seen: where a pair shares at least three
+environments the mean over them, with environments and the seeds common to all of them as two
+sources of noise (:mod:`gengap.statistics.crossed_means`); else with seeds as units, which speaks
+for these environments only. (Where neither shows any spread to judge by, sign flips of the
+environments decide.) Holm's procedure keeps the chance of any false verdict over all pairs
 at ``1 - level``, and each difference has the limits at which it was judged: they exclude 0 exactly
 when the verdict names a winner. They are not simultaneous limits, and all of them together hold
 less often than ``level``. Equivalence is judged by Holm's procedure among the equivalence tests.
@@ -18,18 +19,25 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from itertools import combinations
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from gengap.base.errors import UsageError
 from gengap.questions.comparison.table import ScoreTable
+from gengap.statistics.crossed_means import (
+    CrossedMeans,
+    crossed_mean,
+    seed_parts,
+    skewness,
+    skewness_error,
+)
 from gengap.statistics.equivalence import equivalence_test
 from gengap.statistics.fixed_environments import seed_difference
 from gengap.statistics.improvement import pairwise_improvement, probability_of_improvement
-from gengap.statistics.intervals import Interval, student
+from gengap.statistics.intervals import Interval
 from gengap.statistics.multiple import holm, step_levels
-from gengap.statistics.paired import permutation_test, t_test, variance_of_mean, wilcoxon_test
+from gengap.statistics.paired import permutation_test, wilcoxon_test
 from gengap.statistics.signed_rank_bayes import signed_rank_posterior
 
 Row = dict[str, Any]
@@ -98,7 +106,7 @@ def pair_rows(
             **improvements[k],
         }
         if len(pairs) <= MOST_DETAILED or leader in (pair.first, pair.second):
-            row |= _details(table, pair, level, margin, seed)
+            row |= _details(tests[k], _differences(table, pair), level, margin, seed)
         rows.append(row)
     tested = [row for row in rows if "equivalence_p" in row]
     for row, own in zip(tested, holm([row["equivalence_p"] for row in tested]), strict=True):
@@ -113,6 +121,7 @@ class _Test(NamedTuple):
     unit: str
     environments: int
     limits: Callable[[float], Interval]
+    mean: CrossedMeans | None = None
 
 
 def _test(table: ScoreTable, pair: Pair) -> _Test:
@@ -123,13 +132,19 @@ def _test(table: ScoreTable, pair: Pair) -> _Test:
     if n < 3:
         here = partial(_here, table, pair)
         return _Test(here(0.95).p_value, "seed", n, here)
-    found = t_test(differences)
-    if found.defined:
-        variance, degrees = variance_of_mean(differences)
-        limits = partial(student, found.estimate, variance, degrees, note=found.note)
-        return _Test(found.p_value, "environment", n, limits)
+    mean = _mean(table, pair, differences)
+    if mean.variances.any():
+        return _Test(float(mean.p_value()), "environment", n, mean.interval, mean)
     flips = partial(permutation_test, differences)
     return _Test(flips().p_value, "environment", n, flips)
+
+
+def _mean(table: ScoreTable, pair: Pair, differences: np.ndarray) -> CrossedMeans:
+    if not table.crossed:
+        return crossed_mean(differences)
+    common = np.isfinite(table.means[pair.first] - table.means[pair.second])
+    first, second = (table.oriented[m][common] for m in (pair.first, pair.second))
+    return crossed_mean(differences, *seed_parts(first, second, paired=table.paired))
 
 
 def _undefined(level: float, note: str = "") -> Interval:
@@ -139,7 +154,9 @@ def _undefined(level: float, note: str = "") -> Interval:
 def _here(table: ScoreTable, pair: Pair, level: float) -> Any:
     first, second = table.oriented[pair.first], table.oriented[pair.second]
     try:
-        return seed_difference(first, second, paired=table.paired, level=level)
+        return seed_difference(
+            first, second, paired=table.paired, crossed=table.crossed, level=level
+        )
     except UsageError:
         return _undefined(level)
 
@@ -188,9 +205,10 @@ def _improvement(table: ScoreTable, pair: Pair, level: float, seed: int) -> Inte
     return probability_of_improvement(first, second, replicates=REPLICATES, level=level, seed=seed)
 
 
-def _details(table: ScoreTable, pair: Pair, level: float, margin: float | None, seed: int) -> Row:
+def _details(
+    test: _Test, differences: np.ndarray, level: float, margin: float | None, seed: int
+) -> Row:
     """Other tests of the same differences; empty with fewer than three environments."""
-    differences = _differences(table, pair)
     if len(differences) < 3:
         return {}
     posterior = signed_rank_posterior(differences, margin or 0.0, draws=DRAWS, seed=seed)
@@ -200,10 +218,11 @@ def _details(table: ScoreTable, pair: Pair, level: float, margin: float | None, 
         "probability_first_better": posterior.right,
         "probability_equal": posterior.within,
         "probability_second_better": posterior.left,
+        "lopsided": bool(abs(skewness(differences)) > 2 * skewness_error(len(differences))),
     }
-    if margin:
-        agree = math.isnan(t_test(differences, level).low)
-        test: Literal["Student", "sign flips"] = "sign flips" if agree else "Student"
-        found = equivalence_test(differences, margin, alpha=1 - level, test=test, seed=seed)
-        row["equivalence_p"] = found.p_value
+    if margin and test.mean is not None:
+        row["equivalence_p"] = float(test.mean.equivalence_p(margin))
+    elif margin:
+        flips = equivalence_test(differences, margin, alpha=1 - level, test="sign flips", seed=seed)
+        row["equivalence_p"] = flips.p_value
     return row

@@ -17,6 +17,7 @@ import pandas as pd
 
 from gengap.base.errors import UsageError, listing, unknown
 from gengap.environments.readers import read_table
+from gengap.questions.comparison import direction
 from gengap.questions.comparison.table import ScoreTable, from_columns
 
 # What people call the columns, best name first.
@@ -30,7 +31,7 @@ KNOWN = {
     "score": ("score", "value", "result", "metric", "performance", "accuracy", "acc", "auc",
               "auroc", "f1", "r2", "return", "reward", "error", "loss", "rmse", "mae", "mse"),
 }  # fmt: skip
-LOSSES = {"error", "loss", "rmse", "mae", "mse"}
+UNNAMED = ""  # what scores are called that no column names
 DECIMAL_COMMA = re.compile(r"[+-]?[\d., ]+%?")
 SEED_COLUMN = re.compile(r"(?:(?:seed|run|fold|trial|rep|repetition|split)[ _.-]?)?\d+", re.I)
 
@@ -69,10 +70,12 @@ def from_frame(
     Args:
         frame: the scores; empty cells are missing scores.
         columns: names of columns that cannot be told from common names.
-        higher_is_better: False for losses; None goes by the name of the column of scores.
+        higher_is_better: False for losses; None goes by the words in the name of the column of
+            scores, or of the table where no column has a name for them.
         name: what the table is called in reports and errors.
 
     Raises:
+        UnknownDirection: no word tells whether larger is better.
         UsageError: no column names the method, a score is not a number, or see
             :func:`gengap.questions.comparison.table.from_columns`.
 
@@ -97,12 +100,10 @@ def from_frame(
                 "or remove the row."
             )
     if higher_is_better is None:
-        higher_is_better = metric.lower() not in LOSSES
-        if not higher_is_better:
-            notes.append(
-                f"The scores are called {metric!r}, so lower counts as better; if it does not, add "
-                "--higher-is-better."
-            )
+        # Where columns are environments or methods, only the table's own name can tell.
+        higher_is_better = direction.higher_is_better(metric or name)
+        if higher_is_better is None:
+            raise direction.UnknownDirection(metric or name)
     table = from_columns(
         long["method"].to_numpy(dtype=object),
         long["environment"].to_numpy(dtype=object),
@@ -110,7 +111,7 @@ def from_frame(
         score,
         higher_is_better=higher_is_better,
         name=name,
-        metric=metric,
+        metric=metric or "score",
     )
     return replace(table, notes=(*notes, *table.notes))
 
@@ -153,7 +154,7 @@ def _long(
         roles[numeric[0]] = "score"
         return frame[list(roles)].rename(columns=roles), numeric[0], []
     if numeric and found.seed is None and all(SEED_COLUMN.fullmatch(c) for c in numeric):
-        return _melt(frame, roles, numeric, "seed"), "score", []
+        return _melt(frame, roles, numeric, "seed"), UNNAMED, []
     rest = [column for column in frame.columns if column not in roles]
     raise UsageError(
         f"Say which column of {name} holds the scores (--score COLUMN); there are: "
@@ -183,7 +184,7 @@ def _one_missing(
     if not numeric:
         raise UsageError(f"{name} has no column of numbers; give scores as numbers.")
     note = f"Columns taken as {missing}s: {listing(numeric, 20)}."
-    return _melt(frame, roles, numeric, missing), "score", [note]
+    return _melt(frame, roles, numeric, missing), UNNAMED, [note]
 
 
 def _roles(found: Columns) -> dict[str, str]:

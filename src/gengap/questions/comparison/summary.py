@@ -18,12 +18,15 @@ from gengap.base.finding import Finding, reports
 from gengap.base.printable import masked
 from gengap.questions.comparison.pairs import Row, in_unit, pair_rows, pairs_of
 from gengap.questions.comparison.table import ScoreTable
-from gengap.statistics.aggregate_intervals import aggregate_intervals
-from gengap.statistics.bootstrap import Kind, student_interval
+from gengap.statistics.aggregate_intervals import aggregate_intervals, seed_aggregates
+from gengap.statistics.best import Best, best_mean
+from gengap.statistics.bootstrap import Kind
+from gengap.statistics.crossed_means import crossed_mean, seed_part
 from gengap.statistics.friedman import critical_difference, friedman_test
 from gengap.statistics.intervals import Interval, check_level
 from gengap.statistics.profiles import performance_profile
 from gengap.statistics.stability import Stability, stability
+from gengap.statistics.votes import seed_means
 from gengap.training.tasks import versions
 
 THRESHOLDS = 101
@@ -32,8 +35,11 @@ MOST_RANKED = 200
 MOST_REPLICATES = 200_000
 ADJUSTED = (
     "Means of methods with missing cells are adjusted for the environments they lack, taking the "
-    "effects of method and environment to add up; they have no limits."
+    "effects of method and environment to add up; so they have limits for environments like these "
+    "only."
 )
+# Fewer environments than these are no sample of "environments like these".
+FEWEST = 3
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -91,10 +97,9 @@ def compare_scores(
         table: the scores.
         level: of intervals, and 1 minus the chance of any false verdict.
         baseline: compare every other method with this one; None compares all pairs.
-        margin: differences up to this size do not matter; 0.01 for scores between 0 and 1 whose
-            largest is at least 0.1, else none is assumed.
-        target: the score beyond which more does not count, for the optimality gap; 1 for such
-            scores, else none is assumed.
+        margin: differences up to this size do not matter; None shows no two methods to be equal.
+        target: the score beyond which more does not count, for the optimality gap; 1 for scores
+            between 0 and 1 whose largest is at least 0.1, else none is assumed.
         replicates: bootstrap resamples.
         seed: of everything random; the same seed gives the same digits.
         command: what the user typed, for the report.
@@ -118,10 +123,9 @@ def compare_scores(
             f"{replicates:,} bootstrap replicates would take hours and more memory than there is; "
             f"give at most {MOST_REPLICATES:,}."
         )
-    if table.fraction and float(np.nanmax(table.scores)) >= 0.1:
-        margin = 0.01 if margin is None else margin
-        target = (1.0 if table.higher_is_better else 0.0) if target is None else target
-    steadiness = _stability(table, level, seed)
+    if target is None and table.fraction and float(np.nanmax(table.scores)) >= 0.1:
+        target = 1.0 if table.higher_is_better else 0.0
+    steadiness = _stability(table, seed)
     pairs = pair_rows(
         table,
         pairs_of(table, baseline),
@@ -144,6 +148,7 @@ def compare_scores(
         "runs_per_cell": [int(table.runs.min()), int(table.runs.max())],
         "missing_cells": int((table.runs == 0).sum()),
         "paired_seeds": table.paired,
+        "crossed_seeds": table.crossed,
         "baseline": baseline,
         "level": level,
         "margin": margin,
@@ -176,16 +181,16 @@ def _method_rows(
     """One row per method, best mean first."""
     oriented_target = None if target is None else target if table.higher_is_better else -target
     average = dict(zip(ranks["methods"], ranks["average_ranks"], strict=True)) if ranks else {}
+    best = _best(table, steadiness, level, seed)
     rows = []
     for m, method in enumerate(table.methods):
-        found = _aggregates(table.measured(m), oriented_target or 0.0, level, replicates, seed)
-        new = student_interval(table.means[m][np.isfinite(table.means[m])], level)
+        found = _aggregates(table, m, oriented_target or 0.0, level, replicates, seed)
         row: Row = {
             "method": method,
             "runs": int(table.runs[m].sum()),
             "environments": int((table.runs[m] > 0).sum()),
             **in_unit(table, "mean", found["mean"]),
-            **in_unit(table, "like_these", new),
+            **in_unit(table, "like_these", _like_these(table, m, level)),
             **in_unit(table, "median", found["median"]),
             **in_unit(table, "interquartile_mean", found["interquartile mean"]),
             "average_rank": average.get(method),
@@ -200,16 +205,14 @@ def _method_rows(
             }
         if steadiness is not None:
             if (table.runs[m] == 0).any():
-                row |= _adjusted(table, float(steadiness.rankings["mean"].scores[m]))
+                row |= _adjusted(table, m, row, float(steadiness.rankings["mean"].scores[m]))
+            row["rank"] = float(steadiness.rankings["mean"].ranks[m])
+        if best is not None:
             row |= {
-                "rank": float(steadiness.rankings["mean"].ranks[m]),
-                "rank_low": float(steadiness.rank_low["mean"][m]),
-                "rank_high": float(steadiness.rank_high["mean"][m]),
-                "win_share": float(steadiness.win_share["mean"][m]),
+                "best_confidence": float(best.confidence[m]),
+                "rank_low": float(best.rank_low[m]),
+                "rank_high": float(best.rank_high[m]),
             }
-            if table.runs.max() == 1 and len(table.environments) == 1:
-                # One draw of one run is that run: resamples say nothing.
-                row |= {"rank_low": None, "rank_high": None, "win_share": None}
         rows.append(row)
     sign = -1 if table.higher_is_better else 1
     return sorted(rows, key=lambda row: (row.get("rank", 0), sign * row["mean"]))
@@ -221,17 +224,55 @@ def _leader(table: ScoreTable, steadiness: Stability | None) -> int:
     return int(np.nanargmax(np.nanmean(table.means, axis=1)))
 
 
-def _adjusted(table: ScoreTable, effect: float) -> Row:
-    """The mean that an additive fit of method and environment gives; it has no limits."""
+def _best(table: ScoreTable, steadiness: Stability | None, level: float, seed: int) -> Best | None:
+    if steadiness is None:
+        return None
+    means = steadiness.rankings["mean"].scores
+    return best_mean(
+        table.oriented, means, crossed=table.crossed, paired=table.paired, level=level, seed=seed
+    )
+
+
+def _like_these(table: ScoreTable, m: int, level: float) -> Interval:
+    """A method's mean over environments like these; no limits with fewer than three."""
+    scores = table.measured(m)
+    if len(scores) >= FEWEST:
+        mean = crossed_mean(seed_means(scores), *([seed_part(scores)] if table.crossed else []))
+        if mean.deviation > 0:
+            return mean.interval(level)
+    average = float(np.mean(seed_means(scores))) if len(scores) else math.nan
+    return Interval(average, math.nan, math.nan, level)
+
+
+def _adjusted(table: ScoreTable, m: int, row: Row, effect: float) -> Row:
+    """The mean that an additive fit of method and environment gives, with limits moved to it.
+
+    Where environments differ by more than methods do in them, the adjusted mean is the surer of the
+    two; where they do not, the others' noise in the missing environments adds at most what the
+    widening allows for.
+    """
     mean = effect if table.higher_is_better else -effect
-    without = {f"{name}_{end}": None for name in ("mean", "like_these") for end in ("low", "high")}
-    return {"mean": mean, "like_these": mean, **without, "note": ADJUSTED}
+    there = float((table.runs[m] > 0).mean())
+    wider = math.sqrt(1 + (1 - there) / (len(table.methods) - 1))
+    low, high = (
+        mean + wider * (row[f"like_these_{end}"] - row["like_these"]) for end in ("low", "high")
+    )
+    return {
+        "mean": mean, "mean_low": None, "mean_high": None, "note": ADJUSTED,
+        "like_these": mean, "like_these_low": low, "like_these_high": high,
+    }  # fmt: skip
 
 
 def _aggregates(
-    scores: np.ndarray, target: float, level: float, replicates: int, seed: int
+    table: ScoreTable, m: int, target: float, level: float, replicates: int, seed: int
 ) -> dict[str, Interval]:
-    """Studentised limits, which hold with few runs, but for the median, which has no such ones."""
+    """Limits for these environments: of seeds where they are common to all, else of single runs.
+
+    Studentised limits hold with few runs, but for the median, which has no such ones.
+    """
+    scores = table.measured(m)
+    if table.crossed and len(scores) > 1 and scores.shape[1] > 1 and np.isfinite(scores).all():
+        return seed_aggregates(scores, level, target)
 
     def limits(kind: Kind) -> dict[str, Interval]:
         return aggregate_intervals(
@@ -241,12 +282,12 @@ def _aggregates(
     return {**limits("studentised"), "median": limits("percentile")["median"]}
 
 
-def _stability(table: ScoreTable, level: float, seed: int) -> Stability | None:
+def _stability(table: ScoreTable, seed: int) -> Stability | None:
     """How the order depends on what it should not; None where methods cannot be ranked at all."""
     if len(table.methods) > MOST_RANKED:
         return None
     try:
-        return stability(table.oriented, table.methods, table.environments, level=level, seed=seed)
+        return stability(table.oriented, table.methods, table.environments, seed=seed)
     except UsageError:
         return None
 
@@ -292,7 +333,6 @@ def _stability_row(table: ScoreTable, steadiness: Stability | None) -> Row | Non
         "winner_depends_on_rule": steadiness.winner_depends_on_rule,
         "rules": list(steadiness.rankings),
         "tau": steadiness.tau.tolist(),
-        "win_share": {rule: share.tolist() for rule, share in steadiness.win_share.items()},
         "scales": {
             name: [table.methods[m] for m in ranking.order]
             for name, ranking in steadiness.scales.items()
@@ -308,6 +348,8 @@ def _environment_rows(table: ScoreTable) -> list[Row]:
         column = table.means[:, e]
         known = np.isfinite(column)
         best: Any = np.flatnonzero(column == column[known].max()) if known.any() else []
+        if len(best) == known.sum() > 1:
+            best = []  # what all share is no win
         rows.append(
             {
                 "environment": name,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,15 @@ from gengap.base.errors import UsageError, unknown
 from gengap.statistics.votes import seed_means
 
 MOST_CELLS = 50_000_000
+UNNAMED = (
+    "There is no seed column: the first row of each method and environment counts as seed 1, the "
+    "second as seed 2, and seeds of different methods are not paired."
+)
+UNPAIRED = "Methods have few seeds in common: seeds of different methods are not paired."
+APART = (
+    "Environments have few seeds in common: each has trained models of its own, and runs of "
+    "different methods are not paired."
+)
 
 
 @dataclass(frozen=True)
@@ -25,6 +35,8 @@ class ScoreTable:
         seeds: ``S`` names; numbers 1, 2, ... where runs had no names in common.
         higher_is_better: False for losses.
         paired: whether one seed of two methods shares its training data or random numbers.
+        crossed: whether one seed of a method is the same in all environments: one trained model
+            scored in each, or models that share their data or initial weights.
         name: what the table is called in reports.
         metric: what was measured, in a word.
         notes: what the reader of the table assumed, a sentence each.
@@ -36,6 +48,7 @@ class ScoreTable:
     seeds: tuple[str, ...]
     higher_is_better: bool = True
     paired: bool = False
+    crossed: bool = True
     name: str = "scores"
     metric: str = "score"
     notes: tuple[str, ...] = field(default=())
@@ -54,17 +67,17 @@ class ScoreTable:
                 f"{self.seeds[s]}) is infinite; give a finite number or leave the cell empty."
             )
 
-    @property
+    @cached_property
     def oriented(self) -> np.ndarray:
         """The scores with losses negated, so that larger is better."""
         return self.scores if self.higher_is_better else -self.scores
 
-    @property
+    @cached_property
     def runs(self) -> np.ndarray:
         """How many runs each cell holds, ``(M, E)``."""
         return np.isfinite(self.scores).sum(axis=2)
 
-    @property
+    @cached_property
     def means(self) -> np.ndarray:
         """Oriented scores averaged over the seeds that are there, ``(M, E)``."""
         return seed_means(self.oriented)
@@ -105,8 +118,10 @@ def from_columns(
 ) -> ScoreTable:
     """Arrange long columns, one row per score, as a table; order is that of first appearance.
 
-    Without seeds, rows of the same method and environment are numbered as they come. The same
-    holds when methods have hardly a seed in common, as where every run has a number of its own.
+    Without seeds, rows of the same method and environment are numbered as they come, and the first
+    of each environment counts as one seed. Methods that have hardly a seed in common, as where
+    every trained model has a number of its own, are not paired; environments that have hardly a
+    seed in common have trained models of their own.
 
     Args:
         method: ``(n,)`` names.
@@ -123,22 +138,23 @@ def from_columns(
     notes: list[str] = []
     within = pd.Series(cell).groupby(cell).cumcount().to_numpy()  # 0, 1, ... in each cell
     deepest = int(within.max()) + 1
+    paired = crossed = True
     if seed is None:
-        seeds, s, paired = tuple(str(k + 1) for k in range(deepest)), within, False
+        s, paired = within, False
         if deepest > 1:
-            notes.append(
-                "There is no seed column: rows of one method and environment count as separate "
-                "runs, and runs of different methods are not paired."
-            )
+            notes.append(UNNAMED)
     else:
         seeds, s = _codes(seed)
         _refuse_twice(cell, s, (methods, environments, seeds))
         paired = len(seeds) <= 2 * deepest
         if not paired:
-            seeds, s = tuple(str(k + 1) for k in range(deepest)), within
-            notes.append(
-                "Methods have few seeds in common: runs are numbered as they come and not paired."
-            )
+            own = pd.Series(s).groupby(m).transform(lambda codes: pd.factorize(codes)[0]).to_numpy()
+            # A label of one environment alone is that of a model trained for it.
+            crossed = len(np.unique(m * len(seeds) + s)) < 0.75 * len(s)
+            s = own if crossed else within
+            notes.append(UNPAIRED if crossed else APART)
+    if not paired:
+        seeds = tuple(str(k + 1) for k in range(int(s.max()) + 1))
     shape = (len(methods), len(environments), len(seeds))
     if (cells := int(np.prod([float(size) for size in shape]))) > MOST_CELLS:
         raise UsageError(
@@ -149,8 +165,9 @@ def from_columns(
     scores = np.full(shape, np.nan)
     scores[m, e, s] = score
     return ScoreTable(
-        scores, methods, environments, seeds, higher_is_better, paired, name, metric, tuple(notes)
-    )
+        scores, methods, environments, seeds, higher_is_better, paired, crossed, name, metric,
+        tuple(notes),
+    )  # fmt: skip
 
 
 def _codes(names: np.ndarray) -> tuple[tuple[str, ...], np.ndarray]:

@@ -7,24 +7,31 @@ from typing import Any
 
 from gengap.base.errors import listing
 from gengap.report.comparison_reading import Row, Summary, against, digits, facing
-from gengap.report.numerals import Numerals, counted, level_text
+from gengap.report.numerals import Numerals, counted, level_text, share
 from gengap.report.sentences.ranking import ranking_sentences
 
 MOST_NAMED = 6
 MANY = 45
+MANY_SEEDS = 5
 Pairs = dict[str, Row]
 
 
 def answer(summary: Summary) -> str:
     """Return the verdict in a sentence or two."""
+    return f"{_verdict(summary)}{_one_seed(summary)}"
+
+
+def _verdict(summary: Summary) -> str:
     rows, about, number = summary["methods"], summary["comparison"], digits(summary)
+    direction = f"{'higher' if about['higher_is_better'] else 'lower'} is better"
+    metric = f"{about['metric']} ({direction})"
     if len({row["mean"] for row in rows}) == 1:
-        return f"All {len(rows)} methods have the same mean score; nothing tells them apart."
+        return f"All {len(rows)} methods have the same mean {metric}; nothing tells them apart."
     if about["baseline"] is not None:
-        return _against_baseline(summary, number)
+        return f"By mean {metric}, {_against_baseline(summary, number)}"
     first = rows[0]
     adjusted = "adjusted " if about["missing_cells"] else ""
-    lead = f"{first['method']} has the best {adjusted}mean {about['metric']}, "
+    lead = f"{first['method']} has the best {adjusted}mean {metric}, "
     lead += number(first["mean"]) + _limits(number, first)
     beaten, open_, behind = _sides(summary, first["method"])
     others = len(rows) - 1
@@ -55,7 +62,15 @@ def findings(summary: Summary, stability: Any = None) -> list[str]:
             None where methods cannot be ranked.
     """
     about = summary["comparison"]
-    found = [*about["notes"], _unit(summary), _many(summary), *_equivalences(summary)]
+    found = [
+        *about["notes"],
+        _unit(summary),
+        _unseen(summary),
+        _lopsided(summary),
+        _few_seeds(summary),
+        _many(summary),
+        *_equivalences(summary),
+    ]
     if stability is not None and len(about["environments"]) > 2:
         if any(row["verdict"] == "no clear difference" for row in summary["pairs"]):
             found.append("What follows is about the order of the estimates, certain or not.")
@@ -132,7 +147,9 @@ def _limits(number: Numerals, row: Row) -> str:
 
 
 def _scope(summary: Summary) -> str:
-    return f" with {counted(len(summary['comparison']['environments']), 'environment')}"
+    about = summary["comparison"]
+    environments, seeds = counted(len(about["environments"]), "environment"), about["seeds"]
+    return f" with {environments}{f' and {seeds} seeds' if seeds > 1 else ''}"
 
 
 def _unit(summary: Summary) -> str:
@@ -146,9 +163,7 @@ def _unit(summary: Summary) -> str:
     if units == {"none"}:
         return "No two methods were measured in the same environment: nothing can be compared."
     if units == {"environment"}:
-        return (
-            f"Environments are the unit, so verdicts speak for environments like these; {family}."
-        )
+        return f"{_sources(about)}; {family}."
     if about["runs_per_cell"][1] == 1:
         return (
             "With one run per cell and fewer than 3 environments there is nothing to judge "
@@ -157,6 +172,72 @@ def _unit(summary: Summary) -> str:
     return (
         "Where methods share fewer than 3 environments, seeds are the unit and verdicts speak for "
         f"these environments only; {family}."
+    )
+
+
+def _sources(about: Row) -> str:
+    """What verdicts over environments speak for."""
+    if about["runs_per_cell"][1] == 1:
+        return (
+            "Environments are the unit, so verdicts speak for environments like these, but for "
+            "these trained models alone"
+        )
+    if about["crossed_seeds"]:
+        return (
+            "Environments and the seeds common to them are the units, so verdicts speak for "
+            "environments like these and for other seeds"
+        )
+    return (
+        "Environments are the unit, each with trained models of its own, so verdicts speak for "
+        "environments like these"
+    )
+
+
+def _one_seed(summary: Summary) -> str:
+    if summary["comparison"]["runs_per_cell"][1] > 1:
+        return ""
+    return " With one run per cell, what another seed would change cannot be told."
+
+
+def _unseen(summary: Summary) -> str:
+    """What no test can know of: failures too rare to have been seen."""
+    units = [row["environments"] for row in summary["pairs"] if row["unit"] == "environment"]
+    told = any(row["verdict"] != "no clear difference" for row in summary["pairs"])
+    if not units or not told:
+        return ""
+    rare = 1 - 0.05 ** (1 / min(units))
+    return (
+        "That holds where differences are not very lopsided. What fails in fewer than "
+        f"{share(rare)} of such environments may not have failed in any of {min(units)}."
+    )
+
+
+def _lopsided(summary: Summary) -> str:
+    found = [
+        f"{row['first']} and {row['second']}"
+        for row in summary["pairs"]
+        if row.get("lopsided") and row["verdict"] != "no clear difference"
+    ]
+    if not found:
+        return ""
+    return (
+        "Differences are lopsided over environments, so that the chance of a false verdict may be "
+        f"up to twice as large, between {listing(found, MOST_NAMED)}."
+    )
+
+
+def _few_seeds(summary: Summary) -> str:
+    """Why few common seeds leave pairs open, and what to do."""
+    about = summary["comparison"]
+    seeds = about["runs_per_cell"][1]
+    open_ = any(row["verdict"] == "no clear difference" for row in summary["pairs"])
+    over = any(row["unit"] == "environment" for row in summary["pairs"])
+    if not (about["crossed_seeds"] and over and open_ and 1 < seeds < MANY_SEEDS):
+        return ""
+    return (
+        f"{seeds} seeds say little of what another seed would do in all environments at once; more "
+        "seeds tell more methods apart. Where every environment has trained models of its own, "
+        "--own-models says so."
     )
 
 

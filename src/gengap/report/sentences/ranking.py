@@ -7,18 +7,18 @@ from collections.abc import Mapping
 import numpy as np
 
 from gengap.base.errors import listing
-from gengap.report.numerals import counted, share
 from gengap.statistics.rankings import Ranking
 from gengap.statistics.stability import Stability, common_winners
 
+NOBODY = "nobody"
+
 
 def ranking_sentences(found: Stability) -> list[str]:
-    """Who wins by which rule and scale, without which environments, and how often by chance."""
+    """Who wins by which rule and scale, and without which environments."""
     return [
         winner_sentence(found.rankings, "rule", found.names),
         winner_sentence(found.scales, "scale", found.names),
         *_left_out(found),
-        *_chance(found),
     ]
 
 
@@ -27,10 +27,12 @@ def winner_sentence(rankings: Mapping[str, Ranking], what: str, names: tuple[str
     by_winner: dict[str, list[str]] = {}
     for name, ranking in rankings.items():
         by_winner.setdefault(_together(ranking.winners, names), []).append(name)
+    if set(by_winner) == {NOBODY}:
+        return f"Nobody wins: all methods tie whatever the {what}: {', '.join(rankings)}."
     if len(by_winner) == 1:
         return f"The winner is {next(iter(by_winner))} whatever the {what}: {', '.join(rankings)}."
     told = "; ".join(f"{winner} by {', '.join(which)}" for winner, which in by_winner.items())
-    if common_winners(rankings):
+    if NOBODY not in by_winner and common_winners(rankings):
         return f"The winner is the same up to ties whatever the {what}: {told}."
     return f"The winner depends on the {what}: {told}."
 
@@ -43,7 +45,9 @@ def _left_out(found: Stability) -> list[str]:
     first = ranks == np.min(ranks, axis=1, keepdims=True)
     changes = ranked & ~first[:, list(full.winners)].any(axis=1)
     told = []
-    if changes.any():
+    if winner == NOBODY:
+        pass
+    elif changes.any():
         which = _any_of(changes, found.environments)
         told.append(f"Leaving out {which} changes the winner by mean, {winner}.")
     elif ranked.any():
@@ -54,27 +58,12 @@ def _left_out(found: Stability) -> list[str]:
     return told
 
 
-def _chance(found: Stability) -> list[str]:
-    """How often the winner by mean wins again over resamples."""
-    won, environments, told = found.win_share["mean"], len(found.environments), []
-    if not np.isnan(won).any():
-        best = int(np.argmax(won))
-        again = share(float(won[best]))
-        told.append(f"In {again} of resamples the winner by mean is {found.names[best]}.")
-    if environments < 10:
-        number = counted(environments, "environment")
-        told.append(f"With {number}, resamples vary too little and rank limits are too narrow.")
-    if lost := found.unlinked:
-        told.append(
-            f"{lost} of {found.replicates} resamples left methods unlinked and do not count."
-        )
-    return told
-
-
 def _any_of(chosen: np.ndarray, environments: tuple[str, ...]) -> str:
     which = [environments[e] for e in np.flatnonzero(chosen)]
     return which[0] if len(which) == 1 else f"any one of {listing(which)}"
 
 
 def _together(winners: tuple[int, ...], names: tuple[str, ...]) -> str:
+    if len(winners) == len(names):
+        return NOBODY  # what all share is no win
     return " and ".join(names[k] for k in winners)

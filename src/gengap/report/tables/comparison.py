@@ -37,9 +37,9 @@ def methods_table(summary: Summary, number: Numerals) -> Table:
     """One row per method, the best mean first."""
     base, found = reference(summary), against_reference(summary)
     rows = summary["methods"]
-    ranked, won, gap = (
+    ranked, best, gap = (
         any(row.get(key) is not None for row in rows)
-        for key in ("average_rank", "win_share", "optimality_gap")
+        for key in ("average_rank", "best_confidence", "optimality_gap")
     )
     gap_note = f"less is better; {HERE}"
     makers: list[Maker | None] = [
@@ -49,7 +49,7 @@ def methods_table(summary: Summary, number: Numerals) -> Table:
         estimated(number, "Interquartile mean", HERE, _keys("interquartile_mean")),
         estimated(number, "Optimality gap", gap_note, _keys("optimality_gap")) if gap else None,
         printed("Average rank", "", "average_rank", fixed) if ranked else None,
-        (Column("P(best)", "and ranks; all redrawn"), _win_cell) if won else None,
+        (Column("Best?", "confidence, ranks"), _best_cell) if best else None,
         (
             Column(f"Against the {_kind(summary)}", f"difference; {_scope(found.values())}"),
             lambda row: (
@@ -82,7 +82,7 @@ def terminal_table(summary: Summary, number: Numerals) -> Table:
         estimated(number, "mean", "", _keys("mean")),
         (Column("IQM", spare=True), lambda row: Cell(number(row["interquartile_mean"]))),
         (Column("rank", spare=True), lambda row: Cell(_unless(row, "average_rank", tenths))),
-        (Column("P(best)"), lambda row: Cell(_unless(row, "win_share", share))),
+        (Column("best?"), lambda row: Cell(_unless(row, "best_confidence", share))),
         (Column(f"vs {_kind(summary)}", numeric=False), says),
     ]
     return make_table("Methods", summary["methods"][:MOST_PRINTED], makers)
@@ -112,16 +112,13 @@ def pairs_tables(summary: Summary, number: Numerals) -> tuple[Table, Table | Non
 
 
 def rankings_table(summary: Summary) -> Table | None:
-    """One row per method and a column per rule, with the share of resamples won; None without."""
+    """One row per method and a column per rule; None without rankings."""
     if not summary.get("rankings"):
         return None
-    shares = (summary.get("stability") or {}).get("win_share", {})
-    index = {name: k for k, name in enumerate(summary["comparison"]["methods"])}
     makers: list[Maker] = [named("Method", "method")]
     for ranking in summary["rankings"]:
         places = dict(zip(ranking["methods"], ranking["ranks"], strict=True))
-        won = shares.get(ranking["rule"])
-        makers.append((Column(ranking["rule"]), partial(_rank_cell, places, won, index)))
+        makers.append((Column(ranking["rule"]), partial(_rank_cell, places)))
     return make_table("Rank by rule", summary["methods"], makers)
 
 
@@ -195,20 +192,17 @@ def _verdict_cell(pair: Row | None, itself: bool = False) -> Cell:
     return Cell(word, kind=kind)
 
 
-def _rank_cell(
-    places: dict[str, float], won: Sequence[float] | None, index: dict[str, int], row: Row
-) -> Cell:
-    name = row["method"]
-    detail = share(won[index[name]]) if won else ""
-    best = places[name] == min(places.values())
-    return Cell(f"{places[name]:g}", detail, "best" if best else "")
+def _rank_cell(places: dict[str, float], row: Row) -> Cell:
+    place = places[row["method"]]
+    best = place == min(places.values()) and len(set(places.values())) > 1
+    return Cell(f"{place:g}", kind="best" if best else "")
 
 
 def _score_cell(number: Numerals, name: str, index: int, row: Row) -> Cell:
     return Cell(number(row["scores"][index]), kind="best" if name in row["best"] else "")
 
 
-def _win_cell(row: Row) -> Cell:
+def _best_cell(row: Row) -> Cell:
     low, high = row.get("rank_low"), row.get("rank_high")
     if low is None or high is None:
         ranks = ""
@@ -216,7 +210,7 @@ def _win_cell(row: Row) -> Cell:
         ranks = f"rank {low:g}"
     else:
         ranks = f"rank {round(low, 1):g} to {round(high, 1):g}"
-    return Cell(share(row.get("win_share")), ranks, sort=row.get("win_share"))
+    return Cell(share(row.get("best_confidence")), ranks, sort=row.get("best_confidence"))
 
 
 def _bayes_cell(row: Row) -> Cell:
