@@ -55,7 +55,8 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("table", DAMAGE)
-def test_the_table_is_named_with_what_to_do(records, table):
+def test_the_table_is_named_with_what_to_do(records, table, monkeypatch):
+    monkeypatch.chdir(records.parent)
     change(records, "PRAGMA ignore_check_constraints=ON", DAMAGE[table])
     said = []
     for command in ("report", "examples", "compare"):

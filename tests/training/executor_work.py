@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import time
 from pathlib import Path
@@ -42,3 +43,9 @@ def die(_: Any) -> None:
 def pause(_: Any, path: Path) -> None:
     path.write_text(str(os.getpid()))
     time.sleep(60)
+
+
+def hold(_: Any, path: Path) -> None:
+    """Sleep in one long call that lets no other thread of the process run."""
+    path.write_text(str(os.getpid()))
+    ctypes.PyDLL(None).sleep(3600)

@@ -94,30 +94,35 @@ DRIVER = """
 import sys
 from pathlib import Path
 import numpy as np
-from executor_work import pause
+import executor_work
 from gengap.training.executors import executor_named
 
 with executor_named("processes", 2) as workers:
     shared = workers.share(np.zeros(1 << 18))
-    jobs = [workers.submit(pause, shared, Path(sys.argv[1]) / str(k)) for k in range(2)]
+    work = getattr(executor_work, sys.argv[2])
+    jobs = [workers.submit(work, shared, Path(sys.argv[1]) / str(k)) for k in range(2)]
     print(jobs[0].result())
 """
 
 
-def test_processes_end_quietly_with_a_killed_driver(tmp_path):
-    """Neither workers nor files nor complaints stay behind."""
+@pytest.mark.parametrize(
+    ("work", "sent"),
+    [("pause", signal.SIGKILL), ("pause", signal.SIGTERM), ("hold", signal.SIGKILL)],
+)
+def test_processes_end_quietly_with_a_killed_driver(tmp_path, work, sent):
+    """Neither workers nor files nor complaints stay behind, whatever the workers are about."""
     (tmp_path / "temporary").mkdir()
     search = os.pathsep.join(filter(None, sys.path))
     driver = subprocess.Popen(
-        [sys.executable, "-c", DRIVER, str(tmp_path)],
+        [sys.executable, "-c", DRIVER, str(tmp_path), work],
         stderr=subprocess.PIPE, text=True,
         env={**os.environ, "PYTHONPATH": search, "TMPDIR": str(tmp_path / "temporary")},
     )  # fmt: skip
     _wait_for(lambda: all(_number(tmp_path / name) for name in "01"))
     processes = [_number(tmp_path / name) for name in "01"]
-    driver.send_signal(signal.SIGKILL)
-    assert driver.stderr is not None
-    assert driver.stderr.read() == ""  # ends when the last process that could write has ended
+    driver.send_signal(sent)
+    # Ends when the last process that could write has ended.
+    assert driver.communicate(timeout=300)[1] == ""
     assert not any(_runs(process) for process in processes)
     assert list((tmp_path / "temporary").iterdir()) == []
 

@@ -53,16 +53,16 @@ def clean(
         if freed:
             forget_models(store, [(row.key, row.step) for row in freed])
             compact(store)
-    left = [row for row in rows if row not in freed]
-    if as_json:
-        typer.echo(json_text({"freed": _count(freed), "kept": _count(left)}), nl=False)
-        return
-    console = terminal()
-    if older_than is not None or to is not None:
-        console.print(f"Freed {_said(freed)}.")
-    console.print(f"Kept: {_said(left)}.")
-    if left:
-        console.print(_table(left))
+        left = [row for row in rows if row not in freed]
+        if as_json:
+            typer.echo(json_text({"freed": _count(freed), "kept": _count(left)}), nl=False)
+            return
+        console = terminal()
+        if older_than is not None or to is not None:
+            console.print(f"Freed {_said(freed)}.")
+        console.print(f"Kept: {_said(left)}.")
+        if left:
+            console.print(_table(left))
 
 
 def _chosen(rows: list[ModelRow], older_than: float | None, to: float | None) -> list[ModelRow]:

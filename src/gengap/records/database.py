@@ -112,7 +112,10 @@ def connect(url: URL, create: bool) -> Engine:
             arguments["creator"] = lambda: sqlite3.connect(
                 address, uri=True, **arguments["connect_args"]
             )
-        engine = create_engine(url, hide_parameters=True, **arguments)
+        try:
+            engine = create_engine(url, hide_parameters=True, **arguments)
+        except (ValueError, ArgumentError) as error:
+            raise UsageError(f"Store {show(url)} cannot be opened: {error}.") from None
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine

@@ -6,10 +6,12 @@ Each is opened for a block as :class:`~gengap.training.workers.Workers`. Ray and
 
 from __future__ import annotations
 
+import ctypes
 import os
 import queue
 import re
 import shutil
+import signal
 import tempfile
 import threading
 import time
@@ -31,6 +33,7 @@ from gengap.training.workers import Workers
 FORMS = "threads, processes, ray, ray://host:port or dask://host:port"
 # Seconds an idle process stays for the next study, and after how many one notices that it is alone.
 IDLE, WATCH = 300, 0.5
+PR_SET_PDEATHSIG = 1  # of Linux's prctl (linux/prctl.h)
 
 
 def executor_named(name: str, jobs: int = 0) -> AbstractContextManager[Workers]:
@@ -166,14 +169,23 @@ class ProcessExecutor(Executor):
             self.count,
             timeout=IDLE,
             initializer=end_with,
-            initargs=(os.getpid(),),
+            initargs=(os.getpid(), threading.current_thread() is threading.main_thread()),
             # Each process has a core; threads would take each other's.
             env=dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
         )
 
 
-def end_with(parent: int) -> None:
-    """End this process soon after its parent, however that ended."""
+def end_with(parent: int, at_once: bool) -> None:
+    """End this process soon after its parent, however that ended.
+
+    Args:
+        parent: the parent's number.
+        at_once: whether the thread that started this process lives as long as the parent. Then
+            Linux ends the process, also in the midst of a long call that lets no thread look.
+    """
+    if at_once:
+        with suppress(AttributeError, OSError):
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
     def watch() -> None:
         while os.getppid() == parent:
