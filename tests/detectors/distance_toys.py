@@ -1,13 +1,18 @@
-"""Correlated features of three classes, as outputs of a model that was never run."""
+"""Correlated features of three classes, as outputs of a model that was never run.
+
+And the covariances that detectors should find in them, by leaving out every example in turn.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
+from scipy.stats import multivariate_normal
 
 from gengap.models.outputs import Outputs
 
 CLASSES, FEATURES = 3, 6
+FURTHER = 10.0 ** np.linspace(-3, 6, 19)
 
 
 def three_classes(n: int = 90, seed: int = 0) -> Outputs:
@@ -35,5 +40,45 @@ def arrays(outputs: Outputs) -> tuple[np.ndarray, np.ndarray]:
 
 def within(features: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Class means, and deviations from them."""
-    means = np.stack([features[labels == c].mean(0) for c in np.unique(labels)])
-    return means, features - means[labels]
+    classes, codes = np.unique(labels, return_inverse=True)
+    means = np.stack([features[labels == c].mean(0) for c in classes])
+    return means, features - means[codes]
+
+
+def likeliest(features: np.ndarray, groups: np.ndarray, target: np.ndarray, own: bool) -> float:
+    """Number of further examples that showed ``target`` under which the left-out are likeliest.
+
+    Args:
+        features: ``(n, d)``.
+        groups: ``(n,)`` classes.
+        target: ``(d, d)``.
+        own: each class has a scatter of its own, or one is shared by all.
+    """
+    found = []
+    for further in FURTHER:
+        total = 0.0
+        for i, row in enumerate(features):
+            kept = np.arange(len(features)) != i
+            if own:
+                kept &= groups == groups[i]
+            if not (groups[kept] == groups[i]).any():
+                continue
+            means, centred = within(features[kept], groups[kept])
+            freedom = kept.sum() - len(means)
+            covariance = (centred.T @ centred + further * target) / (freedom + further)
+            mean = means[np.unique(groups[kept]).tolist().index(groups[i])]
+            total += multivariate_normal(mean, covariance).logpdf(row)
+        found.append(total)
+    return float(FURTHER[np.argmax(found)])
+
+
+def drawn(scatter: np.ndarray, freedom: int, target: np.ndarray, further: float) -> np.ndarray:
+    return (scatter + further * target) / (freedom + further)
+
+
+def shared_covariance(features: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Covariance within classes, drawn towards its diagonal."""
+    means, centred = within(features, labels)
+    scatter, freedom = centred.T @ centred, len(features) - len(means)
+    target = np.diag(np.diag(scatter) / freedom)
+    return drawn(scatter, freedom, target, likeliest(features, labels, target, own=False))

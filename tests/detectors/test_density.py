@@ -3,10 +3,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from distance_toys import FEATURES, arrays, strangers, three_classes, within
+from distance_toys import (
+    arrays,
+    drawn,
+    likeliest,
+    shared_covariance,
+    strangers,
+    three_classes,
+    within,
+)
 from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
-from sklearn.covariance import ledoit_wolf
 
 from gengap.detectors.density import Density
 from gengap.models.outputs import Outputs
@@ -22,11 +29,12 @@ def test_equals_scipy() -> None:
     train = train.rows(keep)
     features, labels = arrays(train)
     means, centred = within(features, labels)
-    pooled, _ = ledoit_wolf(centred, assume_centered=True)
+    pooled = shared_covariance(features, labels)
+    further = likeliest(features, labels, pooled, own=True)
     parts = []
     for c, mean in enumerate(means):
         own = centred[labels == c]
-        covariance = (own.T @ own + FEATURES * pooled) / (len(own) + FEATURES)
+        covariance = drawn(own.T @ own, len(own) - 1, pooled, further)
         density = multivariate_normal(mean, covariance).logpdf(arrays(new)[0])
         parts.append(np.log(len(own) / len(labels)) + density)
     detector = Density()
@@ -39,8 +47,10 @@ def test_regression_is_one_gaussian() -> None:
     features, _ = arrays(train)
     train = Outputs(features=train.features, labels=torch.linspace(0, 1, len(features)))
     centred = features - features.mean(0)
-    n, pooled = len(features), ledoit_wolf(centred, assume_centered=True)[0]
-    covariance = (centred.T @ centred + FEATURES * pooled) / (n + FEATURES)
+    n, one = len(features), np.zeros(len(features))
+    pooled = shared_covariance(features, one)
+    further = likeliest(features, one, pooled, own=True)
+    covariance = drawn(centred.T @ centred, n - 1, pooled, further)
     expected = -multivariate_normal(features.mean(0), covariance).logpdf(arrays(new)[0])
     detector = Density()
     np.testing.assert_allclose(detector.score(detector.fit(train), new), expected, rtol=1e-4)

@@ -2,24 +2,21 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from distance_toys import arrays, strangers, three_classes, within
+from distance_toys import arrays, shared_covariance, strangers, three_classes, within
 from scipy.spatial.distance import mahalanobis
-from sklearn.covariance import ledoit_wolf
 
 from gengap.detectors.mahalanobis import Mahalanobis
 from gengap.detectors.relative_mahalanobis import RelativeMahalanobis
 from gengap.models.outputs import Outputs
 
 
-def inverse(centred: np.ndarray) -> np.ndarray:
-    return np.linalg.inv(ledoit_wolf(centred, assume_centered=True)[0])
-
-
 def test_equals_scipy() -> None:
     train, new = three_classes(), strangers()
     features, labels = arrays(train)
-    means, centred = within(features, labels)
-    near, background = inverse(centred), inverse(features - features.mean(0))
+    means, _ = within(features, labels)
+    covariance = shared_covariance(features, labels)
+    between = np.cov(means.T, bias=True)  # classes of equal size
+    near, background = np.linalg.inv(covariance), np.linalg.inv(covariance + between)
     expected = [
         min(mahalanobis(row, mean, near) ** 2 for mean in means)
         - mahalanobis(row, features.mean(0), background) ** 2
@@ -36,7 +33,7 @@ def test_common_directions_are_forgiven() -> None:
     features = torch.randn(400, 2, generator=source)
     features[:, 0] += 20.0 * labels
     train = Outputs(features=features, labels=labels)
-    between, common = torch.tensor([10.0, 0.0]), torch.tensor([0.0, 11.0])
+    between, common = torch.tensor([10.0, 0.0]), torch.tensor([0.0, 15.0])
     new = Outputs(features=torch.stack([between, common]))
     plain = Mahalanobis()
     first, second = plain.score(plain.fit(train), new)

@@ -19,9 +19,9 @@ def sample(n: int, m: int, d: int, shift: float = 0.0, seed: int = 0):
     return rng.normal(size=(n, d)), rng.normal(size=(m, d)) + shift
 
 
-def mmd_by_hand(x: np.ndarray, y: np.ndarray) -> float:
+def mmd_by_hand(x: np.ndarray, y: np.ndarray, of_median: float = 1.0) -> float:
     pooled = np.concatenate([x, y])
-    width = np.median(cdist(pooled, pooled)[np.triu_indices(len(pooled), 1)])
+    width = of_median * np.median(cdist(pooled, pooled)[np.triu_indices(len(pooled), 1)])
 
     def mean(pairs) -> float:
         return float(np.mean([math.exp(-np.sum((a - b) ** 2) / (2 * width**2)) for a, b in pairs]))
@@ -33,14 +33,14 @@ def mmd_by_hand(x: np.ndarray, y: np.ndarray) -> float:
 def test_six_points_by_brute_force():
     x, y = sample(2, 4, 3, shift=0.8)
     pooled = np.concatenate([x, y])
-    observed = mmd_by_hand(x, y)
     every = []
     for chosen in itertools.combinations(range(6), 2):
-        rest = [k for k in range(6) if k not in chosen]
-        every.append(mmd_by_hand(pooled[list(chosen)], pooled[rest]))
-    exact = np.mean(np.array(every) >= observed - 1e-12)
+        first, rest = pooled[list(chosen)], pooled[[k for k in range(6) if k not in chosen]]
+        every.append([mmd_by_hand(first, rest, width) for width in (0.25, 0.5, 1, 2)])
+    largest = ((every - np.mean(every, 0)) / np.std(every, 0)).max(1)
+    exact = np.mean(largest >= largest[0] - 1e-12)
     found = mmd_test(x, y, permutations=4_000)
-    assert found.statistic == pytest.approx(observed)
+    assert found.statistic == pytest.approx(mmd_by_hand(x, y))
     assert 0.05 < exact < 0.95
     assert found.p_value == pytest.approx(exact, abs=4 * math.sqrt(exact * (1 - exact) / 4_000))
 
@@ -95,6 +95,17 @@ def test_mmd_sees_a_change_of_shape_that_leaves_mean_and_variance():
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(300, 1)), rng.choice([-1.0, 1.0], size=(300, 1))
     assert mmd_test(x, y).p_value == 1 / 101
+
+
+@pytest.mark.parametrize("change", ["spread", "correlation"])
+def test_spread_and_correlation_are_seen(change: str):
+    seen = 0
+    for seed in range(10):
+        x, y = sample(150, 150, 20, seed=seed)
+        common = np.random.default_rng([1, seed]).normal(size=(150, 1))
+        y = 1.15 * y if change == "spread" else np.sqrt(0.75) * y + 0.5 * common
+        seen += mmd_test(x, y).p_value <= 0.05
+    assert seen >= 9
 
 
 @pytest.mark.parametrize(

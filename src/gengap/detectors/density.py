@@ -2,14 +2,17 @@
 
     -log p(x) = -log sum_c w_c N(x; m_c, S_c),      w_c the class's share of the training examples.
 
-Unlike mahalanobis each class has its own covariance. Few examples do not determine one, so it is
-drawn towards the covariance S within all classes as though d further examples, one per feature, had
-shown exactly S:
+Unlike mahalanobis each class has its own covariance. Few examples do not determine one, so its
+scatter W_c is drawn towards the covariance S within all classes as though k further examples had
+shown exactly S, the same k for all classes:
 
-    S_c = (n_c C_c + d S) / (n_c + d),       C_c the class's own, S Ledoit and Wolf's.
+    S_c = (W_c + k S) / (n_c - 1 + k).
 
-Discriminant analysis calls this regularised (J. H. Friedman, Regularized discriminant analysis,
-JASA 84 (1989), 165-175). In regression there are no classes and one Gaussian takes all.
+How alike the classes' covariances are is for the data to say: k is the number under which left-out
+examples are likeliest, found as in :mod:`gengap.detectors.tools.whitening`, in the coordinates in
+which S is the identity. Discriminant analysis calls this regularised (J. H. Friedman, Regularized
+discriminant analysis, JASA 84 (1989), 165-175). In regression there are no classes and one Gaussian
+takes all.
 
 Helps when classes differ in spread, and in regression, where most detectors cannot be used. Hurts
 in many dimensions with few examples per class, and whenever features are far from Gaussian: the
@@ -28,10 +31,19 @@ from gengap.base.paper import Paper
 from gengap.detectors.base import Detector, Fitted
 from gengap.detectors.registry import register_detector
 from gengap.detectors.tools.blocks import by_rows
-from gengap.detectors.tools.clipping import reach
-from gengap.detectors.tools.training import class_means, training_features
-from gengap.detectors.tools.whitening import inverse_root, shrunk_covariance
+from gengap.detectors.tools.moments import scatter
+from gengap.detectors.tools.training import training_features
+from gengap.detectors.tools.whitening import (
+    FURTHER,
+    LEFT_OUT,
+    fit_whitening,
+    left_out,
+    spectrum,
+    whiten,
+)
 from gengap.models.outputs import Outputs, features_of, labels_of
+
+LEAST = 1e-6
 
 
 @register_detector(
@@ -58,31 +70,33 @@ class Density(Detector):
         codes = torch.zeros_like(labels, dtype=torch.int64)
         if not labels.is_floating_point():
             codes = torch.unique(labels, return_inverse=True)[1]
-        means, counts = class_means(features, codes), torch.bincount(codes)
-        d, typical = features.shape[1], features.square().mean()
-        centred = features - means[codes]
-        pooled = shrunk_covariance(centred)
-        matrices, constants = [], []
-        for c, n in enumerate(counts.tolist()):
-            own = centred[codes == c]
-            matrix, logarithm = inverse_root((own.T @ own + d * pooled) / (n + d), typical)
-            matrices.append(matrix)
-            constants.append(math.log(n / len(codes)) - (logarithm + d * math.log(2 * math.pi)) / 2)
-        return {
-            "means": means.float(),
-            "matrices": torch.stack(matrices).float(),
-            "constants": torch.stack(constants).float(),
-            "limit": reach(features).float(),
-        }
+        fitted = fit_whitening(features, codes)
+        z = whiten(features, fitted) - fitted["means"][codes]
+        counts, d = torch.bincount(codes), z.shape[1]
+        # What never varies was given its variance there; what is left tells classes apart.
+        varies = z.square().mean(0) > LEAST
+        own = [z[codes == c][:, varies] for c in range(len(counts))]
+        axes = [
+            torch.linalg.eigh(scatter(rows, rows.new_zeros(()), rows.new_ones(()))) for rows in own
+        ]
+        further = _further(own, axes)
+        whitened = torch.linalg.slogdet(fitted["matrix"].double()).logabsdet
+        matrices = torch.eye(d).repeat(len(counts), 1, 1)
+        constants = (counts / len(codes)).log().double() + whitened - d * math.log(2 * math.pi) / 2
+        for c, (values, vectors) in enumerate(axes):
+            variances = spectrum(values, int(counts[c]) - 1, further)
+            matrices[c][varies.outer(varies)] = (vectors * variances.rsqrt()).float().flatten()
+            constants[c] -= variances.log().sum() / 2
+        return fitted | {"matrices": matrices, "constants": constants.float()}
 
     @torch.no_grad()
     def score(self, fitted: Fitted, outputs: Outputs) -> Tensor:
         """Minus the log-density, in nats."""
-        limit = float(fitted["limit"])
 
         def minus_log_density(rows: Tensor) -> Tensor:
+            z = whiten(rows, fitted)
             parts = [
-                constant - ((rows - mean).clamp_(-limit, limit) @ matrix).square_().sum(1) / 2
+                constant - ((z - mean) @ matrix).square_().sum(1) / 2
                 for mean, matrix, constant in zip(
                     fitted["means"], fitted["matrices"], fitted["constants"], strict=True
                 )
@@ -90,3 +104,19 @@ class Density(Detector):
             return -torch.stack(parts, 1).logsumexp(1)
 
         return by_rows(minus_log_density, features_of(outputs))
+
+
+def _further(own: list[Tensor], axes: list[tuple[Tensor, Tensor]]) -> Tensor:
+    """Number of further examples ``()`` under which those left out of their class are likeliest.
+
+    Args:
+        own: each class's whitened deviations ``(n_c, d)``.
+        axes: eigenvalues ``(d,)`` and eigenvectors ``(d, d)`` of each class's scatter.
+    """
+    total = torch.zeros_like(FURTHER)
+    step = 1 + sum(map(len, own)) // LEFT_OUT
+    for rows, (values, vectors) in zip(own, axes, strict=True):
+        if len(rows) > 1:
+            some = rows[::step] @ vectors.float()
+            total += left_out(values, some, torch.full((len(some),), len(rows)), len(rows) - 1)
+    return FURTHER[total.argmax()]

@@ -29,6 +29,7 @@ from gengap.base.paper import Paper
 from gengap.detectors.base import Detector, Fitted
 from gengap.detectors.registry import register_detector
 from gengap.detectors.tools.heads import energies, kept_head
+from gengap.detectors.tools.moments import column_means
 from gengap.detectors.tools.outputs import known_features
 from gengap.models.outputs import Head, Outputs, head_of
 
@@ -58,7 +59,7 @@ class Dice(Detector):
         features = known_features(train)
         head = head_of(train)
         weight = head.weight.detach()
-        contribution = weight.double() * features.double().mean(0)
+        contribution = weight.double() * column_means(features).double()
         kept = max(round((1 - self.pruned) * weight.numel()), 1)
         most = contribution.flatten().argsort(descending=True, stable=True)[:kept]
         sparse = torch.zeros_like(weight).flatten()

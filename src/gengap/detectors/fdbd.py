@@ -31,6 +31,7 @@ from gengap.detectors.registry import register_detector
 from gengap.detectors.tools.blocks import by_rows
 from gengap.detectors.tools.clipping import deviations, reach
 from gengap.detectors.tools.heads import head_of_fitted, kept_head
+from gengap.detectors.tools.moments import column_means, largest
 from gengap.detectors.tools.training import training_features
 from gengap.detectors.tools.whitening import FLOOR
 from gengap.models.outputs import Outputs, features_of, head_of
@@ -60,11 +61,11 @@ class FDBD(Detector):
             raise UsageError("fdbd needs a head of at least 2 classes; this one has 1 output.")
         weight = head.weight.double()
         apart = torch.cdist(weight, weight, compute_mode="donot_use_mm_for_euclid_dist")
-        near = FLOOR * (features - features.mean(0)).norm(dim=1).mean()
+        near = FLOOR * largest(features)
         return {
-            "mean": features.mean(0).float(),
-            "limit": reach(features).float(),
-            "least": (near if near > 0 else torch.ones_like(near)).float(),
+            "mean": column_means(features),
+            "limit": reach(features),
+            "least": near if near > 0 else torch.ones_like(near),
             "inverse": torch.where(apart > 0, 1 / apart, 0.0).float(),
         } | kept_head(head)
 

@@ -38,7 +38,8 @@ from gengap.detectors.base import Detector, Fitted
 from gengap.detectors.registry import register_detector
 from gengap.detectors.tools.blocks import by_rows
 from gengap.detectors.tools.coupling import flow, initial_couplings
-from gengap.detectors.tools.training import class_means, classes_of, training_features
+from gengap.detectors.tools.moments import class_means
+from gengap.detectors.tools.training import classes_of, training_features
 from gengap.models.networks import Parameters
 from gengap.models.outputs import Outputs, features_of
 
@@ -71,7 +72,7 @@ class FlowCon(Detector):
 
     def fit(self, train: Outputs) -> Fitted:
         """Train the flow; twice on the same features gives the same."""
-        features, codes = training_features(train), classes_of(train)
+        features, codes = training_features(train).double(), classes_of(train)
         spread = features.std(0, correction=0)
         fitted = {
             "shift": features.mean(0).float(),

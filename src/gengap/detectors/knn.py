@@ -53,7 +53,7 @@ class KNN(Detector):
     @torch.no_grad()
     def fit(self, train: Outputs) -> Fitted:
         """Keep the training examples' directions."""
-        return {"bank": bank_of(directions(training_features(train).float()))}
+        return {"bank": bank_of(training_features(train), directions)}
 
     @torch.no_grad()
     def score(self, fitted: Fitted, outputs: Outputs) -> Tensor:

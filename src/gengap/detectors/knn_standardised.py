@@ -22,6 +22,7 @@ from gengap.base.hyperparameters import hyperparameter
 from gengap.base.paper import Paper
 from gengap.detectors.base import Detector, Fitted
 from gengap.detectors.registry import register_detector
+from gengap.detectors.tools.moments import column_means
 from gengap.detectors.tools.neighbours import bank_of, distance_to_kth
 from gengap.detectors.tools.training import training_features
 from gengap.models.outputs import Outputs, features_of
@@ -57,12 +58,12 @@ class KNNStandardised(Detector):
         A feature that never varies is divided by its size instead.
         """
         features = training_features(train)
-        mean, spread = features.mean(0), features.std(0, correction=0)
-        largest = features.abs().amax(0)
-        instead = torch.where(largest > 0, largest, 1.0)
-        spread = torch.where(spread > 1e-6 * largest, spread, instead)
-        bank = bank_of(((features - mean) / spread).float())
-        return {"bank": bank, "mean": mean.float(), "spread": spread.float()}
+        mean, most = column_means(features), features.abs().amax(0)
+        unit = torch.where(most > 0, most, 1)
+        squares = column_means(features, lambda rows: ((rows - mean) / unit).square())
+        spread = unit * torch.where(squares.sqrt() > 1e-6, squares.sqrt(), 1)
+        bank = bank_of(features, lambda rows: (rows - mean) / spread)
+        return {"bank": bank, "mean": mean, "spread": spread}
 
     @torch.no_grad()
     def score(self, fitted: Fitted, outputs: Outputs) -> Tensor:

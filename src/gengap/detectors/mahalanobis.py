@@ -24,17 +24,9 @@ from gengap.base.paper import Paper
 from gengap.detectors.base import Detector, Fitted
 from gengap.detectors.registry import register_detector
 from gengap.detectors.tools.blocks import by_rows
-from gengap.detectors.tools.training import class_means, classes_of, training_features
+from gengap.detectors.tools.training import classes_of, training_features
 from gengap.detectors.tools.whitening import fit_whitening, nearest_squared, whiten
 from gengap.models.outputs import Outputs, features_of
-
-
-def fit_classes(train: Outputs) -> Fitted:
-    """Whitening by the covariance within classes, and the whitened ``means (C, d)``."""
-    features, codes = training_features(train), classes_of(train)
-    means = class_means(features, codes)
-    fitted = fit_whitening(features, features - means[codes])
-    return fitted | {"means": whiten(means.float(), fitted)}
 
 
 @register_detector(
@@ -57,7 +49,7 @@ class Mahalanobis(Detector):
     @torch.no_grad()
     def fit(self, train: Outputs) -> Fitted:
         """Class means and the covariance within classes."""
-        return fit_classes(train)
+        return fit_whitening(training_features(train), classes_of(train))
 
     @torch.no_grad()
     def score(self, fitted: Fitted, outputs: Outputs) -> Tensor:

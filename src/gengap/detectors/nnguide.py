@@ -65,7 +65,7 @@ class NNGuide(Detector):
             UsageError: most training examples have no positive energy.
         """
         energies = energy(logits_of(train))
-        features = training_features(train).float()
+        features = training_features(train)
         if energies.median() < CONFIDENT:
             raise UsageError(
                 "nnguide needs logits with positive energy on training examples and these have "

@@ -7,7 +7,19 @@ same share, so the log-density ratio of class and background is free of it:
 
     min_c M_c(x) - M_0(x),      M_0(x) = (x - m)' S_0⁻¹ (x - m),
 
-with m and S_0 the mean and covariance of all training examples.
+with m and S_0 the mean and covariance of all training examples. Those follow from the classes:
+S_0 = S + B, with S the covariance within classes and B that of the class means. Let z be the
+features whitened by S, so S_0 becomes I + B, and b_j the variances of the class means along their
+principal axes, of which at most C - 1 are not 0. With coordinates u_j along those axes
+
+    M_0 = ||z||² - sum_j u_j² b_j / (1 + b_j),      so
+
+    min_c M_c - M_0 = min_c ||u - u_c||² - sum_j u_j² / (1 + b_j):
+
+what the two distances share is gone exactly, and only the directions in which classes differ are
+looked at. The cancellation rests on S_0 - S = B. Where examples are few and covariances are drawn
+towards something simpler, S must be drawn and B added, as here; drawn each by its own amount, what
+is left of the common directions drowns the rest.
 
 Helps where mahalanobis fails: strangers near the known classes. Hurts for strangers far out along
 directions common to all classes, which are forgiven by the background.
@@ -22,11 +34,10 @@ from torch import Tensor
 
 from gengap.base.paper import Paper
 from gengap.detectors.base import Detector, Fitted
-from gengap.detectors.mahalanobis import fit_classes
 from gengap.detectors.registry import register_detector
 from gengap.detectors.tools.blocks import by_rows
-from gengap.detectors.tools.training import training_features
-from gengap.detectors.tools.whitening import fit_whitening, nearest_squared, whiten
+from gengap.detectors.tools.discriminants import fit_discriminants
+from gengap.detectors.tools.whitening import nearest_squared, whiten
 from gengap.models.outputs import Outputs, features_of
 
 
@@ -40,7 +51,7 @@ from gengap.models.outputs import Outputs, features_of
         "https://arxiv.org/abs/2106.09022",
     ),
     needs=("features", "labels"),
-    cost="two products with a (d, d) matrix",
+    cost="one product with a (d, C) matrix",
 )
 @dataclass(frozen=True)
 class RelativeMahalanobis(Detector):
@@ -48,17 +59,18 @@ class RelativeMahalanobis(Detector):
 
     @torch.no_grad()
     def fit(self, train: Outputs) -> Fitted:
-        """Class means, the covariance within classes and the covariance of all examples."""
-        features = training_features(train)
-        background = fit_whitening(features, features - features.mean(0), "background_")
-        return fit_classes(train) | background
+        """Class means in the directions in which they differ, and their spread along each."""
+        fitted, between = fit_discriminants(train)
+        fitted["matrix"] = fitted["matrix"][:, : len(between)].contiguous()
+        return fitted | {"background": (1 + between).rsqrt().float()}
 
     @torch.no_grad()
     def score(self, fitted: Fitted, outputs: Outputs) -> Tensor:
         """Difference of squared distances; negative for typical examples."""
 
         def difference(rows: Tensor) -> Tensor:
-            nearest = nearest_squared(whiten(rows, fitted), fitted["means"])
-            return nearest - whiten(rows, fitted, "background_").square_().sum(1)
+            u = whiten(rows, fitted)
+            nearest = nearest_squared(u, fitted["means"])
+            return nearest - (u * fitted["background"]).square_().sum(1)
 
         return by_rows(difference, features_of(outputs))

@@ -26,6 +26,7 @@ from gengap.base.paper import Paper
 from gengap.detectors.base import Detector, Fitted
 from gengap.detectors.registry import register_detector
 from gengap.detectors.tools.blocks import by_rows
+from gengap.detectors.tools.moments import column_means
 from gengap.detectors.tools.subspace import fit_residual_space, residuals
 from gengap.detectors.tools.training import training_features
 from gengap.models.outputs import Outputs, features_of
@@ -56,7 +57,7 @@ class Residual(Detector):
     def fit(self, train: Outputs) -> Fitted:
         """Mean and directions off the principal subspace."""
         features = training_features(train)
-        return fit_residual_space(features, features.mean(0), self.explained)
+        return fit_residual_space(features, column_means(features), self.explained)
 
     @torch.no_grad()
     def score(self, fitted: Fitted, outputs: Outputs) -> Tensor:

@@ -28,6 +28,7 @@ from gengap.detectors.base import Detector, Fitted
 from gengap.detectors.registry import register_detector
 from gengap.detectors.tools.blocks import by_rows
 from gengap.detectors.tools.heads import head_of_fitted, kept_head
+from gengap.detectors.tools.moments import column_means
 from gengap.detectors.tools.subspace import fit_residual_space, residuals
 from gengap.detectors.tools.training import training_features
 from gengap.detectors.tools.whitening import FLOOR
@@ -61,9 +62,9 @@ class ViM(Detector):
         weight, bias = head.weight.double(), head.bias.double()
         centre = -torch.linalg.pinv(weight) @ bias
         fitted = fit_residual_space(features, centre, self.explained)
-        largest = (features @ weight.T + bias).amax(1).abs().mean()
-        off = ((features - centre) @ fitted["residual"].double()).norm(dim=1).mean()
-        least = FLOOR * (features - centre).norm(dim=1).mean()
+        largest = by_rows(lambda rows: head(rows).amax(1).abs(), features).double().mean()
+        off = by_rows(lambda rows: residuals(rows, fitted), features).double().mean()
+        least = FLOOR * (column_means(features) - centre).norm()
         scale = largest / torch.maximum(off, least) if least > 0 else torch.ones_like(off)
         return fitted | {"scale": scale.float()} | kept_head(head)
 

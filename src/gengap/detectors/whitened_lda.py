@@ -25,14 +25,11 @@ from torch import Tensor
 from gengap.base.hyperparameters import hyperparameter
 from gengap.base.paper import Paper
 from gengap.detectors.base import Detector, Fitted
-from gengap.detectors.mahalanobis import fit_classes
 from gengap.detectors.registry import register_detector
 from gengap.detectors.tools.blocks import by_rows
-from gengap.detectors.tools.training import classes_of
+from gengap.detectors.tools.discriminants import fit_discriminants
 from gengap.detectors.tools.whitening import nearest_squared, whiten
 from gengap.models.outputs import Outputs, features_of
-
-RANK_TOLERANCE = 1e-5
 
 
 @register_detector(
@@ -59,17 +56,7 @@ class WhitenedLDA(Detector):
     @torch.no_grad()
     def fit(self, train: Outputs) -> Fitted:
         """Whiten, then rotate so that the first coordinates span the class means."""
-        fitted = fit_classes(train)
-        weight = torch.bincount(classes_of(train)).double().sqrt()[:, None]
-        means = fitted["means"].double()
-        # The whitened overall mean is 0, so these are deviations already.
-        _, sizes, directions = torch.linalg.svd(weight * means, full_matrices=True)
-        rank = int((sizes > RANK_TOLERANCE * torch.maximum(sizes[0], weight.norm())).sum())
-        matrix = fitted["matrix"].double() @ directions.T
-        return fitted | {
-            "matrix": matrix.float().contiguous(),
-            "means": (means @ directions[:rank].T).float().contiguous(),
-        }
+        return fit_discriminants(train)[0]
 
     @torch.no_grad()
     def score(self, fitted: Fitted, outputs: Outputs) -> Tensor:

@@ -3,50 +3,61 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from distance_toys import arrays, three_classes
-from sklearn.covariance import ledoit_wolf
+from distance_toys import FURTHER, arrays, drawn, three_classes, within
+from scipy.stats import multivariate_normal
 
 from gengap.base.errors import UsageError
 from gengap.detectors.tools.training import classes_of, training_features
 from gengap.detectors.tools.whitening import (
     fit_whitening,
-    inverse_root,
+    left_out,
     nearest_squared,
-    shrunk_covariance,
+    units,
     whiten,
 )
 from gengap.models.outputs import Outputs
 
 
-@pytest.mark.parametrize("shape", [(40, 6), (5, 12), (2, 3)])
-@pytest.mark.parametrize("scale", [1.0, 1e80])
-def test_shrinkage_is_that_of_scikit_learn(shape: tuple[int, int], scale: float) -> None:
-    rng = np.random.default_rng(0)
-    rows = rng.normal(size=shape) * np.arange(1, shape[1] + 1)
-    expected, _ = ledoit_wolf(rows, assume_centered=True)
-    found = shrunk_covariance(torch.tensor(rows * scale)).numpy() / scale**2
-    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
-
-
 def test_whitened_rows_have_the_identity_as_covariance() -> None:
-    features, _ = arrays(three_classes(3000))
-    rows = torch.tensor(features)
-    fitted = fit_whitening(rows, rows - rows.mean(0))
-    z = whiten(rows.float(), fitted).double().numpy()
-    np.testing.assert_allclose(np.cov(z.T, bias=True), np.eye(6), atol=0.02)
+    train = three_classes(3000)
+    codes = classes_of(train)
+    fitted = fit_whitening(training_features(train), codes)
+    z = (whiten(training_features(train), fitted) - fitted["means"][codes]).double().numpy()
+    np.testing.assert_allclose(z.T @ z / (3000 - 3), np.eye(6), atol=0.02)
 
 
-def test_directions_without_variance_are_floored() -> None:
-    # Eigenvalues 4, 2 and 0: the last becomes a millionth of their mean, 2.
-    matrix, logarithm = inverse_root(torch.diag(torch.tensor([4.0, 2.0, 0.0])), torch.tensor(1.0))
-    lengths = torch.sort(matrix.norm(dim=0)).values
-    torch.testing.assert_close(lengths, torch.tensor([1 / 2, 0.5**0.5, 2e-6**-0.5]))
-    assert float(logarithm) == pytest.approx(np.log(8 * 2e-6), rel=1e-5)
+@pytest.mark.parametrize("scale", [2.0**-80, 2.0**80])
+def test_the_largest_and_the_smallest_features_are_whitened_alike(scale: float) -> None:
+    rows, codes = training_features(three_classes()), classes_of(three_classes())
+    found = whiten(rows * scale, fit_whitening(rows * scale, codes))
+    torch.testing.assert_close(found.abs(), whiten(rows, fit_whitening(rows, codes)).abs())
 
 
-def test_no_variance_at_all_leaves_units() -> None:
-    matrix, _ = inverse_root(torch.zeros(2, 2), torch.tensor(0.0))
-    torch.testing.assert_close(matrix.abs(), torch.eye(2))
+def test_a_feature_that_never_varies_has_the_spread_of_the_others() -> None:
+    # Spreads 1 and 3 in two features, so the third gets the root of their mean square.
+    found = units(torch.tensor([1.0, 9.0, 0.0]).double(), torch.tensor([0.0, 0.0, 49.0]))
+    torch.testing.assert_close(found, torch.tensor([1.0, 3.0, 5**0.5]).double())
+
+
+def test_each_example_left_out_has_the_density_that_scipy_gives_it() -> None:
+    features, labels = arrays(three_classes(30))
+    _, centred = within(features, labels)
+    scatter = centred.T @ centred
+    values, vectors = np.linalg.eigh(scatter)
+    found = left_out(
+        torch.tensor(values),
+        torch.tensor(centred @ vectors),
+        torch.tensor([10] * 30),
+        freedom=27,
+    )
+    for place in (4, 20):
+        total = 0.0
+        for i, row in enumerate(features):
+            means, rest = within(np.delete(features, i, 0), np.delete(labels, i))
+            covariance = drawn(rest.T @ rest, 26, np.eye(6), FURTHER[place])
+            total += multivariate_normal(means[labels[i]], covariance).logpdf(row)
+        constant = 30 * 6 * np.log(2 * np.pi) / 2
+        assert float(found[place]) == pytest.approx(total + constant, rel=1e-9)
 
 
 def test_small_distances_between_far_points_keep_their_digits() -> None:

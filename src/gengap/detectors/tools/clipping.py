@@ -6,14 +6,15 @@ import torch
 from torch import Tensor
 
 from gengap.detectors.base import Fitted
+from gengap.detectors.tools.moments import largest
 
 REACH = 1e4
 
 
 def reach(features: Tensor) -> Tensor:
     """The largest deviation that is still told apart, ``()``: 10,000 times the largest feature."""
-    largest = features.abs().amax()
-    return (REACH * largest if largest > 0 else torch.full_like(largest, REACH)).clamp(max=1e30)
+    most = largest(features)
+    return (REACH * most if most > 0 else torch.full_like(most, REACH)).clamp(max=1e30)
 
 
 def deviations(rows: Tensor, fitted: Fitted, prefix: str = "") -> Tensor:

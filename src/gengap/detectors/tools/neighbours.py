@@ -19,12 +19,14 @@ the rest. Memory is that of 32 MiB of products, however many the queries.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
 from scipy.spatial import KDTree
 from torch import Tensor
+
+from gengap.detectors.tools.moments import blocks
 
 PRODUCTS = 1 << 25  # bytes
 SPARE = 8
@@ -55,9 +57,18 @@ def largest_products(queries: Tensor, bank: Tensor, k: int) -> Iterator[tuple[Te
         yield values, candidates.gather(1, chosen)
 
 
-def bank_of(points: Tensor) -> Tensor:
-    """Points ``(n, d)`` with minus half their squared lengths as a last column, ``(n, d + 1)``."""
-    return torch.cat([points, points.square().sum(1, keepdim=True) / -2], dim=1)
+def bank_of(points: Tensor, change: Callable[[Tensor], Tensor] = lambda rows: rows) -> Tensor:
+    """Points ``(n, d)`` with minus half their squared lengths as a last column, ``(n, d + 1)``.
+
+    Args:
+        points: ``(n, d)``.
+        change: what is done to some thousand of them before, which makes no copy of all.
+    """
+    bank = points.new_empty(len(points), points.shape[1] + 1)
+    for place, some in blocks(points):
+        bank[place, :-1] = change(some)
+        bank[place, -1] = bank[place, :-1].square().sum(1) / -2
+    return bank
 
 
 def distance_to_kth(queries: Tensor, bank: Tensor, k: int) -> Tensor:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from gengap.base.errors import UsageError
+from gengap.detectors.tools.moments import largest
 from gengap.detectors.tools.training import classes_of, training_features
 from gengap.models.outputs import Outputs, labels_of
 
@@ -50,7 +51,7 @@ def known_features(train: Outputs, least: int = 1) -> Tensor:
     features = training_features(train)
     if len(features) < least:
         raise UsageError(f"This detector needs {least} training examples, not {len(features)}.")
-    return bounded(features)
+    return bounded(features) if len(features) and largest(features) > LIMIT else features
 
 
 def class_codes(train: Outputs) -> Tensor:

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from gengap.detectors.base import Fitted
 from gengap.detectors.tools.clipping import deviations, reach
+from gengap.detectors.tools.moments import scatter
 
 
 def fit_residual_space(features: Tensor, centre: Tensor, explained: float) -> Fitted:
@@ -16,7 +17,7 @@ def fit_residual_space(features: Tensor, centre: Tensor, explained: float) -> Fi
     squared distance from the centre; one dimension at least is left to the residual.
 
     Args:
-        features: ``(n, d)`` in double precision.
+        features: ``(n, d)`` float32.
         centre: ``(d,)``.
         explained: a share.
 
@@ -24,15 +25,15 @@ def fit_residual_space(features: Tensor, centre: Tensor, explained: float) -> Fi
         ``mean (d,)``, the centre; ``residual (d, r)``, orthonormal directions off the principal
         subspace; ``limit ()``.
     """
-    centred = features - centre
-    size = centred.abs().amax().clamp_min(torch.finfo(centred.dtype).tiny)
-    values, vectors = torch.linalg.eigh((centred / size).T @ (centred / size))
+    limit = torch.maximum(reach(features), reach(centre.float()))
+    size = limit.clamp(min=1e-30)
+    values, vectors = torch.linalg.eigh(scatter(features, centre.float(), size))
     left_over = values.clamp_min(0).cumsum(0)  # ascending: of the residual space, as it grows
     residual = int((left_over <= (1 - explained) * left_over[-1]).sum())
     return {
         "mean": centre.float(),
         "residual": vectors[:, : max(residual, 1)].float().contiguous(),
-        "limit": reach(torch.stack([features.abs().amax(), centre.abs().amax()])).float(),
+        "limit": limit,
     }
 
 

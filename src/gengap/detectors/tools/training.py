@@ -1,4 +1,4 @@
-"""What detectors read of the training examples: features in double precision, classes, means."""
+"""What detectors read of the training examples: features and classes."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ import torch
 from torch import Tensor
 
 from gengap.base.errors import UsageError
+from gengap.detectors.tools.moments import largest
 from gengap.models.outputs import Outputs, features_of, labels_of
 
 
 def training_features(train: Outputs) -> Tensor:
-    """Features ``(n, d)`` in double precision.
+    """Features ``(n, d)`` in single precision.
 
     Raises:
         UsageError: there are none, or a value is not finite.
     """
-    features = features_of(train).double()
+    features = features_of(train).detach().float()
     if not len(features):
         raise UsageError("This detector needs at least one training example; none was given.")
-    if not torch.isfinite(features).all():
+    if features.numel() and not torch.isfinite(largest(features)):
         raise UsageError(
             "The features of the training examples hold NaN or infinity; leave those examples out."
         )
@@ -37,10 +38,3 @@ def classes_of(train: Outputs) -> Tensor:
             f"This detector needs training examples of at least 2 classes; it got {len(seen)}."
         )
     return codes
-
-
-def class_means(features: Tensor, codes: Tensor) -> Tensor:
-    """Mean of each class, ``(C, d)``."""
-    counts = torch.bincount(codes).to(features.dtype)
-    sums = features.new_zeros(len(counts), features.shape[1]).index_add_(0, codes, features)
-    return sums / counts[:, None]

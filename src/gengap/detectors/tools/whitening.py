@@ -1,18 +1,33 @@
 """Covariances that can be inverted, and the coordinates in which they are the identity.
 
-A detector that measures distance in standard deviations needs the inverse of a covariance S, which
-fails when features outnumber examples and explodes along directions that hardly vary. Two remedies:
+A detector that measures distance in standard deviations needs the inverse of a covariance, which
+fails when features outnumber examples and explodes along directions that hardly vary. So the
+scatter W of n examples about the means of C classes is drawn towards a target T, as though k
+further examples had shown exactly T:
 
-1. Shrinkage, S* = (1 - s) S + s m I with m = trace(S) / d. The s that minimises the expected
-   squared error is estimated by b² / a², with a² = ||S - m I||² and b² the smaller of a² and
-   sum_i ||x_i x_i' - S||² / n².
-2. A floor for the eigenvalues, a millionth of their mean: below it float32 features are rounding.
+    S = (W + k T) / (n - C + k).
 
-With S* = V diag(v) V' the whitened row z = (x - mean) V diag(v)^(-1/2) has ||z||² equal to the
-squared Mahalanobis distance, so one matrix product serves all classes.
+T is the diagonal of the covariance, in each feature's own unit: towards one variance for all, what
+varies least would be drowned, and the distance would depend on the units of the features. k is the
+number under which left-out examples are likeliest. An example x leaves W and its class's mean as
+x - m comes in, with c = x - m, its class's size n_c and g = n_c / (n_c - 1)
 
-Source: O. Ledoit, M. Wolf, A well-conditioned estimator for large-dimensional covariance matrices,
-Journal of Multivariate Analysis 88 (2004), 365-411.
+    W' = W - g c c',   x - m' = g c,
+
+so with A = (W + k T) / (n - C - 1 + k), b = g / (n - C - 1 + k) and h = c' A⁻¹ c its log-density is
+
+    - 1/2 ( log |A| + log(1 - b h) + g² h / (1 - b h) ) + constant,
+
+which the eigenvalues of W in the unit of T give for all k at once. Ledoit and Wolf's covariance is
+instead the nearest in squared error, which the largest eigenvalues decide, and the distance the
+smallest.
+
+With S = U V diag(v) V' U, U the units, the row z = (x - mean) U⁻¹ V diag(v)^(-1/2) has ||z||² equal
+to the squared Mahalanobis distance, so one matrix product serves all classes.
+
+Source: J. P. Hoffbeck & D. A. Landgrebe, Covariance matrix estimation and classification with
+limited training data, IEEE Transactions on Pattern Analysis and Machine Intelligence 18 (1996),
+763-767.
 """
 
 from __future__ import annotations
@@ -22,61 +37,99 @@ from torch import Tensor
 
 from gengap.detectors.base import Fitted
 from gengap.detectors.tools.clipping import deviations, reach
+from gengap.detectors.tools.moments import class_means, column_means, scatter
 
-FLOOR = 1e-6
-
-
-def shrunk_covariance(centred: Tensor) -> Tensor:
-    """Ledoit and Wolf's covariance ``(d, d)`` of rows ``(n, d)`` whose mean is zero."""
-    n, d = centred.shape
-    size = centred.abs().amax().clamp_min(torch.finfo(centred.dtype).tiny)
-    rows = centred / size  # fourth powers must not overflow
-    covariance = rows.T @ rows / n
-    mean = covariance.diagonal().mean()
-    target = mean * torch.eye(d, dtype=rows.dtype)
-    spread = (covariance - target).square().sum()
-    fourth = rows.square().sum(1).square().sum() / n
-    noise = ((fourth - covariance.square().sum()) / n).clamp(min=0).minimum(spread)
-    share = noise / spread if spread > 0 else noise.new_zeros(())
-    return ((1 - share) * covariance + share * target) * size**2
+FLOOR = 1e-6  # of a feature's size: below it float32 features are rounding
+LEFT_OUT = 1000
+FURTHER = torch.logspace(-3, 6, 19, dtype=torch.float64)  # k
 
 
-def inverse_root(covariance: Tensor, typical: Tensor) -> tuple[Tensor, Tensor]:
-    """Matrix ``(d, d)`` that whitens, and the logarithm of the covariance's determinant ``()``.
-
-    Args:
-        covariance: ``(d, d)``.
-        typical: mean square of the features, ``()``: their rounding errors are a millionth of its
-            root. Where it is 0 too, the unit stands in.
-    """
-    values, vectors = torch.linalg.eigh(covariance)
-    floor = torch.maximum(FLOOR * values.mean(), FLOOR**2 * typical)
-    values = values.clamp_min(float(floor) if floor > 0 else 1.0)
-    return vectors * values.rsqrt(), values.log().sum()
-
-
-def fit_whitening(features: Tensor, centred: Tensor, prefix: str = "") -> Fitted:
+def fit_whitening(features: Tensor, codes: Tensor) -> Fitted:
     """Fit what :func:`whiten` reads: ``mean (d,)``, ``matrix (d, d)`` and ``limit ()``.
 
+    Also the whitened ``means (C, d)`` of the classes.
+
     Args:
-        features: ``(n, d)`` in double precision.
-        centred: ``(n, d)`` deviations whose covariance is whitened.
-        prefix: of the names.
+        features: ``(n, d)`` float32.
+        codes: ``(n,)`` class codes, all below C present.
     """
-    matrix, _ = inverse_root(shrunk_covariance(centred), features.square().mean())
-    parts = {"mean": features.mean(0), "matrix": matrix, "limit": reach(features)}
-    return {prefix + name: value.float().contiguous() for name, value in parts.items()}
+    limit, mean = reach(features), column_means(features)
+    size = limit.clamp(min=1e-30)
+    apart = class_means(features, codes, mean)
+    means, counts = mean + apart, torch.bincount(codes)
+    freedom = len(codes) - len(counts)
+    within = scatter(features, means, size, codes)
+    unit = units(within.diagonal() / max(freedom, 1), (means / size).square().mean(0))
+    values, vectors = torch.linalg.eigh(within / unit / unit[:, None])
+    live = values > 1e-10 * values.mean()
+    some = slice(None, None, 1 + len(codes) // LEFT_OUT)
+    own = codes[some]
+    rows = (features[some] - means[own]) @ (vectors[:, live] / (unit * size)[:, None]).float()
+    likely = left_out(values[live], rows, counts[own], freedom)
+    further = FURTHER[likely.argmax()]
+    matrix = (vectors * spectrum(values, freedom, further).rsqrt() / (unit * size)[:, None]).float()
+    return {
+        "mean": mean,
+        "matrix": matrix.contiguous(),
+        "limit": limit,
+        "means": apart @ matrix,
+    }
 
 
-def whiten(rows: Tensor, fitted: Fitted, prefix: str = "") -> Tensor:
+def units(variance: Tensor, size: Tensor) -> Tensor:
+    """Each feature's standard deviation ``(d,)``, in double precision.
+
+    Where it is rounding, 0 among others, that of the other features stands in.
+
+    Args:
+        variance: ``(d,)``, within classes.
+        size: ``(d,)``, mean square of the class means.
+    """
+    variance = variance.clamp_min(0)
+    varies = variance > FLOOR**2 * (size + variance)
+    typical = variance[varies].mean() if varies.any() else variance.new_ones(())
+    return torch.where(varies, variance, typical).sqrt()
+
+
+def spectrum(values: Tensor, freedom: int, further: Tensor) -> Tensor:
+    """Eigenvalues ``(d,)`` of the covariance, in squared units of its target.
+
+    Args:
+        values: ``(d,)`` of the scatter.
+        freedom: examples less means taken.
+        further: examples that the target counts for, ``()``.
+    """
+    return ((values.clamp_min(0) + further) / (freedom + further)).clamp_min(FLOOR)
+
+
+def left_out(values: Tensor, apart: Tensor, counts: Tensor, freedom: int) -> Tensor:
+    """Log-density of left-out examples, summed, for each number ``FURTHER``; ``(19,)``.
+
+    Args:
+        values: ``(r,)`` eigenvalues of the scatter that are not 0.
+        apart: ``(m, r)`` deviations from their classes' means along the eigenvectors.
+        counts: ``(m,)`` sizes of the classes; what is alone in its class has no density left out.
+        freedom: examples less means taken.
+    """
+    several = counts > 1
+    size = counts[several, None].double()
+    grown = size / (size - 1)
+    shown = freedom - 1 + FURTHER
+    remaining = (values + FURTHER[:, None]) / shown[:, None]
+    squares = apart[several].double().square() @ (1 / remaining).T
+    left = (1 - grown * squares / shown).clamp_min(1e-9)
+    each = left.log() + grown.square() * squares / left
+    return -(len(each) * remaining.log().sum(1) + each.sum(0)) / 2
+
+
+def whiten(rows: Tensor, fitted: Fitted) -> Tensor:
     """Coordinates ``(n, d)`` in which the fitted covariance is the identity.
 
     Args:
         rows: ``(n, d)`` features, in the unit they were fitted in.
         fitted: from :func:`fit_whitening`.
-        prefix: of the names.
     """
-    return deviations(rows, fitted, prefix) @ fitted[prefix + "matrix"]
+    return deviations(rows, fitted) @ fitted["matrix"]
 
 
 def nearest_squared(rows: Tensor, points: Tensor) -> Tensor:
