@@ -198,7 +198,7 @@ def test_studies_of_one_name_are_told_apart_by_their_keys(tmp_path):
         with pytest.raises(UsageError) as refused:
             read_result(store, "nothing of the kind")
         for each in (first, second):
-            assert f"{each['name']} as {each['key'][:8]}" in str(refused.value)
+            assert f"{each['name']} ({each['key'][:8]}, of 20" in str(refused.value)
             assert read_result(store, each["key"][:8]).summary["study"]["key"] == each["key"]
         assert read_result(store).summary["study"]["key"] == second["key"]
 

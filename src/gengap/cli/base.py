@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import shlex
 import sys
@@ -159,6 +160,29 @@ def writable(out: Path) -> Path:
     return out
 
 
+def replaced(out: Path, study: str, problem: str) -> list[str]:
+    """Say that the report of other data in a folder is written over, and how it is had again.
+
+    Args:
+        out: the folder.
+        study: the name of the study whose report is to be written.
+        problem: the fingerprint of its data.
+    """
+    try:
+        found = json.loads((out / "gap.json").read_text(encoding="utf-8"))["study"]
+        name, key, other = (str(found[k]) for k in ("name", "key", "fingerprint"))
+    except (OSError, ValueError, KeyError, TypeError):  # none, or not gengap's
+        return []
+    if other == problem:
+        return []
+    again = shlex.join(["gengap", "report", str(out), "--study", key[:8], "--out", "FOLDER"])
+    data = f"other data, called {name} too," if name == study else name
+    return [
+        f"The report of {data} in {out} is replaced by that of {study}; "
+        f"{again} writes it again from the records, unless these are elsewhere."
+    ]
+
+
 def read_environments(given: dict[str, Any], talk: Console) -> Environments:
     """Read the data that study options name; what the reader assumed is printed as notes."""
     from gengap.study.study_file import load_environments, validated
@@ -181,6 +205,14 @@ def print_notes(sentences: Iterable[str], talk: Console) -> None:
     """Print what is suspicious about the data, or was assumed of it."""
     for sentence in sentences:
         say(talk, safe(sentence), "note", "yellow")
+
+
+def print_choice(store: Store, study: str | None, talk: Console) -> None:
+    """Say which study is read where the records hold several and none was named."""
+    from gengap.records.studies import choice, study_record
+
+    if study is None and (note := choice(store, study_record(store)[1].study)):
+        print_notes([note], talk)
 
 
 def records_address(records: str) -> str | Path:

@@ -10,7 +10,7 @@ import typer
 from gengap.base.files import csv_text, write_files
 from gengap.base.paths import typed
 from gengap.base.terminal import say, terminal
-from gengap.cli.base import app, open_records, print_finding
+from gengap.cli.base import app, open_records, print_choice, print_finding
 from gengap.cli.options import Draw, Json, Records, StudyName
 
 
@@ -31,6 +31,7 @@ def examples(
     from gengap.study.result import read_result
 
     with open_records(records) as store:
+        print_choice(store, study, terminal(stderr=True, quiet=as_json))
         found = hardness(read_result(store, study), subset, seed)
     if out is not None:
         write_files({typed(out): csv_text(found.examples)})

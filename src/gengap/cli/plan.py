@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from gengap.cli.base import app, open_records, print_finding
+from gengap.base.terminal import terminal
+from gengap.cli.base import app, open_records, print_choice, print_finding
 from gengap.cli.options import Json, MetricName, Records, StudyName
 
 
@@ -35,6 +36,7 @@ def plan(
     from gengap.questions.planning.next_study import next_study
 
     with open_records(records) as store:
+        print_choice(store, study, terminal(stderr=True, quiet=as_json))
         found = next_study(
             store, detect, method=method, against=against, study=study, metric=metric,
             power=power, level=level, budget=budget,

@@ -8,7 +8,16 @@ from typing import Annotated
 import typer
 
 from gengap.base.paths import typed
-from gengap.cli.base import app, open_records, print_finding, writable
+from gengap.base.terminal import terminal
+from gengap.cli.base import (
+    app,
+    open_records,
+    print_choice,
+    print_finding,
+    print_notes,
+    replaced,
+    writable,
+)
 from gengap.cli.options import Json, Out, Quiet, Records, StudyName
 
 
@@ -38,7 +47,11 @@ def report(
 
     with open_records(records) as store:
         result = read_result(store, study, curves=curves)
-        written = result.save(writable(typed(out) if out else _beside(records)))
+        folder = writable(typed(out) if out else _beside(records))
+        talk = terminal(stderr=True, quiet=quiet or as_json)
+        print_choice(store, study, talk)
+        print_notes(replaced(folder, result.name, result.plan.problem.fingerprint), talk)
+        written = result.save(folder)
         print_finding(result, as_json, quiet, [written["report.html"]], "Report")
 
 

@@ -20,6 +20,7 @@ from gengap.cli.base import (
     examined,
     print_finding,
     print_notes,
+    replaced,
     unsuspecting,
     writable,
 )
@@ -102,7 +103,8 @@ def run(
     out = writable(file.folder)
     if fresh and (out / "records.db").exists():
         _forget(out)
-    print_notes(study.warnings, talk)
+    given_way = replaced(out, study.name, study.plan.problem.fingerprint)
+    print_notes([*study.warnings, *given_way], talk)
     with examined(lambda: Store(study.store or "sqlite://", create=False)):
         result = _train(study, talk)
         written = result.save(out)

@@ -171,8 +171,9 @@ def study_record(store: Store, wanted: str | None = None) -> tuple[StudyRecord, 
             if wanted in (rows[each.study].problem, titles[rows[each.study].problem])
         ]
     if not fitting:
-        known = _told_apart({each.study: names[each.study] for each in done})
-        raise unknown(f"Store {store} has no study {wanted!r}", wanted, known, 20)
+        raise unknown(
+            f"Store {store} has no study {wanted!r}", wanted, titles_of(store).values(), 20
+        )
     execution = fitting[-1]
     row = rows[execution.study]
     return StudyRecord(row.name, row.problem, row.content, _cells(store, row.key)), execution
@@ -186,10 +187,32 @@ def study_records(store: Store) -> list[tuple[str, StudyRecord]]:
     ]
 
 
-def _told_apart(names: Mapping[str, str]) -> list[str]:
-    """Names of studies, those that several have with the beginnings of their keys."""
+def titles_of(store: Store) -> dict[str, str]:
+    """Names of the finished studies by key; those that several have with a key and a time."""
+    done, rows = executions(store), _rows(store)
+    names = {each.study: rows[each.study].name for each in done}
     count = Counter(names.values())
-    return [name if count[name] == 1 else f"{name} as {key[:8]}" for key, name in names.items()]
+    return {
+        each.study: name
+        if count[name := names[each.study]] == 1
+        else f"{name} ({each.study[:8]}, of {each.finished:%Y-%m-%d %H:%M} UTC)"
+        for each in done
+    }
+
+
+def choice(store: Store, study: str) -> str:
+    """Say which of several studies is the one carried out last; empty where there is but one.
+
+    Args:
+        study: its key.
+    """
+    titles = titles_of(store)
+    if len(titles) < 2:
+        return ""
+    return (
+        f"The records hold {len(titles)} studies; this is the one carried out last, "
+        f"{titles[study]}. Choose another with --study."
+    )
 
 
 def _no_study(store: Store) -> str:

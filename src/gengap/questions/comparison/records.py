@@ -6,7 +6,7 @@ import numpy as np
 
 from gengap.questions.comparison.table import ScoreTable
 from gengap.records.store import Store
-from gengap.records.studies import executions
+from gengap.records.studies import choice
 from gengap.study.metrics import metric_for
 from gengap.study.result import read_result
 
@@ -32,13 +32,7 @@ def from_store(store: Store, *, study: str | None = None, metric: str | None = N
     )
     unseen = np.isfinite(table).any(axis=(0, 2))
     names = result.plan.problem.environments
-    notes = []
-    others = len(executions(store)) - 1
-    if others and study is None:
-        notes.append(
-            f"The records hold {others + 1} studies; this is the one carried out last, "
-            f"{result.name}. Choose another with --study."
-        )
+    note = choice(store, result.execution.study) if study is None else ""
     return ScoreTable(
         table[:, unseen],
         tuple(result.scores),
@@ -48,5 +42,5 @@ def from_store(store: Store, *, study: str | None = None, metric: str | None = N
         paired=True,
         name=result.name,
         metric=measure.name,
-        notes=tuple(notes),
+        notes=(note,) if note else (),
     )
