@@ -64,6 +64,7 @@ def scores(
     rest: float = 1.0,
     shift: Sequence[float] = (),
     shapes: Sequence[str] = ("normal",),
+    scales: Sequence[float] = (1.0,),
 ) -> np.ndarray:
     """Scores ``(studies, methods, environments, seeds)``.
 
@@ -75,17 +76,18 @@ def scores(
         rest: that of a single score about these.
         shift: how much better than 0 the first methods are; the others are 0.
         shapes: of the parts of the first methods; the last one given goes for the others.
+        scales: of the same, by which all their parts are multiplied.
     """
     studies, methods, environments, seeds = size
     found = np.empty(size)
     everyone = 3 * rng.normal(size=(studies, environments, 1))
     for m in range(methods):
         draw = SHAPES[shapes[min(m, len(shapes) - 1)]]
-        found[:, m] = (
-            everyone
-            + (shift[m] if m < len(shift) else 0.0)
-            + own * draw(rng, (studies, environments, 1))
+        parts = (
+            own * draw(rng, (studies, environments, 1))
             + common * draw(rng, (studies, 1, seeds))
             + rest * draw(rng, (studies, environments, seeds))
         )
+        better = shift[m] if m < len(shift) else 0.0
+        found[:, m] = everyone + better + scales[min(m, len(scales) - 1)] * parts
     return found

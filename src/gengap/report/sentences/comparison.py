@@ -221,8 +221,8 @@ def _lopsided(summary: Summary) -> str:
     if not found:
         return ""
     return (
-        "Differences are lopsided over environments, so that the chance of a false verdict may be "
-        f"up to twice as large, between {listing(found, MOST_NAMED)}."
+        "Differences are lopsided over environments, so that the chance of a false verdict is "
+        f"larger than that, between {listing(found, MOST_NAMED)}."
     )
 
 
