@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gengap.base.errors import UsageError
 
-MOST_TRAININGS = 500_000
+MOST_TRAININGS = 4_000_000  # whose descriptions take 2.6 GB (docs/cluster.md)
 # Examples one training draws: which they are is noted beforehand, in 16 bytes each.
 MOST_DRAWN = 1 << 28
 MOST_WORKERS = 1024
