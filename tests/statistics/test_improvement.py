@@ -14,6 +14,7 @@ from gengap.statistics.aggregates import median
 from gengap.statistics.improvement import (
     pairwise_improvement,
     probability_of_improvement,
+    seed_improvement,
 )
 
 METHODS = np.random.default_rng(0).integers(0, 6, size=(3, 5, 7)).astype(float)
@@ -188,3 +189,31 @@ def test_limits_hold_and_wrong_verdicts_are_rare():
         x, y = rng.normal(size=(2, 10, 10))
         held += not probability_of_improvement(x, y, seed=study).excludes(0.5)
     assert 0.915 < held / 1000 < 0.97
+
+
+def test_limits_over_seeds_that_environments_have_in_common_are_the_jackknifes():
+    rng = np.random.default_rng(7)
+    first, second = rng.normal(0.3, 1, (4, 6)), rng.normal(0, 1, (4, 6))
+
+    def won(a, b):
+        return np.mean([(x > y) + (x == y) / 2 for e in range(4) for x in a[e] for y in b[e]])
+
+    parts = [won(np.delete(first, s, 1), np.delete(second, s, 1)) for s in range(6)]
+    variance = 5 / 6 * np.sum((parts - np.mean(parts)) ** 2)
+    found = seed_improvement(first, second)
+    assert found.estimate == pytest.approx(won(first, second))
+    half = stats.t.ppf(0.975, 5) * np.sqrt(variance)
+    assert found.high == pytest.approx(min(found.estimate + half, 1))
+
+
+def test_what_a_seed_does_everywhere_is_not_averaged_out_by_environments():
+    """Limits over seeds hold 0.5 of equal methods, those of runs drawn anew do not."""
+    rng = np.random.default_rng(8)
+    held = []
+    for _ in range(60):
+        first, second = rng.normal(size=(2, 30, 5)) + 1.5 * rng.normal(size=(2, 1, 5))
+        anew = probability_of_improvement(first, second, replicates=200)
+        held.append((not anew.excludes(0.5), not seed_improvement(first, second).excludes(0.5)))
+    anew_held, seeds_held = np.mean(held, axis=0)
+    assert anew_held < 0.5
+    assert seeds_held > 0.9

@@ -8,6 +8,7 @@ the last undecided one. The chance of any false verdict is held over all methods
 It is held *given this data set*: the test assumes that without a difference the sign of each seed's
 difference is a coin toss, and seeds share the data. Within five seeds the test parts share no row,
 which makes sums of differences vary less than such tosses, so the test errs towards undecided. A
+method that fails under few seeds only is no coin toss: docs/calibration.md has what that does. A
 verdict speaks of more seeds on these data, not of other data or other environments; the table
 beside it has the intervals for those.
 

@@ -34,7 +34,11 @@ from gengap.statistics.crossed_means import (
 )
 from gengap.statistics.equivalence import equivalence_test
 from gengap.statistics.fixed_environments import seed_difference
-from gengap.statistics.improvement import pairwise_improvement, probability_of_improvement
+from gengap.statistics.improvement import (
+    pairwise_improvement,
+    probability_of_improvement,
+    seed_improvement,
+)
 from gengap.statistics.intervals import Interval
 from gengap.statistics.multiple import holm, step_levels
 from gengap.statistics.paired import permutation_test, wilcoxon_test
@@ -186,7 +190,12 @@ def in_unit(table: ScoreTable, name: str, interval: Interval) -> Row:
 
 def _improvements(table: ScoreTable, pairs: list[Pair], level: float, seed: int) -> list[Row]:
     """How often a run of the first beats one of the second in the same environment."""
-    if (table.runs > 0).all():
+    if table.crossed and len(table.seeds) > 1 and np.isfinite(table.scores).all():
+        found = [
+            seed_improvement(table.oriented[pair.first], table.oriented[pair.second], level)
+            for pair in pairs
+        ]
+    elif (table.runs > 0).all():
         every = pairwise_improvement(table.oriented, replicates=REPLICATES, level=level, seed=seed)
         found = [every[pair.first][pair.second] for pair in pairs]
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gengap.report.numerals import Numerals, level_text, magnitude
+from gengap.report.numerals import Numerals, level_text, magnitude, share
 from gengap.report.reading import Row, Summary
 
 IDENTICAL, UNDECIDED = "identical", "not told apart"  # what else a verdict may be
@@ -20,12 +20,16 @@ def sequential_sentences(summary: Summary) -> list[str]:
         + unlike_table(row, in_table[row["method"]], common)
         for row in found["decisions"]
     ]
+    fewest = min(row["seeds"] for row in found["decisions"])
+    rare = share(1 - 0.05 ** (1 / fewest))
     return [
         *told,
         "The chance of any false verdict, over all methods and looks, is at most "
-        f"{level_text(1 - found['level'])} for these data: seeds share them, so this does not "
-        f"speak of other environments. The table is over the {common} seeds that every method has, "
-        "and its intervals do not allow for stopping early.",
+        f"{level_text(1 - found['level'])} for these data where differences between seeds are not "
+        "lopsided: seeds share the data, so this does not speak of other environments, and what "
+        f"fails in fewer than {rare} of seeds may not have failed in any of {fewest}. The table is "
+        f"over the {common} seeds that every method has, and its intervals do not allow for "
+        "stopping early.",
     ]
 
 
