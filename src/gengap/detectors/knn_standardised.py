@@ -22,12 +22,10 @@ from gengap.base.hyperparameters import hyperparameter
 from gengap.base.paper import Paper
 from gengap.detectors.base import Detector, Fitted
 from gengap.detectors.registry import register_detector
-from gengap.detectors.tools.moments import column_means
 from gengap.detectors.tools.neighbours import bank_of, distance_to_kth
+from gengap.detectors.tools.standardising import fit_standardising, standardised
 from gengap.detectors.tools.training import training_features
 from gengap.models.outputs import Outputs, features_of
-
-FARTHEST = 1e6
 
 
 @register_detector(
@@ -53,20 +51,13 @@ class KNNStandardised(Detector):
 
     @torch.no_grad()
     def fit(self, train: Outputs) -> Fitted:
-        """Means, standard deviations and the standardised training examples.
-
-        A feature that never varies is divided by its size instead.
-        """
+        """Means, standard deviations and the standardised training examples."""
         features = training_features(train)
-        mean, most = column_means(features), features.abs().amax(0)
-        unit = torch.where(most > 0, most, 1)
-        squares = column_means(features, lambda rows: ((rows - mean) / unit).square())
-        spread = unit * torch.where(squares.sqrt() > 1e-6, squares.sqrt(), 1)
-        bank = bank_of(features, lambda rows: (rows - mean) / spread)
-        return {"bank": bank, "mean": mean, "spread": spread}
+        fitted = fit_standardising(features)
+        return fitted | {"bank": bank_of(features, lambda rows: standardised(rows, fitted))}
 
     @torch.no_grad()
     def score(self, fitted: Fitted, outputs: Outputs) -> Tensor:
         """Distance in standard deviations."""
-        rows = (features_of(outputs) - fitted["mean"]) / fitted["spread"]
-        return distance_to_kth(rows.clamp_(-FARTHEST, FARTHEST), fitted["bank"], self.k)
+        rows = standardised(features_of(outputs), fitted)
+        return distance_to_kth(rows, fitted["bank"], self.k)
