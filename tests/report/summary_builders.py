@@ -43,6 +43,8 @@ def method_row(method: str = "erm", **values: Any) -> dict[str, Any]:
         "cost_of_unseen": 0.021,
         "cost_low": 0.012,
         "cost_high": 0.03,
+        "expected_low": 0.006,
+        "expected_high": 0.036,
         "new_environment_low": -0.015,
         "new_environment_high": 0.056,
         "difference_from_baseline": None,

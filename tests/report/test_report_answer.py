@@ -12,8 +12,8 @@ from gengap.report import answer
 def test_a_cost_that_was_shown():
     assert answer(small_summary()) == (
         "At a new environment, expect plain training (erm) to lose about 2.1 points of accuracy "
-        "(95% interval 1.2 to 3.0 on these 3 environments; between -1.5 and 5.6 for a single new "
-        "one)."
+        "(95% interval 0.6 to 3.6 for the mean of environments like these; between -1.5 and 5.6 "
+        "for a single new one; 1.2 to 3.0 on these 3 environments)."
     )
 
 
@@ -22,20 +22,66 @@ def test_the_word_for_an_environment_can_be_the_users():
 
 
 def test_a_cost_that_was_not_shown_says_how_large_it_could_be():
-    row = method_row("coral", cost_of_unseen=0.003, cost_low=-0.004, cost_high=0.0101)
+    row = method_row(
+        "coral",
+        cost_of_unseen=0.003,
+        cost_low=-0.004,
+        cost_high=0.0101,
+        expected_low=-0.006,
+        expected_high=0.0121,
+    )
     rows = [environment_row(f"writer {k}", "coral") for k in range(14)]
     summary = small_summary([row], rows, baseline="coral")
     assert answer(summary) == (
         "No cost of unseen environments was shown for coral: the estimate is 0.3 points of "
-        "accuracy, with a 95% interval of -0.4 to 1.0 on these 14 environments, so the cost could "
-        "still be as large as 1.0 points (between -1.5 and 5.6 for a single new one)."
+        "accuracy, with a 95% interval of -0.6 to 1.2 for the mean of environments like these, so "
+        "the cost could still be as large as 1.2 points (between -1.5 and 5.6 for a single new "
+        "one; -0.4 to 1.0 on these 14 environments)."
     )
 
 
 @pytest.mark.parametrize(("low", "high"), [(0.0, 0.03), (-0.03, 0.0)])
 def test_an_interval_that_touches_zero_shows_nothing(low, high):
-    summary = small_summary([method_row(cost_low=low, cost_high=high)])
+    limits = {"cost_low": low, "cost_high": high, "expected_low": low, "expected_high": high}
+    summary = small_summary([method_row(**limits)])
     assert answer(summary).startswith("No cost of unseen environments was shown")
+
+
+def test_a_cost_shown_here_alone_is_no_promise_elsewhere():
+    row = method_row(expected_low=-0.04, expected_high=0.082, environments_needed=9)
+    assert answer(small_summary([row])) == (
+        "On these 3 environments, plain training (erm) lost about 2.1 points of accuracy (95% "
+        "interval 1.2 to 3.0); whether environments like these cost anything cannot be told from "
+        "so few: the 95% interval of their mean is -4.0 to 8.2, and as they scatter about 9 would "
+        "be needed."
+    )
+
+
+@pytest.mark.parametrize(
+    ("low", "said"),
+    [
+        (0.012, "On these 2 environments, plain training (erm) lost about 2.1 points"),
+        (-0.012, "No cost of unseen environments was shown for plain training (erm): the estimate"),
+    ],
+)
+def test_two_environments_say_how_many_more_are_needed(low, said):
+    unknown = dict.fromkeys(
+        ("expected_low", "expected_high", "new_environment_low", "new_environment_high")
+    )
+    rows = [environment_row("a"), environment_row("b")]
+    text = answer(small_summary([method_row(cost_low=low, **unknown)], rows))
+    assert text.startswith(said)
+    assert text.endswith(
+        "; 2 environments cannot say what others like them cost, for which at least 3 are needed."
+    )
+
+
+def test_the_cost_with_all_to_train_on_stands_beside():
+    row = method_row(cost_with_all=0.0125, cost_with_all_low=0.0036, cost_with_all_high=0.0214)
+    assert answer(small_summary([row], unseen_at_once=1)).endswith(
+        "With all 3 to train on rather than 2, expect about 1.3 points (0.4 to 2.1), if the cost "
+        "falls as it does for a mean."
+    )
 
 
 def test_a_gain_is_worded_as_one_and_its_intervals_are_turned_round():
@@ -43,13 +89,15 @@ def test_a_gain_is_worded_as_one_and_its_intervals_are_turned_round():
         cost_of_unseen=-0.008,
         cost_low=-0.012,
         cost_high=-0.004,
+        expected_low=-0.015,
+        expected_high=-0.001,
         new_environment_low=-0.03,
         new_environment_high=0.014,
     )
     assert answer(small_summary([row])) == (
         "At a new environment, expect plain training (erm) to gain about 0.8 points of accuracy "
-        "(95% interval 0.4 to 1.2 on these 3 environments; between -1.4 and 3.0 for a single new "
-        "one)."
+        "(95% interval 0.1 to 1.5 for the mean of environments like these; between -1.4 and 3.0 "
+        "for a single new one; 0.4 to 1.2 on these 3 environments)."
     )
 
 
@@ -59,6 +107,8 @@ def test_a_loss_rises():
         cost_of_unseen=0.21,
         cost_low=0.12,
         cost_high=0.3,
+        expected_low=0.02,
+        expected_high=0.4,
         new_environment_low=-0.15,
         new_environment_high=0.56,
     )
@@ -76,8 +126,8 @@ def test_a_loss_rises():
     )
     assert answer(summary) == (
         "At a new environment, expect the squared error of ridge to rise by about 0.21 "
-        "(95% interval 0.12 to 0.30 on these 4 environments; between -0.15 and 0.56 for a single "
-        "new one)."
+        "(95% interval 0.02 to 0.40 for the mean of environments like these; between -0.15 and "
+        "0.56 for a single new one; 0.12 to 0.30 on these 4 environments)."
     )
 
 
@@ -111,8 +161,7 @@ def test_no_interval():
 def test_no_interval_for_a_new_environment():
     row = method_row(new_environment_low=None, new_environment_high=float("nan"))
     assert answer(small_summary([row])).endswith(
-        "(95% interval 1.2 to 3.0 on these 3 environments; none could be given for a single new "
-        "one)."
+        "none could be given for a single new one; 1.2 to 3.0 on these 3 environments)."
     )
 
 
@@ -149,15 +198,17 @@ def test_the_answer_is_about_the_baseline():
 )
 def test_the_protocol_is_part_of_the_answer(splits, count, at_once, said):
     study = {"splits": splits, "split_count": count, "unseen_at_once": at_once}
-    assert answer(small_summary(environment_word="ward", **study)).endswith(f"one). {said}")
+    assert answer(small_summary(environment_word="ward", **study)).endswith(
+        f"environments). {said}"
+    )
 
 
 def test_the_stored_sample():
     # Of its 14 writers; 0.0270, 0.0211, 0.0329, -0.0168 and 0.0708 in points.
     assert answer(stored_sample()) == (
         "At a new environment, expect plain training (erm) to lose about 2.7 points of accuracy "
-        "(95% interval 2.1 to 3.3 on these 14 environments; between -1.7 and 7.1 for a single new "
-        "one)."
+        "(95% interval 1.5 to 3.9 for the mean of environments like these; between -1.7 and 7.1 "
+        "for a single new one; 2.1 to 3.3 on these 14 environments)."
     )
 
 
@@ -201,6 +252,6 @@ def test_no_example_scored_differently_without_a_bound_gives_no_interval():
 
 
 def test_differences_that_cancel_are_not_called_none():
-    row = method_row(cost_of_unseen=0.0, cost_low=-0.01, cost_high=0.01)
+    row = method_row(cost_of_unseen=0.0, cost_low=-0.01, cost_high=0.01, expected_low=-0.02)
     rows = [environment_row("a", differing_examples=2), environment_row("b", differing_examples=0)]
     assert "the estimate is 0.0 points" in answer(small_summary([row], rows))

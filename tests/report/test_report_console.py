@@ -29,7 +29,7 @@ def test_the_row_of_a_method():
     rival = method_row("coral", difference_from_baseline=0.008, verdict="better", score_unseen=0.92)
     lines = printed(small_summary([method_row(), rival]), 100).splitlines()
     [row] = [line.split() for line in lines if "coral" in line]
-    assert " ".join(row) == "coral 95.3 92.0 2.1 (1.2 to 3.0) -1.5 to 5.6 +0.8 better"
+    assert " ".join(row) == "coral 95.3 92.0 2.1 (0.6 to 3.6) -1.5 to 5.6 +0.8 better"
     [plain] = [line.split() for line in lines if line.strip().startswith("erm")]
     assert plain[-1] == "itself"
 

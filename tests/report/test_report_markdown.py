@@ -33,7 +33,7 @@ def test_it_opens_with_the_answer():
 def test_the_methods_table_holds_the_numbers_rounded_by_hand():
     rival = method_row("coral", difference_from_baseline=0.008, verdict="no clear difference")
     _, found = tables(render_markdown(small_summary([method_row(), rival])))
-    assert found[0][2][8:10] == ["+0.8", "no clear difference"]
+    assert found[0][2][9:11] == ["+0.8", "no clear difference"]
     assert found[0][1] == [
         "erm (plain training)",
         "95.3",
@@ -41,8 +41,9 @@ def test_the_methods_table_holds_the_numbers_rounded_by_hand():
         "80.1 (writer 2)",
         "4.1",
         "2.0",
-        "2.1 (1.2 to 3.0)",
+        "2.1 (0.6 to 3.6)",
         "-1.5 to 5.6",
+        "1.2 to 3.0",
         "itself",
         "",
         "12 s",

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from scipy.special import ndtr
 
-from gengap.statistics import environment_intervals, mean_interval, new_environment_interval
+from gengap.statistics import environment_intervals, mean_interval, source_intervals
 
 PART = 26
 
@@ -65,7 +65,7 @@ def coverage(study: Study, studies: int, seed: int = 0) -> dict[str, float]:
         columns, costs = draw(study, rng)
         each = environment_intervals(*columns)
         hits["environment"] += np.mean([i.low <= costs[e] <= i.high for e, i in each.items()])
-        mean, new = mean_interval(*columns), new_environment_interval(*columns)
+        mean, (_, new) = mean_interval(*columns), source_intervals(*columns)
         hits["mean"] += mean.low <= costs[:-1].mean() <= mean.high
         hits["new"] += new.low <= costs[-1] <= new.high
     return {name: hit / studies for name, hit in hits.items()}
@@ -128,5 +128,5 @@ def test_the_interval_for_a_new_environment_is_narrower_than_students():
         columns, _ = draw(study, rng)
         each = [i.estimate for i in environment_intervals(*columns).values()]
         student = 2.160 * np.std(each, ddof=1) * math.sqrt(1 + 1 / 14)
-        ratios.append(new_environment_interval(*columns).half_width / student)
+        ratios.append(source_intervals(*columns)[1].half_width / student)
     assert np.mean(ratios) < 0.8

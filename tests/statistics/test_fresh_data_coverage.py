@@ -22,7 +22,7 @@ from gengap.statistics import (
     Differences,
     environment_intervals,
     mean_interval,
-    new_environment_interval,
+    source_intervals,
 )
 
 POOL, SPREAD = 130, math.sqrt(0.06)
@@ -90,7 +90,7 @@ def coverage(study: Study, studies: int, seed: int = 0) -> dict[str, float]:
         known = {"overlap": overlap, "validation": validation}
         each = environment_intervals(*test, **known)
         hits["environment"] += np.mean([i.low <= costs[e] <= i.high for e, i in each.items()])
-        mean, new = mean_interval(*test, **known), new_environment_interval(*test, **known)
+        mean, (_, new) = mean_interval(*test, **known), source_intervals(*test, **known)
         hits["mean"] += mean.low <= costs[:-1].mean() <= mean.high
         hits["new"] += new.low <= costs[-1] <= new.high
     return {name: hit / studies for name, hit in hits.items()}

@@ -8,11 +8,16 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gengap.statistics import environment_intervals, mean_interval, new_environment_interval
+from gengap.statistics import environment_intervals, mean_interval, source_intervals
 from gengap.statistics.gap import FEW_ENVIRONMENTS
 from gengap.statistics.prediction import prediction_interval
 from gengap.statistics.variance import NO_WIDTH, ONE_EXAMPLE, ONE_SEED
 
+INTERVALS = (
+    mean_interval,
+    lambda *table, **options: source_intervals(*table, **options)[0],
+    lambda *table, **options: source_intervals(*table, **options)[1],
+)
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
 
 
@@ -139,16 +144,16 @@ def test_coverage_of_the_prediction_by_quadrature(K: int):
         assert 0.943 < np.mean(2 * stats.norm.cdf(np.array(half) / error) - 1) < 0.98, tau2
 
 
-def test_a_new_environment_needs_three():
-    interval = new_environment_interval(*table([[[0.0, 1.0], [1.0, 2.0]]] * 2))
-    assert interval.estimate == pytest.approx(1.0)
-    assert math.isnan(interval.low)
-    assert interval.note == FEW_ENVIRONMENTS
+def test_others_like_these_need_three():
+    for interval in source_intervals(*table([[[0.0, 1.0], [1.0, 2.0]]] * 2)):
+        assert interval.estimate == pytest.approx(1.0)
+        assert math.isnan(interval.low)
+        assert interval.note == FEW_ENVIRONMENTS
 
 
 def test_zero_differences_have_no_width_and_say_so():
     columns = table([[[0.0] * 4] * 3] * 4)
-    found = [mean_interval(*columns), new_environment_interval(*columns)]
+    found = [mean_interval(*columns), *source_intervals(*columns)]
     for interval in found + list(environment_intervals(*columns).values()):
         assert limits(interval) == (0, 0)
         assert interval.note == NO_WIDTH
@@ -156,7 +161,7 @@ def test_zero_differences_have_no_width_and_say_so():
 
 def test_one_example_and_one_seed_give_no_interval_and_say_so():
     columns = table([[[0.1]], [[0.2]], [[0.4]]])
-    found = [mean_interval(*columns), new_environment_interval(*columns)]
+    found = [mean_interval(*columns), *source_intervals(*columns)]
     for interval in found + list(environment_intervals(*columns).values()):
         assert math.isnan(interval.low)
         assert interval.note == ONE_EXAMPLE
@@ -189,20 +194,20 @@ def test_missing_cells_and_unequal_sizes_stay_finite(rng):
             [rng.normal(size=n).tolist() for n in (1, 6)],
         ]
     )
-    found = [mean_interval(*columns), new_environment_interval(*columns)]
+    found = [mean_interval(*columns), *source_intervals(*columns)]
     found += environment_intervals(*columns).values()
     assert all(np.isfinite([i.estimate, i.low, i.high]).all() for i in found)
 
 
 def test_the_level_widens_and_repeats_exactly(rng):
     columns = table(rng.normal(size=(4, 3, 6)).tolist())
-    for function in (mean_interval, new_environment_interval):
+    for function in INTERVALS:
         assert function(*columns, level=0.99).half_width > function(*columns).half_width
         assert function(*columns) == function(*columns)
 
 
 def test_scaling_the_differences_scales_the_intervals(rng):
     values, *rest = table(rng.normal(size=(4, 3, 6)).tolist())
-    for function in (mean_interval, new_environment_interval):
+    for function in INTERVALS:
         small, large = function(values, *rest), function(1000 * values, *rest)
         assert large.half_width == pytest.approx(1000 * small.half_width, rel=1e-6)

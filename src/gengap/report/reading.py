@@ -28,6 +28,7 @@ from gengap.report.text import clean
 TEXTS = ("method", "environment", "rule", "verdict", "worst_environment", "selection_rule", "note")
 FLAGS = ("peeks", "available")
 COST = ("cost_of_unseen", "cost_low", "cost_high")
+EXPECTED = ("cost_of_unseen", "expected_low", "expected_high")
 NEW = ("new_environment_low", "new_environment_high")
 SCORE = ("score_unseen", "score_low", "score_high")
 
@@ -92,6 +93,11 @@ class Summary:
     def metric(self) -> str:
         """The metric's name."""
         return str(self.study["metric"])
+
+    @property
+    def cost_keys(self) -> tuple[str, str, str]:
+        """The cost and its limits for environments like these, or else for these."""
+        return EXPECTED if any(row["expected_low"] is not None for row in self.methods) else COST
 
     @property
     def headline(self) -> Row | None:

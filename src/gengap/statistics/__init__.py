@@ -24,7 +24,7 @@ comes from :func:`variance_parts`.
 *Is it consistent?* :func:`churn`. *Do two samples differ?* :func:`mmd_test`.
 
 *What does not having seen an environment cost?* :func:`environment_intervals`,
-:func:`mean_interval`, :func:`new_environment_interval`, :func:`compare`.
+:func:`mean_interval`, :func:`source_intervals`, :func:`compare`.
 
 Where they hold is measured: ``docs/calibration.md``.
 """
@@ -43,7 +43,7 @@ from gengap.statistics.equivalence import equivalence_test
 from gengap.statistics.example_order import sort_examples
 from gengap.statistics.fixed_environments import seed_difference
 from gengap.statistics.friedman import critical_difference, friedman_test
-from gengap.statistics.gap import environment_intervals, mean_interval, new_environment_interval
+from gengap.statistics.gap import environment_intervals, mean_interval, source_intervals
 from gengap.statistics.improvement import pairwise_improvement, probability_of_improvement
 from gengap.statistics.intervals import Interval
 from gengap.statistics.item_response import fit_item_response
@@ -89,7 +89,6 @@ __all__ = [
     "median",
     "mmd_test",
     "new_environment",
-    "new_environment_interval",
     "optimality_gap",
     "pairwise_improvement",
     "performance_profile",
@@ -101,6 +100,7 @@ __all__ = [
     "seed_difference",
     "signed_rank_posterior",
     "sort_examples",
+    "source_intervals",
     "stability",
     "student_interval",
     "t_test",

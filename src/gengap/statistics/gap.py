@@ -1,10 +1,10 @@
-"""Intervals of the cost of unseen environments: each of these, their mean, a new one.
+"""Intervals of the cost of unseen environments: of others like these, a new one, and these.
 
-Two questions, two answers. *These* environments are fixed: their intervals hold what fresh test
-examples and fresh training sets of the same size, drawn from these same environments, would change
-(:mod:`gengap.statistics.training`). *A new environment from the same source* differs from them as
-they differ from each other: its interval is a prediction interval with environments as the unit
-(:mod:`gengap.statistics.prediction`), and is the wider.
+Three questions, three answers. *Environments like these*: what the source costs on average, with
+environments as the unit (:mod:`gengap.statistics.source`). *A single new one* from the same source
+differs from that as these differ from each other: a prediction interval, the widest. *These*
+environments are fixed: their intervals hold what fresh test examples and fresh training sets of the
+same size, drawn from these same environments, would change (:mod:`gengap.statistics.training`).
 
 The truth in question is the expected cost at the training size of the study, for the environments
 at hand. Another size, other environments, or choices made before the study are not covered.
@@ -27,8 +27,8 @@ from numpy.typing import ArrayLike
 
 from gengap.statistics.cells import Cells, borrow, steady, summarise
 from gengap.statistics.comparison import Differences
-from gengap.statistics.intervals import Interval, check_level, quantile, student
-from gengap.statistics.prediction import prediction_interval
+from gengap.statistics.intervals import Interval, check_level, student
+from gengap.statistics.source import FEWEST, source_limits
 from gengap.statistics.training import (
     Effects,
     Table,
@@ -39,13 +39,12 @@ from gengap.statistics.training import (
 from gengap.statistics.variance import (
     add_training,
     mean_variance,
-    measurement_variance,
     note,
     pooled_between_seeds,
     training_share,
 )
 
-FEW_ENVIRONMENTS = "Fewer than 3 environments: what a new one costs cannot be predicted."
+FEW_ENVIRONMENTS = "Fewer than 3 environments: what others like them cost cannot be told."
 ALIKE = "No test example was scored differently; the limits are those of the rule of three."
 
 
@@ -117,7 +116,7 @@ def mean_interval(
     return _mean(read, level, overlap, largest)
 
 
-def new_environment_interval(
+def source_intervals(
     difference: ArrayLike,
     environment: ArrayLike,
     seed: ArrayLike,
@@ -127,31 +126,32 @@ def new_environment_interval(
     overlap: float = 0.0,
     validation: Differences | None = None,
     largest: float = math.inf,
-) -> Interval:
-    """Prediction interval of the true mean difference in a new environment from the same source.
+) -> tuple[Interval, Interval]:
+    """What environments like these cost: their mean, and a single new one.
 
-    Arguments and errors as in :func:`environment_intervals`. Limits are NaN, with the reason in
-    the note, for fewer than 3 environments. See :mod:`gengap.statistics.prediction`; the variance
-    of the mean of these environments is that of :func:`mean_interval`.
+    Arguments and errors as in :func:`environment_intervals`. Both have the mean of these
+    environments as their estimate and are never narrower than :func:`mean_interval`. Limits are
+    NaN, with the reason in the note, for fewer than 3 environments. See
+    :mod:`gengap.statistics.source`.
     """
     read = _read((difference, environment, seed, example), validation, largest, level)
     fixed, cells = _mean(read, level, overlap, largest), read.cells
-    if len(cells.means) < 3:
-        return Interval(fixed.estimate, math.nan, math.nan, level, FEW_ENVIRONMENTS)
+    if len(cells.means) < FEWEST:
+        unknown = Interval(fixed.estimate, math.nan, math.nan, level, FEW_ENVIRONMENTS)
+        return unknown, unknown
+    if not fixed.defined:
+        return fixed, fixed
     if read.alike:
         # The rule of three again, where the fewest examples leave the most room.
         half = float(_rule_of_three(cells, largest, level).max())
-        return _around(cells, fixed.estimate, half, level)
-    variance, degrees = mean_variance(cells)
-    remark = note(cells, variance + float(np.ptp(cells.means)))
-    if math.isnan(variance):
-        return Interval(fixed.estimate, math.nan, math.nan, level, remark)
-    if read.runs is not None or overlap:
-        # As a normal variance with the same limits.
-        variance, degrees = (fixed.half_width / quantile(level, math.inf)) ** 2, math.inf
-    return prediction_interval(
-        cells.means, measurement_variance(cells), variance, degrees, level, remark
+        alike = _around(cells, fixed.estimate, half, level)
+        return alike, alike
+    remark = note(cells, fixed.half_width + float(np.ptp(cells.means)))
+    mean, new = (
+        Interval(fixed.estimate, min(low, fixed.low), max(high, fixed.high), level, remark)
+        for low, high in source_limits(cells, level)
     )
+    return mean, new
 
 
 class _Read(NamedTuple):

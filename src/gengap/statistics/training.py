@@ -36,43 +36,58 @@ only. A handful of seeds does not tell it apart from the data's, so all is treat
 which is conservative.
 
 *Putting both parts together.* The covariance of ``u`` and ``h`` cannot be had from so few folds,
-but it is at most the product of the standard deviations, so those of the two parts are *added*.
-As ``M`` has few degrees of freedom, its uncertainty is carried along as in
-:mod:`gengap.statistics.prediction`: with ``n`` the noise in ``M`` and ``e`` the example part, of
-``f`` degrees of freedom,
+but it is at most the product of the standard deviations, so those of the two parts are *added*:
+with ``e`` the example part and ``n`` the noise in ``M``,
 
-    D = (sqrt(e f / X) + sqrt(k max(M g / Y - n, 0)))^2,    X ~ chi2(f), Y ~ chi2(g),
+    V = (sqrt(e) + sqrt(k max(M - n, 0)))^2,
 
-and the half-width is the ``q`` with ``P(|Z| sqrt(D) <= q) = level``. It is Student's where either
-part is absent. Where both are equal and unrelated it is up to 1.4 times as wide as it need be.
-C. Nadeau & Y. Bengio, Inference for the generalization error, Machine Learning 52 (2003), 239-281,
-treat the same problem with an assumed correlation in place of a measured one.
+and the half-width is Student's ``t sqrt(V)``, its degrees of freedom Satterthwaite's, with the part
+of ``M`` weakened as it falls below ``n`` (:mod:`gengap.statistics.variance`). On least squares with
+concept shift the two parts do add so; where they are unrelated and equal, the interval is up to 1.4
+times as wide as it need be. C. Nadeau & Y. Bengio, Inference for the generalization error, Machine
+Learning 52 (2003), 239-281, treat the same problem with an assumed correlation in place of a
+measured one.
 
-*Borrowing.* Four degrees of freedom are few. An environment's ``M`` is averaged with what the mean
-ratio of excess to example variance over environments predicts for it, which counts for
-``PRIOR_DEGREES``. So is that of the mean of environments, but by ``(n / M)^2`` less: the ratio
-cannot know how far the effects of a run agree between environments, and gives way when the runs'
-own spread shows.
+*Borrowing.* Four degrees of freedom are few, and one is next to none: a half-width from two seeds
+alone would be several times as wide as from one. An environment's ``M`` is averaged with what the
+mean ratio of excess to example variance over environments predicts for it, which counts for
+``EXCESS_DEGREES``. That of the mean of environments is averaged with what the environments' excess
+gives where runs do not move all environments alike, which counts for ``MEAN_DEGREES``, but by the
+square of ``M`` over what was expected less: it gives way when the runs' own spread shows, though
+never below ``LEAST_DEGREES``, for with two seeds ``M`` is often large by chance.
 
-*How well that holds*: docs/results.md. It errs on the wide side, except where all training noise is
-common to the environments and seeds are few: ``g`` counts seeds as independent, while neighbours
-overlap more than others. With two seeds ``g`` is 1 for the overall interval, which is then very
-wide.
+*The environments' own spread.* Whatever the environments are like, the sample variance of their
+costs over their number expects at least what fresh examples and what a run does to one environment
+add to the variance of the mean. So where there are ``SPREAD_ENVIRONMENTS`` or more, the interval is
+the narrower of the two: the one above, and Student's over environments with what ``M`` exceeds its
+expectation by, times ``k``, added. That is the better wherever environments differ little.
+
+*How well that holds*: docs/calibration.md.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
 
-from gengap.statistics.cells import PRIOR_DEGREES, Cells, read_columns
-from gengap.statistics.intervals import satterthwaite
-from gengap.statistics.quadrature import inverse_chi_square, normal_mixture_quantile
-from gengap.statistics.variance import Between, training_share
+from gengap.statistics.cells import Cells, read_columns
+from gengap.statistics.intervals import quantile, satterthwaite
+from gengap.statistics.variance import (
+    INTERVAL_POWERS,
+    Between,
+    freedom_of_sum,
+    training_share,
+)
 
+EXCESS_DEGREES = 20.0
+"""How many degrees of freedom the other environments' excess counts for in that of one."""
+MEAN_DEGREES, LEAST_DEGREES = 20.0, 3.0
+"""How many the environments' excess counts for in that of their mean, and at the very least."""
+SPREAD_ENVIRONMENTS = 5
 Table = tuple[ArrayLike, ArrayLike, ArrayLike, ArrayLike]
 
 
@@ -142,9 +157,9 @@ def environment_half_widths(
     training to example noise stands in.
     """
     seeds = np.maximum(runs.present.sum(axis=1) - 1, 0)
-    degrees = PRIOR_DEGREES + seeds
+    degrees = EXCESS_DEGREES + seeds
     expected = runs.noise + _ratio(cells, runs) * _scale(cells)
-    squares = (PRIOR_DEGREES * np.maximum(expected, 0.0) + seeds * runs.squares) / degrees
+    squares = (EXCESS_DEGREES * np.maximum(expected, 0.0) + seeds * runs.squares) / degrees
     share = np.sum(cells.shares**2, axis=1)
     return np.array(
         [
@@ -173,30 +188,40 @@ def mean_half_width(cells: Cells, runs: Effects, overlap: float, level: float) -
     parts = cells.example / K**2
     square, noise, seeds = between_runs(runs)
     share = training_share(float(np.sum(cells.shares.mean(axis=0) ** 2)), overlap)
-    expected = max(noise + _ratio(cells, runs) * float(_scale(cells).sum()) / K**2, 0.0)
-    prior = PRIOR_DEGREES * min(noise / square, 1.0) ** 2 if square > 0 else PRIOR_DEGREES
+    excess = float(np.mean((runs.squares - runs.noise)[runs.known]))
+    expected = noise + max(excess, 0.0) / K
+    faded = MEAN_DEGREES * min(expected / square, 1.0) ** 2 if square > 0 else MEAN_DEGREES
+    prior = max(faded, LEAST_DEGREES)
     square = (prior * expected + seeds * square) / (prior + seeds)
     degrees = satterthwaite(parts, cells.example_degrees)
     between = Between(square, noise, prior + seeds)
-    return half_width(float(parts.sum()), degrees, share, between, level)
+    half = half_width(float(parts.sum()), degrees, share, between, level)
+    spread = float(cells.means.var(ddof=1)) / K if K >= SPREAD_ENVIRONMENTS else 0.0
+    if spread == 0:
+        return half
+    common = share * max(square - expected, 0.0)
+    freedom = satterthwaite(np.array([spread, common]), np.array([K - 1, prior + seeds]))
+    return min(half, quantile(level, freedom) * math.sqrt(spread + common))
 
 
 def half_width(
     example: float, degrees: float, share: float, between: Between, level: float
 ) -> float:
-    """The module's ``q``.
+    """Student's half-width of the module.
 
     Args:
         example: the example part ``e`` with ``degrees`` of freedom.
         degrees: see ``example``.
         share: the weight ``k`` of the excess.
-        between: ``M``, ``n`` and ``g``.
+        between: ``M``, ``n`` and the degrees of freedom of ``M``.
         level: the confidence level.
     """
-    spread = between.square * inverse_chi_square(between.degrees)
-    training = np.sqrt(share * np.maximum(spread - between.noise, 0.0))
-    examples = np.sqrt(example * inverse_chi_square(degrees)) if example > 0 else np.zeros(1)
-    return normal_mixture_quantile(level, examples[:, None] + training)
+    training = share * max(between.square - between.noise, 0.0)
+    variance = (math.sqrt(example) + math.sqrt(training)) ** 2
+    if variance == 0:
+        return 0.0
+    freedom = freedom_of_sum(example, degrees, share, between, variance, INTERVAL_POWERS)
+    return quantile(level, freedom) * math.sqrt(variance)
 
 
 def between_runs(runs: Effects) -> Between:
@@ -216,8 +241,8 @@ def _scale(cells: Cells) -> np.ndarray:
 
 
 def _ratio(cells: Cells, runs: Effects) -> float:
-    """Mean ratio of the excess to the example variance of an environment; may be negative."""
-    return float(np.mean(((runs.squares - runs.noise) / _scale(cells))[runs.known]))
+    """Ratio of the excess to the example variance over all environments; may be negative."""
+    return float(np.sum((runs.squares - runs.noise)[runs.known]) / _scale(cells)[runs.known].sum())
 
 
 def _columns(table: Table) -> list[np.ndarray]:

@@ -53,6 +53,8 @@ INTERVAL_POWERS = (1.0, 4.0)
 """The power ``p`` for one degree of freedom between seeds, and for more."""
 TEST_POWERS = (0.5, 1.0)
 """The same for tests, which are judged beyond 95%: more cautious."""
+SEED_DEGREES = 6.0
+"""How many degrees of freedom independence counts for in what seeds do to all environments."""
 ONE_SEED = "One seed: training noise is not included."
 NO_WIDTH = "Differences do not vary within any environment, so the interval has no width."
 ONE_EXAMPLE = "One test example per environment and one seed: no interval."
@@ -81,7 +83,7 @@ def mean_variance(
     :data:`INTERVAL_POWERS` or :data:`TEST_POWERS`, ``overlap`` as in :func:`training_share`.
     """
     cells = borrow(cells)
-    weights = _equal_weights(cells)
+    weights = equal_weights(cells)
     parts = cells.example * weights**2
     known = bool(cells.example_degrees.any())
     degrees = satterthwaite(parts, cells.example_degrees) if known else 0.0
@@ -118,15 +120,22 @@ def measurement_variance(cells: Cells) -> float:
     """
     cells = borrow(cells)
     example = float(cells.example.mean())
-    K = int(cells.repeated.sum())
-    if K < 2:
+    own = interaction(cells)
+    if own is None:
         return example
-    main = between_seeds(cells, _equal_weights(cells)).square
-    within = _within_environments(cells)[cells.repeated].mean()
-    interaction = (within - main) / (1 - 1 / K)
-    excess = interaction - cells.noise[cells.repeated].mean()
+    excess = own - cells.noise[cells.repeated].mean()
     share = np.sum(cells.shares**2, axis=1).mean()
     return max(example + float(excess * share), 0.0)
+
+
+def interaction(cells: Cells) -> float | None:
+    """Mean square of what seeds do to one environment and not to all; None where it cannot show."""
+    K = int(cells.repeated.sum())
+    if K < 2:
+        return None
+    main = between_seeds(cells, equal_weights(cells)).square
+    within = _within_environments(cells)[cells.repeated].mean()
+    return float((within - main) / (1 - 1 / K))
 
 
 def add_training(
@@ -154,10 +163,42 @@ def add_training(
     variance = example + share * max(square - noise, 0.0)
     if variance == 0:
         return 0.0, math.inf
+    return variance, freedom_of_sum(example, degrees, share, between, variance, powers)
+
+
+def freedom_of_sum(
+    example: float,
+    degrees: float,
+    share: float,
+    between: Between,
+    variance: float,
+    powers: tuple[float, float],
+) -> float:
+    """The module's ``f``, for a ``variance`` made of an example part and of ``between``'s excess.
+
+    Other arguments as in :func:`add_training`.
+    """
+    square, noise, seeds = between
     reach = 1.0 if square >= noise else (square / noise) ** powers[seeds > 1]
     inverse = (example / variance) ** 2 / degrees if example > 0 else 0.0
     inverse += min(share * max(square, noise) / variance, 1.0) ** 2 * reach / seeds
-    return variance, 1 / inverse if inverse > 0 else math.inf
+    return 1 / inverse if inverse > 0 else math.inf
+
+
+def common_variance(cells: Cells) -> float:
+    """Variance of the mean of environments by what seeds do to all of them alike.
+
+    Were noise independent, the means of the seeds would vary by the interaction over ``K``. What
+    exceeds that is drawn towards nothing, for a handful of seeds measures it badly: with the weight
+    of ``SEED_DEGREES``, and by so much less as it exceeds.
+    """
+    own, main = interaction(cells), between_seeds(cells, equal_weights(cells))
+    if own is None or main.degrees == 0:
+        return 0.0
+    independent = own / len(cells.means)
+    prior = SEED_DEGREES * min(max(independent, 0.0) / main.square, 1.0) if main.square else 0.0
+    excess = main.degrees * (main.square - independent) / (prior + main.degrees)
+    return max(excess, 0.0) * float(np.sum(cells.shares.mean(axis=0) ** 2))
 
 
 def between_seeds(cells: Cells, weights: np.ndarray) -> Between:
@@ -203,7 +244,8 @@ def note(cells: Cells, variance: float) -> str:
     return " ".join(notes)
 
 
-def _equal_weights(cells: Cells) -> np.ndarray:
+def equal_weights(cells: Cells) -> np.ndarray:
+    """``(K,)``, one over the number of environments."""
     return np.full(len(cells.means), 1 / len(cells.means))
 
 

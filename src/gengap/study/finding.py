@@ -88,8 +88,12 @@ class EnvironmentRow:
 class MethodRow:
     """One method over its unseen environments, each weighing equally.
 
-    ``cost_low`` and ``cost_high`` are for these environments, ``new_environment_low`` and
-    ``_high`` for a single new one; ``difference_*`` is how much better than the baseline.
+    Limits of the cost: ``expected_low`` and ``_high`` for the mean over environments like these,
+    ``new_environment_low`` and ``_high`` for a single new one, ``cost_low`` and ``_high`` for these
+    environments. ``environments_needed`` is how many would tell this cost from none, as they
+    scatter here; ``cost_with_all`` what is expected once all environments are trained on, under the
+    assumption of :func:`gengap.statistics.source.cost_share`; ``difference_*`` how much better than
+    the baseline.
     """
 
     method: str
@@ -103,8 +107,14 @@ class MethodRow:
     cost_of_unseen: float
     cost_low: float | None
     cost_high: float | None
+    expected_low: float | None
+    expected_high: float | None
     new_environment_low: float | None
     new_environment_high: float | None
+    environments_needed: int | None
+    cost_with_all: float | None
+    cost_with_all_low: float | None
+    cost_with_all_high: float | None
     difference_from_baseline: float | None
     difference_low: float | None
     difference_high: float | None

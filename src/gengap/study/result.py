@@ -26,8 +26,9 @@ from gengap.statistics import (
     compare,
     environment_intervals,
     mean_interval,
-    new_environment_interval,
+    source_intervals,
 )
+from gengap.statistics.source import cost_share, environments_needed
 from gengap.study.curves import Curve, training_curves
 from gengap.study.finding import (
     CurveRow,
@@ -43,6 +44,9 @@ from gengap.study.plan import Plan, read_plan
 from gengap.study.rules import RULES, Rule, rule_named
 from gengap.study.scores import Paired, Scores
 from gengap.study.until_decided import replay, sequential_finding
+
+MOST_NEEDED = 200
+SAYS_NOTHING = "So few environments cannot tell what others like them cost."
 
 
 def read_result(store: Store, study: str | None = None, *, curves: bool = False) -> Result:
@@ -201,6 +205,20 @@ class Result(Finding):
         least, greatest = self.plan.score.limits
         return _around(estimate, interval).within(least - greatest, greatest - least)
 
+    def _around_cost(self, cost: float, reference: float, interval: Interval) -> Interval:
+        """The interval around a cost in these environments, cut to what their reference leaves."""
+        ends = sorted(self._sign * (reference - limit) for limit in self.plan.score.limits)
+        return _around(cost, interval).within(*ends)
+
+    def _told(self, cost: float, interval: Interval) -> Interval:
+        """The interval around a cost elsewhere; without limits where it says next to nothing."""
+        found = self._around_difference(cost, interval)
+        least, greatest = self.plan.score.limits
+        # Half of all costs that are possible.
+        if found.high - found.low > greatest - least:
+            return replace(found, low=math.nan, high=math.nan, note=SAYS_NOTHING)
+        return found
+
     @cached_property
     def _comparisons(self) -> Mapping[str, Comparison]:
         base = self.paired[self.plan.baseline]
@@ -220,6 +238,20 @@ class Result(Finding):
     @cached_property
     def _overlap(self) -> float:
         return self.plan.training_overlap()
+
+    @cached_property
+    def _share_with_all(self) -> float:
+        """What is left of the cost with all environments to train on; NaN where none is left out.
+
+        Only splits that train on all environments but some whole ones can tell.
+        """
+        every = set(self.plan.problem.environments)
+        if any(
+            {*cell.train, *cell.unseen} != every or set(cell.train) & set(cell.unseen)
+            for cell in self.plan.unseen
+        ):
+            return math.nan
+        return cost_share([len(cell.train) for cell in self.plan.unseen], len(every))
 
     def _training_noise(self, name: str) -> dict[str, Any]:
         """What shows the intervals of a cost how much other training sets would change it."""
@@ -248,7 +280,7 @@ class Result(Finding):
             inside = [v for (k, _), v in p.in_distribution.items() if k == code]
             in_distribution = float(np.mean(inside))
             unseen, reference, cost = unseen_means[code], reference_means[code], costs[code]
-            interval = self._around_difference(cost, interval)
+            interval = self._around_cost(cost, reference, interval)
             rows.append(
                 EnvironmentRow(
                     method=name,
@@ -274,8 +306,10 @@ class Result(Finding):
         columns = difference, p.environment, p.seed, p.example
         noise = self._training[name]
         cost = _average(rows, "cost_of_unseen")
-        fixed = self._around_difference(cost, mean_interval(*columns, **noise))
-        new = self._around_difference(cost, new_environment_interval(*columns, **noise))
+        reference = _average(rows, "reference")
+        fixed = self._around_cost(cost, reference, mean_interval(*columns, **noise))
+        expected, new = (self._told(cost, i) for i in source_intervals(*columns, **noise))
+        share = self._share_with_all if expected.defined else math.nan
         better = None
         if comparison:
             mean = float(np.mean(list(self.differences(name, self.plan.baseline).values())))
@@ -286,7 +320,7 @@ class Result(Finding):
             method=name,
             score_in_distribution=_average(rows, "in_distribution"),
             score_unseen=_average(rows, "unseen"),
-            score_reference=_average(rows, "reference"),
+            score_reference=reference,
             worst_unseen=worst.unseen,
             worst_environment=worst.environment,
             gap=_average(rows, "gap"),
@@ -294,8 +328,16 @@ class Result(Finding):
             cost_of_unseen=cost,
             cost_low=fixed.low,
             cost_high=fixed.high,
+            expected_low=expected.low,
+            expected_high=expected.high,
             new_environment_low=new.low,
             new_environment_high=new.high,
+            environments_needed=environments_needed(
+                abs(cost), expected.half_width, len(rows), most=MOST_NEEDED
+            ),
+            cost_with_all=share * cost,
+            cost_with_all_low=share * expected.low,
+            cost_with_all_high=share * expected.high,
             difference_from_baseline=better.estimate if better else None,
             difference_low=better.low if better else None,
             difference_high=better.high if better else None,

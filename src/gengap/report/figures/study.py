@@ -8,14 +8,17 @@ from gengap.report.reading import COST, NEW, SCORE, Row, Summary
 
 DOT = ("dot", "estimate")
 HERE = ("interval", "95% interval on these environments")
+SOURCE = ("interval", "95% interval for environments like these")
 SINGLE = ("wide", "95% interval for a single new one")
 
 
 def methods_figure(summary: Summary) -> Figure:
-    """The cost of unseen per method, with both intervals."""
-    rows = [_cost_row(summary, row, "method", *NEW) for row in summary.methods]
+    """The cost of unseen per method: of environments like these, or of these where few, and new."""
+    inner = summary.cost_keys
+    rows = [_cost_row(summary, row, "method", *NEW, inner=inner) for row in summary.methods]
     wide = [row[key] for row in summary.methods for key in NEW]
-    core = [row[key] for row in summary.methods for key in COST]
+    core = [row[key] for row in summary.methods for key in inner]
+    legend = [DOT, HERE if inner == COST else SOURCE]
     return Figure(
         "cost-by-method",
         "By method",
@@ -23,7 +26,7 @@ def methods_figure(summary: Summary) -> Figure:
         _cost_label(summary),
         rows,
         axis_for([0.0, *core], wide, scale=_scale(summary)),
-        legend=[DOT, HERE, SINGLE] if any(end is not None for end in wide[::2]) else [DOT, HERE],
+        legend=[*legend, SINGLE] if any(end is not None for end in wide[::2]) else legend,
     )
 
 
@@ -106,8 +109,10 @@ def rules_figure(summary: Summary, method: str) -> Figure | None:
     )
 
 
-def _cost_row(summary: Summary, row: Row, name: str, *wide: str) -> FigureRow:
-    value, low, high = (row[key] for key in COST)
+def _cost_row(
+    summary: Summary, row: Row, name: str, *wide: str, inner: tuple[str, str, str] = COST
+) -> FigureRow:
+    value, low, high = (row[key] for key in inner)
     left, right = (row[key] for key in wide) if wide else (None, None)
     return interval_row(summary.number, row[name], value, (low, high), (left, right))
 

@@ -9,14 +9,15 @@ from __future__ import annotations
 from gengap.report.reading import Row, Summary, is_plain_training
 from gengap.report.text import isolate, shorten
 
+FEWEST = 3
 # Score lost, loss risen, score gained, loss fallen.
 EXPECTED = ("to lose", "to rise", "to gain", "to fall")
 PAST = ("lost", "rose", "gained", "fell")
 
 
 def answer(summary: Summary) -> str:
-    """Say what the baseline loses where it has not been, with both intervals, and how measured."""
-    return " ".join(filter(None, [_cost(summary), _protocol(summary)]))
+    """Say what the baseline loses where it has not been, an interval a question; how measured."""
+    return " ".join(filter(None, [_cost(summary), _protocol(summary), _with_all(summary)]))
 
 
 def _protocol(summary: Summary) -> str:
@@ -53,10 +54,12 @@ def _cost(summary: Summary) -> str:
         )
     if _alike(summary, row):
         return _nothing_differs(summary, row)
-    shown = low > 0 or high < 0
+    here = low > 0 or high < 0
     if one:
-        return f"{where}, {_at_one(summary, row, shown)}"
-    return _shown(summary, row) if shown else _not_shown(summary, row)
+        return f"{where}, {_at_one(summary, row, here)}"
+    if _expected(row):
+        return _shown(summary, row)
+    return _shown_here(summary, row) if here else _not_shown(summary, row)
 
 
 def method_name(row: Row) -> str:
@@ -77,20 +80,72 @@ def place(name: str) -> str:
     return isolate(shorten(name))
 
 
+def _expected(row: Row) -> bool:
+    """Whether environments like these were shown to cost something, or to gain."""
+    low, high = row["expected_low"], row["expected_high"]
+    return low is not None and high is not None and (low > 0 or high < 0)
+
+
 def _shown(summary: Summary, row: Row) -> str:
-    single = _single(summary, row) or "none could be given for a single new one"
+    single = _single(summary, row, turned=True) or "none could be given for a single new one"
     return (
         f"At a new {place(summary.study['environment_word'])}, expect "
-        f"{_change(summary, row, EXPECTED)} (95% interval {_facing(summary, row, 'cost')} "
-        f"{_these(summary, row)}; {single})."
+        f"{_change(summary, row, EXPECTED)} (95% interval {_facing(summary, row, 'expected')} "
+        f"for the mean of environments like these; {single}; {_facing(summary, row, 'cost')} "
+        f"{_these(summary, row)})."
     )
 
 
+def _shown_here(summary: Summary, row: Row) -> str:
+    """Say what these environments cost where others like them could cost nothing."""
+    found = (
+        f"{_these(summary, row).capitalize()}, {_change(summary, row, PAST)} (95% interval "
+        f"{_facing(summary, row, 'cost')})"
+    )
+    if limits := _facing(summary, row, "expected"):
+        return (
+            f"{found}; whether environments like these cost anything cannot be told from so few: "
+            f"the 95% interval of their mean is {limits}{_needed(row)}."
+        )
+    return f"{found}; {_too_few(summary, row)}."
+
+
 def _not_shown(summary: Summary, row: Row) -> str:
-    single = _single(summary, row)
+    where = f" {_these(summary, row)}"
+    if _facing(summary, row, "expected"):
+        single = _single(summary, row, turned=False)
+        return (
+            f"No cost of unseen environments was shown for {method_name(row)}: "
+            f"{_undecided(summary, row, ' for the mean of environments like these', 'expected')} ("
+            f"{f'{single}; ' if single else ''}{_facing(summary, row, 'cost', turned=False)}"
+            f"{where})."
+        )
     return (
         f"No cost of unseen environments was shown for {method_name(row)}: "
-        f"{_undecided(summary, row, f' {_these(summary, row)}')}{f' ({single})' if single else ''}."
+        f"{_undecided(summary, row, where)}; {_too_few(summary, row)}."
+    )
+
+
+def _needed(row: Row) -> str:
+    needed = row["environments_needed"]
+    return f", and as they scatter about {needed:.0f} would be needed" if needed else ""
+
+
+def _too_few(summary: Summary, row: Row) -> str:
+    measured = summary.measured(row)
+    least = f", for which at least {FEWEST} are needed" if measured < FEWEST else ""
+    return f"{measured} environments cannot say what others like them cost{least}"
+
+
+def _with_all(summary: Summary) -> str:
+    """Say what is expected once no environment is left out; empty where no cost was shown."""
+    row, every = summary.headline, len(summary.study["environments"])
+    if row is None or not _expected(row) or row["cost_with_all"] is None:
+        return ""
+    return (
+        f"With all {every} to train on rather than {every - summary.study['unseen_at_once']}, "
+        f"expect about {summary.number.points(abs(row['cost_with_all']))} "
+        f"({_facing(summary, row, 'cost_with_all')}), if the cost falls as it does for a mean."
     )
 
 
@@ -148,8 +203,8 @@ def _amount(summary: Summary, value: float) -> str:
     return f"{summary.number.points(value)} {kind} {place(summary.metric)}"
 
 
-def _undecided(summary: Summary, row: Row, where: str = "") -> str:
-    number, low, high = summary.number, row["cost_low"], row["cost_high"]
+def _undecided(summary: Summary, row: Row, where: str = "", name: str = "cost") -> str:
+    number, low, high = summary.number, row[f"{name}_low"], row[f"{name}_high"]
     return (
         f"the estimate is {_amount(summary, row['cost_of_unseen'])}, with a 95% interval of "
         f"{number.interval(low, high)}{where}, so the cost could still be as large as "
@@ -162,8 +217,7 @@ def _these(summary: Summary, row: Row) -> str:
     return f"on these {measured} environments" if measured else "on these environments"
 
 
-def _single(summary: Summary, row: Row) -> str:
-    turned = row["cost_low"] > 0 or row["cost_high"] < 0
+def _single(summary: Summary, row: Row, *, turned: bool) -> str:
     limits = _facing(summary, row, "new_environment", " and ", turned=turned)
     return f"between {limits} for a single new one" if limits else ""
 

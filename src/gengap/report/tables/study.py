@@ -6,7 +6,7 @@ from functools import partial
 
 from gengap.report.document import Cell, Column, Maker, Table, make_table, text_table
 from gengap.report.numerals import MISSING, Numerals, count, duration
-from gengap.report.reading import COST, NEW, SCORE, Row, Summary, is_plain_training
+from gengap.report.reading import COST, EXPECTED, NEW, SCORE, Row, Summary, is_plain_training
 from gengap.report.tables.columns import estimate_cell, estimated, limits, named, printed
 from gengap.report.text import shorten
 
@@ -29,8 +29,9 @@ def methods_table(summary: Summary) -> Table:
         ),
         printed("Gap", points, "gap", number),
         printed("Difficulty", points, "difficulty", number),
-        estimated(number, "Cost of unseen", points, COST, "cost"),
+        estimated(number, "Cost of unseen", points, EXPECTED, "cost"),
         limits(number, "A single new one", points, *NEW),
+        limits(number, "These", points, *COST[1:]),
         (
             Column(
                 f"Against {baseline if len(baseline) < 20 else 'the baseline'}",
@@ -54,7 +55,7 @@ def terminal_table(summary: Summary) -> Table:
         named("method", "method", 40),
         printed("seen", "", "score_in_distribution", number, 12),
         printed("unseen", "", "score_unseen", number, 12),
-        estimated(number, "cost of unseen", "", COST),
+        estimated(number, "cost of unseen", "", summary.cost_keys),
         limits(number, "one new one", "", *NEW, missing=""),
         (
             Column("against baseline", numeric=False, most=16),
