@@ -8,7 +8,7 @@ import torch
 from guard_toys import Blind, Broken, Distance
 
 from gengap.base.errors import UsageError
-from gengap.guard.selection import Candidate, choose, trials
+from gengap.guard.selection import Validation, choose, says_nothing, trials
 from gengap.models.outputs import Outputs
 
 
@@ -31,6 +31,7 @@ def test_given_strangers_choose_the_detector_that_tells_them():
     assert choice.table[1].auroc == 0.5
     assert choice.table[2].note == "gave a score that is not a number"
     assert str(choice).startswith("distance was chosen among 2: it told the given strangers")
+    assert choice.table[0].low > 0  # DeLong's, ahead of blind, the first that could be fitted
 
 
 def test_environments_are_held_out_whole():
@@ -63,22 +64,58 @@ def test_nothing_to_validate_on():
     assert trials(outputs(20), None, None, seed=0)[1] == []  # too few to fit on
 
 
-def test_nearly_as_good_is_enough_not_to_be_blind_to_magnitude(monkeypatch):
-    def chosen(knn, standardised, other):
-        values = {"knn": knn, "knn-standardised": standardised, "msp": other}
-        monkeypatch.setattr(
-            "gengap.guard.selection.validate", lambda name, *_: Candidate(name, values[name])
-        )
-        return choose(dict.fromkeys(values, Blind()), "strangers", [], {})
+def validation(areas, refused):
+    return Validation(np.array(areas), [(np.zeros(2), np.ones(2))] * len(areas), refused)
 
-    near = chosen(0.95, 0.935, 0.94)
-    assert near.name == "knn-standardised"
-    assert "almost as well as knn (AUROC 0.935, against knn 0.950)" in near.sentence
-    assert near.table[0].name == "knn"
-    far = chosen(0.95, 0.925, 0.9)
-    assert far.name == "knn"
-    assert far.sentence.endswith("inputs that are normal but larger go unnoticed.")
-    assert chosen(0.95, 0.94, 0.96).name == "msp"
+
+@pytest.fixture
+def chosen(monkeypatch):
+    """The choice among detectors of given AUROCs in five trials and given refusals."""
+
+    def among(**found):
+        names = {name.replace("_", "-"): validation(*v) for name, v in found.items()}
+        order = iter(names.values())
+        monkeypatch.setattr("gengap.guard.selection.validate", lambda *_: next(order))
+        return choose(dict.fromkeys(names, Blind()), "strangers", [], {})
+
+    return among
+
+
+def test_the_luckiest_is_not_taken_for_the_best(chosen):
+    relied = [0.60, 0.62, 0.58, 0.61, 0.59]
+    lucky = [0.90, 0.52, 0.75, 0.45, 0.83]  # better on average, by 0.09 with a t of 1
+    choice = chosen(knn_standardised=(relied, 0.9), vim=(lucky, 0.9))
+    assert choice.name == "knn-standardised"
+    assert choice.table[0].name == "vim"
+    assert "none was shown to tell strangers from the others better" in choice.sentence
+    # Student's t by hand: differences' mean 0.09, standard deviation 0.20712, t(4) = 2.7764
+    assert choice.table[0].low == pytest.approx(0.09 - 2.7764 * 0.20712 / 5**0.5, abs=1e-4)
+    assert choice.table[0].high == pytest.approx(0.09 + 2.7764 * 0.20712 / 5**0.5, abs=1e-4)
+
+
+def test_what_is_shown_to_be_better_is_taken(chosen):
+    relied = np.array([0.60, 0.62, 0.58, 0.61, 0.59])
+    better = np.add(relied, [0.20, 0.21, 0.19, 0.2, 0.2])
+    choice = chosen(knn_standardised=(relied, 0.9), knn=(better, 0.1))
+    assert choice.name == "knn"
+    assert "better than knn-standardised (AUROC 0.800, ahead by 0.200, " in choice.sentence
+
+
+def test_near_ties_go_to_what_refuses_more_of_what_is_impossible(chosen):
+    relied = np.array([0.60, 0.62, 0.58, 0.61, 0.59])
+    one = np.add(relied, [0.20, 0.21, 0.19, 0.2, 0.2])
+    for lead, name in ((0.01, "mahalanobis"), (0.05, "knn")):
+        found = {"knn": (one + lead, 0.1), "mahalanobis": (one, 0.8)}
+        assert chosen(knn_standardised=(relied, 0.9), **found).name == name
+
+
+def test_the_energy_of_probabilities_is_no_candidate():
+    logits = torch.randn(50, 3, generator=torch.Generator().manual_seed(0))
+    assert says_nothing("energy", Outputs(logits)) == ""
+    probabilities = Outputs(logits.log_softmax(1))
+    said = "energy needs logits, and the model gives probabilities only"
+    assert says_nothing("energy", probabilities) == said
+    assert says_nothing("msp", probabilities) == ""
 
 
 def test_a_poor_best_is_said_to_be_poor():

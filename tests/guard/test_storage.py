@@ -99,12 +99,12 @@ def test_files_that_are_missing_cut_or_changed(folder, name):
 
 
 def test_other_versions_and_unknown_detectors(folder):
-    alter(folder, format=2)
-    refused(folder, "has format 2, this gengap reads 1")
-    alter(folder, format=1, detector="msq")
+    alter(folder, format=1)
+    refused(folder, "has format '1', this gengap reads 2")
+    alter(folder, format=2, detector="msq")
     refused(folder, "There is no detector 'msq'; did you mean 'msp'")
     alter(folder, detector="msp", hyperparameters={"warmth": 1})
-    refused(folder, "sets 'warmth', which this gengap's msp does not have")
+    refused(folder, "MaximumSoftmaxProbability has no hyperparameter 'warmth'")
     (folder / JSON).write_text("[]")
     refused(folder, "is not a whole guard file")
 
@@ -137,8 +137,15 @@ def test_tensors_that_no_guard_has(folder):
     scores = whole["calibration"]
     without = [{k: v for k, v in whole.items() if k != name} for name in whole]
     assert {"calibration", "largest", "scale.mean", "scale.spread"} <= set(whole)
-    wrong = [whole | {"calibration": scores.flip(0)}, whole | {"scale.mean": torch.zeros(1)},
-             whole | {"calibration": scores * float("nan")}]  # fmt: skip
+    wrong = [
+        whole | {"calibration": scores[1:]},
+        whole | {"calibration": scores * float("nan")},
+        whole | {"beyond": whole["beyond"].double()},
+        whole | {"scale.mean": torch.zeros(1)},
+        whole | {"reach.unit": torch.zeros(3, dtype=torch.float64)},
+        whole | {"reach.precision": torch.ones(2, 2, dtype=torch.float64)},
+        whole | {"reach.whole": torch.ones(3)},
+    ]
     for tensors in without + wrong:
         safetensors.torch.save_file(tensors, folder / TENSORS)
         alter(folder)
@@ -170,7 +177,7 @@ def test_which_detectors_keep_examples(name):
     classes = "classification" in detectors()[name].tasks
     model = network() if classes else LinearRegression().fit(X, X.sum(1))
     guard = gg.Guard.fit(model, X, Y if classes else X.sum(1), detector=name)
-    assert any(160 in tensor.shape for tensor in guard.fitted.values()) == guard.keeps_examples
+    assert any(161 in tensor.shape for tensor in guard.fitted.values()) == guard.keeps_examples
 
 
 def test_a_model_that_was_changed_is_not_saved(tmp_path):

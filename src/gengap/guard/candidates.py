@@ -9,7 +9,7 @@ import numpy as np
 from gengap.base.errors import UsageError
 from gengap.detectors.base import Detector
 from gengap.detectors.registry import detector_info, detectors
-from gengap.guard.selection import CANDIDATES, FALLBACKS, Choice, choose, trials
+from gengap.guard.selection import CANDIDATES, ROBUST, Choice, choose, says_nothing, trials
 from gengap.models.outputs import Outputs
 
 EVERYTHING = ("logits", "features", "layers", "inputs", "labels", "head", "network", "tail")
@@ -30,6 +30,8 @@ def chosen_detector(
     names: Sequence[str] | None,
     environment: np.ndarray | None,
     strangers: Outputs | None,
+    bar: Outputs | None,
+    false_alarms: float,
     seed: int,
 ) -> tuple[Detector, Choice]:
     """The detector to use and why, from what the model makes of the rows to fit on."""
@@ -44,7 +46,9 @@ def chosen_detector(
         return info.detector(), Choice(detector, f"{detector} was asked for.")
     known = {name: detector_info(name) for name in names} if names is not None else detectors()
     wanted = list(known) if names is not None else [name for name in CANDIDATES if name in known]
-    unfit = {name: known[name].why_not(task, outputs) for name in wanted}
+    unfit = {
+        name: known[name].why_not(task, outputs) or says_nothing(name, outputs) for name in wanted
+    }
     candidates = {name: known[name].detector() for name in wanted if not unfit[name]}
     if not candidates:
         raise UsageError(
@@ -53,7 +57,8 @@ def chosen_detector(
     kind, tried = trials(outputs, environment, strangers, seed)
     if not tried:
         return _fallback(candidates)
-    choice = choose(candidates, kind, tried, {k: v for k, v in unfit.items() if v})
+    others = {name: reason for name, reason in unfit.items() if reason}
+    choice = choose(candidates, kind, tried, others, bar, false_alarms)
     return candidates[choice.name], choice
 
 
@@ -76,7 +81,7 @@ def reads_layers(wanted: Sequence[str | Detector]) -> bool:
 
 
 def _fallback(candidates: dict[str, Detector]) -> tuple[Detector, Choice]:
-    name = next((name for name in FALLBACKS if name in candidates), next(iter(candidates)))
+    name = next((name for name in ROBUST if name in candidates), next(iter(candidates)))
     return candidates[name], Choice(
         name,
         f"{name} was taken by default: there was nothing to validate on (give strangers, or "

@@ -18,11 +18,13 @@ class Decision:
 
     Attributes:
         accept: ``(n,)`` bool, whether the model's answer may be used.
-        score: ``(n,)`` strangeness, larger is stranger; NaN where the row could not be read.
-        p_value: ``(n,)`` share of normal examples at least as strange; NaN likewise.
+        score: ``(n,)`` the detector's, larger is stranger; NaN where the row could not be read.
+        p_value: ``(n,)`` share of normal examples at least as strange, by detector and reach; NaN
+            likewise.
         reason: ``(n,)`` why a row is rejected; empty where it is accepted.
         prediction: ``(n,)`` the model's answers, rejected or not; None where there is none, and
             then of dtype object.
+        column: ``(n,)`` the name of the column that made a rejected row strange, or None.
     """
 
     accept: np.ndarray
@@ -30,6 +32,7 @@ class Decision:
     p_value: np.ndarray
     reason: np.ndarray
     prediction: np.ndarray
+    column: np.ndarray
 
     def __len__(self) -> int:
         return len(self.accept)
@@ -43,10 +46,11 @@ def spread(blocks: Sequence[Decision], rows: Rows) -> Decision:
     n, readable = len(rows.reason), rows.readable
     accept, reason = np.zeros(n, bool), rows.reason.copy()
     score, p_value = np.full(n, np.nan, np.float32), np.full(n, np.nan)
-    prediction = np.full(n, None, dtype=object)
+    prediction, column = np.full(n, None, dtype=object), rows.column.copy()
     if blocks:
         accept[readable] = np.concatenate([d.accept for d in blocks])
         reason[readable] = np.concatenate([d.reason for d in blocks])
+        column[readable] = np.concatenate([d.column for d in blocks])
         score[readable] = np.concatenate([d.score for d in blocks])
         p_value[readable] = np.concatenate([d.p_value for d in blocks])
         answers = np.concatenate([d.prediction for d in blocks])
@@ -54,15 +58,14 @@ def spread(blocks: Sequence[Decision], rows: Rows) -> Decision:
             prediction = answers
         else:
             prediction[readable] = answers
-    return Decision(accept, score, p_value, reason, prediction)
+    return Decision(accept, score, p_value, reason, prediction, column)
 
 
-def refusal(reason: str) -> Decision:
+def refusal(reason: str, column: str | None) -> Decision:
     """The decision on one row that the model cannot read."""
-    nothing = np.full(1, np.nan)
-    return Decision(
-        np.zeros(1, bool), nothing, nothing, np.array([reason], object), np.array([None])
-    )
+    nan, none = np.full(1, np.nan), np.array([None])
+    why, where = (np.array([word], object) for word in (reason, column))
+    return Decision(np.zeros(1, bool), nan, nan, why, none, where)
 
 
 def unusable(outputs: Outputs) -> np.ndarray:
@@ -81,16 +84,3 @@ def cut(outputs: Outputs) -> np.ndarray:
         if values is not None:
             bad |= (np.abs(values.numpy()) >= LARGEST).any(1)
     return bad
-
-
-def reasons(accept: np.ndarray, p: np.ndarray, limit: float) -> np.ndarray:
-    """Why each rejected row is, in words; empty where it is accepted."""
-    reason = np.full(len(p), "", dtype=object)
-    for k in np.flatnonzero(~accept):
-        reason[k] = (
-            "the model's output is not finite or too large"
-            if np.isnan(p[k])
-            else f"stranger than {1 - p[k]:.1%} of normal examples "
-            f"(p = {p[k]:.3g}, limit {limit:g})"
-        )
-    return reason

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any
@@ -103,7 +104,9 @@ def parts(
     fit, calibration = [], []
     for code in np.unique(codes):
         own = draw.permutation(np.flatnonzero(codes == code))
-        size = max(least, round(SHARE * len(own)))
+        # k / alpha - 1 examples keep the rate exactly, any others less than that.
+        above = max(round(false_alarms * (SHARE * len(own) + 1)), 1)
+        size = fewest(false_alarms, above)
         if len(own) < size + 2:
             where = "" if environment is None else f" of environment {names[code]}"
             raise UsageError(
@@ -125,11 +128,7 @@ def environments_of(
         if required:
             raise UsageError("per_environment needs environment, one label per row.")
         return (), None
-    labels = _column(environment, "environment")
-    if len(labels) != rows:
-        raise UsageError(
-            f"X has {rows} rows but environment has {len(labels)}; give one label per row."
-        )
+    labels = labels_of(environment, rows)
     try:
         codes, names = pd.factorize(labels, sort=True)
     except TypeError:
@@ -140,6 +139,50 @@ def environments_of(
         row = int(np.flatnonzero(codes < 0)[0])
         raise UsageError(f"The environment of row {row} is missing; name it or leave it out.")
     return tuple(str(name) for name in names), codes
+
+
+def labels_of(environment: Any, rows: int) -> np.ndarray:
+    """Labels of environments ``(n,)``, one for each row."""
+    labels = _column(environment, "environment")
+    if len(labels) != rows:
+        raise UsageError(
+            f"X has {rows} rows but environment has {len(labels)}; give one label per row."
+        )
+    return labels
+
+
+def rows_of(X: Any, rows: Tensor | slice) -> Any:
+    """Some rows of a table, an array or a tensor."""
+    if isinstance(X, Tensor):
+        return X[rows]
+    index = rows if isinstance(rows, slice) else rows.numpy()
+    return X.iloc[index] if isinstance(X, pd.DataFrame) else X[index]
+
+
+def bar_of(
+    impossible: Mapping[str, Any], reader: Reader, scale: Scale | None, hidden: bool
+) -> Outputs | None:
+    """The model's outputs on impossible inputs, as far as it reads them."""
+    found = []
+    for rows in impossible.values():
+        with suppress(UsageError):
+            read = reader.read(rows, hidden=hidden)
+            found.append(read if scale is None else scale.apply(read))
+    if not found:
+        return None
+
+    def whole(name: str) -> Tensor | None:
+        parts = [getattr(part, name) for part in found]
+        return None if any(part is None for part in parts) else torch.cat(parts)
+
+    layers = zip(*(part.layers for part in found), strict=True)
+    return replace(
+        found[0],
+        logits=whole("logits"),
+        features=whole("features"),
+        inputs=whole("inputs"),
+        layers=tuple(torch.cat(part) for part in layers),
+    )
 
 
 def check_options(false_alarms: Any, detector: Any, detectors: Any, seed: Any) -> None:

@@ -4,8 +4,9 @@
     decision = guard(X_new)
     decision.accept, decision.reason
 
-Some normal examples choose and fit a detector, the others calibrate its threshold
-(:mod:`gengap.guard.selection`, :mod:`gengap.guard.calibration`). The false-alarm rate is then kept
+Some normal examples choose and fit a detector, and show what the columns of a row may hold; the
+others calibrate the threshold of both together (:mod:`gengap.guard.selection`,
+:mod:`gengap.guard.reach`, :mod:`gengap.guard.calibration`). The false-alarm rate is then kept
 for new examples that are exchangeable with the calibration examples, the model included: if the
 model was *trained* on them, it is more at home there than on new examples, and false alarms exceed
 the stated rate by as much as it has learnt them by heart (docs/results.md). So fit the guard on
@@ -15,8 +16,9 @@ mistake are warned of.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -25,27 +27,36 @@ import numpy as np
 
 from gengap.base.errors import UsageError
 from gengap.detectors.base import Detector, Fitted
+from gengap.environments.core import suspect
 from gengap.guard import storage
 from gengap.guard.calibration import Calibration, calibrate
 from gengap.guard.candidates import KEEPERS, chosen_detector, name_of, reads_layers
-from gengap.guard.decision import Decision, cut, reasons, refusal, spread, unusable
+from gengap.guard.decision import Decision, cut, refusal, spread, unusable
 from gengap.guard.fingerprint import fingerprint
 from gengap.guard.fitting import (
+    bar_of,
     check_finite,
     check_options,
     checked,
     environments_of,
     labelled_outputs,
+    labels_of,
     outputs_of_strangers,
     parts,
+    rows_of,
 )  # fmt: skip
+from gengap.guard.impossible import impossible
+from gengap.guard.reach import Reach, reach_of
 from gengap.guard.rows import RowForm, read_rows
 from gengap.guard.selection import Choice, scores
+from gengap.guard.wording import reasons, refused_row, report, resting_sentence
 from gengap.models.estimator_outputs import EstimatorReader, Scale
 from gengap.models.outputs import Outputs
 from gengap.models.reading import Reader, reader_of
 
 BLOCK = 4096  # rows judged at once
+SHOWN = 200  # examples that are made impossible
+FEW = 3  # calibration examples above the threshold, below which one is warned
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -62,8 +73,12 @@ class Guard:
         calibration: scores of normal examples, by which others are judged.
         choice: which detector was chosen and why; ``str(guard.choice)`` is a sentence.
         form: what a row of examples looks like.
+        reach: what was seen of each column.
+        impossible: share that the guard refuses of each kind of impossible inputs.
         scale: of the features of an estimator, else None.
+        logits: number of logits, 0 where there are none.
         width: number of features.
+        layers: numbers of units of the hidden layers that were read.
         classes: the model's classes, or None.
         fingerprint: of the model.
         plan: how the model is read.
@@ -75,8 +90,12 @@ class Guard:
     calibration: Calibration
     choice: Choice
     form: RowForm
+    reach: Reach
+    impossible: dict[str, float]
     scale: Scale | None
+    logits: int
     width: int
+    layers: tuple[int, ...]
     classes: np.ndarray | None
     fingerprint: str
     plan: dict[str, Any]
@@ -124,7 +143,8 @@ class Guard:
         names, codes = environments_of(environment, len(X), per_environment)
         apart = codes if per_environment else None
         fit, held = parts(len(X), alpha, apart, names, seed)
-        reader = reader_of(model, X, layer=layer)
+        seen = rows_of(X, fit)
+        reader = reader_of(model, seen, layer=layer)
         hidden = reads_layers([detector] if detector is not None else detectors or [])
         outputs, task = labelled_outputs(reader, X, y, hidden, alpha)
         scale = None
@@ -132,38 +152,57 @@ class Guard:
             scale = Scale.of(outputs.features[fit])
             outputs = scale.apply(outputs)
         check_finite(unusable(outputs))
-        others = None
+        others, bar = None, None
         if strangers is not None:
             others = outputs_of_strangers(strangers, form, reader, scale, hidden)
+        reach = reach_of(seen, alpha, seed)
+        if detector is None:
+            shown = impossible(rows_of(seen, slice(SHOWN)), reach.columns)
+            bar = bar_of(shown, reader, scale, hidden)
         normal, own = outputs.rows(fit), None if codes is None else codes[fit.numpy()]
-        found, choice = chosen_detector(normal, task, detector, detectors, own, others, seed)
+        found, choice = chosen_detector(
+            normal, task, detector, detectors, own, others, bar, alpha, seed
+        )
         fitted = found.fit(normal)
         held_scores = scores(found, fitted, outputs.rows(held))
+        kept = rows_of(X, held)
         where = None if apart is None else apart[held.numpy()]
         classes = reader.classes
         if classes is None and task == "classification" and outputs.logits is not None:
             classes = np.arange(outputs.logits.shape[1])
-        return cls(
+        guard = cls(
             detector=found,
             fitted=fitted,
-            calibration=calibrate(held_scores, alpha, where, names),
+            calibration=calibrate(held_scores, alpha, where, names, reach(kept).beyond),
             choice=choice,
             form=form,
+            reach=reach,
+            impossible={},
             scale=scale,
+            logits=0 if outputs.logits is None else outputs.logits.shape[1],
             width=0 if outputs.features is None else outputs.features.shape[1],
+            layers=tuple(rows.shape[1] for rows in outputs.layers),
             classes=classes,
             fingerprint=fingerprint(model),
             plan=reader.plan,
             reader=reader,
         )
+        if guard.calibration.resting < FEW:
+            more = math.ceil(10 / alpha)
+            suspect([f"{resting_sentence(guard.calibration)}; calibrate on {more} or more."])
+        made = impossible(rows_of(kept, slice(SHOWN)), reach.columns)
+        shares = {name: float(np.mean(~guard(rows).accept)) for name, rows in made.items()}
+        return replace(guard, impossible=shares)
 
-    def __call__(self, X: Any) -> Decision:
+    def __call__(self, X: Any, *, environment: Any = None) -> Decision:
         """Judge new examples; rows that cannot be read are rejected with the reason.
 
         Args:
             X: array, tensor or table ``(n, ...)``, or a list of rows that may differ in length. A
                 value more than a million times the largest that the guard has seen in its place is
                 rejected unread.
+            environment: ``(n,)`` the rows' environments, of a guard with ``per_environment``: each
+                row is then held to its own. Others than the guard knows are held to all.
 
         Raises:
             UsageError: the guard was loaded without its model, or ``X`` is no rows of examples.
@@ -174,10 +213,12 @@ class Guard:
                 "or judge the model's outputs (guard.judge(outputs))."
             )
         rows = read_rows(X, self.form)
+        codes = self._codes(environment, len(rows.reason))[rows.readable]
         count = int(rows.readable.sum())
         blocks: list[Decision] = []
         for start in range(0, count, BLOCK):
-            blocks += self._answers(self.reader, rows.X[start : start + BLOCK])
+            some = slice(start, start + BLOCK)
+            blocks += self._answers(self.reader, rows.X[some], codes[some])
         if len(blocks) == 1 and count == len(rows.reason):
             return blocks[0]
         return spread(blocks, rows)
@@ -185,6 +226,7 @@ class Guard:
     def judge(self, outputs: Outputs) -> Decision:
         """Judge a model's outputs, as :func:`gengap.models.reading.outputs_of` gives them.
 
+        The rows themselves are not seen, so the detector alone judges them, at the same rate.
         Predictions are None where the outputs do not determine them: for regressors of
         scikit-learn and for classifiers that do not answer by the largest logit.
 
@@ -197,6 +239,10 @@ class Guard:
             prediction = logits[:, 0] if self.classes is None else self.classes[logits.argmax(1)]
         return self._judged(outputs, prediction)
 
+    def report(self) -> str:
+        """What the guard was chosen by, looks at and refuses, impossible inputs among it."""
+        return report(self)
+
     @property
     def keeps_examples(self) -> bool:
         """Whether the guard, and the folder it is saved in, holds features of training examples."""
@@ -204,34 +250,41 @@ class Guard:
 
     @property
     def threshold(self) -> float:
-        """The score above which an example is rejected."""
+        """The score above which an example within reach is rejected."""
         return self.calibration.threshold
 
-    def save(self, folder: str | Path) -> None:
+    def save(self, folder: str | Path, *, key: bytes | None = None) -> None:
         """Write ``guard.json`` and ``guard.safetensors`` into a folder, whole or not at all.
 
         Where :attr:`keeps_examples` is true the second file holds features of training examples;
         if these are rows given to a scikit-learn model, a :class:`SuspiciousInput` warning says so.
+        The first holds the names of columns and of recurring categories.
+
+        Args:
+            folder: made if there is none.
+            key: at least 16 bytes to sign the files with, so that nobody without it can change them
+                unseen by those who load them with it.
 
         Raises:
             UsageError: the detector is not registered, the model was changed since the guard was
                 fitted, or the folder cannot be written.
         """
-        storage.save(self, Path(folder))
+        storage.save(self, Path(folder), key)
 
     @classmethod
-    def load(cls, folder: str | Path, model: Any = None) -> Guard:
+    def load(cls, folder: str | Path, model: Any = None, *, key: bytes | None = None) -> Guard:
         """Read a saved guard; nothing in the files is executed.
 
         Args:
             folder: where it was saved.
             model: the model it was made for; without it only :meth:`judge` can be used.
+            key: that it must have been signed with; without it signatures are not looked at.
 
         Raises:
             UsageError: a file is missing, cut short, altered or of another version, or the model
                 is another one.
         """
-        return cls(**storage.load(Path(folder), model))
+        return cls(**storage.load(Path(folder), model, key))
 
     def __repr__(self) -> str:
         c = self.calibration
@@ -240,22 +293,42 @@ class Guard:
             f"{len(c.scores)} calibration examples)"
         )
 
-    def _answers(self, reader: Reader, X: Any) -> list[Decision]:
+    def _answers(self, reader: Reader, X: Any, environment: np.ndarray) -> list[Decision]:
         """Decisions on rows; where the model refuses them, halves are tried, down to one row."""
         try:
             outputs = reader.read(X, hidden=self._hidden)
-            return [self._judged(outputs, reader.predict(outputs, X))]
+            return [self._judged(outputs, reader.predict(outputs, X), X, environment)]
         except UsageError as error:
             if len(X) == 1:
-                return [refusal(str(error))]
+                return [refusal(*refused_row(self.reach, X, str(error)))]
         half = len(X) // 2
-        return self._answers(reader, X[:half]) + self._answers(reader, X[half:])
+        return self._answers(reader, X[:half], environment[:half]) + self._answers(
+            reader, X[half:], environment[half:]
+        )
 
     @cached_property
     def _hidden(self) -> bool:
         return reads_layers([self.detector])
 
-    def _judged(self, outputs: Outputs, prediction: np.ndarray) -> Decision:
+    def _codes(self, environment: Any, rows: int) -> np.ndarray:
+        """Numbers ``(n,)`` of the rows' environments, -1 where it is not one of the guard's."""
+        if environment is None:
+            return np.full(rows, -1)
+        known = {name: k for k, name in enumerate(self.calibration.names)}
+        if not known:
+            raise UsageError(
+                "This guard knows no environments; fit it with environment and per_environment, or "
+                "leave environment out."
+            )
+        return np.array([known.get(str(name), -1) for name in labels_of(environment, rows)])
+
+    def _judged(
+        self,
+        outputs: Outputs,
+        prediction: np.ndarray,
+        X: Any = None,
+        environment: np.ndarray | None = None,
+    ) -> Decision:
         width = 0 if outputs.features is None else outputs.features.shape[1]
         if width != self.width:
             raise UsageError(
@@ -267,7 +340,10 @@ class Guard:
             outputs = self.scale.apply(outputs)
         strange = scores(self.detector, self.fitted, outputs)
         strange = np.where(bad | unusable(outputs), np.nan, strange)
-        p = self.calibration.p_values(strange)
+        position = None if X is None else self.reach(X)
+        beyond = None if position is None else position.beyond
+        p = self.calibration.p_values(strange, beyond, environment)
         alpha = self.calibration.false_alarms
         accept = p > alpha
-        return Decision(accept, strange, p, reasons(accept, p, alpha), prediction)
+        reason, column = reasons(accept, p, alpha, X, self.reach, position)
+        return Decision(accept, strange, p, reason, prediction, column)

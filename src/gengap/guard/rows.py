@@ -37,10 +37,14 @@ class RowForm:
 
 
 class Rows(NamedTuple):
-    """Rows in the model's form: ``X`` holds the readable ones, ``reason (n,)`` is "" for these."""
+    """Rows in the model's form: ``X`` holds the readable ones, ``reason (n,)`` is "" for these.
+
+    ``column (n,)`` names the column at fault, or is None.
+    """
 
     X: Any
     reason: np.ndarray
+    column: np.ndarray
 
     @property
     def readable(self) -> np.ndarray:
@@ -112,7 +116,8 @@ def read_rows(X: Any, form: RowForm) -> Rows:
     if tuple(X.shape) == form.shape and form.shape:
         raise UsageError("X is one example; give rows of examples, such as X[None].")
     if _foreign(X):
-        return Rows(X[:0], np.full(len(X), f"is made of {_foreign(X)}", dtype=object))
+        reason = np.full(len(X), f"is made of {_foreign(X)}", dtype=object)
+        return Rows(X[:0], reason, np.full(len(X), None, dtype=object))
     if form.numeric and isinstance(X, np.ndarray) and X.dtype.kind not in NUMBERS:
         return _ragged(X, form)
     return _sorted_out(X, form)
@@ -121,25 +126,28 @@ def read_rows(X: Any, form: RowForm) -> Rows:
 def _sorted_out(X: Any, form: RowForm) -> Rows:
     """Rows of one shape."""
     reason = np.full(X.shape[0], "", dtype=object)
+    column = np.full(X.shape[0], None, dtype=object)
     if tuple(X.shape[1:]) != form.shape:
         reason[:] = _misshapen(tuple(X.shape[1:]), form.shape)
-        return Rows(X[:0], reason)
+        return Rows(X[:0], reason, column)
     values = _numbers(X)
     bad = np.isinf(values) if form.missing else ~np.isfinite(values)
     if values.shape[1] == len(form.largest):
         bad |= np.abs(values.astype(np.float64)) > ABSURD * form.largest
     if not bad.any():
-        return Rows(X, reason)
+        return Rows(X, reason, column)
     for row in np.flatnonzero(bad.any(1)):
         place = int(bad[row].argmax())
+        column[row] = str(X.columns[place] if isinstance(X, pd.DataFrame) else place)
         reason[row] = f"{_place(X, place)} is {_fault(float(values[row, place]))}"
     readable = np.flatnonzero(reason == "")
-    return Rows(X.iloc[readable] if isinstance(X, pd.DataFrame) else X[readable], reason)
+    kept = X.iloc[readable] if isinstance(X, pd.DataFrame) else X[readable]
+    return Rows(kept, reason, column)
 
 
 def _ragged(X: Any, form: RowForm) -> Rows:
     """Rows of a list, each read by itself."""
-    reason = np.full(len(X), "", dtype=object)
+    reason, column = (np.full(len(X), nothing, dtype=object) for nothing in ("", None))
     kept = []
     for k, row in enumerate(X):
         try:
@@ -152,10 +160,10 @@ def _ragged(X: Any, form: RowForm) -> Rows:
             reason[k] = "is not made of numbers"
             continue
         one = _sorted_out(values[None], form)
-        reason[k] = one.reason[0]
+        reason[k], column[k] = one.reason[0], one.column[0]
         if not reason[k]:
             kept.append(values)
-    return Rows(np.stack(kept) if kept else np.zeros((0, *form.shape)), reason)
+    return Rows(np.stack(kept) if kept else np.zeros((0, *form.shape)), reason, column)
 
 
 def _numbers(X: Any) -> np.ndarray:

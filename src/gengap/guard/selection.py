@@ -6,20 +6,27 @@ Normal examples are what is left when strangers are taken out of the training ex
 - **environments** held out of the detector's fit, each in turn (up to five groups);
 - **classes** held out likewise, where no environments are given and there are at least three.
 
-Each candidate is fitted on a part of the normal examples and ranked by its AUROC between the others
+Each candidate is fitted on a part of the normal examples and graded by its AUROC between the others
 and the strangers. Held-out environments and classes are a proxy, and a partial one: the *detector*
 has not seen them but the *model* was trained on them and knows how to answer them. A detector that
 only reads logits finds little strange in an example that the model answers well, so the proxy
-favours detectors that compare with stored examples. Its AUROCs rank candidates; what they will be
-on strangers to the model they do not say. Nor do they tell of strangers from afar: ``knn``, say,
-compares directions and overlooks a normal input that is ten times as large. Give ``strangers``
-where you have any.
+favours detectors that compare with stored examples. What the AUROCs will be on strangers to the
+model they do not say. Give ``strangers`` where you have any.
+
+Few environments and few examples make AUROCs that differ by chance, and the best of eleven is the
+luckiest. So one detector is *relied on*, the first of :data:`ROBUST` that applies, and another is
+taken only where the interval of its lead over that one excludes zero: Student's t over three or
+more trials, DeLong's variance else, at a level shared among all that are compared. Of those shown
+to be better, within 0.02 of the best, the one is taken that refuses most impossible inputs
+(:mod:`gengap.guard.impossible`).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -27,28 +34,48 @@ import torch
 from gengap.base.errors import UsageError
 from gengap.base.seeds import generator
 from gengap.detectors.base import Detector, Fitted
+from gengap.guard.wording import chosen_sentence
 from gengap.models.outputs import Outputs
+from gengap.statistics.intervals import Interval, student
+from gengap.statistics.separation.delong import auroc_covariance
 from gengap.statistics.separation.metrics import auroc
 
 CANDIDATES = (
     "msp", "energy", "entropy", "knn", "knn-standardised", "mahalanobis", "relative-mahalanobis",
     "residual", "vim", "density", "isolation-forest",
 )  # fmt: skip
-FALLBACKS = ("knn-standardised", "knn", "energy", "msp")
+ROBUST = (
+    "knn-standardised", "mahalanobis", "density", "knn", "isolation-forest", "energy", "msp",
+)  # fmt: skip
 FOLDS = 5
-NEAR = 0.02  # AUROC that knn-standardised may lack to be taken before knn
+LEVEL = 0.95
+FEWEST = 3  # trials between which the spread is taken
+NEAR = 0.02  # AUROC that may be given up for refusing more of what is impossible
 MOST = 10_000  # examples that candidates are compared on
 NORMAL = 0.3  # share of the normal examples that candidates are not fitted on
+NORMALISED = 1e-3  # total log-probability that counts as none
 SMALLEST = 10  # normal examples to fit on, and to validate on
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A detector's validation: its mean AUROC, or NaN and the reason in ``note``."""
+    """A detector's validation.
+
+    Attributes:
+        name: of the detector.
+        auroc: mean over trials; NaN where it could not be had, with the reason in ``note``.
+        note: why not.
+        low: lower limit of its lead over the detector relied on.
+        high: upper limit.
+        refused: share of impossible inputs it refuses at the guard's rate; NaN where unknown.
+    """
 
     name: str
     auroc: float
     note: str = ""
+    low: float = float("nan")
+    high: float = float("nan")
+    refused: float = float("nan")
 
 
 @dataclass(frozen=True)
@@ -78,6 +105,17 @@ class Trial:
     fit: Outputs
     normal: Outputs
     strangers: Outputs
+
+
+def says_nothing(name: str, outputs: Outputs) -> str:
+    """Why a detector has nothing to go by, or an empty string.
+
+    The energy of logarithms of probabilities is rounding noise.
+    """
+    logits = outputs.logits if name == "energy" else None
+    if logits is not None and bool((logits.logsumexp(1).abs() < NORMALISED).all()):
+        return "energy needs logits, and the model gives probabilities only"
+    return ""
 
 
 def trials(
@@ -113,70 +151,99 @@ def trials(
 
 
 def choose(
-    candidates: Mapping[str, Detector], kind: str, tried: list[Trial], unfit: Mapping[str, str]
+    candidates: Mapping[str, Detector],
+    kind: str,
+    tried: list[Trial],
+    unfit: Mapping[str, str],
+    bar: Outputs | None = None,
+    false_alarms: float = 0.05,
 ) -> Choice:
-    """Choose the candidate of the largest mean AUROC over trials, the first of equals.
-
-    ``knn`` is blind to magnitude, so ``knn-standardised`` is taken before it where it is within
-    0.02 of its AUROC.
+    """Choose the detector relied on, or one that was shown to be better.
 
     Args:
         candidates: detectors by name.
         kind: what the strangers are, in words.
         tried: the trials.
         unfit: why further detectors could not be candidates, for the table.
+        bar: outputs on impossible inputs.
+        false_alarms: the rate at which these are refused.
 
     Raises:
         UsageError: every candidate failed.
     """
-    table = [validate(name, detector, tried) for name, detector in candidates.items()]
-    ranked = sorted(table, key=lambda c: -np.inf if np.isnan(c.auroc) else c.auroc, reverse=True)
-    ranked += [Candidate(name, float("nan"), note) for name, note in unfit.items()]
-    best = _preferred(ranked)
-    if np.isnan(best.auroc):
-        raise UsageError(f"No detector could be fitted; {best.name}: {best.note}")
-    looks = sum(not np.isnan(c.auroc) for c in ranked)
-    how, other = ("best", "next") if best is ranked[0] else ("almost as well as knn", "against")
-    sentence = (
-        f"{best.name} was chosen among {looks}: it told {kind} from the others {how} "
-        f"(AUROC {best.auroc:.3f}"
-    )
-    if looks > 1:
-        second = ranked[1] if best is ranked[0] else ranked[0]
-        sentence += f", {other} {second.name} {second.auroc:.3f}"
-    sentence += ")."
-    if best.name == "knn":
-        sentence += " It compares directions: inputs that are normal but larger go unnoticed."
-    if best.auroc < 0.6:
-        sentence += " None told them well; expect little of the guard on strangers like these."
-    return Choice(best.name, sentence, tuple(ranked), looks)
+    found = {name: validate(d, tried, bar, false_alarms) for name, d in candidates.items()}
+    able = {name: v for name, v in found.items() if isinstance(v, Validation)}
+    failed = {name: str(v) for name, v in found.items() if name not in able}
+    if not able:
+        name, note = next(iter(failed.items()))
+        raise UsageError(f"No detector could be fitted; {name}: {note}")
+    relied = next((name for name in ROBUST if name in able), next(iter(able)))
+    level = 1 - (1 - LEVEL) / max(len(able) - 1, 1)
+    table = [_candidate(name, able[name], able[relied], level) for name in able]
+    table = sorted(table, key=lambda c: -c.auroc)
+    better = [c for c in table if c.name != relied and c.low > 0]
+    near = [c for c in better if c.auroc >= better[0].auroc - NEAR]
+    best = max(near, key=lambda c: np.nan_to_num(c.refused), default=None)
+    name = relied if best is None else best.name
+    rest = [Candidate(k, float("nan"), note) for k, note in {**failed, **unfit}.items()]
+    sentence = chosen_sentence(name, relied, table, kind)
+    return Choice(name, sentence, (*table, *rest), len(able))
 
 
-def validate(name: str, detector: Detector, tried: list[Trial]) -> Candidate:
-    """Fit a candidate for each trial and average its AUROCs."""
-    values = []
+class Validation(NamedTuple):
+    """AUROCs of a detector ``(K,)`` in each trial, its scores there, and what it refuses."""
+
+    areas: np.ndarray
+    scores: list[tuple[np.ndarray, np.ndarray]]
+    refused: float
+
+
+def validate(
+    detector: Detector, tried: list[Trial], bar: Outputs | None, false_alarms: float
+) -> Validation | str:
+    """Fit a candidate for each trial; the reason where it cannot be."""
+    pairs, refused = [], []
     for trial in tried:
         try:
             fitted = detector.fit(trial.fit)
             normal, strange = (scores(detector, fitted, o) for o in (trial.normal, trial.strangers))
+            beyond = None if bar is None else scores(detector, fitted, bar)
         except UsageError as error:
-            return Candidate(name, float("nan"), str(error))
+            return str(error)
         if np.isnan(normal).any() or np.isnan(strange).any():
-            return Candidate(name, float("nan"), "gave a score that is not a number")
-        values.append(float(auroc(normal, strange)))
-    return Candidate(name, float(np.mean(values)))
+            return "gave a score that is not a number"
+        pairs.append((normal, strange))
+        if beyond is not None and len(beyond):
+            limit = np.quantile(normal, 1 - false_alarms, method="higher")
+            refused.append(float(np.mean(~(beyond <= limit))))  # NaN is refused too
+    areas = np.array([float(auroc(*pair)) for pair in pairs])
+    return Validation(areas, pairs, float(np.mean(refused)) if refused else float("nan"))
+
+
+def _candidate(name: str, own: Validation, relied: Validation, level: float) -> Candidate:
+    lead = _lead(own, relied, level)
+    return Candidate(name, float(own.areas.mean()), "", lead.low, lead.high, own.refused)
+
+
+def _lead(own: Validation, relied: Validation, level: float) -> Interval:
+    """By how much a detector's mean AUROC leads that of the one relied on."""
+    differences = own.areas - relied.areas
+    k = len(differences)
+    if k >= FEWEST:
+        variance = float(differences.var(ddof=1)) / k
+        return student(float(differences.mean()), variance, k - 1, level)
+    variance = 0.0
+    for a, b in zip(own.scores, relied.scores, strict=True):
+        if len(a[1]) < 2:
+            return Interval(float(differences.mean()), math.nan, math.nan, level)
+        c = auroc_covariance(*(np.stack(part) for part in zip(a, b, strict=True)))
+        variance += max(float(c[0, 0] + c[1, 1] - 2 * c[0, 1]), 0.0) / k**2
+    return student(float(differences.mean()), variance, math.inf, level)
 
 
 def scores(detector: Detector, fitted: Fitted, outputs: Outputs) -> np.ndarray:
     """A detector's scores ``(n,)`` as an array."""
     return detector.score(fitted, outputs).detach().numpy()
-
-
-def _preferred(ranked: list[Candidate]) -> Candidate:
-    """The best, but not knn where knn-standardised is nearly as good."""
-    near = [c for c in ranked if c.name == "knn-standardised"]
-    best = ranked[0]
-    return near[0] if best.name == "knn" and near and near[0].auroc >= best.auroc - NEAR else best
 
 
 def _trial(outputs: Outputs, normal: np.ndarray, strangers: Outputs) -> list[Trial]:

@@ -1,13 +1,19 @@
 """Saves and loads guards: ``guard.json`` says what, ``guard.safetensors`` holds the tensors.
 
-Both are plain data. A checksum over the two shows any change, be it a broken disk or a pair of
-files from different guards; it is no signature and does not stop someone who recomputes it.
+Both are plain data, checked against a schema (:mod:`gengap.guard.schema`) before anything is made
+of them. A checksum over the two shows any change, be it a broken disk or a pair of files from
+different guards; it does not stop someone who recomputes it. A key does: with it the files are
+signed (HMAC with SHA-256), and read with it they must be.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import hmac
 import json
+import os
+import stat
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -22,10 +28,21 @@ from gengap.base.errors import UsageError
 from gengap.base.files import json_text, json_values, write_files
 from gengap.detectors.registry import detector_info
 from gengap.environments.core import suspect
-from gengap.guard.calibration import Calibration, rank
-from gengap.guard.candidates import name_of
+from gengap.guard.calibration import Calibration
+from gengap.guard.candidates import name_of, needs
 from gengap.guard.fingerprint import fingerprint
+from gengap.guard.reach import Reach
 from gengap.guard.rows import RowForm
+from gengap.guard.schema import (
+    FORMAT,
+    REACH,
+    SCALE,
+    NetworkPlan,
+    Saved,
+    check_tensors,
+    columns_of,
+    probe,
+)  # fmt: skip
 from gengap.guard.selection import Candidate, Choice
 from gengap.models.estimator_outputs import EstimatorReader, Scale
 from gengap.models.network_outputs import NetworkReader
@@ -35,14 +52,17 @@ from gengap.models.reading import Reader
 if TYPE_CHECKING:
     from gengap.guard.guard import Guard
 
-FORMAT = 1
 JSON, TENSORS = "guard.json", "guard.safetensors"
-PLANS = ({"linear", "by_logits"}, {"layer", "side", "head"})
-SCALE = ("mean", "spread")
-WRONG = (SafetensorError, KeyError, TypeError, ValueError, AttributeError, RuntimeError)
+SHORTEST = 16  # bytes of a key
+UNASKED = {"network", "tail"}  # detectors that read these cannot be tried without the model
+MOST = {JSON: 64 << 20, TENSORS: 4 << 30}  # bytes
+WRONG = (
+    SafetensorError, KeyError, TypeError, ValueError, AttributeError, RuntimeError, IndexError,
+    OverflowError, RecursionError, MemoryError,
+)  # fmt: skip
 
 
-def save(guard: Guard, folder: Path) -> None:
+def save(guard: Guard, folder: Path, key: bytes | None = None) -> None:
     """Write a guard's two files, whole or not at all.
 
     Warns where these hold rows that the user gave to a scikit-learn model; see
@@ -73,6 +93,8 @@ def save(guard: Guard, folder: Path) -> None:
     tensors = {f"fitted.{key}": value for key, value in guard.fitted.items()}
     tensors["calibration"] = torch.from_numpy(guard.calibration.scores)
     tensors["largest"] = torch.from_numpy(guard.form.largest)
+    tensors["beyond"] = torch.from_numpy(guard.calibration.beyond)
+    tensors |= {f"reach.{part}": torch.from_numpy(getattr(guard.reach, part)) for part in REACH}
     if guard.scale is not None:
         tensors |= {"scale.mean": guard.scale.mean, "scale.spread": guard.scale.spread}
     data = safetensors.torch.save({k: v.detach().contiguous() for k, v in tensors.items()})
@@ -87,95 +109,76 @@ def save(guard: Guard, folder: Path) -> None:
         "environments": list(guard.calibration.names),
         "choice": asdict(guard.choice),
         "row": {name: getattr(guard.form, name) for name in ("shape", "missing", "numeric")},
-        "fitted": [f"fitted.{key}" for key in guard.fitted],
+        "columns": asdict(guard.reach.columns),
+        "impossible": guard.impossible,
+        "fitted": [f"fitted.{name}" for name in guard.fitted],
         "scaled": guard.scale is not None,
+        "logits": guard.logits,
         "features": guard.width,
+        "layers": guard.layers,
         "classes": None if guard.classes is None else guard.classes.tolist(),
         "model": guard.fingerprint,
         "plan": guard.plan,
+        "probe": None if UNASKED & set(needs(guard.detector)) else probe(**_probed(guard)),
     }
     values = json_values(values)
     values["checksum"] = checksum(values, data)
+    if key is not None:
+        values["signature"] = signature(values, key)
     write_files({folder / TENSORS: data, folder / JSON: json_text(values)})
 
 
-def load(folder: Path, model: Any = None) -> dict[str, Any]:
+def load(folder: Path, model: Any = None, key: bytes | None = None) -> dict[str, Any]:
     """Read the attributes of a guard from its two files; see :meth:`gengap.guard.Guard.load`."""
-    values, data = _read(folder)
+    values, data = _read(folder, key)
     try:
-        found = _attributes(values, data, folder)
+        saved = Saved.model_validate_json(json.dumps(values))
+        found = _attributes(saved, data)
     except WRONG:
         raise _not_whole(folder / JSON) from None
-    return {**found, "reader": None if model is None else _reader(model, values, folder)}
+    return {**found, "reader": None if model is None else _reader(model, saved, folder)}
 
 
-def _attributes(values: dict[str, Any], data: bytes, folder: Path) -> dict[str, Any]:
+def _attributes(saved: Saved, data: bytes) -> dict[str, Any]:
     """The attributes of the guard that the files' contents describe, but for the model's reader."""
-    info = detector_info(values["detector"])
-    unknown = set(values["hyperparameters"]) - set(info.detector.fields())
-    if unknown:
-        raise UsageError(
-            f"The guard in {folder} sets {sorted(unknown)[0]!r}, which this gengap's "
-            f"{info.name} does not have; fit the guard again."
-        )
+    kind = detector_info(saved.detector).detector
+    detector = kind.make(**saved.hyperparameters)
+    whole = {name for name, field in kind.fields().items() if isinstance(field.default, int)}
+    if any(isinstance(v, float) for name, v in saved.hyperparameters.items() if name in whole):
+        raise ValueError
     tensors = safetensors.torch.load(data)
-    _check(values, tensors)
-    scale = None
-    if values["scaled"]:
-        scale = Scale(tensors["scale.mean"], tensors["scale.spread"])
+    check_tensors(saved, tensors)
+    columns = columns_of(saved.columns)
     prefix = "fitted."
-    chosen = dict(values["choice"])
-    table = tuple(_candidate(**row) for row in chosen.pop("table"))
-    row = values["row"]
+    table = tuple(_candidate(row.model_dump()) for row in saved.choice.table)
+    fitted = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+    if saved.probe is not None:
+        again = probe(detector, fitted, saved.logits, saved.features, saved.layers)
+        were, are = (np.array(scores, float) for scores in (saved.probe, again))
+        if not np.allclose(were, are, rtol=1e-3, atol=1e-5, equal_nan=True):
+            raise ValueError
     return {
-        "detector": info.detector(**values["hyperparameters"]),
-        "fitted": {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)},
+        "detector": detector,
+        "fitted": fitted,
         "calibration": Calibration(
             tensors["calibration"].numpy(),
-            tuple(values["calibration_sizes"]),
-            tuple(values["environments"]),
-            values["false_alarms"],
+            tensors["beyond"].numpy(),
+            saved.calibration_sizes,
+            saved.environments,
+            saved.false_alarms,
         ),
-        "choice": Choice(**chosen, table=table),
-        "form": RowForm(
-            tuple(row["shape"]), row["missing"], row["numeric"], tensors["largest"].numpy()
-        ),
-        "scale": scale,
-        "width": values["features"],
-        "classes": None if values["classes"] is None else np.asarray(values["classes"]),
-        "fingerprint": values["model"],
-        "plan": values["plan"],
+        "choice": Choice(saved.choice.name, saved.choice.sentence, table, saved.choice.looks),
+        "form": RowForm(**saved.row.model_dump(), largest=tensors["largest"].numpy()),
+        "reach": Reach(columns, **{name: tensors[f"reach.{name}"].numpy() for name in REACH}),
+        "impossible": saved.impossible,
+        "scale": Scale(*(tensors[name] for name in SCALE)) if saved.scaled else None,
+        "logits": saved.logits,
+        "width": saved.features,
+        "layers": saved.layers,
+        "classes": None if saved.classes is None else np.asarray(saved.classes),
+        "fingerprint": saved.model,
+        "plan": saved.plan.model_dump(),
     }
-
-
-def _check(values: dict[str, Any], tensors: dict[str, torch.Tensor]) -> None:
-    """Raise ValueError where values could not have been saved by a guard."""
-    scores, sizes = tensors["calibration"], values["calibration_sizes"]
-    alpha, names, row = values["false_alarms"], values["environments"], values["row"]
-    ascending = all(bool((own[1:] >= own[:-1]).all()) for own in scores.split(sizes))
-    sound = (
-        isinstance(alpha, float)
-        and 0 < alpha < 1
-        and all(isinstance(size, int) and rank(size, alpha) > 0 for size in sizes)
-        and len(sizes) == max(len(names), 1)
-        and all(isinstance(name, str) for name in names)
-        and scores.dtype == torch.float32
-        and not bool(scores.isnan().any())
-        and ascending
-        and all(isinstance(size, int) for size in row["shape"])
-        and isinstance(row["missing"], bool)
-        and isinstance(row["numeric"], bool)
-        and tensors["largest"].dim() == 1
-        and type(values["features"]) is int
-        and isinstance(values["scaled"], bool)
-        and isinstance(values["classes"], list | None)
-        and isinstance(values["model"], str)
-        and set(values["plan"]) in PLANS
-        and {k for k in tensors if k.startswith("fitted.")} == set(values["fitted"])
-    )
-    width = (values["features"],) if values["scaled"] else None
-    if not sound or (width and any(tensors[f"scale.{k}"].shape != width for k in SCALE)):
-        raise ValueError
 
 
 def _not_whole(path: Path) -> UsageError:
@@ -183,22 +186,25 @@ def _not_whole(path: Path) -> UsageError:
 
 
 def checksum(values: dict[str, Any], data: bytes) -> str:
-    """SHA-256 of the values, without their checksum, and of the tensors."""
-    rest = {key: value for key, value in values.items() if key != "checksum"}
+    """SHA-256 of the values, without their checksum and signature, and of the tensors."""
+    rest = {k: v for k, v in values.items() if k not in ("checksum", "signature")}
     return hashlib.sha256(json.dumps(rest, sort_keys=True).encode() + data).hexdigest()
 
 
-def _read(folder: Path) -> tuple[dict[str, Any], bytes]:
+def signature(values: dict[str, Any], key: bytes) -> str:
+    """HMAC of the checksum, which covers all else.
+
+    Raises:
+        UsageError: the key is no bytes, or fewer than 16.
+    """
+    if not isinstance(key, bytes) or len(key) < SHORTEST:
+        raise UsageError(f"A key is at least {SHORTEST} bytes, such as secrets.token_bytes(32).")
+    return hmac.new(key, values["checksum"].encode(), hashlib.sha256).hexdigest()
+
+
+def _read(folder: Path, key: bytes | None) -> tuple[dict[str, Any], bytes]:
     """The checked contents of both files."""
-    contents = {}
-    for name in (JSON, TENSORS):
-        try:
-            contents[name] = (folder / name).read_bytes()
-        except OSError as error:
-            raise UsageError(
-                f"Cannot read {folder / name} ({error.strerror}); name the folder that a guard "
-                "was saved in."
-            ) from None
+    contents = {name: _contents(folder / name, most) for name, most in MOST.items()}
     try:
         values = json.loads(contents[JSON])
     except (ValueError, RecursionError):
@@ -207,30 +213,77 @@ def _read(folder: Path) -> tuple[dict[str, Any], bytes]:
         raise _not_whole(folder / JSON)
     if values["format"] != FORMAT:
         raise UsageError(
-            f"The guard in {folder} has format {values['format']}, this gengap reads {FORMAT}; "
-            f"use the gengap that saved it ({values.get('gengap')}), or fit the guard again."
+            f"The guard in {folder} has format {str(values['format'])[:20]!r}, this gengap reads "
+            f"{FORMAT}; use the gengap that saved it, or fit the guard again."
         )
     if values.get("checksum") != checksum(values, contents[TENSORS]):
         raise UsageError(
             f"The files in {folder} are not as they were saved (the checksum differs); copy both "
             "again or save the guard anew."
         )
+    signed = str(values.get("signature")).encode()
+    if key is not None and not hmac.compare_digest(signature(values, key).encode(), signed):
+        raise UsageError(
+            f"The guard in {folder} was not signed with this key; take it from where it was made."
+        )
     return values, contents[TENSORS]
 
 
-def _reader(model: Any, values: dict[str, Any], folder: Path) -> Reader:
-    if fingerprint(model) != values["model"]:
+def _contents(path: Path, most: int) -> bytes:
+    """The bytes of an ordinary file, not followed if it is a link."""
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    try:
+        with open(path, "rb", opener=lambda name, _: os.open(name, flags)) as file:
+            state = os.fstat(file.fileno())
+            if not stat.S_ISREG(state.st_mode):
+                raise OSError(0, "it is no ordinary file")
+            if state.st_size > most:
+                raise OSError(0, f"it is larger than {most >> 20:,} MiB")
+            return file.read(most)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        linked = isinstance(error, OSError) and error.errno == errno.ELOOP
+        raise UsageError(
+            f"Cannot read {path} ({'it is a symbolic link' if linked else reason}); name the "
+            "folder that a guard was saved in."
+        ) from None
+
+
+def _reader(model: Any, saved: Saved, folder: Path) -> Reader:
+    if fingerprint(model) != saved.model:
         raise UsageError(
             f"The guard in {folder} was made for another model than this "
             f"{type(model).__name__}; attach that one, or fit a guard for this one."
         )
-    if isinstance(model, torch.nn.Module):
-        return NetworkReader(uncompiled(model), **values["plan"])
+    network = isinstance(model, torch.nn.Module)
+    if network is not isinstance(saved.plan, NetworkPlan):
+        raise _not_whole(folder / JSON)
+    if isinstance(saved.plan, NetworkPlan):
+        own = uncompiled(model)
+        names = dict(own.named_modules())
+        if any(name not in names for name in (saved.plan.layer, saved.plan.head) if name):
+            raise _not_whole(folder / JSON)
+        return NetworkReader(own, **saved.plan.model_dump())
     classes = getattr(model, "classes_", None)
-    return EstimatorReader(
-        model, None if classes is None else np.asarray(classes), **values["plan"]
+    known = None if classes is None else np.asarray(classes)
+    columns = None if saved.plan.columns is None else columns_of(saved.plan.columns)
+    return EstimatorReader(model, known, saved.plan.linear, saved.plan.by_logits, columns)
+
+
+def _probed(guard: Guard) -> dict[str, Any]:
+    return {
+        "detector": guard.detector,
+        "fitted": guard.fitted,
+        "logits": guard.logits,
+        "features": guard.width,
+        "layers": guard.layers,
+    }
+
+
+def _candidate(row: dict[str, Any]) -> Candidate:
+    nan = float("nan")
+    return Candidate(
+        row["name"],
+        note=row["note"],
+        **{k: nan if row[k] is None else row[k] for k in ("auroc", "low", "high", "refused")},
     )
-
-
-def _candidate(name: str, auroc: float | None, note: str) -> Candidate:
-    return Candidate(name, float("nan") if auroc is None else auroc, note)

@@ -4,14 +4,14 @@ Logits are the decision function if it has a column per class, else log-probabil
 classes the one decision value ``z`` becomes the logits ``(-z/2, z/2)``, whose softmax is the
 sigmoid of ``z``. A linear model is a head on the inputs of the pipeline's last step. Any other
 model shows no features of its own, so its inputs stand for them, joined by the probabilities of
-the classes, which carry what it learnt.
+the classes, which carry what it learnt. Categories in these inputs become indicators.
 
 These features come in the columns' own units; :class:`Scale` brings them to one.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from gengap.base.errors import UsageError, listing
+from gengap.models.columns import Columns
 from gengap.models.outputs import Head, Outputs
 
 PROBE = 1000  # examples on which predictions are compared with the largest logits
@@ -37,17 +38,20 @@ class EstimatorReader:
         linear: whether its logits are a linear layer's of the inputs of its last step.
         by_logits: whether it predicts the class of the largest logit. Some do not, e.g. support
             vector machines, which vote; they are asked, and so are regressors.
+        columns: of what the last step is given, where that is a table of more than numbers.
     """
 
     model: Any
     classes: np.ndarray | None
     linear: bool
     by_logits: bool
+    columns: Columns | None = None
 
     @property
     def plan(self) -> dict[str, Any]:
         """All but the model, as JSON values."""
-        return {"linear": self.linear, "by_logits": self.by_logits}
+        columns = None if self.columns is None else asdict(self.columns)
+        return {"linear": self.linear, "by_logits": self.by_logits, "columns": columns}
 
     def read(
         self, X: Any, *, batch: int = 1024, labels: Any = None, hidden: bool = True
@@ -86,7 +90,8 @@ class EstimatorReader:
 
     def _batch(self, X: Any) -> tuple[Tensor | None, Tensor | None]:
         given = _asked(_transformed, self.model, X)
-        return _dense(given), _asked(_logits, _last(self.model), given)
+        inputs = _dense(given) if self.columns is None else _tensor(self.columns.encoded(given))
+        return inputs, _asked(_logits, _last(self.model), given)
 
     @cached_property
     def _head(self) -> Head | None:
@@ -136,7 +141,9 @@ def estimator_reader(model: Any, X: Any) -> EstimatorReader:
     except (NotFittedError, AttributeError):
         raise UsageError(f"{name} is not fitted; call its fit(X, y) first.") from None
     classes = np.asarray(model.classes_) if is_classifier(model) else None
-    reader = EstimatorReader(model, classes, linear=False, by_logits=False)
+    given = _asked(_transformed, model, X)
+    columns = Columns.of(given) if _dense(given) is None else None
+    reader = EstimatorReader(model, classes, linear=False, by_logits=False, columns=columns)
     outputs = reader.read(X[:PROBE])
     by_logits = False
     if classes is not None and outputs.logits is not None:
