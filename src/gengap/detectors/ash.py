@@ -66,9 +66,14 @@ class Ash(Detector):
 def shaped(features: Tensor, pruned: float) -> Tensor:
     """Features ``(n, d)`` with all but the largest set to 0 and those scaled; ties are kept."""
     positive = features.clamp(min=0)
-    kept = max(features.shape[1] - round(pruned * features.shape[1]), 1)
+    least, factor = scaling(positive, pruned)
+    return positive.where(positive >= least, 0) * factor
+
+
+def scaling(positive: Tensor, pruned: float) -> tuple[Tensor, Tensor]:
+    """The least value that counts as large, and ``exp(S / S_kept)``; ``(n, 1)`` each."""
+    kept = max(positive.shape[1] - round(pruned * positive.shape[1]), 1)
     least = positive.topk(kept, sorted=True).values[:, -1:]
-    pruned_rows = positive.where(positive >= least, 0)
-    whole, rest = positive.sum(1), pruned_rows.sum(1)
-    scaling = torch.where(rest > 0, whole / rest, 1).clamp(max=MOST_SCALING)
-    return pruned_rows * scaling.exp()[:, None]
+    whole = positive.sum(1, keepdim=True)
+    rest = positive.where(positive >= least, 0).sum(1, keepdim=True)
+    return least, torch.where(rest > 0, whole / rest, 1).clamp(max=MOST_SCALING).exp()

@@ -31,6 +31,7 @@ from gengap.report.sentences.detection import (
     at_share,
     evaluation_sentences,
     gains,
+    tellable,
     two_sets_sentences,
 )
 from gengap.statistics.intervals import Interval
@@ -250,7 +251,7 @@ def _gain_cell(number: Numerals, place: int, detected: Detected) -> Cell:
 
 def _removed_cell(place: int, detected: Detected) -> Cell:
     cut = detected.rejecting[place].removed
-    if not cut.defined:
+    if not tellable(cut):
         return Cell(MISSING)
     return Cell(share(cut.estimate), f"{share(cut.low)} to {share(cut.high)}")
 
@@ -272,7 +273,7 @@ def _row(number: Numerals, d: Detected) -> tuple[str, ...]:
         _area_cell(d.errors).text,
         share(uniform.estimate) if uniform else MISSING,
         number(row.gain.estimate, plus=True),
-        share(row.removed.estimate) if row.removed.defined else MISSING,
+        share(row.removed.estimate) if tellable(row.removed) else MISSING,
     )
 
 

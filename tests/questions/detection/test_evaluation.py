@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -17,7 +18,8 @@ from gengap.environments.suites import load_suite
 from gengap.questions.detection import Evaluation, evaluate
 from gengap.records.store import Store
 from gengap.report import render_html
-from gengap.report.sentences.detection import gains
+from gengap.report.sentences.detection import chance, gains
+from gengap.statistics.intervals import Interval
 from gengap.study.trained import one_model, train_models
 
 FEW = ["msp", "knn", "max-logit"]
@@ -76,6 +78,23 @@ def test_the_area_for_another_environment_stays_between_0_and_1() -> None:
     another = _evaluated().detectors["knn"].new_environment
     assert 0 <= another.low < another.high == 1
     assert "chosen on the other environments" in _evaluated().answer
+
+
+def test_an_area_that_may_be_chance_says_so() -> None:
+    assert chance(Interval(0.521, 0.489, 0.554)) == ", and chance (0.5) is not excluded"
+    assert chance(Interval(0.56, 0.51, 0.61)) == ""
+    found = evaluate(shifted(0.0, each=90), "linear", detectors=["knn"], seeds=1, steps=40)
+    assert "chance (0.5) is not excluded" in found.answer.split(". ")[0]
+
+
+def test_a_share_of_the_cost_is_printed_only_within_limits_that_are_possible() -> None:
+    one = _evaluated()
+    for removed, said in ((Interval(0.14, 0.03, 2.86), False), (Interval(0.4, 0.2, 0.7), True)):
+        rows = [replace(row, removed=removed) for row in one.detectors["knn"].rejecting]
+        knn = replace(one.detectors["knn"], rejecting=rows)
+        found = replace(one, detectors={"knn": knn})
+        assert ("of the cost of unseen" in found.answer) == said
+        assert ("286%" in render_html(found)) is False
 
 
 def test_nothing_has_no_sign() -> None:

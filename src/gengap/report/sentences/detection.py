@@ -16,6 +16,7 @@ from gengap.statistics.separation.unit_tests import FALSE_ALARMS
 
 BASELINE = "msp"
 FEW = 10
+CHANCE = 0.5
 AREA = Numerals(False, 3)
 
 
@@ -31,7 +32,8 @@ def two_sets_sentences(found: TwoSets) -> list[str]:
     """Which detector tells the sets apart best, and whether the other set is clean."""
     best = next(iter(found.detectors.values()))
     said = [
-        f"{best.name} tells the other examples from normal ones best, AUROC {area(best.auroc)}."
+        f"{best.name} tells the other examples from normal ones best, AUROC {area(best.auroc)}"
+        f"{chance(best.auroc)}."
     ]
     if len(found.detectors) > 1:
         said.append(f"Being the best of {len(found.detectors)} in hindsight flatters it.")
@@ -61,11 +63,24 @@ def area(interval: Interval) -> str:
     return f"{AREA(interval.estimate)} ({AREA.limits(interval)})"
 
 
+def tellable(removed: Interval) -> bool:
+    """Whether a share of the cost is known well enough to be printed.
+
+    More than all of it cannot go, so limits beyond that, or as far below nothing, tell nothing.
+    """
+    return removed.defined and removed.low >= -1 and removed.high <= 1
+
+
+def chance(interval: Interval) -> str:
+    """What to add to an AUROC that may be a coin's."""
+    return ", and chance (0.5) is not excluded" if interval.low <= CHANCE else ""
+
+
 def _separating(found: Evaluation) -> str:
     best = next(iter(found.detectors.values()))
     sentence = (
         f"An unseen {found.environment_word} is told from known ones best by {best.name}, AUROC "
-        f"{area(best.unseen)}"
+        f"{area(best.unseen)}{chance(best.unseen)}"
     )
     baseline = found.detectors.get(BASELINE)
     if baseline is not None and baseline is not best:
@@ -109,7 +124,7 @@ def _rejecting(found: Evaluation, minus: str) -> str:
             "the other environments"
         )
     sentence += ")"
-    if row.removed.defined:
+    if tellable(row.removed):
         sentence += (
             f" and removes {share(row.removed.estimate)} of the cost of unseen "
             f"({share(row.removed.low)} to {share(row.removed.high)})"
@@ -127,7 +142,7 @@ def _errors(found: Evaluation) -> str:
     name = max(graded, key=lambda n: np.nan_to_num(graded[n].estimate))
     best = next(iter(found.detectors))
     sentence = f"Wrong answers there are told from right ones best by {name}, AUROC "
-    sentence += area(graded[name])
+    sentence += area(graded[name]) + chance(graded[name])
     if name != best:
         sentence += f", while {best} gets {AREA(graded[best].estimate)}"
     return sentence + "."
