@@ -40,6 +40,7 @@ Association 73 (1978), 536-544.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,7 +52,7 @@ from gengap.statistics.intervals import Interval
 from gengap.statistics.two_way import two_way
 from gengap.statistics.votes import seed_means
 
-HALVINGS = 60
+HALVINGS = 45
 NODES = 200
 
 
@@ -298,6 +299,25 @@ def seed_parts(
     if paired and np.isfinite(first - second).all():
         return (seed_part(first - second),)
     return seed_part(first), seed_part(second)
+
+
+def p_values(means: Sequence[CrossedMeans]) -> np.ndarray:
+    """The p-values ``(n,)`` of 0 of several single means, at once."""
+    if not means:
+        return np.zeros(0)
+    most = max(len(mean.variances) for mean in means)
+
+    def padded(parts: np.ndarray, value: float) -> np.ndarray:
+        return np.pad(parts, (0, most - len(parts)), constant_values=value)
+
+    return CrossedMeans(
+        estimate=np.array([mean.estimate for mean in means]),
+        deviation=np.array([mean.deviation for mean in means]),
+        skewness=np.array([mean.skewness for mean in means]),
+        environments=np.array([mean.environments for mean in means]),
+        variances=np.stack([padded(mean.variances, 0.0) for mean in means]),
+        degrees=np.stack([padded(mean.degrees, 1.0) for mean in means]),
+    ).p_value()
 
 
 def mean_of_table(scores: ArrayLike) -> CrossedMeans:

@@ -12,7 +12,7 @@ from gengap.report.sentences.ranking import ranking_sentences
 
 MOST_NAMED = 6
 MANY = 45
-MANY_SEEDS = 5
+MANY_SEEDS = 8
 Pairs = dict[str, Row]
 
 
@@ -235,7 +235,7 @@ def _few_seeds(summary: Summary) -> str:
     if not (about["crossed_seeds"] and over and open_ and 1 < seeds < MANY_SEEDS):
         return ""
     return (
-        f"{seeds} seeds say little of what another seed would do in all environments at once; more "
+        f"{seeds} seeds leave uncertain what others would do in all environments at once; more "
         "seeds tell more methods apart. Where every environment has trained models of its own, "
         "--own-models says so."
     )
