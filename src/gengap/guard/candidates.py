@@ -18,7 +18,7 @@ LAYERED = frozenset({"layers", "tail"})
 KEEPERS = frozenset(
     {
         "knn", "knn-standardised", "nnguide", "local-outlier-factor", "sage", "residual-spread",
-        "quantile-width",
+        "quantile-width", "copod", "ecod", "one-class-svm",
     }
 )  # fmt: skip
 

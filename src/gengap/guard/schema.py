@@ -162,6 +162,8 @@ def check_tensors(saved: Saved, tensors: dict[str, Tensor]) -> None:
         and all(tensors[k].shape == (n,) for k, n in flags.items())
         and all(tensors[k].dtype == torch.bool for k in flags)
         and tensors["largest"].dim() == 1
+        and (not saved.classes or not saved.logits or len(saved.classes) == saved.logits)
+        and (saved.classes is None or len(saved.classes) > 1)
         and (not saved.scaled or all(tensors[k].shape == width for k in SCALE))
         and kept == set(saved.fitted)
     )

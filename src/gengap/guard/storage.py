@@ -57,8 +57,8 @@ SHORTEST = 16  # bytes of a key
 UNASKED = {"network", "tail"}  # detectors that read these cannot be tried without the model
 MOST = {JSON: 64 << 20, TENSORS: 4 << 30}  # bytes
 WRONG = (
-    SafetensorError, KeyError, TypeError, ValueError, AttributeError, RuntimeError, IndexError,
-    OverflowError, RecursionError, MemoryError,
+    SafetensorError, LookupError, TypeError, ValueError, AttributeError, RuntimeError,
+    ArithmeticError, AssertionError, MemoryError,
 )  # fmt: skip
 
 
