@@ -286,8 +286,9 @@ def study(tmp_path: Path, table: pd.DataFrame, *args: str, code: int = 0) -> tup
 
 def is_warned_of(summary: dict, stderr: str, *words: str) -> None:
     """Check that one warning has all the words and is in both places, in stderr on one line."""
-    found = [w for w in summary["study"]["warnings"] if all(word in w for word in words)]
-    assert len(found) == 1, summary["study"]["warnings"]
+    notes = [*summary["study"]["caveats"], *summary["study"]["warnings"]]
+    found = [note for note in notes if all(word in note for word in words)]
+    assert len(found) == 1, notes
     assert f"note {found[0]}" in stderr.splitlines()
     assert "SuspiciousInput" not in stderr
 
@@ -341,11 +342,12 @@ def test_a_method_that_cannot_apply_is_skipped(tmp_path):
     assert skipped["method"] == "balanced"
     assert "applies to classification only" in skipped["reason"]
     assert f"skipped balanced: {skipped['reason']}" in stderr.splitlines()
-    assert [m["method"] for m in summary["methods"]] == ["erm", "vrex"]
+    assert [m["method"] for m in summary["methods"]] == ["vrex", "erm"]
+    assert summary["study"]["added"] == ["erm"]
 
 
 def test_a_method_that_needs_more_environments_is_skipped(tmp_path):
-    summary, _ = study(tmp_path, patients(hospitals=2), "--methods", "coral")
+    summary, _ = study(tmp_path, patients(hospitals=2), "--methods", "coral,sklearn:Ridge")
     (skipped,) = summary["study"]["skipped"]
     assert skipped["method"] == "coral"
     assert "a split has 1" in skipped["reason"]
@@ -358,7 +360,7 @@ def test_an_estimator_that_fails_on_this_data_is_skipped(tmp_path):
     assert skipped["method"] == "sklearn:MultinomialNB"
     assert "failed on this data: Negative values" in skipped["reason"]
     assert f"skipped sklearn:MultinomialNB: {skipped['reason']}" in stderr.splitlines()
-    assert [m["method"] for m in summary["methods"]] == ["erm", "sklearn:LogisticRegression"]
+    assert [m["method"] for m in summary["methods"]] == ["sklearn:LogisticRegression"]
 
 
 class Broken:
