@@ -3,6 +3,7 @@
 # make test-threads  those that train or read models again, with two threads a process
 # make test-slow  the calibration studies as well
 # make check      ruff, mypy and the import contract
+# make fuzz       ten thousand hostile inputs, each in a process of its own; prints counts
 # make docs       the documentation as a site in build/site, to be read without a network
 # make bench      the benchmarks, as ratios measured in one run
 # make calibration  docs/calibration.md: do intervals, tests and plans hold? (an hour)
@@ -11,7 +12,7 @@ BIN := .venv/bin
 THREADED := training study methods models guard detectors/exposed
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: demo test test-threads test-slow check format bench calibration docs clean
+.PHONY: demo test test-threads test-slow check fuzz format bench calibration docs clean
 
 demo: .venv/demo
 	$(BIN)/gengap run
@@ -30,6 +31,9 @@ check: .venv/check
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo --no-cache
+
+fuzz: .venv/test
+	$(BIN)/python tests/fuzz/many.py 10000
 
 format: .venv/check
 	$(BIN)/ruff check --fix .

@@ -52,7 +52,7 @@ def records_of_a_study(folder: Path) -> Path:
     command = ["run", str(folder / "good.csv"), "--target", "y", "--environment", "h", "--seeds",
     "2",
                "--steps", "3", "--model", "linear", "--threads", "1", "--jobs", "1", "--curves",
-               "--methods", "erm,sklearn:Ridge".replace("Ridge", "LogisticRegression"),
+               "--methods", "erm,sklearn:LogisticRegression",
                "--out", str(folder), "--quiet", "--keep-models", "all"]  # fmt: skip
     app(command, standalone_mode=False)
     return folder / "records.db"

@@ -335,7 +335,10 @@ def _read_text(path: Path, dialect: _Dialect) -> pd.DataFrame:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", pd.errors.DtypeWarning)
             warnings.simplefilter("error", pd.errors.ParserWarning)
-            frame = pd.read_csv(path, **options)
+            try:
+                frame = pd.read_csv(path, **options)
+            except OverflowError:  # whole numbers that no float holds are judged as text
+                frame = pd.read_csv(path, **options, dtype=str)
             # Parsing in pieces keeps memory low, but a column whose pieces differ in type must
             # be read again as text, or 7 and "7" would be different values.
             loose = [c for c in frame if pd.api.types.is_object_dtype(frame[c].dtype)]
