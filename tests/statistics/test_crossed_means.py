@@ -11,7 +11,6 @@ from scipy import stats
 from gengap.base.seeds import generator
 from gengap.statistics.crossed_means import (
     CrossedMeans,
-    chance_to_detect,
     crossed_mean,
     half_width,
     mean_of_table,
@@ -123,18 +122,6 @@ def test_with_three_seeds_the_error_holds_however_large_the_common_effect():
             if common >= 1:
                 alone = np.mean(crossed_mean(d.mean(-1)).p_value() < 0.05)
                 assert alone > 0.1
-
-
-def test_the_planned_power_is_the_simulated_one():
-    rng = generator(2, "power")
-    E, S, common, effect = 10, 5, 0.5, 1.2
-    low, _ = of_studies(additive(rng, (20_000, E, S), common) + effect).limits(0.95)
-    variances = [1 / E + 1 / (E * S), common**2 / S + 1 / (E * S)]
-    planned = float(chance_to_detect(effect, variances, [E - 1, S - 1]))
-    assert 0.3 < planned < 0.95
-    # Planned power leaves out what allowing for skewness costs.
-    assert 0 < planned - float(np.mean(low > 0)) < 0.05
-    assert float(chance_to_detect(1.0, [0.1, 0.1], [9, 0])) == 0.0
 
 
 def test_a_table_and_many_tables_give_the_same():

@@ -7,6 +7,7 @@ from gengap.questions.planning.next_study import NextStudy
 from gengap.report.document import Block, Bullets, Heading, Table, text_table
 from gengap.report.numerals import Numerals, count, counted, share
 from gengap.statistics.allocation import Option
+from gengap.statistics.planning import FEWEST
 from gengap.study.metrics import METRICS
 
 NUMBERS = "plan.json"
@@ -72,7 +73,9 @@ def _cells(found: NextStudy, option: Option) -> list[str]:
 
 def sentences(found: NextStudy) -> list[str]:
     """What is known, the cheapest way on, how to spend a budget, and what more data would bring."""
-    said = [_now(found), _cheapest(found), _spend(found), _curve(found)]
+    said = [
+        _now(found), _cheapest(found), _shrinks(found), _spend(found), _judged(found), _curve(found)
+    ]  # fmt: skip
     return [sentence for sentence in (*said, found.plan.note) if sentence]
 
 
@@ -85,12 +88,49 @@ def _now(found: NextStudy) -> str:
     plan, parts, number = found.plan, found.parts, differences(found)
     name = found.method
     what = f"{name} minus {found.against}" if found.against else f"The cost of unseen of {name}"
-    return (
+    measured = (
         f"{what} is {number.points(parts.difference)} over "
-        f"{counted(parts.environments, 'environment')} and {counted(parts.seeds, 'seed')}; for "
-        f"environments like these it is known to ±{number.points(plan.now.half_width)}, and a true "
-        f"difference of {number.points(plan.difference)} would show in {share(plan.now.power)} of "
-        "such studies."
+        f"{counted(parts.environments, 'environment')} and {counted(parts.seeds, 'seed')}"
+    )
+    if parts.environments < FEWEST:
+        return f"{measured}; what environments like these would show takes at least {FEWEST}."
+    return (
+        f"{measured}; for environments like these it is known to "
+        f"±{number.points(plan.now.half_width)}, and a true difference of "
+        f"{number.points(plan.difference)} would show in {share(plan.now.power)} of such studies."
+    )
+
+
+def _judged(found: NextStudy) -> str:
+    """By which test, and how sure that is."""
+    level = share(found.plan.level)
+    if found.against:
+        test = (
+            f"whether the {level} limits of the difference, with environments and seeds as crossed "
+            "sources of noise, exclude 0; with more methods, Holm's correction asks for more"
+        )
+    else:
+        test = (
+            f"whether the {level} interval for environments like these (Student's t over "
+            "environments, with what seeds do to all of them) excludes 0"
+        )
+    return (
+        f"A difference shows as `gengap run` judges it: {test}. Its power is averaged over what "
+        "the variances could be, by so few environments and seeds; what stays as it is counts with "
+        "the upper 90% limit of its variance."
+    )
+
+
+def _shrinks(found: NextStudy) -> str:
+    """What the cost is taken to be where environments are added to train on."""
+    best, number = found.plan.cheapest, differences(found)
+    if best is None or best.difference == found.plan.difference:
+        return ""
+    return (
+        f"With {best.environments:,} environments, a cost of "
+        f"{number.points(found.plan.difference)} here is taken to be "
+        f"{number.points(best.difference)}: it falls as they are added to train on, as for a mean, "
+        "and so does its spread between environments."
     )
 
 

@@ -5,33 +5,60 @@ environment and seed, ``b`` more for each seed (a reference shared by all enviro
 add to the runs made. More environments change every training set, so all runs are made anew; more
 test examples cost no run, but somebody must label them.
 
-*Search.* The power (:func:`gengap.statistics.planning.detection_power`) is computed for every
-number up to 10,000 and about every percent beyond, so nothing needs to be monotone. An answer of
-"never" means not with ten million: what the change does not reduce dominates.
+*Search.* The power is that of the test by which `gengap run` judges, averaged over what the
+variances could be (:mod:`gengap.statistics.planning`). It is computed for numbers a tenth apart up
+to ten million, and by halving between the last that falls short and the first that does not.
+"Never" means not with ten million: what the change does not reduce dominates.
 
-The variance parts and the true difference are taken to stay what they are; in particular the
-difference between a method and another may itself change with more training environments.
+*What is not promised.* Where the number of environments stays, more seeds or examples help only if
+environments hardly differ, and a handful of them cannot show that: a spread estimated as 0 is next
+to no evidence. More environments, likewise, do nothing against what a seed does to all of them. So
+what stays is taken at the upper limit of its variance (sure to :data:`SURE`), not averaged over
+what it could be, and where that stands in the way the option's reason says so.
+
+The difference between a method and another is taken to stay what it is with more training
+environments; the cost of unseen shrinks.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Literal
 
-import numpy as np
-from scipy import special
-
 from gengap.base.errors import UsageError
-from gengap.statistics.intervals import check_level, quantile
-from gengap.statistics.planning import detection_power
+from gengap.statistics.intervals import check_level
+from gengap.statistics.planning import (
+    FEWEST,
+    Size,
+    Sought,
+    Test,
+    detection_power,
+    limits,
+    typical_half_width,
+)
 from gengap.statistics.variance_parts import VarianceParts
 
+One = Literal["environments", "seeds", "examples"]
 Change = Literal["none", "environments", "seeds", "examples", "environments and seeds"]
-NUMBERS = np.unique(
-    np.concatenate([np.arange(1, 10_001), np.ceil(np.geomspace(1e4, 1e7, 700))])
-).astype(np.int64)
-MOST_OF_BOTH = 200
+MOST, MOST_OF_BOTH = 10**7, 500
+STEP = 1.1
+SURE = 0.9
+"""How sure it must be that what stays does not vary more."""
+
+
+SHRINKS = (
+    "The cost shrinks as environments are added to train on, and falls below the noise that stays."
+)
+UNSURE = {
+    "environments": "{1} seeds cannot rule out that a seed moves all environments alike, against "
+    "which more environments do nothing: no number of them can be promised.",
+    "seeds": "{0} environments cannot rule out that they differ more than they seem to, against "
+    "which more seeds do nothing: no number of them can be promised.",
+    "examples": "{0} environments and {1} seeds cannot rule out that these differ more than they "
+    "seem to, against which more test examples do nothing: no number of them can be promised.",
+}
 
 
 @dataclass(frozen=True)
@@ -44,8 +71,9 @@ class Option:
         seeds: in all.
         examples: test examples per environment and seed.
         runs: new runs to train; of :func:`best_allocation` all of the study's runs.
-        power: chance to find the difference.
-        half_width: typical half-width of the interval of the mean difference.
+        power: chance to find the difference, over what the variances could be.
+        half_width: typical half-width of the test's limits, with the variances as estimated.
+        difference: what the difference to find comes to with so many environments.
         possible: whether the power asked for is reached; else this is the best that the change
             alone can do, and ``reason`` says what stands in the way.
         reason: why not, a sentence or empty.
@@ -58,6 +86,7 @@ class Option:
     runs: int
     power: float
     half_width: float
+    difference: float
     possible: bool = True
     reason: str = ""
 
@@ -111,6 +140,8 @@ def runs_to_detect(
     power: float = 0.8,
     level: float = 0.95,
     *,
+    test: Test = "comparison",
+    left_out: float = 0.0,
     runs_per_environment: float = 1.0,
     runs_per_seed: float = 0.0,
 ) -> Plan:
@@ -118,9 +149,12 @@ def runs_to_detect(
 
     Args:
         parts: of the study so far, from :func:`gengap.statistics.variance_parts.variance_parts`.
-        difference: to be found; its sign does not matter.
+        difference: to be found, as it is in a study of this size; its sign does not matter.
         power: chance to find it, wanted.
         level: 1 minus the chance of a false finding.
+        test: of two methods or of the cost of unseen; see :mod:`gengap.statistics.planning`.
+        left_out: environments left out at a time, where the difference is a cost of unseen that
+            shrinks as environments are added to train on; 0 where it does not.
         runs_per_environment: runs per environment and seed: 1 for the cost of unseen, 2 for two
             methods.
         runs_per_seed: further runs per seed, 1 for a reference shared by all environments.
@@ -131,22 +165,22 @@ def runs_to_detect(
     check_level(level)
     _check(difference, power, runs_per_environment, runs_per_seed)
     costs = runs_per_environment, runs_per_seed
-    K, S, n = parts.environments, parts.seeds, parts.examples
-    now = _option(parts, "none", (K, S, n), 0, difference, level)
-    target = abs(difference), power, level
-    singles: list[Option] = [
-        _more(parts, "environments", target, costs),
-        _more(parts, "seeds", target, costs),
-        _more(parts, "examples", target, costs),
-    ]
-    trained = [option for option in singles[:2] if option.possible]
-    both = _both(parts, target, costs)
-    if both is not None and all(both.runs < option.runs for option in trained):
-        singles.append(both)
+    sought = Sought(difference, level, test, left_out)
+    size = Size(parts.environments, parts.seeds, parts.examples)
+    now = _option(parts, sought, "none", size, 0)
+    changes: tuple[One, ...] = ("environments", "seeds", "examples")
+    if now.power >= power:
+        singles = tuple(replace(now, change=change) for change in changes)
+        return Plan(difference, power, level, now, singles, None, parts.note)
+    options = [_more(parts, sought, change, power, costs) for change in changes]
+    trained = [option for option in options[:2] if option.possible]
+    fewest = min((option.runs for option in trained), default=math.inf)
+    both = _both(parts, sought, power, costs, fewest)
+    if both is not None:
+        options.append(both)
         trained.append(both)
-    enough = now.power >= power
-    cheapest = None if enough or not trained else min(trained, key=lambda option: option.runs)
-    return Plan(difference, power, level, now, tuple(singles), cheapest, parts.note)
+    cheapest = min(trained, key=lambda option: option.runs, default=None)
+    return Plan(difference, power, level, now, tuple(options), cheapest, parts.note)
 
 
 def best_allocation(
@@ -155,6 +189,8 @@ def best_allocation(
     difference: float | None = None,
     level: float = 0.95,
     *,
+    test: Test = "comparison",
+    left_out: float = 0.0,
     runs_per_environment: float = 1.0,
     runs_per_seed: float = 0.0,
 ) -> tuple[Option, ...]:
@@ -162,25 +198,27 @@ def best_allocation(
 
     Each takes as many environments as the runs allow. They are ordered by power for ``difference``,
     or without one by the interval's typical half-width. The test examples per environment and seed
-    stay as they are.
+    stay as they are. Arguments as in :func:`runs_to_detect`.
 
     Raises:
-        UsageError: a budget too small for two environments and one seed, and as
+        UsageError: a budget too small for three environments and one seed, and as
             :func:`runs_to_detect`.
     """
     check_level(level)
     _check(1.0 if difference is None else difference, 0.5, runs_per_environment, runs_per_seed)
-    least = math.ceil(2 * runs_per_environment + runs_per_seed)
-    if budget < least:
+    sought = Sought(difference or 0.0, level, test, left_out)
+    seed = FEWEST * runs_per_environment + runs_per_seed
+    if budget < seed:
         raise UsageError(
-            f"A budget of {budget} runs is too small: two environments and one seed take {least}."
+            f"A budget of {budget} runs is too small: three environments and one seed take "
+            f"{math.ceil(seed)}."
         )
     options = []
-    for S in range(1, int(budget / (2 * runs_per_environment + runs_per_seed)) + 1):
+    for S in range(1, int(budget / seed) + 1):
         K = int((budget / S - runs_per_seed) / runs_per_environment + 1e-9)
         runs = _runs(K, S, (runs_per_environment, runs_per_seed))
-        size = K, S, parts.examples
-        option = _option(parts, "environments and seeds", size, runs, difference or 0.0, level)
+        size = Size(K, S, parts.examples)
+        option = _option(parts, sought, "environments and seeds", size, runs)
         if math.isfinite(option.half_width):
             options.append(option)
     best = (lambda o: o.half_width) if difference is None else (lambda o: (-o.power, o.half_width))
@@ -188,92 +226,109 @@ def best_allocation(
 
 
 def _more(
-    parts: VarianceParts,
-    change: Change,
-    target: tuple[float, float, float],
-    costs: tuple[float, float],
+    parts: VarianceParts, sought: Sought, change: One, power: float, costs: tuple[float, float]
 ) -> Option:
     """The least increase of one number that reaches the power, or the largest with the reason."""
-    difference, power, level = target
-    start = {"environments": parts.environments, "seeds": parts.seeds}.get(
-        change, math.ceil(parts.examples)
-    )
-    numbers = np.append(start, NUMBERS[start < NUMBERS])
-    sizes = (
-        numbers if change == "environments" else np.full_like(numbers, parts.environments),
-        numbers if change == "seeds" else np.full_like(numbers, parts.seeds),
-        numbers if change == "examples" else np.full(len(numbers), parts.examples),
-    )
-    powers = detection_power(parts, difference, *sizes, level=level)
-    reached = np.flatnonzero(powers >= power)
-    unknown = change == "seeds" and parts.seeds == 1
-    possible = bool(len(reached)) and not (unknown and reached[0] > 0)
-    at = int(reached[0]) if possible else -1
-    K, S, n = int(sizes[0][at]), int(sizes[1][at]), float(sizes[2][at])
-    made = _runs(parts.environments, parts.seeds, costs) if change == "seeds" else 0
-    new = 0 if change == "examples" or at == 0 else _runs(K, S, costs) - made
-    reason = "" if possible else _obstacle(parts, change)
-    return _option(parts, change, (K, S, n), new, difference, level, possible, reason)
+    now = Size(parts.environments, parts.seeds, parts.examples)
+    V_c, V_a = limits(parts, SURE)
+    certain = {
+        "environment": None if change == "environments" else V_c,
+        "seed": None if change == "seeds" else V_a,
+    }
+    estimates: dict[str, float | None] = {
+        name: None if value is None else getattr(parts, name) for name, value in certain.items()
+    }
+    start = math.floor(getattr(now, change)) + 1
+
+    def sized(number: int) -> Size:
+        return now._replace(**{change: number})
+
+    def least(sought: Sought, taken: dict[str, float | None]) -> int | None:
+        def reached(number: int) -> bool:
+            return detection_power(parts, sought, sized(number), **taken) >= power
+
+        return None if change == "seeds" and parts.seeds == 1 else _first(reached, start, MOST)
+
+    number = least(sought, certain)
+    if number is not None:
+        size = sized(number)
+        made = _runs(now.environments, now.seeds, costs) if change == "seeds" else 0
+        runs = 0 if change == "examples" else _runs(size.environments, size.seeds, costs) - made
+        return _option(parts, sought, change, size, runs, **certain)
+    if least(sought, estimates) is not None:
+        reason = UNSURE[change].format(parts.environments, parts.seeds)
+    elif change == "environments" and least(replace(sought, left_out=0.0), estimates) is not None:
+        reason = SHRINKS
+    else:
+        reason = _obstacle(parts, change)
+    never = _option(parts, sought, change, sized(MOST), 0, **certain)
+    return replace(never, possible=False, reason=reason)
 
 
 def _both(
-    parts: VarianceParts, target: tuple[float, float, float], costs: tuple[float, float]
+    parts: VarianceParts, sought: Sought, power: float, costs: tuple[float, float], fewest: float
 ) -> Option | None:
-    """The fewest new runs with more environments and more seeds, or None where 200 do not do."""
-    difference, power, level = target
-    if parts.seeds == 1:
+    """Less than the ``fewest`` new runs with more environments and more seeds, or None."""
+    found, S = None, parts.seeds + 1
+    while parts.seeds > 1 and S <= MOST_OF_BOTH:
+
+        def reached(number: int, seeds: int = S) -> bool:
+            return detection_power(parts, sought, Size(number, seeds, parts.examples)) >= power
+
+        affordable = min((fewest / S - costs[1]) / costs[0], MOST_OF_BOTH)
+        K = _first(reached, parts.environments + 1, math.floor(affordable))
+        if K is not None and _runs(K, S, costs) < fewest:
+            fewest, found = _runs(K, S, costs), Size(K, S, parts.examples)
+        S = _next(S)
+    if found is None:
         return None
-    K, S = (
-        grid.ravel()
-        for grid in np.meshgrid(
-            np.arange(parts.environments + 1, MOST_OF_BOTH + 1),
-            np.arange(parts.seeds + 1, MOST_OF_BOTH + 1),
-        )
-    )
-    # What a normal test cannot find, Student's cannot either.
-    noise = np.sqrt(parts.variance(K, S, parts.examples).variance)
-    needed = quantile(level, math.inf) + special.ndtri(power)
-    within_reach = np.flatnonzero(difference >= 0.99 * needed * noise)
-    runs = S * (costs[0] * K + costs[1])
-    order = within_reach[np.argsort(runs[within_reach], kind="stable")]
-    for chunk in np.array_split(order, len(order) // 200 + 1):
-        powers = detection_power(parts, difference, K[chunk], S[chunk], parts.examples, level)
-        reached = chunk[powers >= power]
-        if len(reached):
-            size = int(K[reached[0]]), int(S[reached[0]]), parts.examples
-            new = _runs(size[0], size[1], costs)
-            return _option(parts, "environments and seeds", size, new, difference, level)
-    return None
+    return _option(parts, sought, "environments and seeds", found, int(fewest))
+
+
+def _first(reached: Callable[[int], bool], start: int, most: int) -> int | None:
+    """The first number from ``start`` for which it holds; see the module."""
+    short, number = start - 1, start
+    while number <= most and not reached(number):
+        short, number = number, _next(number)
+    if number > most:
+        return None
+    while number - short > 1:
+        middle = (short + number) // 2
+        short, number = (short, middle) if reached(middle) else (middle, number)
+    return number
+
+
+def _next(number: int) -> int:
+    return max(number + 1, math.floor(number * STEP))
 
 
 def _option(
     parts: VarianceParts,
+    sought: Sought,
     change: Change,
-    size: tuple[int, int, float],
+    size: Size,
     runs: int,
-    difference: float,
-    level: float,
-    possible: bool = True,
-    reason: str = "",
+    *,
+    environment: float | None = None,
+    seed: float | None = None,
 ) -> Option:
-    noise = parts.variance(*size)
-    degrees, variance = float(noise.degrees), float(noise.variance)
-    half = quantile(level, degrees) * math.sqrt(variance) if degrees > 0 else math.nan
-    power = float(detection_power(parts, difference, *size, level=level))
-    return Option(change, *size, runs, power, half, possible, reason)
+    power = detection_power(parts, sought, size, environment=environment, seed=seed)
+    half = typical_half_width(parts, sought, size)
+    difference = sought.difference * sought.share(parts, size.environments)
+    return Option(change, *size, runs, power, half, difference)
 
 
-def _obstacle(parts: VarianceParts, change: Change) -> str:
-    """Why more of one number does not do."""
+def _obstacle(parts: VarianceParts, change: One) -> str:
+    """Why more of one number does not do, by the variances as estimated."""
     if change == "seeds" and parts.seeds == 1:
         return "With one seed measured, what more seeds bring cannot be told."
     if change == "environments":
         return "Noise between seeds, alike in all environments, dominates: train more seeds."
-    K, S, n = parts.environments, parts.seeds, parts.examples
-    between = float(parts.variance(K, math.inf, math.inf).variance)
-    if change == "seeds" and between < float(parts.variance(K, math.inf, n).variance) / 2:
+    own = parts.environment
+    if change == "seeds" and own < parts.within(math.inf, parts.examples):
         return "Test examples dominate: the same ones are scored by every further seed."
-    if change == "examples" and between < float(parts.variance(K, S, math.inf).variance) / 2:
+    seeds = parts.within(parts.seeds, math.inf) + parts.environments * parts.seed / parts.seeds
+    if change == "examples" and own < seeds:
         return "Noise between seeds dominates: train more seeds."
     return "Environments dominate: only more of them narrow the interval further."
 

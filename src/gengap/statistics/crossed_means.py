@@ -1,4 +1,4 @@
-"""The mean of a difference over environments *and* seeds: limits, p-value and power.
+"""The mean of a difference over environments *and* seeds: limits and p-value.
 
 Methods are trained under a few seeds and each trained model is scored in all environments. What a
 method differs by in environment ``e`` under seed ``s`` is then
@@ -53,7 +53,6 @@ from gengap.statistics.two_way import two_way
 from gengap.statistics.votes import seed_means
 
 HALVINGS = 45
-NODES = 200
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,12 +131,7 @@ class CrossedMeans:
 
 
 def half_width(variances: ArrayLike, degrees: ArrayLike, level: ArrayLike) -> np.ndarray:
-    """Half-width ``(...)`` of limits of a mean from parts ``(..., J)`` of its variance.
-
-    It serves for plans too: with the parts that a study of ``E`` environments and ``S`` seeds is
-    expected to have, ``V_e = (interaction + S environments) / (E S)`` and ``V_s = (interaction +
-    E seeds) / (E S)`` of variances, it is about the width to expect.
-    """
+    """Half-width ``(...)`` of limits of a mean from parts ``(..., J)`` of its variance."""
     level = np.asarray(level, dtype=np.float64)[..., None]
     t = special.stdtrit(np.asarray(degrees, dtype=np.float64), (1 + level) / 2)
     return np.sqrt(np.sum(t**2 * np.asarray(variances, dtype=np.float64), axis=-1))
@@ -186,43 +180,6 @@ def _between(
         wide = np.sum(t**2 * variances, axis=-1) > distance**2
         low, high = np.where(wide, middle, low), np.where(wide, high, middle)
     return np.exp((low + high) / 2)
-
-
-def chance_to_detect(
-    effect: ArrayLike, variances: ArrayLike, degrees: ArrayLike, level: float = 0.95
-) -> np.ndarray:
-    """The chance ``(...)`` that limits exclude 0 when the true mean is ``effect``: for plans.
-
-    Args:
-        effect: ``(...)`` the true difference.
-        variances: ``(..., 2)`` expectations of the parts ``V_e`` and ``V_s``; the variance of the
-            mean is taken to be their sum, which is at most a little too large.
-        degrees: ``(..., 2)`` their degrees of freedom; 0 where one seed leaves ``V_s`` unknown.
-        level: of the limits.
-
-    Returns:
-        0 where a part of the variance cannot be estimated.
-    """
-    v = np.asarray(variances, dtype=np.float64)
-    f = np.asarray(degrees, dtype=np.float64)
-    v, f = np.broadcast_arrays(v, f)
-    known = np.all((f > 0) | (v == 0), axis=-1)
-    f = np.maximum(f, 1.0)
-    t = special.stdtrit(f, (1 + level) / 2)
-    # Both parts over their distributions, at the middles of NODES equally likely slices.
-    chance = (np.arange(NODES) + 0.5) / NODES
-    parts = np.moveaxis(t**2 * v / f, -1, 0)
-    squares = [
-        part[..., None] * special.chdtri(freedom[..., None], 1 - chance)
-        for part, freedom in zip(parts, np.moveaxis(f, -1, 0), strict=True)
-    ]
-    h = np.sqrt(squares[0][..., :, None] + squares[1][..., None, :])
-    scale = np.sqrt(v.sum(axis=-1))[..., None, None]
-    shift = np.abs(np.asarray(effect, dtype=np.float64))[..., None, None]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        power = special.ndtr((shift - h) / scale) + special.ndtr((-shift - h) / scale)
-    power = np.where(scale > 0, power, shift > 0).mean(axis=(-1, -2))
-    return np.where(known, power, 0.0)
 
 
 def crossed_mean(means: ArrayLike, *seeds: tuple[float, float]) -> CrossedMeans:

@@ -12,8 +12,8 @@ seeds score the same examples, and without end where each scores fresh ones), th
     V = [ V_c + V_b / S + V_u / min(n S, N) + V_v / (n S) ] / K  +  V_a / S.
 
 Seeds alone cannot beat ``V_c / K``, and environments alone cannot beat ``V_a / S``. The bracket
-shows in the spread of the environments' means, with ``K - 1`` degrees of freedom, ``V_a / S`` in
-that of the seeds' with ``S - 1``; Satterthwaite's formula joins them.
+shows in the spread of the environments' means, with ``K - 1`` degrees of freedom, ``V_a`` in that
+of the seeds' with ``S - 1``.
 
 *Estimates.* Half the mean squared difference between cell means has expectation
 
@@ -29,15 +29,14 @@ two-way analysis of variance; cells may be missing.
 It helps to see which of environments, seeds and examples limits a study. It hurts where the number
 of environments is small: the spread of four environments is known to a factor of three at best.
 
-Sources: G. G. Koch, A general approach to the estimation of variance components, Technometrics 9
-(1967), 93-118; Satterthwaite (1946), see :mod:`gengap.statistics.intervals`.
+Source: G. G. Koch, A general approach to the estimation of variance components, Technometrics 9
+(1967), 93-118.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -84,28 +83,24 @@ class VarianceParts:
     difference: float
     note: str = ""
 
-    def variance(self, environments: ArrayLike, seeds: ArrayLike, examples: ArrayLike) -> MeanNoise:
-        """The variance of the mean difference in a study of another size, with its freedom.
+    def within(self, seeds: float, examples: float) -> float:
+        """Variance of an environment's mean about what environment and seeds have of their own.
 
-        The pool grows with the examples per environment and seed.
+        ``V_b / S + V_u / min(n S, N) + V_v / (n S)``. The pool grows with the examples per
+        environment and seed.
         """
-        K, S, n = (np.asarray(x, dtype=np.float64) for x in (environments, seeds, examples))
-        distinct = np.minimum(n * S, self.pool * n / self.examples)
-        inside = self.environment + self.interaction / S
-        spread = (inside + self.example / distinct + self.residual / (n * S)) / K
-        main = self.seed / S
-        with np.errstate(divide="ignore", invalid="ignore"):
-            inverse = (spread / (spread + main)) ** 2 / (K - 1)
-            inverse = inverse + np.where(main > 0, (main / (spread + main)) ** 2 / (S - 1), 0.0)
-            degrees = np.where(spread + main > 0, 1 / inverse, np.inf)
-        return MeanNoise(spread + main, degrees)
+        distinct = min(examples * seeds, self.pool * examples / self.examples)
+        return (self.interaction + self.residual / examples) / seeds + self.example / distinct
 
+    def between(self, seeds: float, examples: float) -> float:
+        """Expected mean square of environments by seeds, without a part that seeds share.
 
-class MeanNoise(NamedTuple):
-    """Variances of a mean and their degrees of freedom, 0 where they could not be estimated."""
-
-    variance: np.ndarray
-    degrees: np.ndarray
+        The seeds' means over ``K`` environments have the variance ``V_a + between / K``.
+        """
+        distinct = min(examples * seeds, self.pool * examples / self.examples)
+        own = 1 / examples - 1 / distinct if seeds > 1 else 0.0
+        apart = self.example * own * seeds / max(seeds - 1, 1)
+        return self.interaction + self.residual / examples + apart
 
 
 def variance_parts(
@@ -227,15 +222,12 @@ def _within(means: np.ndarray, group: np.ndarray) -> tuple[float, int]:
 def _note(environments: int, seeds: int) -> str:
     remarks = [ONE_SEED] * (seeds == 1)
     if 1 < seeds < FEW_SEEDS:
-        remarks.append(
-            f"The noise between seeds rests on {seeds} of them, so the seeds needed are a guess."
-        )
+        remarks.append(f"The noise between seeds rests on {seeds} of them.")
     if environments < 10:
         f = environments - 1
         most = math.sqrt(f / special.chdtri(f, 0.975))
         remarks.append(
             f"The spread between environments rests on {environments} of them: it may be up to "
-            f"{most:.2g} times as large (limit of its 95% interval), and the environments needed "
-            "up to the square of that."
+            f"{most:.2g} times as large (limit of its 95% interval)."
         )
     return " ".join(remarks)

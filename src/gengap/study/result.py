@@ -240,7 +240,7 @@ class Result(Finding):
         return self.plan.training_overlap()
 
     @cached_property
-    def _share_with_all(self) -> float:
+    def share_with_all(self) -> float:
         """What is left of the cost with all environments to train on; NaN where none is left out.
 
         Only splits that train on all environments but some whole ones can tell.
@@ -309,7 +309,7 @@ class Result(Finding):
         reference = _average(rows, "reference")
         fixed = self._around_cost(cost, reference, mean_interval(*columns, **noise))
         expected, new = (self._told(cost, i) for i in source_intervals(*columns, **noise))
-        share = self._share_with_all if expected.defined else math.nan
+        share = self.share_with_all if expected.defined else math.nan
         better = None
         if comparison:
             mean = float(np.mean(list(self.differences(name, self.plan.baseline).values())))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,8 @@ from gengap.records.store import Store
 from gengap.records.studies import executions
 from gengap.report.numerals import Numerals
 from gengap.report.planning import sentences
+from gengap.statistics.allocation import runs_to_detect
+from gengap.statistics.variance_parts import VarianceParts
 from gengap.study.metrics import METRICS
 from gengap.study.result import read_result
 from study_builders import by_year, study, wards
@@ -106,19 +109,35 @@ def test_a_loss_may_differ_by_more_than_1(store: Store):
     assert next_study(store, 1.5, metric="log_loss").plan.difference == 1.5
 
 
-def test_sentence_and_table_count_the_same_examples(folder: Path):
-    output = plan(str(folder), "--detect", "0.25", "--against", METHODS[1])
-    starts = ("as it is", "more test examples")
-    rows = [row for row in output.splitlines() if row.startswith(starts)]
-    # The columns after the name: environments, seeds, examples, new runs, power, half-width.
-    before, after = (int(row.split()[-4].replace(",", "")) for row in rows)
-    assert after > before
-    examples = "example" if after - before == 1 else "examples"
-    said = " ".join(output.split())
-    assert (
-        f"{after - before:,} more test {examples} per environment and seed "
-        f"({after:,} instead of {before:,}) would" in said
-    )
+def test_four_environments_promise_nothing_from_more_examples(folder: Path):
+    output = " ".join(plan(str(folder), "--detect", "0.9").split())
+    assert "more test examples: 4 environments and 2 seeds cannot rule out" in output
+    assert "without a new run" not in output
+
+
+def test_sentence_and_table_count_the_same_examples(store: Store):
+    """Of sixty environments that hardly differ, tested on few examples."""
+    sure = VarianceParts(1e-4, 0.0, 1e-4, 0.2, 0.0, 60, 30, 3.0, math.inf, 0.02)
+    made = runs_to_detect(sure, 0.02)
+    found = replace(next_study(store, 0.02, against=METHODS[1]), parts=sure, plan=made)
+    examples = made.option("examples")
+    assert (examples.possible, made.now.whole_examples) == (True, 3)
+    labels = f"{examples.whole_examples - 3:,} more test examples per environment and seed"
+    said = " ".join(sentences(found))
+    assert f"without a new run, {labels} ({examples.whole_examples} instead of 3) would" in said
+
+
+def test_it_says_how_run_judges_and_what_shrinks(store: Store):
+    found = next_study(store, 0.9)
+    said = " ".join(sentences(found))
+    assert "interval for environments like these" in said
+    assert "crossed" in " ".join(sentences(next_study(store, 0.3, against=METHODS[1])))
+    best = found.plan.cheapest
+    # Leaving one of four out: 1/3 + 1/4 of a mean's cost.
+    share = (1 / (best.environments - 1) + 1 / best.environments) / (1 / 3 + 1 / 4)
+    assert best.difference == pytest.approx(0.9 * share)
+    assert f"With {best.environments:,} environments, a cost of 90 points here" in said
+    assert next_study(store, 0.3, against=METHODS[1]).plan.cheapest.difference == 0.3
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import ClassVar, TypedDict
 
 import numpy as np
 
@@ -25,10 +25,11 @@ from gengap.records.store import Store
 from gengap.records.studies import studies_of
 from gengap.statistics.allocation import Option, Plan, best_allocation, runs_to_detect
 from gengap.statistics.curves import Curve, fit_curve
+from gengap.statistics.planning import Test
 from gengap.statistics.power_law import FEWEST_SIZES
 from gengap.statistics.variance_parts import VarianceParts, variance_parts
 from gengap.study.metrics import Metric, metric_for
-from gengap.study.result import read_result
+from gengap.study.result import Result, read_result
 
 
 @dataclass(frozen=True, repr=False)
@@ -77,7 +78,9 @@ def next_study(
 
     Args:
         store: the records.
-        detect: the difference to find, in the unit of the score: 0.02 of accuracy is 2 points.
+        detect: the difference to find, in the unit of the score: 0.02 of accuracy is 2 points. A
+            cost of unseen is that of a study of the same size; with more environments to train on
+            it is taken to be less.
         method: its name; None for the baseline.
         against: another method to compare with; None plans for the cost of unseen.
         study: which one, where the records hold several; None for the one carried out last.
@@ -105,9 +108,9 @@ def next_study(
     parts = variance_parts(*columns, pool=data.examples / len(data.environments))
     measured = float(np.mean(list(result.differences(name, against, score).values())))
     parts = replace(parts, difference=measured)  # the study's figure, to the digit
-    costs = _costs(found, parts)
-    plan = runs_to_detect(parts, detect, power, level, **costs)
-    allocations = () if budget is None else best_allocation(parts, budget, detect, level, **costs)
+    asked = _asked(found, parts, result, against)
+    plan = runs_to_detect(parts, detect, power, level, **asked)
+    allocations = () if budget is None else best_allocation(parts, budget, detect, level, **asked)
     alike = [read_result(store, key) for key in studies_of(store, data.fingerprint)]
     counts, scores = scores_by_training_environments(alike, name, score)
     enough = len(np.unique(counts)) >= FEWEST_SIZES
@@ -128,9 +131,28 @@ def _check_fraction(detect: float, metric: Metric) -> None:
     )
 
 
-def _costs(found: PairedDifferences, parts: VarianceParts) -> dict[str, float]:
+class _Asked(TypedDict):
+    test: Test
+    left_out: float
+    runs_per_environment: float
+    runs_per_seed: float
+
+
+def _asked(
+    found: PairedDifferences, parts: VarianceParts, result: Result, against: str | None
+) -> _Asked:
+    """By which test `gengap run` will judge, what shrinks, and what a run more costs."""
     own = found.runs - found.shared_runs
     return {
+        "test": "comparison" if against else "cost",
+        "left_out": 0.0 if against else _left_out(result),
         "runs_per_environment": own / (parts.environments * parts.seeds),
         "runs_per_seed": found.shared_runs / parts.seeds,
     }
+
+
+def _left_out(result: Result) -> float:
+    """Environments unseen at a time; 0 where splits do not train on all the others."""
+    if math.isnan(result.share_with_all):
+        return 0.0
+    return float(np.mean([len(cell.unseen) for cell in result.plan.unseen]))
