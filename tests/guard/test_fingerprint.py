@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from guard_toys import blobs, network
+from sklearn.base import BaseEstimator
 from sklearn.ensemble import (
     GradientBoostingClassifier,
     HistGradientBoostingClassifier,
@@ -88,3 +89,22 @@ def test_networks():
         bias[0] = torch.nextafter(bias[0], torch.tensor(9.0))  # the last bit of one number
     assert fingerprint(model) != before
     assert fingerprint(network().half()) != before
+
+
+class Wrapped(BaseEstimator):
+    """As skorch does: a network in ``module_``, and a state that is never twice the same."""
+
+    predict_nonlinearity = "auto"
+
+    def __init__(self, network: nn.Module, classes: tuple[int, ...] = (0, 1, 2, 3)) -> None:
+        self.module_, self.classes_, self.criterion_ = network, np.array(classes), nn.NLLLoss()
+
+    def __getstate__(self):
+        return {**self.__dict__, "bytes": np.random.default_rng().bytes(8)}
+
+
+def test_estimators_around_a_network():
+    one = fingerprint(Wrapped(network()))
+    assert fingerprint(pickle.loads(pickle.dumps(Wrapped(network())))) == one
+    assert fingerprint(Wrapped(network().half())) != one
+    assert fingerprint(Wrapped(network(), (1, 0, 2, 3))) != one

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from gengap.models.passes import uncompiled
 
+SKORCH = ("classes_", "predict_nonlinearity")
 IDLE = frozenset({"_sklearn_version", "n_jobs", "verbose"})
 
 
@@ -28,16 +29,18 @@ def fingerprint(model: Any) -> str:
     if isinstance(model, nn.Module):
         model = uncompiled(model)
     digest = hashlib.sha256(type(model).__name__.encode())
-    if isinstance(model, nn.Module):
-        for name, module in model.named_modules():
-            kind = type(module).__qualname__
-            digest.update(f"\x1e{name}\x1f{kind}\x1f{module.extra_repr()}".encode())
-        for name, tensor in model.state_dict().items():
-            digest.update(name.encode())
-            _add(tensor, digest, {})
-    else:
-        _add(model, digest, {})
+    _add(model, digest, {})
     return digest.hexdigest()
+
+
+def _add_network(model: nn.Module, digest: Any) -> None:
+    """Add a network's submodules with their settings and its state dict."""
+    for name, module in model.named_modules():
+        kind = type(module).__qualname__
+        digest.update(f"\x1e{name}\x1f{kind}\x1f{module.extra_repr()}".encode())
+    for name, tensor in model.state_dict().items():
+        digest.update(name.encode())
+        _add(tensor, digest, {})
 
 
 def _add(value: Any, digest: Any, seen: dict[int, Any], arrays_only: bool = False) -> None:
@@ -46,7 +49,9 @@ def _add(value: Any, digest: Any, seen: dict[int, Any], arrays_only: bool = Fals
         value = value.detach().cpu().flatten().contiguous().view(torch.uint8).numpy()
     if isinstance(value, memoryview):
         value = np.asarray(value)
-    if isinstance(value, np.ndarray):
+    if isinstance(value, nn.Module):
+        _add_network(value, digest)
+    elif isinstance(value, np.ndarray):
         _add_array(value, digest, seen)
     elif value is None or isinstance(value, str | bytes | bool | int | float | np.generic):
         if not arrays_only:
@@ -93,6 +98,10 @@ def _state(value: Any, arrays_only: bool) -> tuple[list[Any], bool]:
 
     if isinstance(value, type):
         return [], True
+    if isinstance(network := getattr(value, "module_", None), nn.Module):
+        # skorch: its own state is the bytes of a file, never twice the same.
+        parts = [getattr(value, name, None) for name in SKORCH]
+        return [network, *parts, type(getattr(value, "criterion_", None))], arrays_only
     try:
         state = value.__getstate__()
     except (TypeError, AttributeError):
