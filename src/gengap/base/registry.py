@@ -11,7 +11,7 @@ import pkgutil
 from collections.abc import Callable
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
-from gengap.base.errors import UsageError, listing, suggest
+from gengap.base.errors import UsageError, suggest
 
 Facts = ParamSpec("Facts")
 Record = TypeVar("Record")
@@ -70,6 +70,6 @@ class Registry(Generic[Facts, Record]):
             also = f", and {self.also}" if self.also else ""
             raise UsageError(
                 f"There is no {self.kind} {name!r}{suggest(name, known)} "
-                f"(there are: {listing(known, 40)}{also})."
+                f"(there are: {', '.join(known)}{also})."
             )
         return known[name]
