@@ -176,7 +176,7 @@ def sequential(studies: int) -> Table:
     for first, second, scale, effect in settings:
         rng = generator(0, "calibration of looks", first, second, int(10 * scale), int(10 * effect))
         decided, used, once = [], [], []
-        for k in range(max(studies // 5, 50)):
+        for k in range(max(studies // 3, 50)):
             a = SHAPES[first](rng, (30,)) + effect
             b = scale * SHAPES[second](rng, (30,))
             looked = compare_sequentially({"a": a, "b": b}, permutations=2000, seed=k).decisions[0]
@@ -203,12 +203,12 @@ def until_decided(studies: int) -> Table:
     """``gengap run --until-decided``: the whole procedure, on data that all seeds share."""
     rows = []
     settings = [("normal", M, noise, 0.0) for M in (1, 3) for noise in (0.0, 0.02, 0.1)]
-    settings += [(shape, 1, 0.02, 0.0) for shape in ("skewed", "collapse")]
+    settings += [(shape, 1, 0.1, 0.0) for shape in ("skewed", "collapse")]
     settings += [("normal", 1, 0.02, effect) for effect in (0.01, 0.02, 0.03)]
     for shape, M, noise, effect in settings:
         rng = generator(0, "until decided", shape, M, int(1000 * noise), int(1000 * effect))
         decided, used = [], []
-        for k in range(max(studies // (5 * M), 50)):
+        for k in range(max(studies // (3 * M), 50)):
             table = _study(rng, M, noise, shape)
             table["method 0"] = table["method 0"] + effect
             pairs = [(name, "baseline") for name in table if name != "baseline"]
