@@ -203,6 +203,12 @@ def test_the_protocol_is_part_of_the_answer(splits, count, at_once, said):
     )
 
 
+def test_one_seed_is_said_in_the_answer():
+    said = "With one seed, how much another division of the rows would change this cannot be told."
+    assert answer(small_summary(seeds=[3])).endswith(said)
+    assert "seed" not in answer(small_summary())
+
+
 def test_the_stored_sample():
     # Of its 14 writers; 0.0270, 0.0211, 0.0329, -0.0168 and 0.0708 in points.
     assert answer(stored_sample()) == (

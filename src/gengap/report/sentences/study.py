@@ -17,7 +17,8 @@ PAST = ("lost", "rose", "gained", "fell")
 
 def answer(summary: Summary) -> str:
     """Say what the baseline loses where it has not been, an interval a question; how measured."""
-    return " ".join(filter(None, [_cost(summary), _protocol(summary), _with_all(summary)]))
+    parts = _cost(summary), _protocol(summary), _one_seed(summary), _with_all(summary)
+    return " ".join(filter(None, parts))
 
 
 def _protocol(summary: Summary) -> str:
@@ -36,6 +37,12 @@ def _protocol(summary: Summary) -> str:
             f"lack {at_once} at once, and more than a single new one would."
         )
     return f"Measured on the {splits} splits of {place(form)}."
+
+
+def _one_seed(summary: Summary) -> str:
+    if len(summary.study["seeds"]) != 1:
+        return ""
+    return "With one seed, how much another division of the rows would change this cannot be told."
 
 
 def _cost(summary: Summary) -> str:
