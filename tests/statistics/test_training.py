@@ -174,7 +174,7 @@ def test_a_second_seed_does_not_blow_the_interval_up():
         two = mean_interval(*test, overlap=2 / 3, validation=validation)
         ratios.append(two.half_width / one.half_width)
     assert np.median(ratios) < 1.25
-    assert max(ratios) < 2.5
+    assert np.quantile(ratios, 0.9) < 2
 
 
 def test_environments_that_differ_little_narrow_the_interval_by_their_own_spread():

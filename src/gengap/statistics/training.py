@@ -52,15 +52,15 @@ measured one.
 alone would be several times as wide as from one. An environment's ``M`` is averaged with what the
 mean ratio of excess to example variance over environments predicts for it, which counts for
 ``EXCESS_DEGREES``. That of the mean of environments is averaged with what the environments' excess
-gives where runs do not move all environments alike, which counts for ``MEAN_DEGREES``, but by the
-square of ``M`` over what was expected less: it gives way when the runs' own spread shows, though
-never below ``LEAST_DEGREES``, for with two seeds ``M`` is often large by chance.
+gives where runs do not move all environments alike, which counts for as much, but by the cube of
+``M`` over what was expected less: it gives way when the runs' own spread shows.
 
 *The environments' own spread.* Whatever the environments are like, the sample variance of their
 costs over their number expects at least what fresh examples and what a run does to one environment
 add to the variance of the mean. So where there are ``SPREAD_ENVIRONMENTS`` or more, the interval is
 the narrower of the two: the one above, and Student's over environments with what ``M`` exceeds its
-expectation by, times ``k``, added. That is the better wherever environments differ little.
+expectation by, times ``k``, added. That is the better wherever environments differ little, and is
+left alone where ``M`` is twice its expectation: runs then move all environments alike.
 
 *How well that holds*: docs/calibration.md.
 """
@@ -84,9 +84,7 @@ from gengap.statistics.variance import (
 )
 
 EXCESS_DEGREES = 20.0
-"""How many degrees of freedom the other environments' excess counts for in that of one."""
-MEAN_DEGREES, LEAST_DEGREES = 20.0, 3.0
-"""How many the environments' excess counts for in that of their mean, and at the very least."""
+"""How many degrees of freedom environments' excess counts for, in that of one and of the mean."""
 SPREAD_ENVIRONMENTS = 5
 Table = tuple[ArrayLike, ArrayLike, ArrayLike, ArrayLike]
 
@@ -190,16 +188,16 @@ def mean_half_width(cells: Cells, runs: Effects, overlap: float, level: float) -
     share = training_share(float(np.sum(cells.shares.mean(axis=0) ** 2)), overlap)
     excess = float(np.mean((runs.squares - runs.noise)[runs.known]))
     expected = noise + max(excess, 0.0) / K
-    faded = MEAN_DEGREES * min(expected / square, 1.0) ** 2 if square > 0 else MEAN_DEGREES
-    prior = max(faded, LEAST_DEGREES)
+    prior = EXCESS_DEGREES * min(expected / square, 1.0) ** 3 if square > 0 else EXCESS_DEGREES
     square = (prior * expected + seeds * square) / (prior + seeds)
     degrees = satterthwaite(parts, cells.example_degrees)
     between = Between(square, noise, prior + seeds)
     half = half_width(float(parts.sum()), degrees, share, between, level)
     spread = float(cells.means.var(ddof=1)) / K if K >= SPREAD_ENVIRONMENTS else 0.0
-    if spread == 0:
+    if spread == 0 or square > 2 * expected:
         return half
-    common = share * max(square - expected, 0.0)
+    # The environments' own excess holds the common part too, and its share of that is 1/K.
+    common = share * max(square - expected, 0.0) * K / (K - 1)
     freedom = satterthwaite(np.array([spread, common]), np.array([K - 1, prior + seeds]))
     return min(half, quantile(level, freedom) * math.sqrt(spread + common))
 
