@@ -27,7 +27,6 @@ furthest outside its range, else the one without which the distance would fall m
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,7 +42,7 @@ ABSENT = 2.0  # what a missing value counts; a new category counts one more
 TELLING = 4.0  # fall of the squared distance that is worth naming a column for
 
 
-class Kind(IntEnum):
+class Kind:
     """What places a row where it is."""
 
     DISTANCE, RANGE, NEW = range(3)

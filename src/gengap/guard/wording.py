@@ -75,7 +75,7 @@ def reasons(
     places = position.fault[at]
     for k, place, value in zip(at, places, reach.columns.shown(some, places), strict=True):
         column[k] = reach.columns.names[place]
-        told = _told(reach, Kind(position.kind[k]), int(place), value)
+        told = _told(reach, position.kind[k], int(place), value)
         reason[k] = f"{told}; {reason[k]}"
     return reason, column
 
@@ -87,11 +87,11 @@ def refused_row(reach: Reach, X: Any, error: str) -> tuple[str, str | None]:
     if position.beyond[0] <= 1 or place < 0:
         return error, None
     (value,) = reach.columns.shown(X, position.fault)
-    told = _told(reach, Kind(position.kind[0]), place, value)
+    told = _told(reach, position.kind[0], place, value)
     return f"{told}; {error}", reach.columns.names[place]
 
 
-def _told(reach: Reach, kind: Kind, place: int, value: str | None) -> str:
+def _told(reach: Reach, kind: int, place: int, value: str | None) -> str:
     """What is the matter with a column."""
     what = f"{what_of(reach, place)} is {_cut(value)}"
     if kind == Kind.NEW:
@@ -166,8 +166,9 @@ def _reach_lines(reach: Reach) -> list[str]:
     lines = []
     if columns.numeric:
         outside, apart = reach.limits
+        what = "columns of numbers" if columns.names != SUMMARIES else "summaries of its values"
         lines.append(
-            f"{len(columns.numeric)} columns of numbers: at most {outside:.2g} of its range "
+            f"{len(columns.numeric)} {what}: at most {outside:.2g} of its range "
             f"outside it, and at most {apart:.2g} standard deviations apart as a whole"
         )
     for own, place in zip(reach.closed, columns.categorical, strict=True):

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from gengap.base.errors import UsageError
 
 MANY = 1000  # entries of a container that is not searched for submodules
+PLAIN = (bool, int, float, str, type(None))
 Replicas = dict[nn.Module, nn.Module]
 FOLLOWERS = ("activation", "batchnorm", "normalization", "instancenorm", "dropout", "pooling")
 
@@ -79,6 +80,8 @@ def _compiled(module: nn.Module) -> bool:
 
 def _replaced(value: Any, own: Replicas, depth: int = 3) -> Any:
     """An attribute that leads to the replicas where it led to modules; containers are copied."""
+    if type(value) in PLAIN:  # most attributes are
+        return value
     if isinstance(value, nn.Module):
         return own.get(value, value)
     if isinstance(value, MethodType) and isinstance(value.__self__, nn.Module):
