@@ -2,17 +2,19 @@
 # make test       the fast tests and the examples in docstrings (minutes)
 # make test-threads  those that train or read models again, with two threads a process
 # make test-slow  the calibration studies as well
-# make check      ruff, mypy and the import contract
+# make check      ruff, mypy, the import contract, and some tests with the lowest versions declared
 # make fuzz       ten thousand hostile inputs, each in a process of its own; prints counts
 # make docs       the documentation as a site in build/site, to be read without a network
 # make bench      the benchmarks, as ratios measured in one run
 # make calibration  docs/calibration.md: do intervals, tests and plans hold? (an hour)
 PYTHON ?= python3
 BIN := .venv/bin
+LOWEST := tests/base tests/environments/test_readers.py tests/records/test_store.py \
+	tests/cli/test_compare_command.py tests/study/test_study_file_hostile.py
 THREADED := training study methods models guard detectors/exposed
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: demo test test-threads test-slow check fuzz format bench calibration docs clean
+.PHONY: demo test test-threads test-slow check lowest fuzz format bench calibration docs clean
 
 demo: .venv/demo
 	$(BIN)/gengap run
@@ -31,6 +33,10 @@ check: .venv/check
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo --no-cache
+	$(MAKE) --no-print-directory lowest
+
+lowest: .venv/lowest/installed
+	PYTHONPATH=.venv/lowest $(BIN)/python -m pytest $(LOWEST)
 
 fuzz: .venv/test
 	$(BIN)/python tests/fuzz/many.py 10000
@@ -75,6 +81,10 @@ clean:
 
 .venv/check: .venv/python pyproject.toml constraints.txt
 	$(PIP) --editable '.[check]'
+	touch $@
+
+.venv/lowest/installed: .venv/test pyproject.toml tests/lowest_versions.py
+	$(BIN)/python tests/lowest_versions.py .venv/lowest
 	touch $@
 
 .venv/docs: .venv/python pyproject.toml constraints.txt
