@@ -18,8 +18,8 @@ from gengap.records.studies import add_execution
 from gengap.records.study import Execution, Units
 from gengap.study.cells import cells_of
 from gengap.study.plan import Entry, Plan, write_plan
+from gengap.study.problem_records import problem_record, units_record
 from gengap.study.result import Result
-from gengap.study.study import problem_record, units_record
 
 
 def wards(

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from gengap.guard import Guard
     from gengap.questions.forecasting.forecast import Forecasts, forecast
     from gengap.records.store import Store
+    from gengap.study.measure import measure
     from gengap.study.result import Result
-    from gengap.study.study import Study, measure
+    from gengap.study.study import Study
 
 # Loaded on first use: torch takes seconds to import, and "gengap --help" needs none of it.
 _HOMES = {
@@ -34,7 +35,7 @@ _HOMES = {
     "UsageError": "gengap.base.errors",
     "forecast": "gengap.questions.forecasting.forecast",
     "load_suite": "gengap.environments.suites",
-    "measure": "gengap.study.study",
+    "measure": "gengap.study.measure",
     "read": "gengap.environments.readers",
     "suites": "gengap.environments.suites",
 }

@@ -12,10 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Literal
-
-import numpy as np
-import pandas as pd
+from typing import Any
 
 from gengap.base.errors import Caveat, UsageError, check_whole, listing
 from gengap.base.progress import Progress
@@ -25,10 +22,9 @@ from gengap.environments.splits import parse_splits
 from gengap.methods.erm import ERM
 from gengap.methods.registry import registered
 from gengap.records.database import parse
-from gengap.records.run import Problem
 from gengap.records.store import Store
 from gengap.records.studies import add_execution
-from gengap.records.study import Execution, Units
+from gengap.records.study import Execution
 from gengap.study.affordable import check_affordable, check_workers
 from gengap.study.cells import cells_of
 from gengap.study.checkpoints import checkpoints_of
@@ -37,8 +33,9 @@ from gengap.study.keeping import affordable, keep_the_best, places
 from gengap.study.keys import DEFAULT_MEMORY
 from gengap.study.metrics import metric_for
 from gengap.study.plan import Entry, Plan, write_plan
+from gengap.study.problem_records import problem_record, units_record
 from gengap.study.protocol import estimator_seconds, innermost, leave_out, network_seconds
-from gengap.study.resolve import ESTIMATOR_PREFIX, estimator_kind, is_estimator, resolve
+from gengap.study.resolve import ESTIMATOR_PREFIX, is_estimator, resolve
 from gengap.study.result import Result
 from gengap.study.rules import RULES, rule_named
 from gengap.study.until_decided import check_sequential, looks_left, replay
@@ -437,86 +434,3 @@ def _looks(result: Result) -> Mapping[tuple[str, str], int]:
         for rule in RULES.values()
         for name, scores in result.scores.items()
     }
-
-
-def problem_record(problem: Any) -> Problem:
-    """What the records say of a problem."""
-    return Problem(
-        fingerprint=problem.fingerprint,
-        name=problem.name,
-        task=problem.task,
-        environments=problem.names,
-        classes=problem.classes,
-        examples=len(problem),
-        target_variance=float(np.var(problem.y)) if problem.task == "regression" else 0.0,
-        kind=problem.kind,
-    )
-
-
-def units_record(problem: Any) -> Units:
-    """Who the units of a problem are, as the records keep it."""
-    return Units(
-        environment=np.asarray(problem.environment),
-        target=np.asarray(problem.y),
-        factors={str(name): _plain_column(problem.factors[name]) for name in problem.factors},
-    )
-
-
-def _plain_column(column: pd.Series) -> np.ndarray:
-    """Numbers as float64, anything else as text."""
-    values = column.to_numpy()
-    if values.dtype.kind in "fiub":
-        return values.astype(np.float64)
-    return np.array([str(value) for value in values], dtype=object)
-
-
-def measure(
-    estimator: Any,
-    X: Any,
-    y: Any,
-    *,
-    environment: Any,
-    cluster: Any = None,
-    seeds: int | Sequence[int] = 5,
-    metric: str | None = None,
-    splits: Any = "auto",
-    jobs: int = 0,
-    progress: Callable[[Progress], None] | None = None,
-) -> Result:
-    """Measure what unseen environments cost any scikit-learn estimator.
-
-    Args:
-        estimator: a classifier, regressor or pipeline; cloned, never changed.
-        X: ``(n, d)`` features as the estimator takes them: array, DataFrame or tensor.
-        y: ``(n,)`` targets.
-        environment: ``(n,)`` labels that say where each row came from.
-        cluster: ``(n,)`` labels of rows that belong together, such as a patient's.
-
-    Returns:
-        the result of a study with this estimator alone; ``print(result)`` gives the answer.
-
-    Example:
-        >>> import numpy as np, gengap as gg
-        >>> from sklearn.linear_model import Ridge
-        >>> rng = np.random.default_rng(0)
-        >>> X = rng.normal(size=(300, 3)); where = np.repeat([0, 1, 2], 100)
-        >>> result = gg.measure(Ridge(), X, X.sum(1) + where, environment=where, jobs=1)
-        >>> bool(result.gaps.cost_of_unseen.mean() > 0)
-        True
-    """
-    tasks: dict[str | None, Literal["classification", "regression"]] = {
-        "classifier": "classification",
-        "regressor": "regression",
-    }
-    environments = Environments.from_arrays(
-        X, y, environment, cluster=cluster, task=tasks.get(estimator_kind(estimator))
-    )
-    study = Study(
-        environments,
-        [estimator],
-        seeds=seeds,
-        metric=metric,
-        splits=splits,
-        jobs=jobs,
-    )
-    return study.run(progress)
