@@ -52,7 +52,8 @@ measured one.
 alone would be several times as wide as from one. An environment's ``M`` is averaged with what the
 mean ratio of excess to example variance over environments predicts for it, which counts for
 ``EXCESS_DEGREES``. That of the mean of environments is averaged with what the environments' excess
-gives where runs do not move all environments alike, which counts for as much, but by the cube of
+gives where runs do not move all environments alike, which counts for as much, but by the cube (with
+two seeds by the first power) of
 ``M`` over what was expected less: it gives way when the runs' own spread shows.
 
 *The environments' own spread.* Whatever the environments are like, the sample variance of their
@@ -188,7 +189,9 @@ def mean_half_width(cells: Cells, runs: Effects, overlap: float, level: float) -
     share = training_share(float(np.sum(cells.shares.mean(axis=0) ** 2)), overlap)
     excess = float(np.mean((runs.squares - runs.noise)[runs.known]))
     expected = noise + max(excess, 0.0) / K
-    prior = EXCESS_DEGREES * min(expected / square, 1.0) ** 3 if square > 0 else EXCESS_DEGREES
+    shown = min(expected / square, 1.0) if square > 0 else 1.0
+    # One degree of freedom shows next to nothing of what is common to all environments.
+    prior = EXCESS_DEGREES * shown ** (3 if seeds > 1 else 1)
     square = (prior * expected + seeds * square) / (prior + seeds)
     degrees = satterthwaite(parts, cells.example_degrees)
     between = Between(square, noise, prior + seeds)
