@@ -20,13 +20,13 @@ demo: .venv/demo
 	$(BIN)/gengap run
 
 test: .venv/test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 test-threads: .venv/test
 	OMP_NUM_THREADS=2 $(BIN)/python -m pytest $(addprefix tests/,$(THREADED))
 
 test-slow: .venv/test
-	$(BIN)/python -m pytest -m "slow or not slow"
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "slow or not slow"
 
 check: .venv/check
 	$(BIN)/ruff check .
