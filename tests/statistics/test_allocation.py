@@ -178,8 +178,8 @@ def test_more_of_both_is_about_the_cheapest():
         for s in range(4, 40)
         if s * (k + 1) < found.runs and detection_power(ALL, Sought(1.2), Size(k, s, 20.0)) >= 0.8
     ]
-    # Numbers of seeds a tenth apart are tried, not all.
-    assert found.runs <= 1.1 * min(runs, default=found.runs)
+    # Numbers of seeds a quarter apart are tried, not all.
+    assert found.runs <= 1.25 * min(runs, default=found.runs)
     assert plan.cheapest == found
 
 

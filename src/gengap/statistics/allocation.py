@@ -6,9 +6,10 @@ add to the runs made. More environments change every training set, so all runs a
 test examples cost no run, but somebody must label them.
 
 *Search.* The power is that of the test by which `gengap run` judges, averaged over what the
-variances could be (:mod:`gengap.statistics.planning`). It is computed for numbers a tenth apart up
-to ten million, and by halving between the last that falls short and the first that does not.
-"Never" means not with ten million: what the change does not reduce dominates.
+variances could be (:mod:`gengap.statistics.planning`). It is computed for numbers a quarter apart
+up to ten million, and by halving between the last that falls short and the first that does not.
+"Never" means not with ten million: what the change does not reduce dominates. Numbers of seeds to
+go with more environments are a quarter apart too.
 
 *What is not promised.* Where the number of environments stays, more seeds or examples help only if
 environments hardly differ, and a handful of them cannot show that: a spread estimated as 0 is next
@@ -43,7 +44,7 @@ from gengap.statistics.variance_parts import VarianceParts
 One = Literal["environments", "seeds", "examples"]
 Change = Literal["none", "environments", "seeds", "examples", "environments and seeds"]
 MOST, MOST_OF_BOTH = 10**7, 500
-STEP = 1.1
+STEP = 1.25
 SURE = 0.9
 """How sure it must be that what stays does not vary more."""
 
@@ -247,7 +248,11 @@ def _more(
         def reached(number: int) -> bool:
             return detection_power(parts, sought, sized(number), **taken) >= power
 
-        return None if change == "seeds" and parts.seeds == 1 else _first(reached, start, MOST)
+        if change == "seeds" and parts.seeds == 1:
+            return None
+        # Only of a cost that shrinks may less be more.
+        hopeless = (change != "environments" or sought.left_out == 0) and not reached(MOST)
+        return None if hopeless else _first(reached, start, MOST)
 
     number = least(sought, certain)
     if number is not None:
