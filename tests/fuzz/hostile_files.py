@@ -234,7 +234,7 @@ def arrays(draw: Draw, folder: Path) -> list[str]:
     with warnings.catch_warnings(), zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         warnings.simplefilter("ignore")
         for name, value in members.items():
-            with contextlib.suppress(ValueError, OverflowError, UnicodeError):
+            with contextlib.suppress(ValueError, OverflowError, UnicodeError, IndexError):
                 archive.writestr(f"{name or 0}.npy", _npy(np.asarray(value)))
         match int(draw.integers(8)):
             case 0:
