@@ -92,7 +92,7 @@ def test_a_spread_estimated_as_zero_promises_nothing_from_few_environments():
     for change in ("seeds", "examples"):
         option = plan.option(change)
         assert not option.possible
-        assert "8 environments" in option.reason
+        assert "environments (8)" in option.reason
         assert "promised" in option.reason
     surely = replace(noisy, environments=CERTAIN)
     size = Size(8, 5, 4000.0)
@@ -194,6 +194,7 @@ def test_one_seed_cannot_plan_seeds():
     option = runs_to_detect(one, 0.5).option("seeds")
     assert not option.possible
     assert "one seed" in option.reason
+    assert [option.seeds for option in best_allocation(one, 60, 0.5)] == [1]
 
 
 def test_two_environments_have_no_test():

@@ -53,12 +53,13 @@ SHRINKS = (
     "The cost shrinks as environments are added to train on, and falls below the noise that stays."
 )
 UNSURE = {
-    "environments": "{1} seeds cannot rule out that a seed moves all environments alike, against "
-    "which more environments do nothing: no number of them can be promised.",
-    "seeds": "{0} environments cannot rule out that they differ more than they seem to, against "
-    "which more seeds do nothing: no number of them can be promised.",
-    "examples": "{0} environments and {1} seeds cannot rule out that these differ more than they "
-    "seem to, against which more test examples do nothing: no number of them can be promised.",
+    "environments": "So few seeds ({1}) cannot rule out that a seed moves all environments alike, "
+    "against which more environments do nothing: no number of them can be promised.",
+    "seeds": "So few environments ({0}) cannot rule out that they differ more than they seem to, "
+    "against which more seeds do nothing: no number of them can be promised.",
+    "examples": "So few environments ({0}) and seeds ({1}) cannot rule out that these differ more "
+    "than they seem to, against which more test examples do nothing: no number of them can be "
+    "promised.",
 }
 
 
@@ -215,7 +216,9 @@ def best_allocation(
             f"{math.ceil(seed)}."
         )
     options = []
-    for S in range(1, int(budget / seed) + 1):
+    # What a second seed brings cannot be told from one.
+    most = 1 if parts.seeds == 1 else int(budget / seed)
+    for S in range(1, most + 1):
         K = int((budget / S - runs_per_seed) / runs_per_environment + 1e-9)
         runs = _runs(K, S, (runs_per_environment, runs_per_seed))
         size = Size(K, S, parts.examples)
