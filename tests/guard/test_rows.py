@@ -94,7 +94,9 @@ def test_masked_values_are_missing():
 
 
 @pytest.mark.parametrize(
-    "X", [None, "abc", {"a": 1}, 3.0, np.float64(3), (k for k in [1])], ids=str
+    "X",
+    [None, "abc", {"a": 1}, 3.0, np.float64(3), (k for k in [1])],
+    ids=lambda X: type(X).__name__,
 )
 def test_input_of_another_kind(X):
     for read in (form_of, lambda given: read_rows(given, FORM)):

@@ -113,7 +113,9 @@ def test_features_of_an_mlp_by_hand():
     assert output.logits.tolist() == [[[3.5], [40.5]]]
 
 
-@pytest.mark.parametrize("made", [MLP((3,)), Module(lambda s, o: nn.Linear(s[0], o))], ids=str)
+@pytest.mark.parametrize(
+    "made", [MLP((3,)), Module(lambda s, o: nn.Linear(s[0], o))], ids=["layers", "module"]
+)
 def test_initial_weights_depend_on_the_seed_alone(made):
     torch.manual_seed(0)
     first = made.initialise((4,), 2, 1)
