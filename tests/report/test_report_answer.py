@@ -13,7 +13,7 @@ def test_a_cost_that_was_shown():
     assert answer(small_summary()) == (
         "At a new environment, expect plain training (erm) to lose about 2.1 points of accuracy "
         "(95% interval 0.6 to 3.6 for the mean of environments like these; between -1.5 and 5.6 "
-        "for a single new one; 1.2 to 3.0 on these 3 environments)."
+        "for a single new one)."
     )
 
 
@@ -36,7 +36,7 @@ def test_a_cost_that_was_not_shown_says_how_large_it_could_be():
         "No cost of unseen environments was shown for coral: the estimate is 0.3 points of "
         "accuracy, with a 95% interval of -0.6 to 1.2 for the mean of environments like these, so "
         "the cost could still be as large as 1.2 points (between -1.5 and 5.6 for a single new "
-        "one; -0.4 to 1.0 on these 14 environments)."
+        "one)."
     )
 
 
@@ -97,7 +97,7 @@ def test_a_gain_is_worded_as_one_and_its_intervals_are_turned_round():
     assert answer(small_summary([row])) == (
         "At a new environment, expect plain training (erm) to gain about 0.8 points of accuracy "
         "(95% interval 0.1 to 1.5 for the mean of environments like these; between -1.4 and 3.0 "
-        "for a single new one; 0.4 to 1.2 on these 3 environments)."
+        "for a single new one)."
     )
 
 
@@ -127,7 +127,7 @@ def test_a_loss_rises():
     assert answer(summary) == (
         "At a new environment, expect the squared error of ridge to rise by about 0.21 "
         "(95% interval 0.02 to 0.40 for the mean of environments like these; between -0.15 and "
-        "0.56 for a single new one; 0.12 to 0.30 on these 4 environments)."
+        "0.56 for a single new one)."
     )
 
 
@@ -160,9 +160,7 @@ def test_no_interval():
 
 def test_no_interval_for_a_new_environment():
     row = method_row(new_environment_low=None, new_environment_high=float("nan"))
-    assert answer(small_summary([row])).endswith(
-        "none could be given for a single new one; 1.2 to 3.0 on these 3 environments)."
-    )
+    assert answer(small_summary([row])).endswith("none could be given for a single new one).")
 
 
 def test_no_cost_measured():
@@ -214,7 +212,7 @@ def test_the_stored_sample():
     assert answer(stored_sample()) == (
         "At a new environment, expect plain training (erm) to lose about 2.7 points of accuracy "
         "(95% interval 1.5 to 3.9 for the mean of environments like these; between -1.7 and 7.1 "
-        "for a single new one; 2.1 to 3.3 on these 14 environments)."
+        "for a single new one)."
     )
 
 

@@ -98,8 +98,7 @@ def _shown(summary: Summary, row: Row) -> str:
     return (
         f"At a new {place(summary.study['environment_word'])}, expect "
         f"{_change(summary, row, EXPECTED)} (95% interval {_facing(summary, row, 'expected')} "
-        f"for the mean of environments like these; {single}; {_facing(summary, row, 'cost')} "
-        f"{_these(summary, row)})."
+        f"for the mean of environments like these; {single})."
     )
 
 
@@ -123,9 +122,8 @@ def _not_shown(summary: Summary, row: Row) -> str:
         single = _single(summary, row, turned=False)
         return (
             f"No cost of unseen environments was shown for {method_name(row)}: "
-            f"{_undecided(summary, row, ' for the mean of environments like these', 'expected')} ("
-            f"{f'{single}; ' if single else ''}{_facing(summary, row, 'cost', turned=False)}"
-            f"{where})."
+            f"{_undecided(summary, row, ' for the mean of environments like these', 'expected')}"
+            f"{f' ({single})' if single else ''}."
         )
     return (
         f"No cost of unseen environments was shown for {method_name(row)}: "
