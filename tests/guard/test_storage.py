@@ -12,6 +12,7 @@ import torch
 from guard_toys import Distance, blobs, classifier, network
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from torch import nn
 
 import gengap as gg
 from gengap.base.errors import SuspiciousInput, UsageError
@@ -175,7 +176,9 @@ def test_saving_rows_is_warned_of(tmp_path):
 def test_which_detectors_keep_examples(name):
     """Those with a tensor as long as their examples are many, and what keeps support vectors."""
     classes = "classification" in detectors()[name].tasks
-    model = network() if classes else LinearRegression().fit(X, X.sum(1))
+    fold = nn.Dropout(), nn.Unflatten(1, (2, 4)), nn.Flatten(), nn.ReLU()
+    model = nn.Sequential(nn.Linear(3, 8), *fold, nn.Linear(8, 4))
+    model = model if classes else LinearRegression().fit(X, X.sum(1))
     guard = gg.Guard.fit(model, X, Y if classes else X.sum(1), detector=name)
     whole = any(161 in tensor.shape for tensor in guard.fitted.values())
     assert guard.keeps_examples == (whole or name == "one-class-svm")

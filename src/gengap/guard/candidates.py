@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 
 import numpy as np
 
@@ -12,8 +13,8 @@ from gengap.detectors.registry import detector_info, detectors
 from gengap.guard.selection import CANDIDATES, ROBUST, Choice, choose, says_nothing, trials
 from gengap.models.outputs import Outputs
 
-EVERYTHING = ("logits", "features", "layers", "inputs", "labels", "head", "network", "tail")
-LAYERED = frozenset({"layers", "tail"})
+EVERYTHING = tuple(field.name for field in fields(Outputs))
+LAYERED = frozenset({"layers", "tail", "maps"})
 # Fitted, these hold the features of every training example.
 KEEPERS = frozenset(
     {

@@ -54,7 +54,12 @@ if TYPE_CHECKING:
 
 JSON, TENSORS = "guard.json", "guard.safetensors"
 SHORTEST = 16  # bytes of a key
-UNASKED = {"network", "tail"}  # detectors that read these cannot be tried without the model
+UNASKED = {
+    "network",
+    "tail",
+    "maps",
+    "dropout",
+}  # detectors that read these cannot be tried without the model
 MOST = {JSON: 64 << 20, TENSORS: 4 << 30}  # bytes
 WRONG = (
     SafetensorError, LookupError, TypeError, ValueError, AttributeError, RuntimeError,

@@ -25,6 +25,8 @@ from gengap.models.passes import (
     replica,
     tails,
     vectors,
+    with_changed_maps,
+    with_dropout,
 )
 
 PROBE = 8  # examples on which the layers are looked for
@@ -62,12 +64,13 @@ class NetworkReader:
             X: ``(n, ...)`` examples.
             batch: examples per forward pass.
             labels: ``(n,)`` class numbers or target values.
-            hidden: whether hidden layers are wanted.
+            hidden: whether hidden layers, and changes to their maps, are wanted.
         """
         inputs, own = examples(self.model, X), replica(self.model)
         with torch.no_grad():
             parts = [self._batch(own, rows, hidden) for rows in inputs.split(batch)]
-            tail = tails(own, self._passes(own, inputs[:1])[1], self.head) if hidden else ()
+            one = self._passes(own, inputs[:1])[1] if hidden else []
+            tail = tails(own, one, self.head) if hidden else ()
         layers = tuple(torch.cat(rows) for rows in zip(*(p.layers for p in parts), strict=True))
         differentiable = inputs.is_floating_point()
         return Outputs(
@@ -79,6 +82,8 @@ class NetworkReader:
             head=self._head(),
             network=pure(self.model, self.head) if differentiable else None,
             tail=tail,
+            maps=with_changed_maps(own, one, self.head) if differentiable else None,
+            dropout=with_dropout(self.model, self.head) if differentiable else None,
         )
 
     def predict(self, outputs: Outputs, X: Any) -> np.ndarray:

@@ -42,6 +42,10 @@ class Outputs:
         network: differentiable function from inputs ``(n, ...)`` to logits ``(n, C)``.
         tail: for each layer the function from its activations to the next layer's (the last: to the
             logits), for detectors that look between layers.
+        maps: logits ``(n, C)`` of inputs and a change ``(n, c, positions)`` to the same that is
+            made to the last layer whose units have several positions.
+        dropout: logits ``(n, C)`` of inputs where dropout is on, with what a seed drops, the same
+            for all rows.
     """
 
     logits: Tensor | None = None
@@ -52,6 +56,8 @@ class Outputs:
     head: Head | None = None
     network: Callable[[Tensor], Tensor] | None = None
     tail: tuple[Callable[[Tensor], Tensor], ...] = ()
+    maps: Callable[[Tensor, Callable[[Tensor], Tensor]], Tensor] | None = None
+    dropout: Callable[[Tensor, int], Tensor] | None = None
 
     def __len__(self) -> int:
         for rows in (self.logits, self.features, self.inputs, self.labels, *self.layers):

@@ -8,7 +8,7 @@ are averaged over space, anything else is flattened.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import MethodType
 from typing import Any, NamedTuple
 
@@ -18,8 +18,11 @@ from torch import Tensor, nn
 from gengap.base.errors import UsageError
 
 MANY = 1000  # entries of a container that is not searched for submodules
+DROPPING = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
 PLAIN = (bool, int, float, str, type(None))
 Replicas = dict[nn.Module, nn.Module]
+Hook = Callable[[nn.Module, Any, Any], Any]
+NOTHING: Mapping[str, Hook] = {}
 FOLLOWERS = ("activation", "batchnorm", "normalization", "instancenorm", "dropout", "pooling")
 
 
@@ -163,16 +166,21 @@ def tails(model: nn.Module, passes: list[Pass], head: str | None) -> tuple[Calla
     )
 
 
-def pure(model: nn.Module, head: str | None = None) -> Callable[[Tensor], Tensor]:
+def pure(
+    model: nn.Module, head: str | None = None, changes: Mapping[str, Hook] = NOTHING
+) -> Callable[[Tensor], Tensor]:
     """A module as a function that can be differentiated by its input and changes nothing.
 
-    With a head the function returns the head's output, the logits.
+    With a head the function returns the head's output, the logits. The changes are forward hooks
+    of submodules, by name.
     """
 
     def function(inputs: Tensor) -> Tensor:
         own = replica(model)
         like = next(own.parameters(), inputs)
         caught: list[Tensor] = []
+        for name, change in changes.items():
+            own.get_submodule(name).register_forward_hook(change)
         if head is not None:
             last = own.get_submodule(head)
             last.register_forward_hook(lambda module, given, output: caught.append(output))
@@ -183,11 +191,82 @@ def pure(model: nn.Module, head: str | None = None) -> Callable[[Tensor], Tensor
     return function
 
 
+def with_changed_maps(
+    model: nn.Module, passes: list[Pass], head: str | None
+) -> Callable[[Tensor, Callable[[Tensor], Tensor]], Tensor] | None:
+    """:attr:`Outputs.maps` of a network, or None where no layer has several positions.
+
+    Args:
+        model: the network, or a replica.
+        passes: through all leaves of the model, of at least one example.
+        head: name of the last linear layer, if there is one.
+    """
+    own = list(passes)
+    last = model.get_submodule(head) if head is not None else None
+    stop = next((k for k, p in enumerate(own) if p.module is last), len(own))
+    # What comes before the first weights is the input, perhaps normalised.
+    start = next((k for k, p in enumerate(own) if _weighs(p.module)), stop)
+    found = next((k for k in reversed(range(start, stop)) if _is_map(own[k])), None)
+    if found is None:
+        return None
+    module = own[found].module
+    name = next(name for name, m in model.named_modules() if m is module)
+    call = sum(p.module is module for p in own[:found])  # a module may run many times
+
+    def function(inputs: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
+        calls = iter(range(MANY))
+
+        def changed(module: nn.Module, given: Any, output: Tensor) -> Tensor:
+            if next(calls) != call:
+                return output
+            rows = change(output.flatten(2).float().cpu())
+            return rows.view(output.shape).to(output.device, output.dtype)
+
+        return pure(model, head, {name: changed})(inputs)
+
+    return function
+
+
+def with_dropout(
+    model: nn.Module, head: str | None = None
+) -> Callable[[Tensor, int], Tensor] | None:
+    """:attr:`Outputs.dropout` of a network, or None where no layer of it drops anything.
+
+    What is dropped is drawn anew for every pass through a layer, with the layer's own chance.
+    """
+    layers = [name for name, m in model.named_modules() if isinstance(m, DROPPING) and 0 < m.p < 1]
+    if not layers:
+        return None
+
+    def function(inputs: Tensor, seed: int) -> Tensor:
+        source = torch.Generator().manual_seed(seed)
+
+        def drop(module: nn.Module, given: Any, output: Tensor) -> Tensor:
+            kept = 1 - float(module.p)  # type: ignore[arg-type]
+            whole = isinstance(module, nn.Dropout)  # the others drop channels
+            size = output.shape[1:] if whole else (output.shape[1],) + (1,) * (output.dim() - 2)
+            mask = (torch.rand(1, *size, generator=source) < kept) / kept
+            return output * mask.to(output.device, output.dtype)
+
+        return pure(model, head, dict.fromkeys(layers, drop))(inputs)
+
+    return function
+
+
 def vectors(rows: Tensor) -> Tensor:
     """Activations as float32 vectors ``(n, d)``; feature maps are averaged over space."""
     if rows.dim() == 4:
         rows = rows.mean((2, 3))
     return rows.detach().flatten(1).float().cpu() if rows.dim() > 1 else rows[:, None].float().cpu()
+
+
+def _weighs(module: nn.Module) -> bool:
+    return any(p.dim() > 1 for p in module.parameters())
+
+
+def _is_map(p: Pass) -> bool:
+    """Whether the output is ``(n, c, positions ...)`` with more than one of both."""
+    return p.output.dim() > 2 and min(p.output.shape[1], p.output.shape[2:].numel()) > 1
 
 
 def _follower(module: nn.Module) -> bool:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from gengap.base.seeds import derive
 from gengap.models.outputs import Head, Outputs
+from gengap.models.reading import outputs_of
 
 DIMENSIONS, WIDTH, CLASSES = 6, 16, 3
 CENTRES = 4 * (torch.eye(CLASSES, DIMENSIONS) - F.pad(torch.full((3,), 1 / 3), (0, 3)))
@@ -97,6 +98,9 @@ def shown(network: nn.Sequential, inputs: Tensor, labels: Tensor | None = None) 
     assert isinstance(last, nn.Linear)
     hidden = first(inputs)
     features = second(hidden)
+    # The same network as one that drops units, and whose first layer is a map of 4 channels.
+    fold = nn.Dropout(0.2), nn.Unflatten(1, (4, WIDTH // 4)), nn.Flatten()
+    folded = outputs_of(nn.Sequential(first, *fold, second, last), inputs)
     return Outputs(
         logits=last(features),
         features=features,
@@ -106,4 +110,6 @@ def shown(network: nn.Sequential, inputs: Tensor, labels: Tensor | None = None) 
         head=Head(last.weight.detach().clone(), last.bias.detach().clone()),
         network=network,
         tail=(second, last),
+        maps=folded.maps,
+        dropout=folded.dropout,
     )

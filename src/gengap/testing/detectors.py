@@ -53,7 +53,7 @@ class DetectorConformance:
         What reads the logits or the network's derivatives need not notice strangers far away, of
         which a rectified network is sure; what goes by distance must.
         """
-        believes = {"logits", "head", "network", "tail"} & set(self.info.needs)
+        believes = {"logits", "head", "network", "tail", "maps", "dropout"} & set(self.info.needs)
         return ("between",) if believes else ("between", "far")
 
     def each(self) -> Iterator[tuple[Detector, Blobs, Fitted]]:
