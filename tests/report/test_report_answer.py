@@ -196,9 +196,7 @@ def test_the_answer_is_about_the_baseline():
 )
 def test_the_protocol_is_part_of_the_answer(splits, count, at_once, said):
     study = {"splits": splits, "split_count": count, "unseen_at_once": at_once}
-    assert answer(small_summary(environment_word="ward", **study)).endswith(
-        f"one). {said}"
-    )
+    assert answer(small_summary(environment_word="ward", **study)).endswith(f"one). {said}")
 
 
 def test_one_seed_is_said_in_the_answer():

@@ -118,14 +118,23 @@ def forward(model: nn.Module, rows: Tensor, watched: set[nn.Module]) -> tuple[Te
     finally:
         for hook in hooks:
             hook.remove()
+    returned = logits_in(returned)
     if isinstance(returned, Tensor) and returned.dim() == 1 and len(returned) == len(rows):
         returned = returned[:, None]
     if not isinstance(returned, Tensor) or returned.dim() != 2 or len(returned) != len(rows):
         raise UsageError(
-            "The network must return one row of logits per example, (n, C); wrap it so that it "
-            "does."
+            "The network must return one row of logits per example, (n, C), by itself or as "
+            "'logits' of a dictionary or object; wrap it so that it does."
         )
     return returned, passes
+
+
+def logits_in(returned: Any) -> Any:
+    """The logits in what a network returned: itself, its entry or attribute, or a tuple's first."""
+    if isinstance(returned, Mapping):
+        return returned.get("logits")
+    found = getattr(returned, "logits", returned)
+    return found[0] if isinstance(found, tuple) and found else found
 
 
 def leaves(model: nn.Module) -> set[nn.Module]:
@@ -185,7 +194,7 @@ def pure(
             last = own.get_submodule(head)
             last.register_forward_hook(lambda module, given, output: caught.append(output))
         returned = own(inputs.to(like.device, like.dtype))
-        logits = caught[-1] if caught else returned
+        logits = caught[-1] if caught else logits_in(returned)
         return (logits[:, None] if logits.dim() == 1 else logits).to(inputs.device, inputs.dtype)
 
     return function
