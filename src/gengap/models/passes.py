@@ -130,11 +130,10 @@ def forward(model: nn.Module, rows: Tensor, watched: set[nn.Module]) -> tuple[Te
 
 
 def logits_in(returned: Any) -> Any:
-    """The logits in what a network returned: itself, its entry or attribute, or a tuple's first."""
+    """The logits in what a network returned: itself, or its entry or attribute of that name."""
     if isinstance(returned, Mapping):
         return returned.get("logits")
-    found = getattr(returned, "logits", returned)
-    return found[0] if isinstance(found, tuple) and found else found
+    return getattr(returned, "logits", returned)
 
 
 def leaves(model: nn.Module) -> set[nn.Module]:
