@@ -29,6 +29,7 @@ from gengap.base.errors import UsageError
 from gengap.detectors.base import Detector, Fitted
 from gengap.environments.core import suspect
 from gengap.guard import storage
+from gengap.guard.batches import batches_of, check_alone, in_batches, joined, sampled
 from gengap.guard.calibration import Calibration, calibrate
 from gengap.guard.candidates import KEEPERS, chosen_detector, name_of, reads_layers
 from gengap.guard.decision import Decision, cut, refusal, spread, unusable
@@ -106,7 +107,7 @@ class Guard:
         cls,
         model: Any,
         X: Any,
-        y: Any,
+        y: Any = None,
         *,
         false_alarms: float = 0.05,
         environment: Any = None,
@@ -121,8 +122,10 @@ class Guard:
 
         Args:
             model: a fitted scikit-learn estimator, or a ``torch.nn.Module``.
-            X: ``(n, ...)`` normal examples, best those that the model was not trained on.
-            y: ``(n,)`` their labels or target values.
+            X: ``(n, ...)`` normal examples, best those that the model was not trained on; or a
+                loader of batches ``(examples, labels)``, perhaps with environments as a third part
+                (:mod:`gengap.guard.batches`).
+            y: ``(n,)`` their labels or target values, unless they come in batches.
             false_alarms: share of normal examples that may be rejected.
             environment: ``(n,)`` labels of environments; holding them out chooses the detector.
             per_environment: keep the rate in each environment rather than on average.
@@ -138,7 +141,12 @@ class Guard:
             UsageError: what is given does not fit together, or is too little.
         """
         check_options(false_alarms, detector, detectors, seed)
-        alpha = float(false_alarms)
+        alpha, drawn = float(false_alarms), ""
+        if in_batches(X):
+            check_alone(y=y, environment=environment)
+            (X, y, environment), drawn = sampled(X, seed)
+        if in_batches(strangers):
+            strangers = sampled(strangers, seed, labelled=False)[0].X
         form, X, y = checked(X, y)
         names, codes = environments_of(environment, len(X), per_environment)
         apart = codes if per_environment else None
@@ -174,7 +182,7 @@ class Guard:
             detector=found,
             fitted=fitted,
             calibration=calibrate(held_scores, alpha, where, names, reach(kept).beyond),
-            choice=choice,
+            choice=replace(choice, sentence=choice.sentence + drawn),
             form=form,
             reach=reach,
             impossible={},
@@ -200,7 +208,7 @@ class Guard:
         Args:
             X: array, tensor or table ``(n, ...)``, or a list of rows that may differ in length. A
                 value more than a million times the largest that the guard has seen in its place is
-                rejected unread.
+                rejected unread. Batches of a loader are read one at a time, labels unused.
             environment: ``(n,)`` the rows' environments, of a guard with ``per_environment``: each
                 row is then held to its own. Others than the guard knows are held to all.
 
@@ -211,6 +219,15 @@ class Guard:
             raise UsageError(
                 "This guard was loaded without its model; attach it (Guard.load(folder, model)), "
                 "or judge the model's outputs (guard.judge(outputs))."
+            )
+        if in_batches(X):
+            check_alone(environment=environment)
+            known = bool(self.calibration.names)
+            return joined(
+                [
+                    self(part.X, environment=part.environment if known else None)
+                    for part in batches_of(X)
+                ]
             )
         rows = read_rows(X, self.form)
         codes = self._codes(environment, len(rows.reason))[rows.readable]
