@@ -77,7 +77,7 @@ def test_a_study_hands_over_the_outliers_it_is_given():
     y = (X[:, 0] + draw.normal(0, 0.7, 120) > 0).astype(int)
     data = gg.Environments.from_arrays(X, y, where)
     settings = {"seeds": 1, "steps": 6, "batch": 8, "model": "mlp(8)", "threads": 1}
-    skipped = gg.Study(data, ["outlier-exposure"], **settings).run().skipped
+    skipped = gg.Study(data, ["erm", "outlier-exposure"], **settings).run().skipped
     assert skipped["outlier-exposure"].startswith("outlier-exposure needs outliers")
     outliers = draw.normal(5, 1, size=(30, 3))
     problem = replace(Tables.of(data), outliers=outliers)
