@@ -7,6 +7,8 @@ import os, signal
 from gengap.cli import main
 from gengap.records.store import Store
 
+# Whoever started the tests may ignore Ctrl-C, as shells have programs in the background do.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 add = Store.add
 
 def add_and_stop(*args, **options):
