@@ -11,7 +11,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 LOWEST := tests/base tests/environments/test_readers.py tests/records/test_store.py \
 	tests/cli/test_compare_command.py tests/study/test_study_file_hostile.py
-THREADED := training study methods models guard detectors/exposed
+THREADED := training study methods models guard
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
 .PHONY: demo test test-threads test-slow check lowest fuzz format bench calibration docs clean
