@@ -11,7 +11,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 LOWEST := tests/base tests/environments/test_readers.py tests/records/test_store.py \
 	tests/cli/test_compare_command.py tests/study/test_study_file_hostile.py
-THREADED := training study methods models guard
+THREADED := training methods models guard
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
 .PHONY: demo test test-threads test-slow check lowest fuzz format bench calibration docs clean
@@ -23,7 +23,7 @@ test: .venv/test
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 test-threads: .venv/test
-	OMP_NUM_THREADS=2 $(BIN)/python -m pytest $(addprefix tests/,$(THREADED))
+	OMP_NUM_THREADS=2 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(addprefix tests/,$(THREADED))
 
 test-slow: .venv/test
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile -m "slow or not slow"
