@@ -11,7 +11,15 @@ import pandas as pd
 import pytest
 
 from gengap.base.errors import SuspiciousInput, UsageError
-from gengap.environments import read, read_idx, read_image_folder, read_npz, read_table, readers
+from gengap.environments import (
+    images,
+    read,
+    read_idx,
+    read_image_folder,
+    read_npz,
+    read_table,
+    readers,
+)
 
 Image = pytest.importorskip("PIL.Image")
 
@@ -440,7 +448,7 @@ def test_damaged_image_is_named(folder, content):
 
 
 def test_enormous_image_is_refused_before_decoding(folder, monkeypatch):
-    monkeypatch.setattr(readers, "MAX_PIXELS", 1000)
+    monkeypatch.setattr(images, "MAX_PIXELS", 1000)
     for side in (40, 60):
         culprit = folder / "w2" / "0" / "bomb.png"
         picture(culprit, np.zeros((side, side), np.uint8))

@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from gengap.base.errors import UsageError
+from gengap.base.errors import UsageError, suggest
 
 PATIENCE = 10  # seconds until somebody must have begun to write to a pipe
 # What a pipe may hold, and what a packed file may unpack to unless that is little beside its size.
@@ -114,3 +114,20 @@ def _spooled(path: Path) -> Path:
     finally:
         os.close(descriptor)
     raise UsageError(f"The pipe {path} gives more than {MOST_PIPED:,} bytes; write a file.")
+
+
+def existing(path: str | Path) -> Path:
+    """Return the path, or say what is near it when there is no such file."""
+    path = readable(path)
+    try:
+        if path.is_dir() or (path.exists() and path.stat().st_size):
+            return path
+        if path.exists():
+            raise UsageError(f"{path} is empty (0 bytes); give a file with content.")
+        folder = path.parent
+        if not folder.is_dir():
+            raise UsageError(f"There is no folder {folder} (looking for {path}); check the path.")
+        near = suggest(path.name, (file.name for file in folder.iterdir()))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path} cannot be read ({error}); check the path.") from None
+    raise UsageError(f"There is no file {path}{near or '; check the path.'}")

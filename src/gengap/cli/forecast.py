@@ -77,7 +77,8 @@ def forecast(
 def _unlabelled(path: Path, environments: Environments) -> Any:
     import pandas as pd
 
-    from gengap.environments.readers import existing, load_npz, read_table
+    from gengap.base.paths import existing
+    from gengap.environments.readers import load_npz, read_table
 
     if path.suffix.lower() != ".npz":
         table = read_table(path)

@@ -2,7 +2,8 @@
 
 from gengap.environments.core import Environments
 from gengap.environments.idx import read_idx
-from gengap.environments.readers import read, read_image_folder, read_npz, read_table
+from gengap.environments.images import read_image_folder
+from gengap.environments.readers import read, read_npz, read_table
 
 __all__ = [
     "Environments",
