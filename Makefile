@@ -1,6 +1,6 @@
 # make demo       install, then measure the default study on real handwriting
 # make test       the fast tests and the examples in docstrings (minutes)
-# make test-threads  those that train or read models again, with two threads a process
+# make test-threads  those that train networks or read them in threads, with two threads a process
 # make test-slow  the calibration studies as well
 # make check      ruff, mypy, the import contract, and some tests with the lowest versions declared
 # make fuzz       ten thousand hostile inputs, each in a process of its own; prints counts
@@ -11,7 +11,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 LOWEST := tests/base tests/environments/test_readers.py tests/records/test_store.py \
 	tests/cli/test_compare_command.py tests/study/test_study_file_hostile.py
-THREADED := training methods models guard
+THREADED := training models guard/test_guard_threads.py
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
 .PHONY: demo test test-threads test-slow check lowest fuzz format bench calibration docs clean
