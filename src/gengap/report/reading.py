@@ -31,6 +31,7 @@ COST = ("cost_of_unseen", "cost_low", "cost_high")
 EXPECTED = ("cost_of_unseen", "expected_low", "expected_high")
 NEW = ("new_environment_low", "new_environment_high")
 SCORE = ("score_unseen", "score_low", "score_high")
+PLAIN_TRAINING = "plain training"
 
 
 class Row(dict[str, Any]):
@@ -201,7 +202,12 @@ def cleaned(value: Any) -> Any:
 
 def is_plain_training(row: Row) -> bool:
     """Whether a method's row is plain training (empirical risk minimisation)."""
-    return str(row["method"]).lower() == "erm"
+    return called(row["method"]) == PLAIN_TRAINING
+
+
+def called(method: str) -> str:
+    """What a baseline is called: plain training needs no other name."""
+    return PLAIN_TRAINING if str(method).lower() == "erm" else method
 
 
 def descending(value: float | None) -> float:

@@ -232,12 +232,11 @@ class Study:
         from gengap.models.networks import MLP
 
         shape = self.problem.shape
-        own = self.architecture.initialise(shape, self.problem.outputs, 0).values()
         shared = len(shape) > 1 and not isinstance(self.architecture, MLP)
         return network_seconds(
             self.steps,
             self.batch * len(self.problem.names),
-            sum(int(p.numel()) for p in own),
+            self._network_size[0],
             math.prod(shape[-2:]) if shared else 1,
         )
 
@@ -316,7 +315,7 @@ class Study:
         """Methods whose models are kept while training."""
         names = [entry.name for entry in self.plan.entries]
         if self.keep_models == "auto":
-            each = self._model_bytes * len(self._kept_steps)
+            each = self._network_size[1] * len(self._kept_steps)
             return affordable(self.plan, each) if self.store is not None else frozenset()
         if self.keep_models in ("all", "none"):
             return frozenset(names if self.keep_models == "all" else ())
@@ -329,11 +328,12 @@ class Study:
             )
         return frozenset(wanted)
 
-    @property
-    def _model_bytes(self) -> int:
-        """Bytes of one network's weights."""
-        made = self.architecture.initialise(self.problem.shape, self.problem.outputs, 0)
-        return sum(int(p.numel()) * p.element_size() for p in made.values())
+    @cached_property
+    def _network_size(self) -> tuple[int, int]:
+        """Weights of one network, and the bytes they take."""
+        made = self.architecture.initialise(self.problem.shape, self.problem.outputs, 0).values()
+        sizes = [int(p.numel()) for p in made]
+        return sum(sizes), sum(n * p.element_size() for n, p in zip(sizes, made, strict=True))
 
     @property
     def _kept_steps(self) -> tuple[int, ...]:

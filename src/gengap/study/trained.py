@@ -155,7 +155,6 @@ def one_model(
         model="linear" if estimator else model,
         selection=selection,
         keep_models="all",
-        plain_training=False,
         prepared_inputs=prepared_inputs,
         **settings,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gengap.report.numerals import Numerals, level_text, magnitude, share
-from gengap.report.reading import Row, Summary
+from gengap.report.reading import Row, Summary, called
 
 IDENTICAL, UNDECIDED = "identical", "not told apart"  # what else a verdict may be
 
@@ -36,7 +36,7 @@ def sequential_sentences(summary: Summary) -> list[str]:
 def decision_sentence(row: Row, against: str, percent: bool) -> str:
     """Say when a method was told apart, and by how much; plus is better."""
     name, verdict, seeds = row["method"], row["verdict"], row["seeds"]
-    other = "plain training" if against == "erm" else against
+    other = called(against)
     if verdict == IDENTICAL:
         return (
             f"{name}: unseen scores identical to {other}'s in each of {seeds} seeds, so no more "

@@ -6,7 +6,7 @@ interval excludes zero, and otherwise the sentence says how large the cost could
 
 from __future__ import annotations
 
-from gengap.report.reading import Row, Summary, is_plain_training
+from gengap.report.reading import PLAIN_TRAINING, Row, Summary, called, is_plain_training
 from gengap.report.text import isolate, shorten
 
 FEWEST = 3
@@ -72,14 +72,14 @@ def _cost(summary: Summary) -> str:
 def method_name(row: Row) -> str:
     """Return a method's name for a sentence; plain training is called that."""
     name = place(row["method"])
-    return f"plain training ({name})" if is_plain_training(row) else name
+    return f"{PLAIN_TRAINING} ({name})" if is_plain_training(row) else name
 
 
 def baseline_name(summary: Summary) -> str:
     """Return what sentences call the baseline; plain training needs no other name."""
     head = summary.headline
     assert head is not None
-    return "plain training" if is_plain_training(head) else place(head["method"])
+    return place(called(head["method"]))
 
 
 def place(name: str) -> str:

@@ -6,7 +6,17 @@ from functools import partial
 
 from gengap.report.document import Cell, Column, Maker, Table, make_table, text_table
 from gengap.report.numerals import MISSING, Numerals, count, duration
-from gengap.report.reading import COST, EXPECTED, NEW, SCORE, Row, Summary, is_plain_training
+from gengap.report.reading import (
+    COST,
+    EXPECTED,
+    NEW,
+    PLAIN_TRAINING,
+    SCORE,
+    Row,
+    Summary,
+    called,
+    is_plain_training,
+)
 from gengap.report.tables.columns import estimate_cell, estimated, limits, named, printed
 from gengap.report.text import shorten
 
@@ -123,13 +133,11 @@ def _units(number: Numerals) -> tuple[str, str]:
 
 def _baseline(summary: Summary) -> str:
     head = summary.headline
-    if head is None or is_plain_training(head):
-        return "plain training"
-    return shorten(head["method"], 80)
+    return PLAIN_TRAINING if head is None else shorten(called(head["method"]), 80)
 
 
 def _method_cell(summary: Summary, row: Row) -> Cell:
-    said = ["plain training"] if is_plain_training(row) else []
+    said = [PLAIN_TRAINING] if is_plain_training(row) else []
     if row["method"] in summary.study["added"]:
         said.append("added to compare with")
     return Cell(shorten(row["method"], 80), ", ".join(said))
