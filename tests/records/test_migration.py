@@ -71,7 +71,7 @@ def test_commands_that_read_say_that_records_are_old_and_leave_them(old: Path, c
     before = old.read_bytes()
     code, said = run(command[0], old, *command[1:])
     assert code == 2
-    assert "was written by an older gengap (schema 1, this one reads 2)" in said
+    assert "was written by an older gengap (schema 1, this one reads 3)" in said
     assert f"gengap migrate {old}" in said
     assert "finished runs are kept" in said
     assert old.read_bytes() == before

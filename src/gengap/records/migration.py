@@ -6,6 +6,7 @@ schema  what it added
 1       problems, example sets, runs, outcomes, looks
 2       units with their factors, studies with their splits, executions, trained models, curves,
         and what a problem calls its environments
+3       where a study's data and options came from
 ======  ====================================================================================
 
 Records of schema 1 do not say which rows a split left out, so their runs can be read by a study
@@ -21,6 +22,7 @@ from gengap.records.tables import SCHEMA, metadata, schema_table
 # By schema, what to run on a store that has it; tables that are missing are created afterwards.
 STATEMENTS: dict[int, tuple[str, ...]] = {
     1: ("ALTER TABLE gengap_problems ADD COLUMN kind TEXT NOT NULL DEFAULT 'environment'",),
+    2: (),
 }
 
 

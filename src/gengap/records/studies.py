@@ -25,6 +25,7 @@ from gengap.records.tables import (
     execution_table,
     factor_table,
     look_table,
+    source_table,
     study_table,
     unit_table,
 )
@@ -87,7 +88,7 @@ def add_execution(store: Store, execution: Execution, looks: Mapping[tuple[str, 
         looks: by selection rule and method, the looks of this study so far; recording the same
             number again changes nothing.
     """
-    row = vars(execution) | {
+    row = {key: value for key, value in vars(execution).items() if key != "source"} | {
         "finished": execution.finished.replace(tzinfo=None),
         "versions": plain(execution.versions, "versions"),
         "warnings": [{"caveat": w} if isinstance(w, Caveat) else w for w in execution.warnings],
@@ -99,7 +100,11 @@ def add_execution(store: Store, execution: Execution, looks: Mapping[tuple[str, 
         if count
     ]
     with store.transaction(write=True) as connection:
-        connection.execute(execution_table.insert(), row)
+        done = connection.execute(execution_table.insert(), row)
+        if execution.source and done.inserted_primary_key is not None:
+            own = {"execution": done.inserted_primary_key[0]}
+            keys = plain(execution.source, "source")
+            connection.execute(source_table.insert(), own | {"keys": keys})
         if counted:
             connection.execute(store.insert(look_table), counted)
 
@@ -107,7 +112,11 @@ def add_execution(store: Store, execution: Execution, looks: Mapping[tuple[str, 
 def executions(store: Store) -> list[Execution]:
     """The last execution of every study, oldest first."""
     last = select(func.max(execution_table.c.id)).group_by(execution_table.c.study)
-    query = select(execution_table).where(execution_table.c.id.in_(last))
+    query = (
+        select(execution_table, source_table.c["keys"].label("source"))
+        .join(source_table, source_table.c.execution == execution_table.c.id, isouter=True)
+        .where(execution_table.c.id.in_(last))
+    )
     with store.transaction() as connection:
         rows = connection.execute(query.order_by(execution_table.c.id)).all()
     return [
@@ -118,6 +127,7 @@ def executions(store: Store) -> list[Execution]:
             versions=row.versions,
             warnings=tuple(Caveat(w["caveat"]) if isinstance(w, dict) else w for w in row.warnings),
             skipped=row.skipped,
+            source=row.source or {},
         )
         for row in rows
     ]

@@ -108,6 +108,8 @@ class Execution:
         warnings: sentences about the data, those of most consequence first; a
             :class:`~gengap.base.errors.Caveat` changes what the answer means.
         skipped: methods that could not run, with the reason.
+        source: where the data and the options came from: keys of a study file, the path absolute
+            and passwords masked; empty of a study that was made in Python.
     """
 
     study: str
@@ -116,6 +118,7 @@ class Execution:
     versions: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     skipped: Mapping[str, str] = field(default_factory=dict)
+    source: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         # Records that were written otherwise are masked when they are read.

@@ -18,7 +18,7 @@ from sqlalchemy import (
     Text,
 )
 
-SCHEMA = 2
+SCHEMA = 3
 
 metadata = MetaData()
 
@@ -104,6 +104,12 @@ execution_table = _table(
     _filled(DateTime, "finished"),
     _filled(Text, "command"),
     _filled(JSON, "versions", "warnings", "skipped"),
+)
+
+source_table = _table(
+    "sources",
+    _of("execution", "executions.id", primary_key=True),
+    _filled(JSON, "keys"),
 )
 
 run_table = _table(

@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -45,6 +45,9 @@ from gengap.study.rules import RULES, Rule, rule_named
 from gengap.study.scores import Paired, Scores
 from gengap.study.until_decided import replay, sequential_finding
 
+if TYPE_CHECKING:
+    from gengap.study.study import Study
+
 MOST_NEEDED = 200
 SAYS_NOTHING = "So few environments cannot tell what others like them cost."
 
@@ -75,6 +78,7 @@ class Result(Finding):
 
     Attributes:
         plan: the study's plan, with the methods that ran and the seeds that all of them have.
+        study: what trained it, with its data; None where it was read from records.
     """
 
     kind: ClassVar[str] = "study"
@@ -83,6 +87,7 @@ class Result(Finding):
         self, plan: Plan, store: Store, execution: Execution, *, curves: bool = False
     ) -> None:
         self.store, self.execution = store, execution
+        self.study: Study | None = None
         self.rule = rule_named(plan.selection)
         self.shows_curves = curves or bool(plan.about.get("curves"))
         skipped = execution.skipped

@@ -196,10 +196,18 @@ class Scores:
         cells = self.cells(p, role)
         return {int(k): float(np.nanmean(cells[k])) for k in np.unique(p.environment)}
 
-    def paired(self, choices: Choices, part: Part = "test", metric: Metric | None = None) -> Paired:
+    def paired(
+        self,
+        choices: Choices,
+        part: Part = "test",
+        metric: Metric | None = None,
+        *,
+        apart: bool = False,
+    ) -> Paired:
         """Score the selected runs on the same examples of the unseen environments.
 
-        Under the study's metric or another; what is selected stays.
+        Under the study's metric or another; what is selected stays. ``apart`` keeps rows that
+        belong together as they are, one entry each.
 
         On validation parts a seed scores what another tests on, so that the same examples are
         scored by runs with other training sets.
@@ -228,11 +236,11 @@ class Scores:
                 example = examples.example[rows].astype(np.int64)
                 scored = np.stack(
                     [
-                        self._values(outcome, examples, rows, metric),
-                        self._values(outcomes[beside.key, beside.step], examples, rows, metric),
+                        self.values(outcome, examples, rows, metric),
+                        self.values(outcomes[beside.key, beside.step], examples, rows, metric),
                     ]
                 )
-                if self.plan.clusters is not None:
+                if self.plan.clusters is not None and not apart:
                     clusters = self.plan.clusters[example]
                     scored, environment, example = _by_cluster(
                         scored, environment, example, clusters
@@ -260,10 +268,15 @@ class Scores:
             values.append(self.validation[run.key][step][1][names.index(name)])
         return _mean_where_defined(np.array(values))
 
-    def _values(
-        self, outcome: Outcome, examples: ExampleSet, rows: np.ndarray, metric: Metric
+    def values(
+        self,
+        outcome: Outcome,
+        examples: ExampleSet,
+        rows: np.ndarray,
+        metric: Metric | None = None,
     ) -> np.ndarray:
         """Metric per example on some rows ``(n,)`` alone, as if there were no others."""
+        metric = metric or self.metric
         true = outcome.true_probability
         return metric.per_example(
             Outcome(
@@ -283,7 +296,7 @@ class Scores:
         count = len(self.problem.environments)
         codes = examples.environment[rows]
         sizes = np.bincount(codes, minlength=count)
-        values = self._values(outcome, examples, rows, metric)
+        values = self.values(outcome, examples, rows, metric)
         sums = np.bincount(codes, weights=values, minlength=count)
         return np.where(sizes > 0, sums / np.maximum(sizes, 1), np.nan)
 

@@ -91,6 +91,10 @@ class Study:
             be compared with.
         prepared_inputs: whether scikit-learn estimators get encoded, standardised inputs; None
             leaves it to what they can read (:mod:`gengap.training.inputs`).
+        name: what to call it; the data's name when empty.
+        command: what the user typed.
+        source: where data and options came from, as keys of a study file
+            (:mod:`gengap.study.source`).
     """
 
     environments: Any
@@ -120,6 +124,7 @@ class Study:
     prepared_inputs: bool | None = None
     name: str = ""
     command: str = ""
+    source: Mapping[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list, init=False)
     skipped: dict[str, str] = field(default_factory=dict, init=False)
 
@@ -397,11 +402,13 @@ class Study:
             study=self.plan.record.key,
             finished=datetime.now(UTC),
             command=self.command,
+            source=self.source,
             versions=versions(),
             warnings=tuple(self.warnings),
             skipped=dict(self.skipped),
         )
         result = Result(self.plan, store, execution)
+        result.study = self
         add_execution(store, execution, _looks(result))
         if self._kept and self.keep_models != "all":
             keep_the_best(result, before, auto=self.keep_models == "auto")

@@ -15,6 +15,7 @@ from pydantic import ConfigDict, ValidationError, create_model
 
 from gengap.base.errors import UsageError, listing, suggest
 from gengap.base.paths import readable, typed
+from gengap.base.printable import masked
 from gengap.environments.core import Environments
 from gengap.study.keys import DEFAULT_SUITE, MEBIBYTE, StudyFile
 from gengap.study.study import Study
@@ -172,7 +173,29 @@ def build_study(file: StudyFile, environments: Environments, command: str = "") 
         "memory": _bytes(file.memory),
         "keep_models": keep[0] if isinstance(keep, list) and len(keep) == 1 else keep,
     }
-    return Study(environments, command=command, **settings)
+    return Study(environments, command=command, source=source_keys(file), **settings)
+
+
+# What decides where and how fast runs train, and nothing that they find.
+_PLACE = ("out", "store", "jobs", "threads", "memory", "device", "executor")
+
+
+def source_keys(file: StudyFile) -> dict[str, Any]:
+    """The keys that make the same study again from anywhere: set ones, the data's path absolute."""
+    keys = {
+        declared.name: value
+        for declared in fields(StudyFile)
+        if declared.name not in _PLACE
+        and (value := getattr(file, declared.name)) not in (None, [], declared.default)
+    }
+    if file.data:
+        keys["data"] = absolute(file.data)
+    return keys
+
+
+def absolute(data: str) -> str:
+    """The path of data from anywhere; an address stays as it is, but for a password."""
+    return masked(data, one=True) if "://" in data else str(typed(data).absolute())
 
 
 def _default_splits(file: StudyFile) -> str:
