@@ -84,9 +84,9 @@ def test_migrate_adds_and_never_removes(old: Path):
     before = {table: rows(old, table) for table in TABLES}
     assert len(before["gengap_runs"]) == 24  # 4 cells, 2 seeds, 2 trials of one and 1 of the other
     code, said = run("migrate", old)
-    assert (code, said) == (0, f"{old} has schema 2.")
+    assert (code, said) == (0, f"{old} has schema 3.")
     assert {table: rows(old, table) for table in TABLES} == before
-    assert rows(old, "gengap_schema") == [(2,)]
+    assert rows(old, "gengap_schema") == [(3,)]
     assert rows(old, "gengap_problems", "name, kind") == [("toy", "environment")]
     assert run("migrate", old) == (0, said)
 
@@ -169,3 +169,14 @@ def test_a_migration_that_fails_changes_nothing(old: Path, monkeypatch):
         Store(old)
     assert rows(old, "sqlite_master", "name, sql") == before
     assert rows(old, "gengap_schema") == [(1,)]
+
+
+def test_records_without_sources_are_brought_up_to_date(tmp_path: Path):
+    path = tmp_path / "records.db"
+    same_study(path).run().store.close()
+    with sqlite3.connect(path) as connection:
+        connection.executescript("DROP TABLE gengap_sources; UPDATE gengap_schema SET version = 2;")
+    connection.close()
+    assert run("report", path)[0] == 2
+    assert run("migrate", path)[0] == 0
+    assert run("report", path)[0] == 0
