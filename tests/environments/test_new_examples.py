@@ -8,7 +8,7 @@ import pytest
 
 from gengap.base.errors import UsageError
 from gengap.environments.new_examples import below, joined
-from gengap.environments.preparation import encode
+from gengap.environments.preparation import encode, encode_alike
 
 
 def table() -> pd.DataFrame:
@@ -51,10 +51,11 @@ def test_unusable_new_examples_are_one_sentence(X, new, words):
 def test_new_rows_are_encoded_alike_and_change_nothing_above_them():
     old = table()
     new = pd.DataFrame({"x": [100.0, np.nan], "colour": ["green", "blue"], "size": ["l", "s"]})
-    alone, both = encode(old), encode(joined(old, new), first=3)
-    assert both.columns == alone.columns
-    np.testing.assert_array_equal(both.matrix[:3], alone.matrix)
-    by_name = dict(zip(both.columns, both.matrix[3:].T, strict=True))
+    alone = encode(old)
+    both = encode_alike(joined(old, new), alone.codes)
+    np.testing.assert_array_equal(both[:3], alone.matrix)
+    np.testing.assert_array_equal(both[3:], encode_alike(below(old[:0], new), alone.codes))
+    by_name = dict(zip(alone.columns, both[3:].T, strict=True))
     np.testing.assert_allclose(by_name["x"], [98.0, np.nan])  # the median of 1 and 3 is 2
     np.testing.assert_array_equal(by_name["x is missing"], [0, 1])
     np.testing.assert_array_equal(by_name["colour=blue"], [0, 1])
@@ -66,6 +67,6 @@ def test_a_category_that_is_new_has_no_column():
     levels = [f"v{k}" for k in range(40) for _ in range(1 + (k < 30))]
     old = pd.DataFrame({"x": np.arange(70.0), "c": pd.Categorical(levels)})
     new = pd.DataFrame({"x": [0.0], "c": ["never"]})
-    both = encode(joined(old, new), first=70)
-    assert len(both.columns) == 41
-    np.testing.assert_array_equal(both.matrix[-1, 1:], 0)
+    found = encode_alike(below(old, new), encode(old).codes)
+    assert found.shape == (1, 41)
+    np.testing.assert_array_equal(found[0, 1:], 0)

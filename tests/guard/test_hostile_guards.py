@@ -16,9 +16,10 @@ from guard_toys import blobs, classifier, network
 from sklearn.ensemble import RandomForestClassifier
 
 import gengap as gg
+from gengap.base import sealed
 from gengap.base.errors import UsageError
-from gengap.guard import storage
-from gengap.guard.storage import JSON, TENSORS, checksum
+from gengap.base.sealed import checksum
+from gengap.guard.storage import JSON, TENSORS
 from gengap.models.reading import outputs_of
 
 X, Y = blobs(240)
@@ -175,7 +176,7 @@ def test_links_pipes_devices_and_folders_are_no_guards(tmp_path, name):
             gg.Guard.load(tmp_path)
         path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
     with pytest.raises(UsageError, match="no ordinary file"):
-        storage._contents(Path("/dev/zero"), 100)
+        sealed.ordinary_bytes(Path("/dev/zero"), 100, "name a folder")
 
 
 def test_files_beyond_their_size_are_not_read(tmp_path, monkeypatch):

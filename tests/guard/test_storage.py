@@ -16,8 +16,9 @@ from torch import nn
 
 import gengap as gg
 from gengap.base.errors import SuspiciousInput, UsageError
+from gengap.base.sealed import checksum
 from gengap.detectors.registry import detectors
-from gengap.guard.storage import JSON, TENSORS, checksum
+from gengap.guard.storage import JSON, TENSORS
 from gengap.models.reading import outputs_of
 
 X, Y = blobs(240)

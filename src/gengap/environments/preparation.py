@@ -13,7 +13,7 @@ own training rows, 0 for values it never saw.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -28,7 +28,34 @@ INDICATOR_BYTES = 2**27  # of the indicators of all categories together, but for
 CHUNK_BYTES = 2**26  # rows are worked on in pieces of about this size
 CLIP = 20.0  # standardised values beyond this many standard deviations are cut
 
-Fill = Callable[[np.ndarray], None]
+
+@dataclass(frozen=True)
+class ColumnCode:
+    """How one column of a table becomes columns of the matrix; all that must be kept of its rows.
+
+    Attributes:
+        name: of the column.
+        kind: ``"number"``, also of ordered categories; ``"category"``, an indicator for each value;
+            or ``"code"``, one column of codes.
+        middle: what is subtracted from a number, the median; 0 where none was seen.
+        exponent: of the power of two by which a number is divided.
+        marked: whether a missing number also has an indicator.
+        present: codes of the categories with an indicator, ascending; -1 stands for missing.
+        count: number of codes of known categories.
+    """
+
+    name: str
+    kind: Literal["number", "category", "code"]
+    middle: float = 0.0
+    exponent: int = 0
+    marked: bool = False
+    present: tuple[int, ...] = ()
+    count: int = 0
+
+    @property
+    def width(self) -> int:
+        """Columns of the matrix."""
+        return len(self.present) if self.kind == "category" else 1 + self.marked
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,12 +68,14 @@ class Encoded:
         kinds: ``(d,)`` what each column is: a ``"number"``, the ``"indicator"`` of a missing
             number, one ``"category"`` of a column (0 or 1), or the ``"code"`` of its category.
         levels: for each code column its number of codes, the last for a value not known.
+        codes: how each column of the table was encoded.
     """
 
     matrix: np.ndarray
     columns: tuple[str, ...] = ()
     kinds: tuple[ColumnKind, ...] = ()
     levels: Mapping[int, int] = field(default_factory=dict)
+    codes: tuple[ColumnCode, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +110,7 @@ class Preparation:
         return np.clip(prepared, -CLIP, CLIP, out=prepared)
 
 
-def encode(X: np.ndarray | pd.DataFrame, first: int | None = None) -> Encoded:
+def encode(X: np.ndarray | pd.DataFrame) -> Encoded:
     """Encode examples as one float32 matrix; ``X`` is not modified.
 
     Arrays of more than two dimensions are only cast. In tables a number becomes its difference
@@ -96,45 +125,50 @@ def encode(X: np.ndarray | pd.DataFrame, first: int | None = None) -> Encoded:
 
     Args:
         X: ``(n, ...)`` examples.
-        first: only the first so many rows decide how columns are encoded, and further ones are
-            encoded alike; a category that these do not have counts as none. All of them when not
-            given.
     """
     if isinstance(X, np.ndarray) and X.ndim > 2:
         return Encoded(X.astype(np.float32))
-    plan: list[tuple[str, ColumnKind]] = []
-    fills: list[tuple[int, int, Fill]] = []
+    many = uncountable(X)
+    columns = _columns(X)
+    codes = tuple(_code(name, column, name in many) for name, column in columns)
+    described: list[tuple[str, ColumnKind]] = []
     levels: dict[int, int] = {}
-    known = len(X) if first is None else first
-    many = uncountable(X, known)
-    for name, column in _columns(X):
-        if name in many:
-            described, fill, levels[len(plan)] = _plan_codes(name, column, known)
-        else:
-            described, fill = _plan(name, column, known)
-        fills.append((len(plan), len(plan) + len(described), fill))
-        plan += described
-    matrix = np.empty((len(X), len(plan)), dtype=np.float32)
-    for start, stop, fill in fills:
-        fill(matrix[:, start:stop])
-    return Encoded(matrix, tuple(name for name, _ in plan), tuple(kind for _, kind in plan), levels)
+    for own, (_, column) in zip(codes, columns, strict=True):
+        if own.kind == "code":
+            levels[len(described)] = own.count + 2
+        described += _described(own, column)
+    names, kinds = tuple(name for name, _ in described), tuple(kind for _, kind in described)
+    return Encoded(encode_alike(X, codes), names, kinds, levels, codes)
 
 
-def uncountable(X: np.ndarray | pd.DataFrame, first: int | None = None) -> dict[str, int]:
-    """Categories with more values than can have a column each: their names, and how many values.
+def encode_alike(X: np.ndarray | pd.DataFrame, codes: Sequence[ColumnCode]) -> np.ndarray:
+    """Encode examples ``(n, ...)`` as others were; a category that those did not have is none.
 
-    Decided on the ``first`` rows; all of them when not given.
+    Args:
+        X: examples whose columns are those of the others, in the same order and of the same kinds.
+        codes: how those were encoded.
     """
+    if isinstance(X, np.ndarray) and X.ndim > 2:
+        return X.astype(np.float32)
+    matrix = np.empty((len(X), sum(own.width for own in codes)), dtype=np.float32)
+    at = 0
+    for own, (_, column) in zip(codes, _columns(X), strict=True):
+        _fill(own, column, matrix[:, at : at + own.width])
+        at += own.width
+    return matrix
+
+
+def uncountable(X: np.ndarray | pd.DataFrame) -> dict[str, int]:
+    """Categories with more values than can have a column each: their names, and how many values."""
     if isinstance(X, np.ndarray):
         return {}
-    rows = X.iloc[:first]
     counts = {
-        str(name): int(rows[name].nunique(dropna=False))
+        str(name): int(X[name].nunique(dropna=False))
         for name in X.columns
         if not pd.api.types.is_numeric_dtype(X[name].dtype)
         and not getattr(X[name].dtype, "ordered", False)
     }
-    each = INDICATOR_BYTES // (4 * max(len(rows) * len(counts), 1))
+    each = INDICATOR_BYTES // (4 * max(len(X) * len(counts), 1))
     most = max(30, min(MOST_INDICATORS, each))
     return {name: count for name, count in counts.items() if count > most}
 
@@ -187,43 +221,83 @@ def _columns(X: np.ndarray | pd.DataFrame) -> list[tuple[str, Any]]:
     return [(str(name), X[name]) for name in X.columns]
 
 
-def _plan(name: str, column: Any, first: int) -> tuple[list[tuple[str, ColumnKind]], Fill]:
-    """Describe the columns that one column of the table becomes, and how to fill them."""
-    dtype = column.dtype
-    if not isinstance(column, np.ndarray):
-        if isinstance(dtype, pd.CategoricalDtype):
-            if not dtype.ordered:
-                return _plan_categories(name, *_coded(column), first)
-            codes = column.cat.codes.to_numpy(dtype=np.int64)
-            column = np.where(codes < 0, np.nan, codes)
-        elif not pd.api.types.is_numeric_dtype(dtype):
-            return _plan_categories(name, *_coded(column), first)
-        else:
-            column = column.to_numpy(dtype=np.float64, na_value=np.nan)
-    return _plan_number(name, column, first)
+def _code(name: str, column: Any, many: bool) -> ColumnCode:
+    """How a column is to be encoded; ``many`` where its values are too many for a column each."""
+    if (numbers := _numbers(column)) is not None:
+        return _number_code(name, numbers)
+    codes, _ = _coded(column)
+    if many:
+        return ColumnCode(name, "code", count=int(codes.max(initial=-1)) + 1)
+    return ColumnCode(name, "category", present=tuple(np.unique(codes).tolist()))
 
 
-def _plan_number(
-    name: str, column: np.ndarray, first: int
-) -> tuple[list[tuple[str, ColumnKind]], Fill]:
-    missing = np.isnan(column) if column.dtype.kind == "f" else np.zeros(len(column), dtype=bool)
-    described: list[tuple[str, ColumnKind]] = [(name, "number")]
-    if missing[:first].any():
-        described.append((f"{name} is missing", "indicator"))
+def _number_code(name: str, column: np.ndarray) -> ColumnCode:
+    missing = _missing(column)
+    if missing.all():
+        return ColumnCode(name, "number", marked=bool(missing.any()))
+    values = column.astype(np.float64)
+    middle = float(np.nanmedian(values))
+    # A power of two is exact and cancels in every run; without it 1e300 would overflow.
+    exponent = int(np.frexp(np.nanmax(np.abs(values - middle)))[1])
+    return ColumnCode(
+        name, "number", middle, exponent if abs(exponent) > 60 else 0, bool(missing.any())
+    )
 
-    def fill(out: np.ndarray) -> None:
-        values = column.astype(np.float64)
-        if not missing[:first].all():
-            values -= np.nanmedian(values[:first])
-            # A power of two is exact and cancels in every run; without it 1e300 would overflow.
-            exponent = int(np.frexp(np.nanmax(np.abs(values[:first])))[1])
-            if abs(exponent) > 60:
-                values = np.ldexp(values, -exponent)
+
+def _described(own: ColumnCode, column: Any) -> list[tuple[str, ColumnKind]]:
+    """Names and kinds of the columns that one column of the table becomes."""
+    if own.kind == "number":
+        mark: list[tuple[str, ColumnKind]] = [(f"{own.name} is missing", "indicator")]
+        return [(own.name, "number"), *mark[: own.marked]]
+    if own.kind == "code":
+        return [(own.name, "code")]
+    _, levels = _coded(column)
+    shown = [str(levels[k]) if k >= 0 else "(missing)" for k in own.present]
+    return [(f"{own.name}={label}", "category") for label in shown]
+
+
+def _fill(own: ColumnCode, column: Any, out: np.ndarray) -> None:
+    """Encode a column ``(n,)`` into its columns of the matrix ``(n, width)``."""
+    if own.kind == "number":
+        numbers = _numbers(column)
+        assert numbers is not None
+        values = numbers.astype(np.float64)
+        if own.middle:
+            values -= own.middle
+        if own.exponent:
+            values = np.ldexp(values, -own.exponent)
         out[:, 0] = values
-        if out.shape[1] > 1:
-            out[:, 1] = missing
+        if own.marked:
+            out[:, 1] = _missing(numbers)
+        return
+    codes, _ = _coded(column)
+    if own.kind == "code":
+        count = own.count
+        out[:, 0] = np.where(codes < 0, count, np.where(codes >= count, count + 1, codes))
+        return
+    out[:] = 0
+    present = np.array(own.present, np.int64)
+    place = np.minimum(np.searchsorted(present, codes), len(present) - 1)
+    rows = np.flatnonzero(present[place] == codes)
+    out[rows, place[rows]] = 1
 
-    return described, fill
+
+def _missing(column: np.ndarray) -> np.ndarray:
+    return np.isnan(column) if column.dtype.kind == "f" else np.zeros(len(column), dtype=bool)
+
+
+def _numbers(column: Any) -> np.ndarray | None:
+    """A column's numbers ``(n,)``, or ranks of an ordered category; None for other categories."""
+    if isinstance(column, np.ndarray):
+        return column
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        if not column.dtype.ordered:
+            return None
+        codes = column.cat.codes.to_numpy(dtype=np.int64)
+        return np.where(codes < 0, np.nan, codes)
+    if not pd.api.types.is_numeric_dtype(column.dtype):
+        return None
+    return column.to_numpy(dtype=np.float64, na_value=np.nan)
 
 
 def _coded(column: pd.Series) -> tuple[np.ndarray, Any]:
@@ -231,32 +305,3 @@ def _coded(column: pd.Series) -> tuple[np.ndarray, Any]:
     if isinstance(column.dtype, pd.CategoricalDtype):
         return column.cat.codes.to_numpy(dtype=np.int64), column.cat.categories
     return pd.factorize(column, sort=True)
-
-
-def _plan_categories(
-    name: str, codes: np.ndarray, levels: Any, first: int
-) -> tuple[list[tuple[str, ColumnKind]], Fill]:
-    """One 0/1 column per level that the first rows have; the code -1 stands for missing."""
-    present = np.unique(codes[:first])
-    shown = [str(levels[k]) if k >= 0 else "(missing)" for k in present]
-
-    def fill(out: np.ndarray) -> None:
-        out[:] = 0
-        place = np.minimum(np.searchsorted(present, codes), len(present) - 1)
-        rows = np.flatnonzero(present[place] == codes)
-        out[rows, place[rows]] = 1
-
-    return [(f"{name}={label}", "category") for label in shown], fill
-
-
-def _plan_codes(
-    name: str, column: pd.Series, first: int
-) -> tuple[list[tuple[str, ColumnKind]], Fill, int]:
-    """One column of codes from 0, then one for missing and one for what the first rows lack."""
-    codes, _ = _coded(column)
-    count = int(codes[:first].max(initial=-1)) + 1
-
-    def fill(out: np.ndarray) -> None:
-        out[:, 0] = np.where(codes < 0, count, np.where(codes >= count, count + 1, codes))
-
-    return [(name, "code")], fill, count + 2

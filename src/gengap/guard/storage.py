@@ -1,19 +1,13 @@
 """Saves and loads guards: ``guard.json`` says what, ``guard.safetensors`` holds the tensors.
 
 Both are plain data, checked against a schema (:mod:`gengap.guard.schema`) before anything is made
-of them. A checksum over the two shows any change, be it a broken disk or a pair of files from
-different guards; it does not stop someone who recomputes it. A key does: with it the files are
-signed (HMAC with SHA-256), and read with it they must be.
+of them. A checksum over the two shows any change, and a key who made them
+(:mod:`gengap.base.sealed`).
 """
 
 from __future__ import annotations
 
-import errno
-import hashlib
-import hmac
 import json
-import os
-import stat
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -26,6 +20,7 @@ from safetensors import SafetensorError
 
 from gengap.base.errors import UsageError
 from gengap.base.files import json_text, json_values, write_files
+from gengap.base.sealed import checksum, is_signed, ordinary_bytes, signature
 from gengap.detectors.registry import detector_info
 from gengap.environments.core import suspect
 from gengap.guard.calibration import Calibration
@@ -53,7 +48,7 @@ if TYPE_CHECKING:
     from gengap.guard.guard import Guard
 
 JSON, TENSORS = "guard.json", "guard.safetensors"
-SHORTEST = 16  # bytes of a key
+NAMED = "name the folder that a guard was saved in"
 UNASKED = {
     "network",
     "tail",
@@ -190,26 +185,9 @@ def _not_whole(path: Path) -> UsageError:
     return UsageError(f"{path} is not a whole guard file; copy it again or save the guard anew.")
 
 
-def checksum(values: dict[str, Any], data: bytes) -> str:
-    """SHA-256 of the values, without their checksum and signature, and of the tensors."""
-    rest = {k: v for k, v in values.items() if k not in ("checksum", "signature")}
-    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode() + data).hexdigest()
-
-
-def signature(values: dict[str, Any], key: bytes) -> str:
-    """HMAC of the checksum, which covers all else.
-
-    Raises:
-        UsageError: the key is no bytes, or fewer than 16.
-    """
-    if not isinstance(key, bytes) or len(key) < SHORTEST:
-        raise UsageError(f"A key is at least {SHORTEST} bytes, such as secrets.token_bytes(32).")
-    return hmac.new(key, values["checksum"].encode(), hashlib.sha256).hexdigest()
-
-
 def _read(folder: Path, key: bytes | None) -> tuple[dict[str, Any], bytes]:
     """The checked contents of both files."""
-    contents = {name: _contents(folder / name, most) for name, most in MOST.items()}
+    contents = {name: ordinary_bytes(folder / name, most, NAMED) for name, most in MOST.items()}
     try:
         values = json.loads(contents[JSON])
     except (ValueError, RecursionError):
@@ -226,32 +204,11 @@ def _read(folder: Path, key: bytes | None) -> tuple[dict[str, Any], bytes]:
             f"The files in {folder} are not as they were saved (the checksum differs); copy both "
             "again or save the guard anew."
         )
-    signed = str(values.get("signature")).encode()
-    if key is not None and not hmac.compare_digest(signature(values, key).encode(), signed):
+    if key is not None and not is_signed(values, key):
         raise UsageError(
             f"The guard in {folder} was not signed with this key; take it from where it was made."
         )
     return values, contents[TENSORS]
-
-
-def _contents(path: Path, most: int) -> bytes:
-    """The bytes of an ordinary file, not followed if it is a link."""
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-    try:
-        with open(path, "rb", opener=lambda name, _: os.open(name, flags)) as file:
-            state = os.fstat(file.fileno())
-            if not stat.S_ISREG(state.st_mode):
-                raise OSError(0, "it is no ordinary file")
-            if state.st_size > most:
-                raise OSError(0, f"it is larger than {most >> 20:,} MiB")
-            return file.read(most)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        linked = isinstance(error, OSError) and error.errno == errno.ELOOP
-        raise UsageError(
-            f"Cannot read {path} ({'it is a symbolic link' if linked else reason}); name the "
-            "folder that a guard was saved in."
-        ) from None
 
 
 def _reader(model: Any, saved: Saved, folder: Path) -> Reader:

@@ -13,8 +13,14 @@ import pandas as pd
 import torch
 
 from gengap.environments.core import Environments, as_given
-from gengap.environments.new_examples import joined
-from gengap.environments.preparation import Encoded, Preparation, encode, fit_preparation
+from gengap.environments.new_examples import below, joined
+from gengap.environments.preparation import (
+    Encoded,
+    Preparation,
+    encode,
+    encode_alike,
+    fit_preparation,
+)
 from gengap.methods.registry import OUTLIERS
 from gengap.training.feed import TableFeed
 from gengap.training.inputs import Kind
@@ -67,11 +73,15 @@ class Tables(Environments):
     @cached_property
     def encoded(self) -> Encoded:
         """All examples as numbers, the same for every run; outliers come after them."""
+        return encode(self._all)
+
+    @cached_property
+    def _all(self) -> np.ndarray | pd.DataFrame:
+        """The examples and, below them, the outliers."""
         if self.outliers is None:
-            return encode(self.X)
-        if isinstance(self.X, pd.DataFrame):
-            return encode(pd.concat([self.X, pd.DataFrame(self.outliers)], ignore_index=True))
-        return encode(np.concatenate([self.X, np.asarray(self.outliers)]))
+            return self.X
+        table = isinstance(self.X, pd.DataFrame)
+        return joined(self.X, pd.DataFrame(self.outliers) if table else self.outliers)
 
     @property
     def outlier_rows(self) -> np.ndarray:
@@ -92,28 +102,22 @@ class Tables(Environments):
 
         Raises:
             UsageError: their columns or shape are others; see
-                :func:`gengap.environments.new_examples.joined`.
+                :func:`gengap.environments.new_examples.below`.
         """
-        return encode(joined(self.X, new), first=len(self)).matrix[len(self) :]
+        return encode_alike(self.read_alike(new), self.encoded.codes)
+
+    def read_alike(self, new: Any) -> np.ndarray | pd.DataFrame:
+        """New examples ``(m, ...)``, their columns ordered and read as those of ``X``.
+
+        Raises:
+            UsageError: as of :meth:`encode_alike`.
+        """
+        return below(self._all[:0], new)
 
     @property
     def matrix(self) -> np.ndarray:
         """``(n, *shape)`` float32, missing numbers as NaN; never copied per run."""
         return self.encoded.matrix
-
-    @cached_property
-    def _numbers(self) -> np.ndarray:
-        """``(n, k)`` float64: the numbers of a DataFrame, and ranks of its ordered categories."""
-        found: list[np.ndarray] = []
-        table = pd.DataFrame(self.X)
-        for name in table.columns:
-            column: pd.Series = table[name]
-            if isinstance(column.dtype, pd.CategoricalDtype):
-                if not column.dtype.ordered:
-                    continue
-                column = column.cat.codes.astype(np.float64).replace(-1.0, np.nan)
-            found.append(column.to_numpy(dtype=np.float64, na_value=np.nan))
-        return np.stack(found, axis=1) if found else np.empty((len(self), 0))
 
     @property
     def targets(self) -> Literal["classification", "regression"]:
@@ -164,12 +168,38 @@ class Tables(Environments):
 
     def inputs(self, task: Task, rows: np.ndarray, kind: Kind = "prepared") -> Any:
         """Inputs of an estimator for ``m`` rows of a run; see :mod:`gengap.training.inputs`."""
+        own = self.X.iloc[rows] if isinstance(self.X, pd.DataFrame) else self.X[rows]
+        return self.as_input(own, self.matrix[rows], task.prepared, kind)
+
+    def as_input(
+        self, own: np.ndarray | pd.DataFrame, matrix: np.ndarray, prepared: Prepared, kind: Kind
+    ) -> Any:
+        """What an estimator gets of ``m`` examples, of these or others like them.
+
+        Args:
+            own: the examples ``(m, ...)``, columns and categories as in ``X``.
+            matrix: the same, encoded.
+            prepared: of the run.
+            kind: see :mod:`gengap.training.inputs`.
+        """
         if kind == "encoded":
             # Categories that the training part lacks are silenced, as for networks.
             of = np.isin(self.encoded.kinds, ["category", "code"])
-            categories = task.prepared.inputs.apply(self.matrix[rows])[:, of]
-            return np.column_stack([self._numbers[rows], categories])
+            return np.column_stack([_numbers(own), prepared.inputs.apply(matrix)[:, of]])
         if kind != "prepared":
-            own = self.X.iloc[rows] if isinstance(self.X, pd.DataFrame) else self.X[rows]
             return as_given(own) if kind == "raw" else own
-        return task.prepared.inputs.apply(self.matrix[rows]).reshape(len(rows), -1)
+        return prepared.inputs.apply(matrix).reshape(len(matrix), -1)
+
+
+def _numbers(X: np.ndarray | pd.DataFrame) -> np.ndarray:
+    """``(n, k)`` float64: the numbers of a DataFrame, and ranks of its ordered categories."""
+    found: list[np.ndarray] = []
+    table = pd.DataFrame(X)
+    for name in table.columns:
+        column: pd.Series = table[name]
+        if isinstance(column.dtype, pd.CategoricalDtype):
+            if not column.dtype.ordered:
+                continue
+            column = column.cat.codes.astype(np.float64).replace(-1.0, np.nan)
+        found.append(column.to_numpy(dtype=np.float64, na_value=np.nan))
+    return np.stack(found, axis=1) if found else np.empty((len(table), 0))
