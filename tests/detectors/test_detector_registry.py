@@ -28,7 +28,7 @@ def test_every_record_states_its_source_needs_and_cost(name: str) -> None:
     assert info.paper.authors
     assert 1900 < info.paper.year <= 2026
     assert info.tasks
-    assert set(info.tasks) <= {"classification", "regression"}
+    assert set(info.tasks) <= {"classification", "regression", "multi-label"}
     assert info.needs
     assert set(info.needs) <= READ
     assert issubclass(info.detector, Detector)

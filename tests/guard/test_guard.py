@@ -231,8 +231,9 @@ def fit(**changes):
         ({"environment": ["a", None] * 120}, "The environment of row 1 is missing"),
         ({"environment": np.zeros((240, 2))}, "environment must have one dimension"),
         ({"environment": 3}, "environment must have one dimension"),
-        ({"y": None}, "y must have one dimension"),
-        ({"y": np.zeros((240, 2))}, "y must have one dimension"),
+        ({"y": None}, "Give y, the labels or values of the rows of X"),
+        ({"y": np.zeros((240, 2, 2))}, "y must have one dimension, or a column for each label"),
+        ({"y": np.zeros((240, 2))}, "y has 2 columns but the model answers with 1"),
         ({"false_alarms": "0.05"}, "false_alarms must lie between 0 and 1, not '0.05'"),
         ({"detector": 3}, "detector must be a name or a Detector, not 3"),
         ({"detector": None, "detectors": "knn"}, "detectors must list at least one name"),
@@ -250,7 +251,9 @@ def fit(**changes):
         ({"strangers": np.ones((2, 9))}, "None of the strangers can be read: the first has 9"),
         ({"model": network(), "y": Y + 1}, "for classes 0 to 3, but y reaches from 1 to 4"),
         ({"model": network(), "y": Y + 0.5}, "give whole numbers of these classes"),
-        ({"model": nn.Linear(3, 1), "y": Y % 2}, r"return two logits, \(0, z\)"),
+        ({"model": network(), "y": np.eye(3)[Y % 3]}, "y has 3 columns but the model answers"),
+        ({"model": network(), "y": Y.astype(str)}, "A network's labels must be numbers"),
+        ({"model": None}, "Without a model y says nothing to the guard"),
     ],
 )  # fmt: skip
 def test_bad_input_is_one_sentence(changes, sentence):

@@ -179,8 +179,11 @@ def test_which_detectors_keep_examples(name):
     classes = "classification" in detectors()[name].tasks
     fold = nn.Dropout(), nn.Unflatten(1, (2, 4)), nn.Flatten(), nn.ReLU()
     model = nn.Sequential(nn.Linear(3, 8), *fold, nn.Linear(8, 4))
-    model = model if classes else LinearRegression().fit(X, X.sum(1))
-    guard = gg.Guard.fit(model, X, Y if classes else X.sum(1), detector=name)
+    y = Y
+    if not classes:
+        y = (X > 1).astype(int) if "multi-label" in detectors()[name].tasks else X.sum(1)
+        model = nn.Linear(3, 3) if y.ndim == 2 else LinearRegression().fit(X, y)
+    guard = gg.Guard.fit(model, X, y, detector=name)
     whole = any(161 in tensor.shape for tensor in guard.fitted.values())
     assert guard.keeps_examples == (whole or name == "one-class-svm")
 

@@ -27,7 +27,7 @@ from gengap.base.hyperparameters import hyperparameter
 from gengap.base.paper import Paper
 from gengap.base.seeds import derive, generator
 from gengap.detectors.base import Detector, Fitted
-from gengap.detectors.registry import register_detector
+from gengap.detectors.registry import ANY_TASK, register_detector
 from gengap.detectors.tools.outputs import bounded, by_examples, finite, known_features
 from gengap.detectors.tools.standardising import fit_standardising, standardised
 from gengap.models.outputs import Outputs, features_of
@@ -46,7 +46,7 @@ LEARNING_RATE = 3e-3
         2002,
         "https://doi.org/10.1007/3-540-46145-0_17",
     ),
-    tasks=("classification", "regression"),
+    tasks=ANY_TASK,
     needs=("features",),
     cost="one pass through a small network",
 )

@@ -28,7 +28,7 @@ from torch import Tensor
 from gengap.base.hyperparameters import hyperparameter
 from gengap.base.paper import Paper
 from gengap.detectors.base import Detector, Fitted
-from gengap.detectors.registry import register_detector
+from gengap.detectors.registry import ANY_TASK, register_detector
 from gengap.detectors.tools.outputs import bounded, by_examples, known_features
 from gengap.detectors.tools.tails import fit_tails, tails
 from gengap.models.outputs import Outputs, features_of
@@ -43,7 +43,7 @@ from gengap.models.outputs import Outputs, features_of
         2020,
         "https://arxiv.org/abs/2009.09463",
     ),
-    tasks=("classification", "regression"),
+    tasks=ANY_TASK,
     needs=("features",),
     cost="two binary searches a feature",
 )

@@ -27,7 +27,7 @@ from torch import Tensor
 from gengap.base.hyperparameters import hyperparameter
 from gengap.base.paper import Paper
 from gengap.detectors.base import Detector, Fitted
-from gengap.detectors.registry import register_detector
+from gengap.detectors.registry import ANY_TASK, register_detector
 from gengap.detectors.tools.outputs import bounded, by_examples, known_features
 from gengap.models.outputs import Outputs, features_of
 
@@ -42,7 +42,7 @@ from gengap.models.outputs import Outputs, features_of
         2016,
         "https://doi.org/10.1371/journal.pone.0152173",
     ),
-    tasks=("classification", "regression"),
+    tasks=ANY_TASK,
     needs=("features",),
     cost="one look-up a feature",
 )

@@ -32,7 +32,7 @@ from gengap.base.hyperparameters import hyperparameter
 from gengap.base.paper import Paper
 from gengap.base.seeds import derive
 from gengap.detectors.base import Detector, Fitted
-from gengap.detectors.registry import register_detector
+from gengap.detectors.registry import ANY_TASK, register_detector
 from gengap.detectors.tools.outputs import bounded, by_examples, known_features
 from gengap.models.outputs import Outputs, features_of
 
@@ -43,7 +43,7 @@ from gengap.models.outputs import Outputs, features_of
     paper=Paper(
         "Isolation forest", "Liu, Ting, Zhou", 2008, "https://doi.org/10.1109/ICDM.2008.17"
     ),
-    tasks=("classification", "regression"),
+    tasks=ANY_TASK,
     needs=("features",),
     cost="one walk down each tree, about 10 steps",
 )

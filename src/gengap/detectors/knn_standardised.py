@@ -21,7 +21,7 @@ from torch import Tensor
 from gengap.base.hyperparameters import hyperparameter
 from gengap.base.paper import Paper
 from gengap.detectors.base import Detector, Fitted
-from gengap.detectors.registry import register_detector
+from gengap.detectors.registry import ANY_TASK, register_detector
 from gengap.detectors.tools.neighbours import bank_of, distance_to_kth
 from gengap.detectors.tools.standardising import fit_standardising, standardised
 from gengap.detectors.tools.training import training_features
@@ -39,7 +39,7 @@ from gengap.models.outputs import Outputs, features_of
     ),
     needs=("features",),
     cost="one product with all training features",
-    tasks=("classification", "regression"),
+    tasks=ANY_TASK,
 )
 @dataclass(frozen=True)
 class KNNStandardised(Detector):

@@ -26,7 +26,7 @@ from torch import Tensor
 from gengap.base.hyperparameters import hyperparameter
 from gengap.base.paper import Paper
 from gengap.detectors.base import Detector, Fitted
-from gengap.detectors.registry import register_detector
+from gengap.detectors.registry import ANY_TASK, register_detector
 from gengap.detectors.tools.neighbours import nearest
 from gengap.detectors.tools.outputs import bounded, by_examples, finite, known_features
 from gengap.detectors.tools.references import reference_rows
@@ -45,7 +45,7 @@ SMALLEST = 1e-10
         2000,
         "https://doi.org/10.1145/342009.335388",
     ),
-    tasks=("classification", "regression"),
+    tasks=ANY_TASK,
     needs=("features",),
     cost="distances to up to 10,000 training examples",
 )

@@ -26,7 +26,7 @@ from torch import Tensor
 from gengap.base.hyperparameters import hyperparameter
 from gengap.base.paper import Paper
 from gengap.detectors.base import Detector, Fitted
-from gengap.detectors.registry import register_detector
+from gengap.detectors.registry import ANY_TASK, register_detector
 from gengap.detectors.tools.outputs import bounded, by_examples, known_features
 from gengap.detectors.tools.references import reference_rows
 from gengap.detectors.tools.standardising import fit_standardising, standardised
@@ -44,7 +44,7 @@ EXAMPLES = 2000
         2001,
         "https://doi.org/10.1162/089976601750264965",
     ),
-    tasks=("classification", "regression"),
+    tasks=ANY_TASK,
     needs=("features",),
     cost="distances to the support vectors, a tenth of up to 2,000 training examples",
 )

@@ -10,6 +10,9 @@ from gengap.base.registry import Registry
 from gengap.detectors.base import Detector
 from gengap.models.outputs import Outputs
 
+# Of detectors that look neither at logits nor at labels.
+ANY_TASK = ("classification", "regression", "multi-label")
+
 
 @dataclass(frozen=True)
 class DetectorInfo:
@@ -23,7 +26,8 @@ class DetectorInfo:
         needs: fields of :class:`~gengap.models.outputs.Outputs` it reads when scoring, and
             "labels" or "head" where fitting reads them.
         cost: what an example costs beyond the model, in words.
-        tasks: the kinds of problem it applies to.
+        tasks: the kinds of problem it applies to; in a multi-label one an example may have any
+            number of the labels.
     """
 
     detector: type[Detector]

@@ -24,7 +24,7 @@ from torch import Tensor
 from gengap.base.hyperparameters import hyperparameter
 from gengap.base.paper import Paper
 from gengap.detectors.base import Detector, Fitted
-from gengap.detectors.registry import register_detector
+from gengap.detectors.registry import ANY_TASK, register_detector
 from gengap.detectors.tools.blocks import by_rows
 from gengap.detectors.tools.moments import column_means
 from gengap.detectors.tools.subspace import fit_residual_space, residuals
@@ -43,7 +43,7 @@ from gengap.models.outputs import Outputs, features_of
     ),
     needs=("features",),
     cost="one product with a (d, r) matrix",
-    tasks=("classification", "regression"),
+    tasks=ANY_TASK,
 )
 @dataclass(frozen=True)
 class Residual(Detector):

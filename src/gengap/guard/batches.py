@@ -21,7 +21,7 @@ from torch import Tensor
 
 from gengap.base.errors import UsageError
 from gengap.base.seeds import generator
-from gengap.guard.decision import Decision
+from gengap.guard.decision import Decision, answers_of
 from gengap.guard.rows import examples_of
 
 MOST_ROWS, MOST_VALUES = 20_000, 1 << 27  # of a sample
@@ -102,10 +102,9 @@ def check_alone(**given: Any) -> None:
 
 def joined(decisions: Sequence[Decision]) -> Decision:
     """Decisions on several batches as one."""
-    parts = (
-        np.concatenate([getattr(d, name) for d in decisions]) for name in Decision.__annotations__
-    )
-    return Decision(*parts)
+    names = [name for name in Decision.__annotations__ if name != "prediction"]
+    parts = {name: np.concatenate([getattr(d, name) for d in decisions]) for name in names}
+    return Decision(prediction=answers_of(decisions), **parts)
 
 
 def _smallest(
@@ -147,7 +146,8 @@ def _checked(batch: Batch, number: int, before: list[Batch], labelled: bool) -> 
         for part in batch[1:]
     )
     for name, part in (("labels", y), ("environments", environment)):
-        if part is not None and part.shape != (len(X),):
+        several = name == "labels" and part is not None and part.ndim == 2
+        if part is not None and part.shape != (len(X),) and not (several and len(part) == len(X)):
             raise UsageError(
                 f"Batch {number} has {len(X)} rows but {name} of shape {part.shape}; give one per "
                 "row."

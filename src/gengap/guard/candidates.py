@@ -10,7 +10,16 @@ import numpy as np
 from gengap.base.errors import UsageError
 from gengap.detectors.base import Detector
 from gengap.detectors.registry import detector_info, detectors
-from gengap.guard.selection import CANDIDATES, ROBUST, Choice, choose, says_nothing, trials
+from gengap.guard.selection import (
+    CANDIDATES,
+    OF_LABELS,
+    ROBUST,
+    WITHOUT_CLASSES,
+    Choice,
+    choose,
+    says_nothing,
+    trials,
+)
 from gengap.models.outputs import Outputs
 
 EVERYTHING = tuple(field.name for field in fields(Outputs))
@@ -26,7 +35,7 @@ KEEPERS = frozenset(
 
 def chosen_detector(
     outputs: Outputs,
-    task: str,
+    task: str | None,
     detector: str | Detector | None,
     names: Sequence[str] | None,
     environment: np.ndarray | None,
@@ -46,7 +55,8 @@ def chosen_detector(
             raise UsageError(f"{reason}; choose another detector.")
         return info.detector(), Choice(detector, f"{detector} was asked for.")
     known = {name: detector_info(name) for name in names} if names is not None else detectors()
-    wanted = list(known) if names is not None else [name for name in CANDIDATES if name in known]
+    usual = {None: WITHOUT_CLASSES, "multi-label": OF_LABELS}.get(task, CANDIDATES)
+    wanted = list(known) if names is not None else [name for name in usual if name in known]
     unfit = {
         name: known[name].why_not(task, outputs) or says_nothing(name, outputs) for name in wanted
     }

@@ -22,8 +22,8 @@ class Decision:
         p_value: ``(n,)`` share of normal examples at least as strange, by detector and reach; NaN
             likewise.
         reason: ``(n,)`` why a row is rejected; empty where it is accepted.
-        prediction: ``(n,)`` the model's answers, rejected or not; None where there is none, and
-            then of dtype object.
+        prediction: ``(n,)`` the model's answers, rejected or not, or ``(n, L)`` of a model of
+            several labels or targets; None where there is none, and then of dtype object.
         column: ``(n,)`` the name of the column that made a rejected row strange, or None.
     """
 
@@ -46,19 +46,31 @@ def spread(blocks: Sequence[Decision], rows: Rows) -> Decision:
     n, readable = len(rows.reason), rows.readable
     accept, reason = np.zeros(n, bool), rows.reason.copy()
     score, p_value = np.full(n, np.nan, np.float32), np.full(n, np.nan)
-    prediction, column = np.full(n, None, dtype=object), rows.column.copy()
+    answers = answers_of(blocks)
+    prediction = np.full((n, *answers.shape[1:]), None, dtype=object)
+    column = rows.column.copy()
     if blocks:
         accept[readable] = np.concatenate([d.accept for d in blocks])
         reason[readable] = np.concatenate([d.reason for d in blocks])
         column[readable] = np.concatenate([d.column for d in blocks])
         score[readable] = np.concatenate([d.score for d in blocks])
         p_value[readable] = np.concatenate([d.p_value for d in blocks])
-        answers = np.concatenate([d.prediction for d in blocks])
         if readable.all():
             prediction = answers
         else:
             prediction[readable] = answers
     return Decision(accept, score, p_value, reason, prediction, column)
+
+
+def answers_of(decisions: Sequence[Decision]) -> np.ndarray:
+    """The answers of several decisions; None in every place of a row that has no answer."""
+    parts = [d.prediction for d in decisions]
+    shape = max((part.shape[1:] for part in parts), key=len, default=())
+    wide = [
+        part if part.shape[1:] == shape else np.full((len(part), *shape), None, dtype=object)
+        for part in parts
+    ]
+    return np.concatenate(wide) if wide else np.zeros(0, object)
 
 
 def refusal(reason: str, column: str | None) -> Decision:

@@ -16,71 +16,13 @@ from torch import Tensor
 from gengap.base.errors import UsageError
 from gengap.base.seeds import generator
 from gengap.detectors.base import Detector
-from gengap.environments.core import suspect
 from gengap.guard.calibration import fewest
-from gengap.guard.decision import cut
 from gengap.guard.rows import RowForm, examples_of, form_of, read_rows
 from gengap.models.estimator_outputs import Scale
-from gengap.models.network_outputs import NetworkReader
 from gengap.models.outputs import Outputs
 from gengap.models.reading import Reader
 
 SHARE = 1 / 3  # of the examples, to calibrate on
-TELLING = 50  # examples all answered right that make one ask whether they were trained on
-
-
-def labelled_outputs(
-    reader: Reader, X: Any, y: np.ndarray, hidden: bool, false_alarms: float
-) -> tuple[Outputs, str]:
-    """What the model makes of labelled examples, and ``"classification"`` or ``"regression"``.
-
-    Warns where it answers everything right.
-
-    Raises:
-        UsageError: labels and model do not agree, or an output is not finite or too large.
-    """
-    outputs = reader.read(X, labels=y, hidden=hidden)
-    task = task_of(outputs, y, reader)
-    if task == "regression":
-        outputs = replace(outputs, labels=torch.from_numpy(y.astype(np.float32)))
-    elif outputs.logits is not None and outputs.labels is not None:
-        _suspect_seen(outputs.logits, outputs.labels, false_alarms)
-    check_finite(cut(outputs))
-    return outputs, task
-
-
-def task_of(outputs: Outputs, y: np.ndarray, reader: Reader) -> str:
-    """``"classification"`` or ``"regression"``; checks that labels and model agree.
-
-    Args:
-        outputs: of the model on the labelled examples.
-        y: ``(n,)`` labels.
-        reader: of the model.
-
-    Raises:
-        UsageError: a single class, labels beyond the logits, or two classes in one column.
-    """
-    network = isinstance(reader, NetworkReader)
-    columns = 0 if outputs.logits is None else outputs.logits.shape[1]
-    present = np.unique(y)
-    if network and columns == 1 and set(present.tolist()) == {0, 1}:
-        raise UsageError(
-            "The model returns one column and y is 0 or 1; let a classifier of two classes "
-            "return two logits, (0, z)."
-        )
-    if columns == 1 if network else reader.classes is None:
-        return "regression"
-    if len(present) == 1:
-        raise UsageError(
-            f"All examples are of class {present[0]}; a classifier's guard needs at least two."
-        )
-    known = y.dtype.kind in "iub" and present[0] >= 0 and present[-1] < columns
-    if network and not known:
-        raise UsageError(
-            f"The model's logits are for classes 0 to {columns - 1}, but y reaches from "
-            f"{present[0]} to {present[-1]} ({y.dtype}); give whole numbers of these classes."
-        )
-    return "classification"
 
 
 def parts(
@@ -219,14 +161,33 @@ def _column(values: Any, name: str) -> np.ndarray:
     return column
 
 
-def checked(X: Any, y: Any) -> tuple[RowForm, Any, np.ndarray]:
-    """The form of a row, and the examples and labels as arrays."""
-    form, y = form_of(X), _column(y, "y")
+def _labels(y: Any) -> np.ndarray:
+    """Labels as an array of one dimension, or of two where there are several an example."""
+    if y is None:
+        raise UsageError("Give y, the labels or values of the rows of X.")
+    if hasattr(y, "toarray"):
+        y = y.toarray()
+    try:
+        values = np.asarray(y)
+    except ValueError:
+        values = np.zeros(())
+    if values.ndim not in (1, 2) or values.shape[1:] == (0,):
+        raise UsageError("y must have one dimension, or a column for each label or target.")
+    return values[:, 0] if values.shape[1:] == (1,) else values
+
+
+def checked(X: Any, y: Any, labelled: bool) -> tuple[RowForm, Any, np.ndarray | None]:
+    """The form of a row, and the examples and labels ``(n,)`` or ``(n, L)`` as arrays."""
+    form = form_of(X)
     X = examples_of(X)
+    if not labelled:
+        return form, X, None
+    y = _labels(y)
     if len(y) != len(X):
         raise UsageError(f"X has {len(X)} rows but y has {len(y)}; give one label per row.")
-    if pd.isna(y).any():
-        row = int(np.flatnonzero(pd.isna(y))[0])
+    missing = pd.isna(y).reshape(len(y), -1).any(1)
+    if missing.any():
+        row = int(np.flatnonzero(missing)[0])
         raise UsageError(f"The label of row {row} is missing; leave that row out.")
     return form, X, y
 
@@ -244,25 +205,3 @@ def outputs_of_strangers(
         )
     outputs = reader.read(rows.X, hidden=hidden)
     return outputs if scale is None else scale.apply(outputs)
-
-
-def _suspect_seen(logits: Tensor, labels: Tensor, false_alarms: float) -> None:
-    """Warn where a model answers everything right, as models do what they were trained on."""
-    if len(labels) >= TELLING and bool((logits.argmax(1) == labels).all()):
-        suspect(
-            [
-                f"The model answers all {len(labels)} examples right; if it was trained on them, "
-                f"there will be more than {false_alarms:.3g} false alarms: give the guard examples "
-                "that the model was not trained on."
-            ]
-        )
-
-
-def check_finite(unusable: np.ndarray) -> None:
-    """Refuse examples of which some ``(n,)`` have no usable output."""
-    bad = np.flatnonzero(unusable)
-    if len(bad):
-        raise UsageError(
-            f"The model's output for row {bad[0]} of X is not finite or too large; repair such "
-            "rows or leave them out."
-        )

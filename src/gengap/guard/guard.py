@@ -36,11 +36,9 @@ from gengap.guard.decision import Decision, cut, refusal, spread, unusable
 from gengap.guard.fingerprint import fingerprint
 from gengap.guard.fitting import (
     bar_of,
-    check_finite,
     check_options,
     checked,
     environments_of,
-    labelled_outputs,
     labels_of,
     outputs_of_strangers,
     parts,
@@ -50,8 +48,11 @@ from gengap.guard.impossible import impossible
 from gengap.guard.reach import Reach, reach_of
 from gengap.guard.rows import RowForm, read_rows
 from gengap.guard.selection import Choice, scores
+from gengap.guard.targets import check_finite, read_labelled
 from gengap.guard.wording import reasons, refused_row, report, resting_sentence
-from gengap.models.estimator_outputs import EstimatorReader, Scale
+from gengap.models.answers import answered, predicted
+from gengap.models.estimator_outputs import Scale
+from gengap.models.network_outputs import NetworkReader
 from gengap.models.outputs import Outputs
 from gengap.models.reading import Reader, reader_of
 
@@ -121,11 +122,13 @@ class Guard:
         """Choose, fit and calibrate a detector for a trained model, which is left as it is.
 
         Args:
-            model: a fitted scikit-learn estimator, or a ``torch.nn.Module``.
+            model: a fitted scikit-learn estimator, or a ``torch.nn.Module``; None to judge rows by
+                themselves, with no labels and no answers.
             X: ``(n, ...)`` normal examples, best those that the model was not trained on; or a
                 loader of batches ``(examples, labels)``, perhaps with environments as a third part
                 (:mod:`gengap.guard.batches`).
-            y: ``(n,)`` their labels or target values, unless they come in batches.
+            y: ``(n,)`` their labels or target values, or ``(n, L)`` of several, unless they come in
+                batches; they tell what the columns of a network mean (:mod:`gengap.guard.targets`).
             false_alarms: share of normal examples that may be rejected.
             environment: ``(n,)`` labels of environments; holding them out chooses the detector.
             per_environment: keep the rate in each environment rather than on average.
@@ -144,19 +147,22 @@ class Guard:
         alpha, drawn = float(false_alarms), ""
         if in_batches(X):
             check_alone(y=y, environment=environment)
-            (X, y, environment), drawn = sampled(X, seed)
+            (X, y, environment), drawn = sampled(X, seed, labelled=model is not None)
+        elif model is None and y is not None:
+            raise UsageError("Without a model y says nothing to the guard; leave it out.")
         if in_batches(strangers):
             strangers = sampled(strangers, seed, labelled=False)[0].X
-        form, X, y = checked(X, y)
+        form, X, y = checked(X, y, labelled=model is not None)
         names, codes = environments_of(environment, len(X), per_environment)
         apart = codes if per_environment else None
         fit, held = parts(len(X), alpha, apart, names, seed)
         seen = rows_of(X, fit)
-        reader = reader_of(model, seen, layer=layer)
         hidden = reads_layers([detector] if detector is not None else detectors or [])
-        outputs, task = labelled_outputs(reader, X, y, hidden, alpha)
+        reader, outputs, task = read_labelled(
+            reader_of(model, seen, layer=layer), X, y, hidden, alpha
+        )
         scale = None
-        if isinstance(reader, EstimatorReader) and outputs.features is not None:
+        if not isinstance(reader, NetworkReader) and outputs.features is not None:
             scale = Scale.of(outputs.features[fit])
             outputs = scale.apply(outputs)
         check_finite(unusable(outputs))
@@ -250,10 +256,14 @@ class Guard:
         Raises:
             UsageError: the features are not as many as the guard was fitted on.
         """
-        prediction = np.full(len(outputs), None, dtype=object)
+        prediction: np.ndarray = np.full(len(outputs), None, dtype=object)
+        if "answer" in self.plan:
+            outputs = answered(outputs, self.plan["answer"], self.plan["probabilities"])
         if outputs.logits is not None and self.plan.get("by_logits", True):
-            logits = outputs.logits.numpy()
-            prediction = logits[:, 0] if self.classes is None else self.classes[logits.argmax(1)]
+            if self.classes is not None:
+                prediction = self.classes[outputs.logits.numpy().argmax(1)]
+            else:
+                prediction = predicted(outputs.logits, self.plan.get("answer", "classes"))
         return self._judged(outputs, prediction)
 
     def report(self) -> str:

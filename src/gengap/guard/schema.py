@@ -16,7 +16,9 @@ from torch import Tensor
 
 from gengap.detectors.base import Detector, Fitted
 from gengap.guard.calibration import rank
+from gengap.models.answers import Answer
 from gengap.models.columns import Columns
+from gengap.models.estimator_outputs import Several
 from gengap.models.outputs import Outputs
 
 FORMAT = 2
@@ -76,6 +78,8 @@ class NetworkPlan(Strict):
     layer: str | None
     side: Literal["input", "output"]
     head: str | None
+    answer: Answer = "classes"
+    probabilities: bool = False
 
 
 class EstimatorPlan(Strict):
@@ -84,6 +88,13 @@ class EstimatorPlan(Strict):
     linear: bool
     by_logits: bool
     columns: SavedColumns | None
+    several: Several = ""
+
+
+class RowPlan(Strict):
+    """How rows are read where there is no model."""
+
+    rows: SavedColumns | None
 
 
 class Saved(Strict):
@@ -108,7 +119,7 @@ class Saved(Strict):
     layers: tuple[Size, ...]
     classes: list[str | int | float | bool] | None
     model: str
-    plan: NetworkPlan | EstimatorPlan
+    plan: NetworkPlan | EstimatorPlan | RowPlan
     probe: list[float | None] | None
     checksum: str
     signature: str | None = None

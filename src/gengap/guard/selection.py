@@ -44,6 +44,12 @@ CANDIDATES = (
     "msp", "energy", "entropy", "knn", "knn-standardised", "mahalanobis", "relative-mahalanobis",
     "residual", "vim", "density", "isolation-forest",
 )  # fmt: skip
+# Without a model, or of one of several targets; and of one of several labels.
+WITHOUT_CLASSES = (
+    "knn", "knn-standardised", "residual", "isolation-forest", "ecod", "hbos",
+    "local-outlier-factor",
+)  # fmt: skip
+OF_LABELS = ("joint-energy", *WITHOUT_CLASSES)
 ROBUST = (
     "knn-standardised", "mahalanobis", "density", "knn", "isolation-forest", "energy", "msp",
 )  # fmt: skip

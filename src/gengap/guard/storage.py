@@ -33,6 +33,7 @@ from gengap.guard.schema import (
     REACH,
     SCALE,
     NetworkPlan,
+    RowPlan,
     Saved,
     check_tensors,
     columns_of,
@@ -43,6 +44,7 @@ from gengap.models.estimator_outputs import EstimatorReader, Scale
 from gengap.models.network_outputs import NetworkReader
 from gengap.models.passes import uncompiled
 from gengap.models.reading import Reader
+from gengap.models.row_outputs import RowReader
 
 if TYPE_CHECKING:
     from gengap.guard.guard import Guard
@@ -84,10 +86,11 @@ def save(guard: Guard, folder: Path, key: bytes | None = None) -> None:
             "it; fit the guard again and save that one."
         )
     if guard.keeps_examples and guard.scale is not None:
+        other = ("density", "mahalanobis") if guard.logits else ("hbos", "isolation-forest")
         suspect(
             [
                 f"The saved guard holds rows of X, since {name} compares with them; choose "
-                "detector='density' or 'mahalanobis' to keep none."
+                f"detector={other[0]!r} or {other[1]!r} to keep none."
             ]
         )
     tensors = {f"fitted.{key}": value for key, value in guard.fitted.items()}
@@ -136,7 +139,7 @@ def load(folder: Path, model: Any = None, key: bytes | None = None) -> dict[str,
         found = _attributes(saved, data)
     except WRONG:
         raise _not_whole(folder / JSON) from None
-    return {**found, "reader": None if model is None else _reader(model, saved, folder)}
+    return {**found, "reader": _reader(model, saved, folder)}
 
 
 def _attributes(saved: Saved, data: bytes) -> dict[str, Any]:
@@ -211,7 +214,16 @@ def _read(folder: Path, key: bytes | None) -> tuple[dict[str, Any], bytes]:
     return values, contents[TENSORS]
 
 
-def _reader(model: Any, saved: Saved, folder: Path) -> Reader:
+def _reader(model: Any, saved: Saved, folder: Path) -> Reader | None:
+    if isinstance(saved.plan, RowPlan):
+        if model is not None:
+            raise UsageError(
+                f"The guard in {folder} was made without a model; leave the "
+                f"{type(model).__name__} out."
+            )
+        return RowReader(None if saved.plan.rows is None else columns_of(saved.plan.rows))
+    if model is None:
+        return None
     if fingerprint(model) != saved.model:
         raise UsageError(
             f"The guard in {folder} was made for another model than this "
@@ -227,9 +239,10 @@ def _reader(model: Any, saved: Saved, folder: Path) -> Reader:
             raise _not_whole(folder / JSON)
         return NetworkReader(own, **saved.plan.model_dump())
     classes = getattr(model, "classes_", None)
-    known = None if classes is None else np.asarray(classes)
+    known = None if classes is None or saved.plan.several else np.asarray(classes)
     columns = None if saved.plan.columns is None else columns_of(saved.plan.columns)
-    return EstimatorReader(model, known, saved.plan.linear, saved.plan.by_logits, columns)
+    plan = saved.plan
+    return EstimatorReader(model, known, plan.linear, plan.by_logits, columns, plan.several)
 
 
 def _probed(guard: Guard) -> dict[str, Any]:

@@ -6,6 +6,10 @@ sigmoid of ``z``. A linear model is a head on the inputs of the pipeline's last 
 model shows no features of its own, so its inputs stand for them, joined by the probabilities of
 the classes, which carry what it learnt. Categories in these inputs become indicators.
 
+A model of several labels, any number of which an example may have, gives one logit for each, its
+logarithm of the odds. One of several targets of another kind gives no logits; the probabilities of
+all their classes join the features.
+
 These features come in the columns' own units; :class:`Scale` brings them to one.
 """
 
@@ -13,7 +17,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -26,6 +30,7 @@ from gengap.models.outputs import Head, Outputs
 PROBE = 1000  # examples on which predictions are compared with the largest logits
 LEAST = 1e-6  # probabilities below count as this
 LARGEST = 1e30  # larger values are cut
+Several = Literal["", "labels", "targets"]
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,7 @@ class EstimatorReader:
         by_logits: whether it predicts the class of the largest logit. Some do not, e.g. support
             vector machines, which vote; they are asked, and so are regressors.
         columns: of what the last step is given, where that is a table of more than numbers.
+        several: whether it answers with several "labels" of 0 and 1, or other "targets", or "".
     """
 
     model: Any
@@ -46,12 +52,14 @@ class EstimatorReader:
     linear: bool
     by_logits: bool
     columns: Columns | None = None
+    several: Several = ""
 
     @property
     def plan(self) -> dict[str, Any]:
         """All but the model, as JSON values."""
         columns = None if self.columns is None else asdict(self.columns)
-        return {"linear": self.linear, "by_logits": self.by_logits, "columns": columns}
+        told = {"linear": self.linear, "by_logits": self.by_logits, "several": self.several}
+        return {**told, "columns": columns}
 
     def read(
         self, X: Any, *, batch: int = 1024, labels: Any = None, hidden: bool = True
@@ -60,6 +68,8 @@ class EstimatorReader:
         parts = [self._batch(X[k : k + batch]) for k in range(0, max(_count(X), 1), batch)]
         inputs = _joined([rows for rows, _ in parts])
         logits = _joined([rows for _, rows in parts])
+        if self.several:
+            return self._of_several(inputs, logits)
         codes = None if labels is None else self.codes(labels)
         head = self._head if self.linear else None
         features = inputs
@@ -68,11 +78,13 @@ class EstimatorReader:
         return Outputs(logits, features, inputs=inputs, labels=codes, head=head)
 
     def predict(self, outputs: Outputs, X: Any) -> np.ndarray:
-        """Predicted classes or values ``(n,)``."""
+        """Predicted classes or values ``(n,)``; of several labels or targets ``(n, L)``."""
         if self.by_logits and outputs.logits is not None:
             assert self.classes is not None
             return self.classes[outputs.logits.numpy().argmax(1)]
-        said = np.asarray(_asked(self.model.predict, X))
+        said = _array(_asked(self.model.predict, X))
+        if self.several:
+            return said.reshape(len(said), -1)
         return said[:, 0] if said.ndim == 2 and said.shape[1] == 1 else said
 
     def codes(self, labels: Any) -> Tensor:
@@ -91,7 +103,16 @@ class EstimatorReader:
     def _batch(self, X: Any) -> tuple[Tensor | None, Tensor | None]:
         given = _asked(_transformed, self.model, X)
         inputs = _dense(given) if self.columns is None else _tensor(self.columns.encoded(given))
-        return inputs, _asked(_logits, _last(self.model), given)
+        logits = {"": _logits, "labels": _log_odds, "targets": _shares}[self.several]
+        return inputs, _asked(logits, _last(self.model), given)
+
+    def _of_several(self, inputs: Tensor | None, said: Tensor | None) -> Outputs:
+        """Outputs of a model of several labels or targets, from its logits or shares."""
+        labels = self.several == "labels" and said is not None
+        shares = said.sigmoid() if labels and said is not None else said
+        shown = [rows for rows in (inputs, shares) if rows is not None]
+        features = torch.cat(shown, 1) if inputs is not None else None
+        return Outputs(said if labels else None, features, inputs=inputs)
 
     @cached_property
     def _head(self) -> Head | None:
@@ -140,10 +161,13 @@ def estimator_reader(model: Any, X: Any) -> EstimatorReader:
         check_is_fitted(_last(model))
     except (NotFittedError, AttributeError):
         raise UsageError(f"{name} is not fitted; call its fit(X, y) first.") from None
-    classes = np.asarray(model.classes_) if is_classifier(model) else None
+    several = _several(model, X[:PROBE])
+    classes = np.asarray(model.classes_) if is_classifier(model) and not several else None
     given = _asked(_transformed, model, X)
     columns = Columns.of(given) if _dense(given) is None else None
-    reader = EstimatorReader(model, classes, linear=False, by_logits=False, columns=columns)
+    reader = EstimatorReader(model, classes, False, False, columns, several)
+    if several:
+        return reader
     outputs = reader.read(X[:PROBE])
     by_logits = False
     if classes is not None and outputs.logits is not None:
@@ -210,6 +234,45 @@ def _logits(model: Any, X: Any) -> Tensor | None:
     if hasattr(model, "predict_proba"):
         return _tensor(np.log(np.maximum(model.predict_proba(X), LEAST)))
     return None
+
+
+def _several(model: Any, X: Any) -> Several:
+    """Whether a model answers with several labels or targets."""
+    from sklearn.base import is_classifier
+
+    classes = getattr(model, "classes_", None)
+    said = np.shape(_array(_asked(model.predict, X)))
+    many = len(said) == 2 and (said[1] > 1 or isinstance(classes, list))
+    if not many:
+        return ""
+    if not is_classifier(model):
+        return "targets"
+    kinds = classes if isinstance(classes, list) else []
+    return "labels" if all(set(own.tolist()) <= {0, 1} for own in kinds) else "targets"
+
+
+def _log_odds(model: Any, X: Any) -> Tensor | None:
+    """Logarithm of the odds ``(n, L)`` of each label."""
+    if hasattr(model, "decision_function"):
+        values = np.asarray(model.decision_function(X))
+        if values.ndim == 2:
+            return _tensor(values)
+    if not hasattr(model, "predict_proba"):
+        return None
+    found = model.predict_proba(X)
+    if isinstance(found, list):  # a label that was always the same has one column
+        pairs = zip(found, model.classes_, strict=True)
+        found = np.stack([share @ (np.asarray(own) == 1) for share, own in pairs], 1)
+    share = np.clip(found, LEAST, 1 - LEAST)
+    return _tensor(np.log(share / (1 - share)))
+
+
+def _shares(model: Any, X: Any) -> Tensor | None:
+    """Probabilities ``(n, all classes)`` of the classes of every target, where it gives them."""
+    if not hasattr(model, "predict_proba"):
+        return None
+    found = model.predict_proba(X)
+    return _tensor(np.concatenate(found, 1) if isinstance(found, list) else np.asarray(found))
 
 
 def _asked(function: Any, *arguments: Any) -> Any:

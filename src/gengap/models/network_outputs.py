@@ -1,8 +1,9 @@
 """Reads a PyTorch module: hooks on the layers of a replica during an ordinary forward pass.
 
 The last linear layer is the last :class:`torch.nn.Linear` to run. It counts as the head when what
-it returns is what the model returns, or when the model returns its softmax or log-softmax; then the
-logits are the head's output, so that ``logits = head(features)`` whatever the model ends in.
+it returns is what the model returns, or when the model returns its softmax, its sigmoid or the
+logarithm of one; then the logits are the head's output, so that ``logits = head(features)``
+whatever the model ends in. What its columns mean the labels tell (:mod:`gengap.models.answers`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from gengap.base.errors import UsageError, suggest
+from gengap.models.answers import Answer, answered, predicted
 from gengap.models.outputs import Head, Outputs
 from gengap.models.passes import (
     Pass,
@@ -41,6 +43,8 @@ class NetworkReader:
         layer: dotted name of the submodule that gives the features, or None without any.
         side: whether its ``"input"`` or its ``"output"`` are the features.
         head: dotted name of the last linear layer, or None where it does not give the logits.
+        answer: what the columns it returns mean.
+        probabilities: whether these are probabilities, which become logits.
         classes: unknown to a network, hence None; classes are numbered from 0.
     """
 
@@ -48,12 +52,15 @@ class NetworkReader:
     layer: str | None
     side: str
     head: str | None
+    answer: Answer = "classes"
+    probabilities: bool = False
     classes: None = field(default=None, init=False)
 
     @property
     def plan(self) -> dict[str, Any]:
         """All but the model, as JSON values."""
-        return {"layer": self.layer, "side": self.side, "head": self.head}
+        names = ("layer", "side", "head", "answer", "probabilities")
+        return {name: getattr(self, name) for name in names}
 
     def read(
         self, X: Any, *, batch: int = 1024, labels: Any = None, hidden: bool = True
@@ -73,7 +80,7 @@ class NetworkReader:
             tail = tails(own, one, self.head) if hidden else ()
         layers = tuple(torch.cat(rows) for rows in zip(*(p.layers for p in parts), strict=True))
         differentiable = inputs.is_floating_point()
-        return Outputs(
+        outputs = Outputs(
             logits=_joined([p.logits for p in parts]),
             features=_joined([p.features for p in parts]),
             layers=layers,
@@ -85,12 +92,12 @@ class NetworkReader:
             maps=with_changed_maps(own, one, self.head) if differentiable else None,
             dropout=with_dropout(self.model, self.head) if differentiable else None,
         )
+        return answered(outputs, self.answer, self.probabilities)
 
     def predict(self, outputs: Outputs, X: Any) -> np.ndarray:
-        """Class numbers ``(n,)``, or values of a single output."""
+        """Class numbers or values ``(n,)``; of several labels or targets ``(n, L)``."""
         assert outputs.logits is not None
-        logits = outputs.logits.numpy()
-        return logits[:, 0] if logits.shape[1] == 1 else logits.argmax(1)
+        return predicted(outputs.logits, self.answer)
 
     def _batch(self, own: nn.Module, rows: Tensor, hidden: bool) -> Outputs:
         """Outputs of one batch from a replica of the model."""
@@ -170,10 +177,11 @@ def examples(model: nn.Module, X: Any) -> Tensor:
 
 
 def gives(logits: Tensor, returned: Tensor) -> bool:
-    """Whether a model returned these logits, their softmax or their log-softmax."""
+    """Whether a model returned these logits, their softmax or sigmoid, or its logarithm."""
     if logits.shape != returned.shape:
         return False
-    candidates = (logits, logits.softmax(1), logits.log_softmax(1))
+    softmax = (logits.softmax(1), logits.log_softmax(1)) if logits.shape[1] > 1 else ()
+    candidates = (logits, *softmax, logits.sigmoid(), nn.functional.logsigmoid(logits))
     return any(torch.allclose(made, returned, rtol=1e-4, atol=1e-5) for made in candidates)
 
 

@@ -16,8 +16,9 @@ from gengap.models.estimator_outputs import EstimatorReader, estimator_reader
 from gengap.models.network_outputs import NetworkReader, network_reader
 from gengap.models.outputs import Outputs
 from gengap.models.passes import uncompiled
+from gengap.models.row_outputs import RowReader, row_reader
 
-Reader = NetworkReader | EstimatorReader
+Reader = NetworkReader | EstimatorReader | RowReader
 
 __all__ = ["Reader", "outputs_of", "reader_of"]
 
@@ -29,7 +30,7 @@ def outputs_of(
 
     Args:
         model: a module that returns logits ``(n, C)`` (or values ``(n, 1)``), or a fitted
-            scikit-learn estimator.
+            scikit-learn estimator; None for the rows themselves.
         X: ``(n, ...)`` examples in the form that the model takes.
         layer: dotted name of the submodule whose output are the features; by default the features
             are the input of the last linear layer. Estimators have none.
@@ -50,4 +51,4 @@ def reader_of(model: Any, X: Any, *, layer: str | None = None) -> Reader:
         return network_reader(uncompiled(model), X, layer)
     if layer is not None:
         raise UsageError(f"Only networks have layers; leave layer={layer!r} out.")
-    return estimator_reader(model, X)
+    return row_reader(X) if model is None else estimator_reader(model, X)

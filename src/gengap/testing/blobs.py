@@ -45,7 +45,7 @@ def blobs(task: str = "classification", examples: int = 60, seed: int = 0) -> Bl
 
     Args:
         task: for ``"regression"`` the target is a noisy sum of the inputs and the network has one
-            output.
+            output; for ``"multi-label"`` each blob is a label that an example has or not.
         examples: per blob, for training; as many are new, and as many again strange.
     """
     source = torch.Generator().manual_seed(derive(seed, "blobs", task, examples))
@@ -59,6 +59,8 @@ def blobs(task: str = "classification", examples: int = 60, seed: int = 0) -> Bl
     far = 40 * F.normalize(torch.randn(inputs.shape, generator=source), dim=1)
     if task == "regression":
         labels = inputs.sum(1) + torch.randn(len(inputs), generator=source) / 10
+    elif task == "multi-label":
+        labels = F.one_hot(labels).float()
     network = trained(inputs, labels, seed)
     return Blobs(
         shown(network, inputs, labels),
@@ -69,8 +71,12 @@ def blobs(task: str = "classification", examples: int = 60, seed: int = 0) -> Bl
 
 
 def trained(inputs: Tensor, labels: Tensor, seed: int = 0, steps: int = 150) -> nn.Sequential:
-    """A perceptron after full-batch training; labels of integers are classes, others targets."""
+    """A perceptron after full-batch training.
+
+    Labels ``(n,)`` of integers are classes, others targets; ``(n, L)`` are labels of 0 and 1.
+    """
     classes = labels.dtype == torch.int64
+    width = int(labels.max()) + 1 if classes else labels[0].numel()
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
         torch.manual_seed(derive(seed, "blobs network"))
         network = nn.Sequential(
@@ -78,12 +84,17 @@ def trained(inputs: Tensor, labels: Tensor, seed: int = 0, steps: int = 150) -> 
             nn.ReLU(),
             nn.Linear(WIDTH, WIDTH),
             nn.ReLU(),
-            nn.Linear(WIDTH, int(labels.max()) + 1 if classes else 1),
+            nn.Linear(WIDTH, width),
         )
         optimizer = torch.optim.Adam(network.parameters(), lr=0.01)
         for _ in range(steps):
             logits = network(inputs)
-            loss = F.cross_entropy(logits, labels) if classes else F.mse_loss(logits[:, 0], labels)
+            if classes:
+                loss = F.cross_entropy(logits, labels)
+            elif labels.dim() == 2:
+                loss = F.binary_cross_entropy_with_logits(logits, labels)
+            else:
+                loss = F.mse_loss(logits[:, 0], labels)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
