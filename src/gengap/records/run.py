@@ -14,7 +14,7 @@ import numpy as np
 
 from gengap.base.errors import UsageError
 
-Role = Literal["unseen", "reference", "inner"]
+Role = Literal["unseen", "reference", "inner", "sized"]
 Part = Literal["validation", "test", "train"]
 
 
@@ -29,7 +29,8 @@ class Run:
         model: the architecture in words, e.g. ``"mlp(128,128)"``; empty for scikit-learn methods.
         role: ``"unseen"`` trains on some environments and is scored on others it never saw;
             ``"reference"`` trains on as many examples drawn from all of them; ``"inner"`` is an
-            ``unseen`` run with one training environment left out, for model selection.
+            ``unseen`` run with one training environment left out, for model selection; ``"sized"``
+            trains on a set of another size (:mod:`gengap.study.sizes`).
         split: the split's name, unique within a study.
         train_environments: names of the environments trained on.
         unseen_environments: names of the environments that the split holds out.

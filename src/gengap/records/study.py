@@ -42,7 +42,7 @@ class Cell:
     """What is trained for a split, whatever the method: a role and the rows it may use.
 
     Attributes:
-        role: ``unseen``, ``reference`` or ``inner``.
+        role: ``unseen``, ``reference``, ``inner`` or ``sized``.
         name: the split's name, or the reference's.
         rows: ``(n,)`` mask of the rows to draw the training part from.
         fraction: share of each environment's training part to use.
@@ -50,7 +50,8 @@ class Cell:
         unseen: names of the environments held out.
         train: names of the environments trained on.
         held_out: ``(n,)`` mask of the rows it is scored on as unseen, empty for a reference.
-        reference: of an unseen cell, the name of its reference.
+        reference: of an unseen cell, the name of its reference; of a sized one, that of the sized
+            cell which is its reference.
         inner: of an unseen cell, by training environment the cell that leaves it out as well.
     """
 

@@ -153,12 +153,13 @@ def cut(plan: Plan, work: Work, entry: Entry, memory: int) -> list[Chunk]:
         return [Chunk(entry.name, "estimator", (run,)) for run, _ in runs]
     if not work.architecture.vectorises:
         return [Chunk(entry.name, "alone", (run,)) for run, _ in runs]
-    by_slots: dict[int, list[Run]] = {}
+    # Runs of other sizes train apart, as their models are not kept.
+    by_slots: dict[tuple[int, bool], list[Run]] = {}
     for run, cell in runs:
-        by_slots.setdefault(cell.slots, []).append(run)
+        by_slots.setdefault((cell.slots, cell.role == "sized"), []).append(run)
     return [
         Chunk(entry.name, "fleet", tuple(piece))
-        for slots, members in by_slots.items()
+        for (slots, _), members in by_slots.items()
         for piece in pieces.chunks(members, _fleet_size(work, entry, slots, memory))
     ]
 
@@ -244,7 +245,7 @@ def train(
         checkpoints=work.checkpoints,
         device=work.device,
         progress=progress,
-        keep_models=work.keep_steps if entry.name in work.keep else (),
+        keep_models=work.keep_steps if _keeps(work, entry, tasks[0]) else (),
         curves=work.curves,
     )
 
@@ -265,10 +266,15 @@ def _train_alone(
 def _fit(work: Work, entry: Entry, task: Task) -> FinishedRun:
     from threadpoolctl import threadpool_limits
 
-    keep = ("small" if work.small else "any") if entry.name in work.keep else ""
+    keep = ("small" if work.small else "any") if _keeps(work, entry, task) else ""
     with threadpool_limits(1):
         kind = entry.settings["input"]
         return train_estimator(entry.estimator, task, work.problem, kind, keep)
+
+
+def _keeps(work: Work, entry: Entry, task: Task) -> bool:
+    """Whether the model is kept: not of a run of another size, of which there are many."""
+    return entry.name in work.keep and task.run.role != "sized"
 
 
 @contextmanager

@@ -120,8 +120,9 @@ class _Executing:
         missing = keys - self.store.finished(keys)
         if self.work.again and entry.name in self.work.keep:
             steps = self.work.keep_steps if entry.method is not None else (0,)
-            kept = kept_models(self.store, keys)
-            missing |= {key for key in keys if any((key, step) not in kept for step in steps)}
+            wanted = {run.key for run, _ in self.plan.runs[entry.name] if run.role != "sized"}
+            kept = kept_models(self.store, wanted)
+            missing |= {key for key in wanted if any((key, step) not in kept for step in steps)}
         if self.work.curves and entry.method is not None:
             missing |= keys - {key for key, _ in self.store.curves(keys)}
         return missing

@@ -178,6 +178,100 @@ class CurveRow:
 
 
 @dataclass(frozen=True)
+class SizeRow:
+    """One method at one size of training set; see :mod:`gengap.study.sizes`.
+
+    ``environments`` and ``examples`` (all together) are averages over runs; ``asked`` is the point
+    as it was asked for. ``share`` of the training set, or ``own`` examples, are the left-out
+    environment's; such points have no reference. Limits are for environments like these.
+    """
+
+    method: str
+    environments: float
+    examples: float
+    asked: str
+    share: float
+    own: int
+    score_in_distribution: float
+    score_unseen: float
+    score_low: float | None
+    score_high: float | None
+    score_reference: float | None
+    cost_of_unseen: float | None
+    cost_low: float | None
+    cost_high: float | None
+
+
+@dataclass(frozen=True)
+class SizeTrade:
+    """How much better equally many examples from ``more`` environments do than from ``fewer``."""
+
+    method: str
+    examples: float
+    fewer: float
+    more: float
+    difference: float
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
+class SizeTrend:
+    """What twice as much brings on average over the sizes; positive is better.
+
+    ``axis`` is ``environments`` at equal examples of each, ``examples`` of each, or the former
+    minus the latter, which is the same total from twice the environments. ``score`` is the unseen
+    one, the one in distribution, or how much faster the latter grows.
+    """
+
+    method: str
+    axis: str
+    score: str
+    doubling: float
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
+class SizeLaw:
+    """A power law of what a score lacks to the best there is, along one axis.
+
+    ``limit`` is the score approached; ``backtest_*`` the score at the largest size, as measured
+    and as foreseen by the smaller ones, None with fewer than four smaller ones.
+    """
+
+    method: str
+    along: str
+    score: str
+    held: str
+    sizes: list[float]
+    exponent: float
+    exponent_low: float
+    exponent_high: float
+    limit: float
+    limit_low: float
+    limit_high: float
+    scale: float
+    backtest_size: float | None
+    backtest_measured: float | None
+    backtest_forecast: float | None
+    backtest_low: float | None
+    backtest_high: float | None
+
+
+@dataclass(frozen=True)
+class SizesFinding:
+    """What sizes of training sets did: ``axes`` as they were given, ``by`` what is counted."""
+
+    axes: str
+    by: str
+    rows: list[SizeRow]
+    trades: list[SizeTrade]
+    trends: list[SizeTrend]
+    laws: list[SizeLaw]
+
+
+@dataclass(frozen=True)
 class StudyFinding:
     """Everything that a study found."""
 
@@ -187,11 +281,12 @@ class StudyFinding:
     rules: list[RuleRow]
     sequential: Sequential | None = None
     curves: list[CurveRow] | None = None
+    sizes: SizesFinding | None = None
 
     def as_json(self) -> dict[str, Any]:
         """JSON values, what is not finite as None; an absent part is left out."""
         found: dict[str, Any] = json_values(self)
-        for part in ("sequential", "curves"):
+        for part in ("sequential", "curves", "sizes"):
             if getattr(self, part) is None:
                 del found[part]
         return found

@@ -22,7 +22,9 @@ def affordable(plan: Plan, each: int) -> frozenset[str]:
         each: bytes that the models of one run of a network take.
     """
     bytes_of = {
-        entry.name: each * len(plan.runs[entry.name]) if entry.model else 0
+        entry.name: each * sum(run.role != "sized" for run, _ in plan.runs[entry.name])
+        if entry.model
+        else 0
         for entry in plan.entries
     }
     first = plan.baseline

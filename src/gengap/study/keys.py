@@ -75,6 +75,10 @@ class StudyFile:
         "validation, leave-one-environment-out, last-step or oracle.", "validation"
     )
     inner: bool = key("Train the runs leave-one-environment-out selection needs.", False)
+    sizes: str | None = key(
+        "Also train on other sizes, e.g. environments=2,4,8;examples=50,200: axes environments, "
+        "examples, total, share, own, combinations."
+    )
     until_decided: bool = key(
         "Add seeds, five at a time and --seeds at most (30), until every method is told apart "
         "from the baseline.",

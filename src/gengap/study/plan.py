@@ -24,6 +24,8 @@ from gengap.records.studies import add_study, add_units, units_of
 from gengap.records.study import Cell, StudyRecord, Units
 from gengap.study.cells import divides
 from gengap.study.metrics import Metric, metric_named
+from gengap.study.sized_cells import Grouping, Place, drawn_rows, grouping, places
+from gengap.study.sizes import Sizes, parse_sizes
 
 Planned = tuple[Run, Cell]
 
@@ -128,10 +130,15 @@ class Plan:
         found: list[Planned] = []
         for cell in self.cells:
             own: dict[str, Any] = {"fraction": round(cell.fraction, 6), "slots": cell.slots}
+            place = self.places.get(cell.name) if cell.role == "sized" else None
+            if cell.role == "sized" and place is None:
+                continue  # of a seed that this part of the plan has not
+            if place is not None:
+                own["size"] = place.point.name
             if divides(self.units.environment, cell.rows):
                 # Names of environments do not tell which of their rows a split trains on.
                 own["rows"] = hashlib.sha256(np.packbits(cell.rows).tobytes()).hexdigest()[:16]
-            for seed in self.seeds:
+            for seed in self.seeds if place is None else (place.seed,):
                 for trial, hyperparameters in enumerate(entry.trials):
                     run = Run(
                         problem=self.problem.fingerprint,
@@ -178,6 +185,30 @@ class Plan:
     def _parts(self) -> dict[int, np.ndarray]:
         return {}
 
+    @cached_property
+    def sizes(self) -> Sizes | None:
+        """The sizes of training sets that are studied; None where none are."""
+        given = self.about.get("sizes")
+        return parse_sizes(given["axes"]) if given else None
+
+    @cached_property
+    def groups(self) -> Grouping:
+        """What sizes count: environments, or combinations of two factors."""
+        factors = self.about.get("sizes", {}).get("factors", ())
+        return grouping(self.units, self.problem.environments, factors)
+
+    @cached_property
+    def places(self) -> dict[str, Place]:
+        """Which point, seed and split each cell of another size is for, by its name."""
+        if self.sizes is None:
+            return {}
+        cells = {name: cell for (role, name), cell in self._by_name.items() if role == "sized"}
+        return places(self.unseen, cells, self.seeds, self.sizes, self.groups)
+
+    def sized(self, name: str) -> Cell:
+        """The cell of another size of a name."""
+        return self._by_name["sized", name]
+
     def training_overlap(self) -> float:
         """Share of the training rows that two seeds have in common, on average over their pairs.
 
@@ -196,6 +227,11 @@ class Plan:
         usable = cell.rows & (self.parts(seed) == TRAIN)
         codes = self.units.environment
         rows: list[np.ndarray] = []
+        if cell.role == "sized":
+            drawn = drawn_rows(cell, self.places[cell.name], usable, self.groups)
+            return tuple(
+                drawn[codes[drawn] == k].astype(np.int32) for k in np.unique(codes[drawn])
+            )
         for k in np.unique(codes[usable]):
             own = np.flatnonzero(usable & (codes == k))
             if cell.fraction < 1:

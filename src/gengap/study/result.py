@@ -43,6 +43,7 @@ from gengap.study.metrics import Metric
 from gengap.study.plan import Plan, read_plan
 from gengap.study.rules import RULES, Rule, rule_named
 from gengap.study.scores import Paired, Scores
+from gengap.study.size_finding import sizes_finding
 from gengap.study.until_decided import replay, sequential_finding
 
 if TYPE_CHECKING:
@@ -142,6 +143,7 @@ class Result(Finding):
             if self.decided is None
             else sequential_finding(self.planned, self.decided),
             curves=self._curve_rows() if self.shows_curves else None,
+            sizes=sizes_finding(self.plan, self.scores, self.rule),
         )
 
     @cached_property

@@ -257,6 +257,12 @@ class Scores:
         own = rows[examples.example]
         return _mean_where_defined(self._means(outcome, examples, own, self.metric))
 
+    def environment_means(
+        self, outcome: Outcome, examples: ExampleSet, rows: np.ndarray
+    ) -> np.ndarray:
+        """Mean score ``(K,)`` of each environment on the examples in a mask of rows ``(n,)``."""
+        return self._means(outcome, examples, rows[examples.example], self.metric)
+
     def _left_out(self, cell: Cell, seed: int, trial: int, step: int) -> float:
         if cell.role != "unseen" or not cell.inner:
             return float("nan")

@@ -18,13 +18,13 @@ from gengap.base.errors import Caveat, UsageError, check_whole, listing
 from gengap.base.progress import Progress
 from gengap.environments.checks import check, drop_small
 from gengap.environments.core import Environments
-from gengap.environments.splits import parse_splits
+from gengap.environments.splits import HoldOutCombinations, parse_splits
 from gengap.methods.erm import ERM
 from gengap.methods.registry import registered
 from gengap.records.database import parse
 from gengap.records.store import Store
 from gengap.records.studies import add_execution
-from gengap.records.study import Execution
+from gengap.records.study import Cell, Execution
 from gengap.study.affordable import check_affordable, check_workers
 from gengap.study.cells import cells_of
 from gengap.study.checkpoints import checkpoints_of
@@ -38,6 +38,8 @@ from gengap.study.protocol import estimator_seconds, innermost, leave_out, netwo
 from gengap.study.resolve import ESTIMATOR_PREFIX, is_estimator, resolve
 from gengap.study.result import Result
 from gengap.study.rules import RULES, rule_named
+from gengap.study.sized_cells import sized_cells
+from gengap.study.sizes import parse_sizes
 from gengap.study.until_decided import check_sequential, looks_left, replay
 from gengap.training.executors import check_name
 from gengap.training.inputs import input_of, said_of_categories, said_of_inputs
@@ -71,6 +73,8 @@ class Study:
         metric: None for accuracy or r2; see ``gengap.study.metrics``.
         selection: the selection rule of the headline.
         inner: also train the runs that leave-one-environment-out selection needs.
+        sizes: also train on other sizes of training sets, e.g.
+            ``"environments=2,4,8;examples=50,200"`` (:mod:`gengap.study.sizes`).
         until_decided: add seeds, five at a time and ``seeds`` at most, until every method is told
             apart from the baseline (:mod:`gengap.study.until_decided`).
         keep_models: whose trained models are kept in the store: ``"auto"`` (the baseline and the
@@ -111,6 +115,7 @@ class Study:
     metric: str | None = None
     selection: str = "validation"
     inner: bool = False
+    sizes: str | None = None
     until_decided: bool = False
     keep_models: str | Collection[str] = "auto"
     store: str | Path | None = None
@@ -189,6 +194,7 @@ class Study:
         problem = self.problem
         splits, splitter = self._splits
         cells = cells_of(problem, splitter.iterate(problem), inner=self.inner)
+        cells, sized = self._with_sizes(cells)
         entries, added = self._entries(min(len(cell.train) for cell in cells))
         return Plan(
             name=self.name,
@@ -208,9 +214,32 @@ class Study:
                 **({"curves": True} if self.curves else {}),
                 **({"cluster": problem.cluster} if getattr(problem, "cluster", "") else {}),
                 **({"added": added} if added else {}),
+                **sized,
             },
             level=0.95 if self.until_decided else None,
         )
+
+    def _with_sizes(self, cells: tuple[Cell, ...]) -> tuple[tuple[Cell, ...], dict[str, Any]]:
+        """Cells of other sizes beside those of the splits, and what the plan notes of them."""
+        if self.sizes is None:
+            return cells, {}
+        sizes = parse_sizes(self.sizes)
+        if self.until_decided:
+            raise UsageError("Sizes need all seeds; leave --until-decided or --sizes out.")
+        factors: list[str] = []
+        splitter = self._splits[1]
+        if sizes.by == "combinations":
+            if not isinstance(splitter, HoldOutCombinations):
+                raise UsageError(
+                    "combinations in --sizes counts those of --splits combinations:A,B; give such "
+                    "a split, or environments in place of combinations."
+                )
+            factors = [splitter.first, splitter.second]
+        units = units_record(self.problem)
+        unseen = [cell for cell in cells if cell.role == "unseen"]
+        names = self.problem.names
+        found = sized_cells(units, names, unseen, self.seed_list, sizes, factors)
+        return (*cells, *found), {"sizes": {"axes": self.sizes, "factors": factors}}
 
     @property
     def _splits(self) -> tuple[str, Any]:
