@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 import numbers
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -62,6 +62,7 @@ class Summary:
         sequential: what was decided after how many seeds, where seeds were added until decided.
         curves: one row per method and quantity along training, where they were asked for.
         minus: how numbers show that they are negative.
+        sizes: what sizes of training sets did, where they were studied.
     """
 
     study: Row
@@ -71,6 +72,7 @@ class Summary:
     sequential: Row
     curves: list[Row]
     minus: str = "-"
+    sizes: Row = field(default_factory=Row)
 
     @cached_property
     def number(self) -> Numerals:
@@ -186,7 +188,8 @@ def read(found: Any, minus: str = "-") -> Summary:
     sequential = cleaned(summary.get("sequential"))
     curves = [Row(row) for row in cleaned(summary.get("curves") or [])]
     rules = _rows(summary, "rules")
-    return Summary(study, methods, environments, rules, Row(sequential or {}), curves, minus)
+    sizes = Row(cleaned(summary.get("sizes") or {}))
+    return Summary(study, methods, environments, rules, Row(sequential or {}), curves, minus, sizes)
 
 
 def cleaned(value: Any) -> Any:

@@ -36,6 +36,7 @@ from gengap.report.sentences.sequential import sequential_sentences
 from gengap.report.sentences.study import answer as sentence
 from gengap.report.sentences.study import place
 from gengap.report.sentences.study_findings import caveats, findings, peeking
+from gengap.report.sizes import sizes_section, sizes_sentences
 from gengap.report.tables import study as tables
 from gengap.report.text import clean, isolate, shorten
 
@@ -65,6 +66,7 @@ def terminal(found: Any, quiet: bool = False) -> list[Block]:
     said: list[Block] = [sentence(summary), *caveats(summary)]
     if decided := sequential_sentences(summary):
         said.append("\n".join(decided))
+    said += sizes_sentences(summary)
     if quiet:
         return said
     metric = shorten(summary.metric)
@@ -104,6 +106,7 @@ def build(found: Any, *, page: bool, command: str = "") -> Document:
             _difficulty(summary, panels) if page else None,
             _rules(summary, page) if summary.rules else None,
             _environments(summary, panels, cut) if panels else None,
+            sizes_section(summary, page=page),
             _curves(summary) if page and summary.curves else None,
             section(
                 f"Warnings{' and skipped methods' if skipped else ''}",

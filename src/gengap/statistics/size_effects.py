@@ -49,6 +49,7 @@ from gengap.statistics.votes import seed_means
 
 FEWEST_ENVIRONMENTS = 3
 DRAWS = 1000
+MANY = 1e9  # degrees of freedom
 _GRID = EXPONENTS[::4]
 
 
@@ -98,20 +99,20 @@ def _interval(table: np.ndarray, factor: float, level: float, also: float = 0.0)
 def _common(table: np.ndarray) -> tuple[float, float]:
     """What seeds do to all environments alike: the variance it brings, and its degrees of freedom.
 
-    As in :mod:`gengap.statistics.source`: the mean square of seeds, drawn towards that of their
-    interaction with environments, as far as it exceeds that.
+    As for the headline (:func:`gengap.statistics.variance.common_variance`): by how much the mean
+    square of seeds exceeds that of their interaction with environments, drawn towards nothing.
     """
     complete = table[np.isfinite(table).all(axis=1)]
     K, S = complete.shape
     if S < 2 or K < 2:
-        return 0.0, 1.0
+        return 0.0, MANY
     centred = complete - complete.mean(axis=1, keepdims=True)
     main = K * float(centred.mean(axis=0).var(ddof=1))
     rest = centred - centred.mean(axis=0)
     independent = float((rest**2).sum()) / ((K - 1) * (S - 1))
     prior = SEED_DEGREES * min(independent / main, 1.0) if main else 0.0
-    drawn = ((S - 1) * main + prior * independent) / (S - 1 + prior)
-    return max(drawn - independent, 0.0) / (K * S), S - 1 + prior
+    excess = (S - 1) * (main - independent) / (S - 1 + prior)
+    return max(excess, 0.0) / (K * S), MANY
 
 
 def doubling_weights(environments: ArrayLike, examples: ArrayLike) -> np.ndarray | None:

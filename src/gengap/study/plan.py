@@ -229,9 +229,7 @@ class Plan:
         rows: list[np.ndarray] = []
         if cell.role == "sized":
             drawn = drawn_rows(cell, self.places[cell.name], usable, self.groups)
-            return tuple(
-                drawn[codes[drawn] == k].astype(np.int32) for k in np.unique(codes[drawn])
-            )
+            return tuple(drawn[codes[drawn] == k].astype(np.int32) for k in np.unique(codes[drawn]))
         for k in np.unique(codes[usable]):
             own = np.flatnonzero(usable & (codes == k))
             if cell.fraction < 1:

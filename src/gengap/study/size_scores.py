@@ -106,5 +106,3 @@ def _means(
     outside = scores.environment_means(outcome, examples, held_out)
     inside = scores.mean_over_environments(outcome, examples, cell.rows & ~held_out)
     return (outside, inside), size
-
-

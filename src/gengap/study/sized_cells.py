@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.optimize import linear_sum_assignment
 
 from gengap.base.errors import UsageError
 from gengap.base.seeds import generator
@@ -205,14 +206,15 @@ def spread(there: np.ndarray, total: int) -> np.ndarray:
         >>> spread(np.array([10, 2, 10, 0]), 15).tolist()
         [7, 2, 6, 0]
     """
-    counts = np.zeros_like(there)
-    left = min(total, int(there.sum()))
-    while left:
-        room = np.flatnonzero(counts < there)
-        each, rest = divmod(left, len(room))
-        more = np.minimum(there[room] - counts[room], each + (np.arange(len(room)) < rest))
-        counts[room] += more
-        left -= int(more.sum())
+    total = min(total, int(there.sum()))
+    # The highest level to which all can be filled, those that have less as far as they go.
+    low, high = 0, int(there.max(initial=0))
+    while low < high:
+        middle = (low + high + 1) // 2
+        enough = np.minimum(there, middle).sum() <= total
+        low, high = (middle, high) if enough else (low, middle - 1)
+    counts = np.minimum(there, low)
+    counts[np.flatnonzero(there > low)[: total - int(counts.sum())]] += 1
     return counts
 
 
@@ -227,21 +229,28 @@ def _order(groups: Grouping, own: np.ndarray, seed: int, split: str) -> np.ndarr
     order = generator(seed, "sizes", split).permutation(own)
     if groups.values is None:
         return order
-    covered: list[set[int]] = [set() for _ in range(groups.values.shape[1])]
-    left = list(order)
-    first: list[int] = []
-    while left:
-        gains = [
-            sum(int(v) not in seen for v, seen in zip(groups.values[g], covered, strict=True))
-            for g in left
-        ]
-        if not max(gains):
-            break
-        taken = left.pop(int(np.argmax(gains)))
-        first.append(taken)
-        for value, seen in zip(groups.values[taken], covered, strict=True):
-            seen.add(int(value))
-    return np.array([*first, *left])
+    first = _cover(groups.values[order])
+    rest = np.setdiff1d(np.arange(len(order)), first)
+    return np.asarray(order[np.concatenate([first, rest])])
+
+
+def _cover(values: np.ndarray) -> np.ndarray:
+    """Positions of few combinations with all values of both factors, the earlier ones preferred.
+
+    As many as possible share neither value (an assignment); the others add a value each.
+
+    Args:
+        values: ``(n, 2)`` codes of the two factors.
+    """
+    one, two = values.T
+    cost = np.full((one.max() + 1, two.max() + 1), 10.0 * len(values))
+    cost[one, two] = np.arange(len(values))
+    pairs = set(zip(*linear_sum_assignment(cost), strict=True))
+    chosen = [k for k, pair in enumerate(zip(one, two, strict=True)) if pair in pairs]
+    for k in range(len(values)):
+        if one[k] not in one[chosen] or two[k] not in two[chosen]:
+            chosen.append(k)
+    return np.array(chosen)
 
 
 def _check(split: Cell, sizes: Sizes, there: int) -> None:

@@ -1,4 +1,4 @@
-"""Training curves: a score or a norm against the steps taken, on a logarithmic axis of steps."""
+"""Curves: a score or a norm against steps taken or sizes, on a logarithmic axis."""
 
 from __future__ import annotations
 
@@ -26,7 +26,12 @@ WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 940, 352, 58, 32, 302
 
 
 def curves_drawing(
-    name: str, title: str, unit: str, rows: Sequence[Row], number: Numerals
+    name: str,
+    title: str,
+    unit: str,
+    rows: Sequence[Row],
+    number: Numerals,
+    along: str = "steps, logarithmic",
 ) -> Drawing:
     """Draw one quantity of several methods with their bands; the first methods in colour.
 
@@ -36,6 +41,7 @@ def curves_drawing(
         unit: what the vertical axis shows.
         rows: one per method: ``method``, ``steps``, ``mean``, ``low`` and ``high``.
         number: how values are printed.
+        along: what the horizontal axis shows.
     """
     rows = rows[:HIGHLIGHTED]
     width = WIDTH - LEFT - label_width([row["method"] for row in rows]) - 52
@@ -61,9 +67,9 @@ def curves_drawing(
     marks += [
         *curve_names(LEFT + width + 18, TOP, [row["method"] for row in rows]),
         words("soft", 0, 14, unit),
-        words("soft middle", LEFT + width / 2, BOTTOM + 40, "steps, logarithmic"),
+        words("soft middle", LEFT + width / 2, BOTTOM + 40, along),
     ]
-    return Drawing(name, title, _description(title, rows, number), WIDTH, HEIGHT, marks)
+    return Drawing(name, title, _description(title, rows, number, along), WIDTH, HEIGHT, marks)
 
 
 def _vertical(rows: Sequence[Row], number: Numerals) -> Axis:
@@ -94,11 +100,11 @@ def _height(axis: Axis, value: float | None) -> float | None:
     return None if value is None else BOTTOM - (BOTTOM - TOP) * axis.at(value) / 100
 
 
-def _description(title: str, rows: Sequence[Row], number: Numerals) -> str:
+def _description(title: str, rows: Sequence[Row], number: Numerals, along: str) -> str:
     parts = [
-        f"{label(row['method'])} from {number.score(row['mean'][0])} at step "
-        f"{count(row['steps'][0])} to {number.score(row['mean'][-1])} at step "
+        f"{label(row['method'])} from {number.score(row['mean'][0])} at "
+        f"{count(row['steps'][0])} to {number.score(row['mean'][-1])} at "
         f"{count(row['steps'][-1])}"
         for row in rows
     ]
-    return f"{title}, by method: {'; '.join(parts)}."
+    return f"{title}, against {along}: {'; '.join(parts)}."
