@@ -113,6 +113,12 @@ def test_a_share_of_the_left_out_environment_at_an_equal_total() -> None:
     assert not split.held_out[plain].any()
 
 
+def test_environments_with_fewer_rows_are_told() -> None:
+    made = study("environments=2;examples=15")
+    _ = made.plan
+    assert any("1 of 5 environments have fewer than 15 training rows" in w for w in made.warnings)
+
+
 def test_own_examples_are_added() -> None:
     made = study("environments=2;examples=5;own=0,7")
     plan, rows = made.plan, rows_by_cell(made)

@@ -15,6 +15,7 @@ from scipy.optimize import linear_sum_assignment
 
 from gengap.base.errors import UsageError
 from gengap.base.seeds import generator
+from gengap.environments.parts import FOLDS
 from gengap.records.study import Cell, Units
 from gengap.study.sizes import Point, Sizes
 
@@ -251,6 +252,22 @@ def _cover(values: np.ndarray) -> np.ndarray:
         if one[k] not in one[chosen] or two[k] not in two[chosen]:
             chosen.append(k)
     return np.array(chosen)
+
+
+def scarce(
+    units: Units, environments: Sequence[str], sizes: Sizes, factors: Sequence[str] = ()
+) -> list[str]:
+    """What must be said of groups that have fewer training rows than a point asks of each."""
+    groups = grouping(units, environments, factors)
+    there = np.bincount(groups.codes) * (FOLDS - 2) // FOLDS
+    most = max((point.examples or 0 for point in sizes.points), default=0)
+    short = int((there < most).sum())
+    if not short:
+        return []
+    return [
+        f"{short} of {len(there)} {sizes.by} have fewer than {most} training rows (three in five "
+        f"of their rows train); at examples={most} they give all they have."
+    ]
 
 
 def _check(split: Cell, sizes: Sizes, there: int) -> None:

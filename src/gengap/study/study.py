@@ -38,7 +38,7 @@ from gengap.study.protocol import estimator_seconds, innermost, leave_out, netwo
 from gengap.study.resolve import ESTIMATOR_PREFIX, is_estimator, resolve
 from gengap.study.result import Result
 from gengap.study.rules import RULES, rule_named
-from gengap.study.sized_cells import sized_cells
+from gengap.study.sized_cells import scarce, sized_cells
 from gengap.study.sizes import parse_sizes
 from gengap.study.until_decided import check_sequential, looks_left, replay
 from gengap.training.executors import check_name
@@ -239,6 +239,7 @@ class Study:
         unseen = [cell for cell in cells if cell.role == "unseen"]
         names = self.problem.names
         found = sized_cells(units, names, unseen, self.seed_list, sizes, factors)
+        self.warnings += scarce(units, names, sizes, factors)
         return (*cells, *found), {"sizes": {"axes": self.sizes, "factors": factors}}
 
     @property
