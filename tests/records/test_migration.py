@@ -71,7 +71,7 @@ def test_commands_that_read_say_that_records_are_old_and_leave_them(old: Path, c
     before = old.read_bytes()
     code, said = run(command[0], old, *command[1:])
     assert code == 2
-    assert "was written by an older gengap (schema 1, this one reads 3)" in said
+    assert "was written by an older gengap (schema 1, this one reads 4)" in said
     assert f"gengap migrate {old}" in said
     assert "finished runs are kept" in said
     assert old.read_bytes() == before
@@ -84,9 +84,9 @@ def test_migrate_adds_and_never_removes(old: Path):
     before = {table: rows(old, table) for table in TABLES}
     assert len(before["gengap_runs"]) == 24  # 4 cells, 2 seeds, 2 trials of one and 1 of the other
     code, said = run("migrate", old)
-    assert (code, said) == (0, f"{old} has schema 3.")
+    assert (code, said) == (0, f"{old} has schema 4.")
     assert {table: rows(old, table) for table in TABLES} == before
-    assert rows(old, "gengap_schema") == [(3,)]
+    assert rows(old, "gengap_schema") == [(4,)]
     assert rows(old, "gengap_problems", "name, kind") == [("toy", "environment")]
     assert run("migrate", old) == (0, said)
 

@@ -7,6 +7,7 @@ schema  what it added
 2       units with their factors, studies with their splits, executions, trained models, curves,
         and what a problem calls its environments
 3       where a study's data and options came from
+4       scores of classes, where a metric needs them
 ======  ====================================================================================
 
 Records of schema 1 do not say which rows a split left out, so their runs can be read by a study
@@ -23,6 +24,7 @@ from gengap.records.tables import SCHEMA, metadata, schema_table
 STATEMENTS: dict[int, tuple[str, ...]] = {
     1: ("ALTER TABLE gengap_problems ADD COLUMN kind TEXT NOT NULL DEFAULT 'environment'",),
     2: (),
+    3: (),
 }
 
 

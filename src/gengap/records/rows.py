@@ -13,7 +13,7 @@ from sqlalchemy import Table
 from gengap.base.errors import UsageError
 from gengap.records.codec import narrow_floats, narrow_integers, pack, unpack
 from gengap.records.run import FinishedRun, KeptModel, Outcome, Part, Run, plain
-from gengap.records.tables import curve_table, model_table, outcome_table
+from gengap.records.tables import curve_table, model_table, outcome_table, score_table
 
 
 @dataclass(frozen=True)
@@ -114,6 +114,27 @@ def _outcome_row(run: Run, outcome: Outcome) -> dict[str, Any]:
     }
 
 
+def score_rows(done: FinishedRun) -> list[dict[str, Any]]:
+    """Return the rows of the scores that a run's outcomes have, but for the run's number.
+
+    Raises:
+        UsageError: unless there is a row of scores for each prediction.
+    """
+    rows = []
+    for outcome in done.outcomes:
+        scores = outcome.scores
+        if scores is None:
+            continue
+        if scores.ndim != 2 or len(scores) != len(outcome.predicted):
+            raise UsageError(
+                f"A run of {done.run.method!r} has scores of shape {scores.shape} at step "
+                f"{outcome.step}; give a row for each of {len(outcome.predicted)} predictions."
+            )
+        packed = pack(scores.astype(np.float16))
+        rows.append({"part": outcome.part, "step": int(outcome.step), "scores": packed})
+    return rows
+
+
 def model_row(model: KeptModel) -> dict[str, Any]:
     """Return a kept model's row, but for its run's number."""
     return {
@@ -133,6 +154,7 @@ def rows_beside(done: FinishedRun) -> dict[Table, list[dict[str, Any]]]:
     """
     return {
         outcome_table: outcome_rows(done),
+        score_table: score_rows(done),
         model_table: [model_row(model) for model in done.models],
         curve_table: curve_rows(done),
     }
@@ -156,4 +178,5 @@ def read_outcome(row: Any, part: Part) -> Outcome:
         # Narrow unsigned codes would wrap around in a subtraction.
         predicted=predicted if predicted.dtype.kind == "f" else predicted.astype(np.int32),
         true_probability=None if row.true_probability is None else unpack(row.true_probability),
+        scores=unpack(row.scores) if getattr(row, "scores", None) is not None else None,
     )

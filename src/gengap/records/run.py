@@ -78,12 +78,21 @@ class Outcome:
             each unit (float32) where the problem gives one.
         true_probability: ``(n,)`` float16 probability given to the true class; None for
             regression and for classifiers without probabilities.
+        scores: float16 ``(n, 1)`` of two classes, how much more the second is expected than the
+            first, and ``(n, C)`` of more, one for each: log-odds and logarithms of probabilities
+            where there are any, else what decides between classes. None unless asked for.
     """
 
     step: int
     part: Part
     predicted: np.ndarray
     true_probability: np.ndarray | None = None
+    scores: np.ndarray | None = None
+
+    def at(self, rows: np.ndarray) -> Outcome:
+        """The predictions of some of the examples (indices or mask)."""
+        found = [None if v is None else v[rows] for v in (self.true_probability, self.scores)]
+        return Outcome(self.step, self.part, self.predicted[rows], *found)
 
 
 @dataclass(frozen=True)
@@ -122,11 +131,18 @@ class ExampleSet:
         example: ``(n,)`` int32 row numbers in the problem's data.
         environment: ``(n,)`` int16 environment codes.
         target: ``(n,)`` true class codes or values.
+        cluster: ``(n,)`` codes of the examples that belong together; not stored.
     """
 
     example: np.ndarray
     environment: np.ndarray
     target: np.ndarray
+    cluster: np.ndarray | None = None
+
+    def at(self, rows: np.ndarray) -> ExampleSet:
+        """Some of the examples (indices or mask)."""
+        cluster = None if self.cluster is None else self.cluster[rows]
+        return ExampleSet(self.example[rows], self.environment[rows], self.target[rows], cluster)
 
 
 @dataclass(frozen=True)
@@ -138,7 +154,7 @@ class Problem:
 
     fingerprint: str
     name: str
-    task: Literal["classification", "regression", "score"]
+    task: Literal["classification", "regression", "score", "ordinal", "survival"]
     environments: tuple[str, ...]
     classes: tuple[str, ...]
     examples: int

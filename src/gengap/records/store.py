@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, Table, and_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Engine
 
@@ -44,10 +44,13 @@ from gengap.records.tables import (
     outcome_table,
     problem_table,
     run_table,
+    score_table,
 )
 
 # Keys named in one query; every database accepts that many parameters.
 CHUNK = 500
+# What tells an outcome from the others.
+_PLACE = ("run", "part", "step")
 
 
 class Store:
@@ -230,7 +233,7 @@ class Store:
         with self.transaction(write=True) as connection:
             insert = self.insert(run_table).returning(run_table.c.id, run_table.c.key)
             added = connection.execute(insert, rows).all()
-            for table in (outcome_table, model_table, curve_table):
+            for table in (outcome_table, score_table, model_table, curve_table):
                 values = [
                     {"run": number, **row} for number, key in added for row in beside[key][table]
                 ]
@@ -238,7 +241,7 @@ class Store:
                     connection.execute(table.insert(), values)
 
     def add_to(self, runs: Sequence[FinishedRun]) -> None:
-        """Add to runs that are stored what they lack: models, curves, outcomes of another part."""
+        """Add to runs that are stored what they lack: models, curves, scores, other parts."""
         by_key = {done.run.key: done for done in runs}
         with self.transaction(write=True) as connection:
             for chunk in in_chunks(by_key):
@@ -284,8 +287,22 @@ class Store:
             rows = [row for each in queries for row in connection.execute(each)]
         return [stored_run(row) for row in sorted(rows, key=lambda row: row.id)]
 
+    def scored(self, keys: Iterable[str]) -> set[str]:
+        """Return those of the keys whose runs have scores of classes."""
+        query = select(run_table.c.key).join(score_table, score_table.c.run == run_table.c.id)
+        found: set[str] = set()
+        with self.transaction() as connection:
+            for chunk in in_chunks(keys):
+                found.update(connection.scalars(query.where(run_table.c.key.in_(chunk)).distinct()))
+        return found
+
     def outcomes(
-        self, keys: Iterable[str], part: Part, steps: Iterable[int] | None = None
+        self,
+        keys: Iterable[str],
+        part: Part,
+        steps: Iterable[int] | None = None,
+        *,
+        scores: bool = False,
     ) -> dict[tuple[str, int], Outcome]:
         """Return the outcomes of runs on one part, by key and step.
 
@@ -296,6 +313,7 @@ class Store:
             keys: of the runs; those not stored are absent from the result.
             part: ``"validation"`` or ``"test"``.
             steps: the checkpoints wanted; None for all.
+            scores: whether to read the scores of classes too, where there are any.
 
         Raises:
             UsageError: if an outcome is damaged.
@@ -310,6 +328,9 @@ class Store:
             .join(outcome_table, outcome_table.c.run == run_table.c.id)
             .where(outcome_table.c.part == part)
         )
+        if scores:
+            alike = [getattr(score_table.c, n) == outcome_table.c[n] for n in _PLACE]
+            query = query.add_columns(score_table.c.scores).outerjoin(score_table, and_(*alike))
         if steps is not None:
             query = query.where(outcome_table.c.step.in_([int(step) for step in steps]))
         with self.transaction() as connection:

@@ -18,7 +18,7 @@ from sqlalchemy import (
     Text,
 )
 
-SCHEMA = 3
+SCHEMA = 4
 
 metadata = MetaData()
 
@@ -132,6 +132,14 @@ outcome_table = _table(
     _keys(BigInteger, "step"),
     _filled(LargeBinary, "predicted"),
     Column("true_probability", LargeBinary),
+)
+
+score_table = _table(
+    "scores",
+    _of("run", "runs.id", primary_key=True),
+    _keys(Text, "part"),
+    _keys(BigInteger, "step"),
+    _filled(LargeBinary, "scores"),
 )
 
 model_table = _table(

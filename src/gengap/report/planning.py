@@ -8,7 +8,7 @@ from gengap.report.document import Block, Bullets, Heading, Table, text_table
 from gengap.report.numerals import Numerals, count, counted, share
 from gengap.statistics.allocation import Option
 from gengap.statistics.planning import FEWEST
-from gengap.study.metrics import METRICS
+from gengap.study.metric_names import metric_named
 
 NUMBERS = "plan.json"
 ROWS = {
@@ -81,7 +81,7 @@ def sentences(found: NextStudy) -> list[str]:
 
 def differences(found: NextStudy) -> Numerals:
     """Differences are printed with three digits: ``1.5 points`` for fractions."""
-    return Numerals(METRICS[found.metric].fraction, None)
+    return Numerals(metric_named(found.metric).fraction, None)
 
 
 def _now(found: NextStudy) -> str:

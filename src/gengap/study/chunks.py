@@ -47,6 +47,7 @@ class Work:
         small: whether estimators are kept only where they are small.
         keep_steps: checkpoints at which networks are kept.
         curves: whether training parts are scored as well and norms are noted.
+        scores: whether the scores of classes are recorded.
     """
 
     problem: Any
@@ -60,6 +61,7 @@ class Work:
     small: bool = False
     keep_steps: tuple[int, ...] = ()
     curves: bool = False
+    scores: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,6 +125,7 @@ class Trainer:
                 **({"train": np.concatenate(rows)} if self.work.curves else {}),
             },
             unlabelled=self._unlabelled(run),
+            scores=self.work.scores,
         )
 
     def _unlabelled(self, run: Run) -> np.ndarray | None:
@@ -213,7 +216,7 @@ def record(store: Store, work: Work, found: Sequence[FinishedRun]) -> None:
 
     def add() -> None:
         store.add(found)
-        if work.again or work.curves:
+        if work.again or work.curves or work.scores:
             store.add_to(found)
 
     patiently(add)

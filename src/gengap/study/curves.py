@@ -76,10 +76,12 @@ def _of_method(
         (UNSEEN, "test"),
     )
     for name, part in wanted:
-        for (key, step), outcome in store.outcomes(keys, part).items():
+        read = store.outcomes(keys, part, scores=scores.metric.scores)
+        for (key, step), outcome in read.items():
             run, cell = by_key[key]
             score = _score(scores, cell, run.seed, part, outcome)
-            note(name, step, run.seed, score)
+            if not np.isnan(score) or scores.metric.averages:
+                note(name, step, run.seed, score)
     for (key, name), (steps, own) in store.curves(keys).items():
         for step, value in zip(steps, own, strict=True):
             note(name, int(step), by_key[key][0].seed, float(value))
@@ -102,11 +104,12 @@ def _score(scores: Scores, cell: Cell, seed: int, part: Part, outcome: Outcome) 
 def _curve(scores: Scores, name: str, by_step: dict[int, dict[int, list[float]]]) -> Curve:
     method, seeds = scores.method, scores.plan.seeds
     steps = np.array(sorted(by_step))
+    seeds = tuple(s for s in seeds if all(s in own for own in by_step.values()))
     table = np.array([[np.mean(by_step[step][seed]) for seed in seeds] for step in sorted(by_step)])
     low = high = np.full(len(steps), np.nan)
     if len(seeds) > 1 and np.isfinite(table).all():
         limits = [student_interval(row) for row in table]
         low, high = (np.array([getattr(i, end) for i in limits]) for end in ("low", "high"))
-        if name in (TRAIN, INSIDE, UNSEEN) and scores.metric.fraction:
-            low, high = np.clip(low, 0, 1), np.clip(high, 0, 1)
+        if name in (TRAIN, INSIDE, UNSEEN):
+            low, high = (np.clip(end, *scores.metric.limits) for end in (low, high))
     return Curve(method, name, steps, table.mean(1), low, high)

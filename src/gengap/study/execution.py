@@ -125,6 +125,8 @@ class _Executing:
             missing |= {key for key in wanted if any((key, step) not in kept for step in steps)}
         if self.work.curves and entry.method is not None:
             missing |= keys - {key for key, _ in self.store.curves(keys)}
+        if self.work.scores:
+            missing |= keys - self.store.scored(keys)
         return missing
 
     def _leave_out_diverged(self) -> None:

@@ -13,9 +13,22 @@ DEFAULT_SUITE = "digits-writers"
 MEBIBYTE = 1 << 20
 DEFAULT_MEMORY = 1 << 30
 # By the kind of target; the first is the one that is used when none is named.
+_OF_CLASSES = (
+    "accuracy",
+    "balanced_accuracy",
+    "log_loss",
+    "auroc",
+    "average_precision",
+    "f1",
+    "f1_macro",
+    "brier",
+    "calibration_error",
+)
 METRICS = {
-    "classification": ("accuracy", "balanced_accuracy", "log_loss"),
-    "regression": ("r2", "squared_error", "absolute_error"),
+    "classification": _OF_CLASSES,
+    "regression": ("r2", "squared_error", "absolute_error", "rmse", "quantile"),
+    "ordinal": ("rank_error", "quadratic_kappa", *_OF_CLASSES),
+    "survival": ("concordance",),
     "score": ("exact_match", "return"),
 }
 
@@ -56,7 +69,9 @@ class StudyFile:
     )
     model: str = key("linear, mlp, mlp(64,64) or cnn.", "mlp")
     metric: str | None = key(
-        f"{', '.join(METRICS['classification'])}; {', '.join(METRICS['regression'])}."
+        f"{', '.join(METRICS['classification'])}; {', '.join(METRICS['regression'])} (as in "
+        f"quantile:0.9); of ordinal targets {', '.join(METRICS['ordinal'][:2])}; of survival "
+        f"{METRICS['survival'][0]}; or any scorer of scikit-learn."
     )
     splits: str | None = key(
         "leave-one-out, leave-2-out, extrapolate:FACTOR, forward:FACTOR, combinations:A,B, "

@@ -23,7 +23,8 @@ from gengap.records.store import Store
 from gengap.records.studies import add_study, add_units, units_of
 from gengap.records.study import Cell, StudyRecord, Units
 from gengap.study.cells import divides
-from gengap.study.metrics import Metric, metric_named
+from gengap.study.metric_names import metric_named
+from gengap.study.metrics import Metric
 from gengap.study.sized_cells import Grouping, Place, drawn_rows, grouping, places
 from gengap.study.sizes import Sizes, parse_sizes
 

@@ -182,6 +182,21 @@ class Result(Finding):
         """
         if method not in self.scores:
             raise unknown(f"There are no runs of {method!r} on {self.name}", method, self.scores)
+        kept = self._kept(method, metric)
+        if (metric or self.plan.score).averages:
+            return kept
+        # The same entries of every method, so that they stay paired.
+        defined = np.logical_and.reduce([self._kept(m, metric).defined for m in self.scores])
+        if not defined.any():
+            name = (metric or self.plan.score).name
+            raise UsageError(
+                f"{name} is defined in no test part of an unseen environment, which holds "
+                f"{len(kept.example) // len(np.unique(kept.seed)):,} rows in all; choose another "
+                "metric, or larger environments."
+            )
+        return kept.at(defined)
+
+    def _kept(self, method: str, metric: Metric | None) -> Paired:
         kept = self.scores[method].under(self.rule, metric=metric)
         if kept is None:
             raise UsageError(
@@ -264,6 +279,7 @@ class Result(Finding):
         """What shows the intervals of a cost how much other training sets would change it."""
         v = self.scores[name].under(self.rule, "validation")
         assert v is not None
+        v = v.at(v.defined)
         return {
             "overlap": self._overlap,
             "validation": Differences(
@@ -285,7 +301,7 @@ class Result(Finding):
         for code, interval in intervals.items():
             own = p.environment == code
             inside = [v for (k, _), v in p.in_distribution.items() if k == code]
-            in_distribution = float(np.mean(inside))
+            in_distribution = float(np.nanmean(inside))
             unseen, reference, cost = unseen_means[code], reference_means[code], costs[code]
             interval = self._around_cost(cost, reference, interval)
             rows.append(
@@ -364,7 +380,8 @@ class Result(Finding):
     def _rule_row(self, rule: Rule, scores: Scores) -> RuleRow:
         p, v = scores.under(rule), scores.under(rule, "validation")
         score, low, high, note = None, None, None, rule.summary
-        if p is not None and v is not None:
+        if p is not None and v is not None and p.defined.any():
+            p, v = p.at(p.defined), v.at(v.defined)
             interval = mean_interval(
                 p.unseen,
                 p.environment,

@@ -100,6 +100,8 @@ def choose(rule: Rule, candidates: Sequence[Candidate]) -> Candidate | None:
     if len(candidates) == 1:
         return candidates[0]
     values = np.array([getattr(c, rule.criterion) for c in candidates], dtype=float)
+    if rule.criterion != "left_out" and np.isnan(values).all():
+        values = np.zeros(len(values))  # a metric that these parts do not define says nothing
     if not len(values) or np.isnan(values).any():
         return None
     best = [c for c, value in zip(candidates, values, strict=True) if value == values.max()]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
@@ -29,6 +29,7 @@ Choices = dict[tuple[str, int], tuple[Candidate, Candidate]]
 class Paired:
     """Scores of one method under one rule, one entry per test example of an unseen environment.
 
+    Entries are NaN where the metric is not defined in the test part of an environment.
     Where rows belong together there is one entry per cluster instead; see :func:`_by_cluster`.
 
     Attributes:
@@ -48,6 +49,17 @@ class Paired:
     seed: np.ndarray
     example: np.ndarray
     in_distribution: Mapping[tuple[int, int], float]
+
+    @property
+    def defined(self) -> np.ndarray:
+        """``(n,)`` whether the metric is defined in the entry's environment under its seed."""
+        return ~(np.isnan(self.unseen) | np.isnan(self.reference))
+
+    def at(self, rows: np.ndarray) -> Paired:
+        """Some of the entries (mask or indices)."""
+        columns = self.unseen, self.reference, self.environment, self.seed, self.example
+        found = [column[rows] for column in columns]
+        return Paired(found[0], found[1], found[2], found[3], found[4], self.in_distribution)
 
 
 @dataclass
@@ -73,6 +85,8 @@ class Scores:
         """The units that a part has under a seed."""
         if (seed, part) not in self._examples:
             stored = self.store.examples(self.problem.fingerprint, seed, part)
+            if self.plan.clusters is not None:
+                stored = replace(stored, cluster=self.plan.clusters[stored.example])
             self._examples[seed, part] = stored
         return self._examples[seed, part]
 
@@ -93,14 +107,15 @@ class Scores:
         """Mean validation scores per environment ``(K,)``, by run key and step; larger is better.
 
         The first on the rows that the run may train on, the second on those held out: a split
-        along a factor has both in one environment. NaN where there is no such row; a run whose
-        training diverged scores minus infinity.
+        along a factor has both in one environment. NaN where there is no such row or the metric is
+        not defined; a run whose training diverged scores minus infinity.
         """
         found: dict[str, dict[int, tuple[np.ndarray, np.ndarray]]] = {}
         for seed in self.plan.seeds:
             examples = self.examples(seed, "validation")
             cells = {r.key: cell for r, cell in self.plan.runs[self.method] if r.seed == seed}
-            for (key, step), outcome in self.store.outcomes(cells, "validation").items():
+            read = self.store.outcomes(cells, "validation", scores=self.metric.scores)
+            for (key, step), outcome in read.items():
                 found.setdefault(key, {})[step] = (
                     self._oriented_means(outcome, examples, cells[key].rows),
                     self._oriented_means(outcome, examples, cells[key].held_out),
@@ -214,7 +229,8 @@ class Scores:
         """
         metric = metric or self.metric
         kept_at = [candidate for pair in choices.values() for candidate in pair]
-        outcomes = self.store.outcomes({c.key for c in kept_at}, part, {c.step for c in kept_at})
+        keys, steps = ({getattr(c, name) for c in kept_at} for name in ("key", "step"))
+        outcomes = self.store.outcomes(keys, part, steps, scores=metric.scores)
         pieces: list[tuple[np.ndarray, ...]] = []
         inside: dict[tuple[int, int], float] = {}
         times_unseen: Counter[int] = Counter()
@@ -236,8 +252,8 @@ class Scores:
                 example = examples.example[rows].astype(np.int64)
                 scored = np.stack(
                     [
-                        self.values(outcome, examples, rows, metric),
-                        self.values(outcomes[beside.key, beside.step], examples, rows, metric),
+                        self._values(cell, one, outcomes[one.key, one.step], examples, metric)
+                        for one in (kept, beside)
                     ]
                 )
                 if self.plan.clusters is not None and not apart:
@@ -282,18 +298,31 @@ class Scores:
         metric: Metric | None = None,
     ) -> np.ndarray:
         """Metric per example on some rows ``(n,)`` alone, as if there were no others."""
-        metric = metric or self.metric
-        true = outcome.true_probability
-        return metric.per_example(
-            Outcome(
-                outcome.step,
-                outcome.part,
-                outcome.predicted[rows],
-                None if true is None else true[rows],
-            ),
-            ExampleSet(examples.example[rows], examples.environment[rows], examples.target[rows]),
-            self.problem,
-        )
+        found = (metric or self.metric).per_example
+        return found(outcome.at(rows), examples.at(rows), self.problem)
+
+    def _values(
+        self,
+        cell: Cell,
+        kept: Candidate,
+        outcome: Outcome,
+        examples: ExampleSet,
+        metric: Metric,
+    ) -> np.ndarray:
+        """Metric per example on the rows that a cell holds out, as if there were no others."""
+        place = (cell.name, kept.key, kept.step, outcome.part, metric.name)
+        if place not in self._found:
+            rows = cell.held_out[examples.example]
+            found = self.values(outcome, examples, rows, metric)
+            if metric.same is None:
+                return found
+            self._found[place] = found
+        return self._found[place]
+
+    @cached_property
+    def _found(self) -> dict[tuple[str, str, int, Part, str], np.ndarray]:
+        """What is dear to compute and several rules ask for."""
+        return {}
 
     def _means(
         self, outcome: Outcome, examples: ExampleSet, rows: np.ndarray, metric: Metric
@@ -302,7 +331,8 @@ class Scores:
         count = len(self.problem.environments)
         codes = examples.environment[rows]
         sizes = np.bincount(codes, minlength=count)
-        values = self.values(outcome, examples, rows, metric)
+        found = metric.same or metric.per_example
+        values = found(outcome.at(rows), examples.at(rows), self.problem)
         sums = np.bincount(codes, weights=values, minlength=count)
         return np.where(sizes > 0, sums / np.maximum(sizes, 1), np.nan)
 
@@ -312,6 +342,8 @@ class Scores:
         sign = 1.0 if self.metric.higher_is_better else -1.0
         rows = rows[examples.example]
         means = sign * self._means(outcome, examples, rows, self.metric)
+        if not self.metric.averages:  # it gives the worst there is to what is no number
+            return means
         present = np.bincount(examples.environment[rows], minlength=len(means)) > 0
         return np.where(present & np.isnan(means), -np.inf, means)
 

@@ -31,7 +31,7 @@ from gengap.study.checkpoints import checkpoints_of
 from gengap.study.execution import Resources, Work, device, execute
 from gengap.study.keeping import affordable, keep_the_best, places
 from gengap.study.keys import DEFAULT_MEMORY
-from gengap.study.metrics import metric_for
+from gengap.study.metric_names import metric_for
 from gengap.study.plan import Entry, Plan, write_plan
 from gengap.study.problem_records import problem_record, units_record
 from gengap.study.protocol import estimator_seconds, innermost, leave_out, network_seconds
@@ -40,6 +40,7 @@ from gengap.study.result import Result
 from gengap.study.rules import RULES, rule_named
 from gengap.study.sized_cells import scarce, sized_cells
 from gengap.study.sizes import parse_sizes
+from gengap.study.undefined import said_of_undefined
 from gengap.study.until_decided import check_sequential, looks_left, replay
 from gengap.training.executors import check_name
 from gengap.training.inputs import input_of, said_of_categories, said_of_inputs
@@ -152,7 +153,10 @@ class Study:
         else:
             self.warnings = list(self.environments.notes)
         self.name = self.name or self.environments.name
-        self.metric_used = metric_for(self.problem.metric(self.metric), self.problem.task)
+        named = self.problem.metric(self.metric) if isinstance(self.metric, str | None) else None
+        self.metric_used = metric_for(
+            named or self.metric, self.problem.task, len(self.problem.classes)
+        )
 
     @cached_property
     def problem(self) -> Any:
@@ -196,7 +200,7 @@ class Study:
         cells = cells_of(problem, splitter.iterate(problem), inner=self.inner)
         cells, sized = self._with_sizes(cells)
         entries, added = self._entries(min(len(cell.train) for cell in cells))
-        return Plan(
+        plan = Plan(
             name=self.name,
             problem=problem_record(problem),
             units=units_record(problem),
@@ -218,6 +222,9 @@ class Study:
             },
             level=0.95 if self.until_decided else None,
         )
+        said = said_of_undefined(plan)
+        self.warnings = sorted([*self.warnings, *said], key=lambda s: not isinstance(s, Caveat))
+        return plan
 
     def _with_sizes(self, cells: tuple[Cell, ...]) -> tuple[tuple[Cell, ...], dict[str, Any]]:
         """Cells of other sizes beside those of the splits, and what the plan notes of them."""
@@ -302,6 +309,11 @@ class Study:
             "out, without targets. Methods that see none do not know where they are going."
             for name in seeing
         ]
+        unfit = {e.name: why for e in found if (why := self.metric_used.why_not(e.estimator))}
+        self.skipped |= unfit
+        if len(unfit) == len(found):
+            raise UsageError(f"No method is left to run: {' '.join(unfit.values())}")
+        found = [entry for entry in found if entry.name not in unfit]
         entries = tuple(self._with_settings(entry) for entry in found)
         kinds = {e.name: e.settings["input"] for e in entries if e.estimator is not None}
         if isinstance(self.environments, Environments):
@@ -462,6 +474,7 @@ class Study:
             small=self.keep_models == "auto",
             keep_steps=self._kept_steps,
             curves=self.curves,
+            scores=self.metric_used.scores,
         )
 
 

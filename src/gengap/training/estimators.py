@@ -11,6 +11,7 @@ import numpy as np
 from gengap.base.errors import UsageError, listing, suggest
 from gengap.base.seeds import derive
 from gengap.records.run import FinishedRun, Outcome
+from gengap.training.class_scores import of_decisions, of_probabilities
 from gengap.training.inputs import Kind
 from gengap.training.kept import estimator_to_bytes
 from gengap.training.tables import Tables
@@ -71,7 +72,7 @@ def train_estimator(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         outcomes = [
-            _outcome(model, problem.inputs(task, scored, kind), problem, scored, part)
+            _outcome(model, problem.inputs(task, scored, kind), problem, scored, part, task.scores)
             for part, scored in task.score.items()
         ]
     kept = estimator_to_bytes(model, small=keep == "small") if keep else None
@@ -98,17 +99,19 @@ def seeded(estimator: Any, seed: int) -> Any:
     return estimator
 
 
-def _outcome(model: Any, X: Any, problem: Tables, rows: np.ndarray, part: Any) -> Outcome:
+def _outcome(
+    model: Any, X: Any, problem: Tables, rows: np.ndarray, part: Any, scored: bool = False
+) -> Outcome:
     if not problem.classes:
         return Outcome(0, part, np.asarray(model.predict(X), dtype=np.float32).ravel())
-    if not hasattr(model, "predict_proba"):
-        return Outcome(0, part, np.asarray(model.predict(X)).astype(np.int64))
-    probability = np.asarray(model.predict_proba(X))
-    known = np.asarray(model.classes_).astype(np.int64)
-    column = np.full(len(problem.classes), -1)
-    column[known] = np.arange(len(known))
-    own = column[problem.y[rows]]
-    true = np.where(own >= 0, probability[np.arange(len(rows)), own], 0.0)
     # Not every estimator predicts its most probable class; the records keep what it answers.
-    predicted = np.asarray(model.predict(X)).astype(np.int64)
-    return Outcome(0, part, predicted, true.astype(np.float16))
+    predicted = np.asarray(model.predict(X)).astype(np.int64).ravel()
+    count = len(problem.classes)
+    if not hasattr(model, "predict_proba"):
+        decides = scored and hasattr(model, "decision_function")
+        scores = of_decisions(model, X, count) if decides else None
+        return Outcome(0, part, predicted, scores=scores)
+    probability = np.zeros((len(rows), count))
+    probability[:, np.asarray(model.classes_).astype(np.int64)] = model.predict_proba(X)
+    true = probability[np.arange(len(rows)), problem.y[rows]].astype(np.float16)
+    return Outcome(0, part, predicted, true, of_probabilities(probability) if scored else None)

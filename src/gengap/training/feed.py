@@ -18,6 +18,7 @@ from gengap.environments.preparation import CLIP
 from gengap.methods.batch import Batch, Context
 from gengap.models.networks import Network
 from gengap.records.run import Outcome
+from gengap.training.class_scores import half
 from gengap.training.tasks import Task, draw_batches, draw_unlabelled
 from gengap.training.views import another_view
 
@@ -176,23 +177,32 @@ class TableFeed:
                 for k in range(0, longest, block)
             ]
             for run, own in enumerate(rows):
-                predicted = np.concatenate([p[0][run] for p in pieces])[: len(own)]
+                columns = zip(*pieces, strict=True)
+                joined = [np.concatenate([p[run] for p in each])[: len(own)] for each in columns]
                 if not self.data.classes:
-                    found[run].append(Outcome(step, part, predicted.astype(np.float32)))
+                    found[run].append(Outcome(step, part, joined[0].astype(np.float32)))
                     continue
-                true = np.concatenate([p[1][run] for p in pieces])[: len(own)]
-                found[run].append(Outcome(step, part, predicted, true.astype(np.float16)))
+                predicted, true, *scores = joined
+                found[run].append(
+                    Outcome(step, part, predicted, true.astype(np.float16), *map(half, scores))
+                )
         return found
 
-    def _outputs(self, network: Network, rows: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    def _outputs(self, network: Network, rows: Tensor) -> tuple[np.ndarray, ...]:
+        """Predictions ``(R, n)``; of classes the truth's probability too, and scores if wanted."""
         rows = rows.to(self.device).long()
         logits = network(self.inputs(rows)).logits
         if not self.data.classes:
             values = logits.squeeze(-1).double().cpu().numpy()
-            return values * self.target_scale + self.target_shift, values
+            return (values * self.target_scale + self.target_shift,)
         probability = torch.softmax(logits, -1)
         true = probability.gather(-1, self.target[rows][..., None]).squeeze(-1)
-        return logits.argmax(-1).cpu().numpy(), true.cpu().numpy()
+        found = logits.argmax(-1).cpu().numpy(), true.cpu().numpy()
+        if not self.tasks[0].scores:
+            return found
+        two = logits.shape[-1] == 2
+        scores = logits[..., 1:] - logits[..., :1] if two else torch.log_softmax(logits, -1)
+        return *found, scores.cpu().numpy()
 
     def _class_shares(self) -> Tensor:
         classes = len(self.data.classes)

@@ -25,6 +25,7 @@ class Task:
         score: units to score at each checkpoint, by part.
         unlabelled: units whose inputs a method may see without their targets; which they are is
             in the method's record. None for methods that see no such.
+        scores: whether outcomes are to hold the scores of classes.
     """
 
     run: Run
@@ -32,6 +33,7 @@ class Task:
     prepared: Any = None
     score: dict[Part, np.ndarray] = field(default_factory=dict)
     unlabelled: np.ndarray | None = None
+    scores: bool = False
 
     @property
     def train_rows(self) -> np.ndarray:

@@ -7,7 +7,7 @@ import numpy as np
 from gengap.questions.comparison.table import ScoreTable
 from gengap.records.store import Store
 from gengap.records.studies import choice
-from gengap.study.metrics import metric_for
+from gengap.study.metric_names import metric_for
 from gengap.study.result import read_result
 
 
@@ -26,7 +26,10 @@ def from_store(store: Store, *, study: str | None = None, metric: str | None = N
         UsageError: no finished study, none of that name, an unknown metric.
     """
     result = read_result(store, study)
-    measure = metric_for(metric, result.plan.problem.task) if metric else result.plan.score
+    problem = result.plan.problem
+    measure = result.plan.score
+    if metric:
+        measure = metric_for(metric, problem.task, len(problem.classes))
     table = np.stack(
         [scores.cells(result.paired_under(name, measure)) for name, scores in result.scores.items()]
     )

@@ -28,7 +28,8 @@ from gengap.statistics.curves import Curve, fit_curve
 from gengap.statistics.planning import Test
 from gengap.statistics.power_law import FEWEST_SIZES
 from gengap.statistics.variance_parts import VarianceParts, variance_parts
-from gengap.study.metrics import Metric, metric_for
+from gengap.study.metric_names import metric_for
+from gengap.study.metrics import Metric
 from gengap.study.result import Result, read_result
 
 
@@ -101,7 +102,7 @@ def next_study(
     name = method or result.plan.baseline
     if name == against:
         raise UsageError(f"{name} cannot be compared with itself; name another method.")
-    score = metric_for(metric, data.task) if metric else result.plan.score
+    score = metric_for(metric, data.task, len(data.classes)) if metric else result.plan.score
     _check_fraction(detect, score)
     found = paired_differences(result, name, against, score)
     columns = found.difference, found.environment, found.seed, found.example
