@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from gengap.records.store import Store
     from gengap.study.measure import measure
     from gengap.study.result import Result
+    from gengap.study.scorers import metric
     from gengap.study.study import Study
 
 # Loaded on first use: torch takes seconds to import, and "gengap --help" needs none of it.
@@ -36,12 +37,13 @@ _HOMES = {
     "forecast": "gengap.questions.forecasting.forecast",
     "load_suite": "gengap.environments.suites",
     "measure": "gengap.study.measure",
+    "metric": "gengap.study.scorers",
     "read": "gengap.environments.readers",
     "suites": "gengap.environments.suites",
 }
 __all__ = [
     "Environments", "Forecasts", "Guard", "Result", "Store", "Study", "SuspiciousInput",
-    "UsageError", "forecast", "load_suite", "measure", "read", "suites",
+    "UsageError", "forecast", "load_suite", "measure", "metric", "read", "suites",
 ]  # fmt: skip
 
 

@@ -12,7 +12,7 @@ import gengap as gg
 from gengap.base.errors import UsageError
 from gengap.records.run import ExampleSet, Outcome, Problem
 from gengap.study.metric_names import metric_for, metric_named
-from gengap.study.scorers import metric_of
+from gengap.study.scorers import metric as metric_of
 from study_builders import study, wards
 
 
@@ -94,7 +94,9 @@ def test_a_study_of_a_function_and_of_a_scorer():
     scorer = theirs.make_scorer(share_of_yes)
     first = study(wards((30,) * 3, classes=2), [LogisticRegression()], seeds=1, metric=scorer).run()
     assert first.plan.metric == "share_of_yes"
-    second = study(wards((30,) * 3, classes=2), [LogisticRegression()], seeds=1, metric=share_of_yes).run()
+    second = study(
+        wards((30,) * 3, classes=2), [LogisticRegression()], seeds=1, metric=share_of_yes
+    ).run()
     np.testing.assert_allclose(first.gaps.unseen, second.gaps.unseen)
     np.testing.assert_allclose(first.gaps.cost_low, second.gaps.cost_low)
 

@@ -49,7 +49,7 @@ def auroc_values(positive: np.ndarray, score: np.ndarray) -> np.ndarray:
         positive: ``(n,)`` bool.
         score: ``(n,)`` without NaN, larger is more positive.
 
-    >>> auroc_values(np.array([False, True, True]), np.array([1.0, 0.5, 2.0])).mean()
+    >>> print(auroc_values(np.array([False, True, True]), np.array([1.0, 0.5, 2.0])).mean())
     0.5
     """
     m, n = int(positive.sum()), len(positive)

@@ -20,7 +20,8 @@ from gengap.study.metrics import (
     each_environment,
     quantile,
 )
-from gengap.study.scorers import check_fits, metric_of, own_metric, scorer_metric
+from gengap.study.scorers import check_fits, own_metric, scorer_metric
+from gengap.study.scorers import metric as metric_of
 
 # Other names that people know them by, in lower case; scikit-learn's scorers among them.
 ALIASES = {
@@ -68,7 +69,7 @@ def metric_for(wanted: Any, task: str, classes: int = 0) -> Metric:
 
     Args:
         wanted: a name, an alias or a scorer's name of scikit-learn; a :class:`Metric`; or a
-            function (:func:`gengap.study.scorers.metric_of`).
+            function (:func:`gengap.study.scorers.metric`).
         task: the kind of target.
         classes: how many the target has.
 

@@ -41,7 +41,7 @@ _OF_NUMBERS = (
 _own: dict[str, Metric] = {}
 
 
-def metric_of(
+def metric(
     wanted: Any,
     *,
     name: str = "",

@@ -116,7 +116,8 @@ class Material:
         choices, _ = scores.choices(self.result.rule)
         kept = {place: pair[0] for place, pair in choices.items()}
         keys, steps = {c.key for c in kept.values()}, {c.step for c in kept.values()}
-        outcomes = self.result.store.outcomes(keys, "test", steps)
+        needs = self.result.plan.score.scores
+        outcomes = self.result.store.outcomes(keys, "test", steps, scores=needs)
         pieces: list[tuple[np.ndarray, ...]] = []
         for cell in plan.unseen:
             for position, seed in enumerate(plan.seeds):
