@@ -92,11 +92,10 @@ def test_a_study_of_a_function_and_of_a_scorer():
         return y_pred.mean() - y_true.mean()
 
     scorer = theirs.make_scorer(share_of_yes)
-    first = study(wards((30,) * 3, classes=2), [LogisticRegression()], seeds=1, metric=scorer).run()
+    small = {"seeds": 1, "methods": [LogisticRegression()]}
+    first = study(wards((30,) * 3, classes=2), metric=scorer, **small).run()
     assert first.plan.metric == "share_of_yes"
-    second = study(
-        wards((30,) * 3, classes=2), [LogisticRegression()], seeds=1, metric=share_of_yes
-    ).run()
+    second = study(wards((30,) * 3, classes=2), metric=share_of_yes, **small).run()
     np.testing.assert_allclose(first.gaps.unseen, second.gaps.unseen)
     np.testing.assert_allclose(first.gaps.cost_low, second.gaps.cost_low)
 
