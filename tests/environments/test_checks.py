@@ -54,7 +54,7 @@ def test_small_environments_are_left_out_with_their_classes(rng):
     assert kept.classes == ("p", "q", "r")
     assert kept.y.tolist() == [0, 1, 2] * 9
     assert kept.factors["k"].tolist() == list(range(27))
-    assert "fewer than 10 examples: tiny (3)" in kept.notes[-1]
+    assert "fewer than 10 examples, 3 of 30 rows in all: tiny (3)" in kept.notes[-1]
     assert drop_small(kept) is kept
 
 

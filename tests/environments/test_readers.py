@@ -18,8 +18,8 @@ from gengap.environments import (
     read_image_folder,
     read_npz,
     read_table,
-    readers,
 )
+from gengap.environments.formats.delimited import SNIFFED_BYTES
 
 Image = pytest.importorskip("PIL.Image")
 
@@ -91,7 +91,7 @@ def test_latin_1_is_read_with_a_note(tmp_path):
 
 
 def test_latin_1_after_the_sniffed_beginning_is_noticed(tmp_path):
-    rows = b"1,ascii\n" * (readers.SNIFFED_BYTES // 8 + 100)
+    rows = b"1,ascii\n" * (SNIFFED_BYTES // 8 + 100)
     path = write(tmp_path / "late.csv", b"a,b\n" + rows + "1,Köln\n".encode("latin-1"))
     with pytest.warns(SuspiciousInput, match="Latin-1"):
         assert read_table(path)["b"].iloc[-1] == "Köln"
@@ -137,7 +137,7 @@ def test_column_that_changes_type_far_down_is_text_throughout(tmp_path):
         (b'a,b,c\n4,"x,5\n6,7,8\n9,8,7\n1,y",10\n', ["line 2", "lines up to 5"]),
         (b'a,b,c,d\n4,"x,5,1\n6,7",8,2\n1,y,10,3\n', ["line 2", "lines up to 3"]),
         (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", ["binary file"]),
-        (b"PK\x03\x04rest", ["Excel", "CSV"]),
+        (b"PK\x03\x04rest", ["damaged", "unpacked"]),
         (b"\x1f\x8b\x08\0broken", ["damaged"]),
         (gzip.compress(b"a,b\n" + b"1,2\n" * 99999)[:-200], ["table"]),
         (b"PAR1 is not enough PAR1", ["damaged Parquet"]),
@@ -154,7 +154,8 @@ def test_missing_file_suggests_its_neighbour(tmp_path):
     message = refusal(read_table, tmp_path / "patient.csv")
     assert "did you mean 'patients.csv'" in message
     assert "no folder" in refusal(read_table, tmp_path / "nowhere" / "patient.csv")
-    assert "is a folder" in refusal(read_table, tmp_path)
+    (tmp_path / "empty").mkdir()
+    assert "folder without tables" in refusal(read_table, tmp_path / "empty")
 
 
 def test_parquet_round_trip_keeps_types(tmp_path):

@@ -78,7 +78,8 @@ def _unlabelled(path: Path, environments: Environments) -> Any:
     import pandas as pd
 
     from gengap.base.paths import existing
-    from gengap.environments.readers import load_npz, read_table
+    from gengap.environments.archives import load_npz
+    from gengap.environments.readers import read_table
 
     if path.suffix.lower() != ".npz":
         table = read_table(path)

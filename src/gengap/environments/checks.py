@@ -16,11 +16,10 @@ from scipy.stats import rankdata
 from sklearn.tree import DecisionTreeClassifier
 
 from gengap.base.errors import Caveat, UsageError, listing
-from gengap.environments.core import Environments, suspect
+from gengap.environments.core import SMALLEST, Environments, suspect
 from gengap.environments.parts import FOLDS
 from gengap.environments.repeats import distinct_pairs, repeats
 
-SMALLEST = 10  # examples an environment needs to be split into train, validation and test parts
 SAMPLE = 10_000  # rows on which single features are tried
 MOST_FEATURES = 1_000  # wider tables are not searched for give-aways
 CERTAIN = 0.99  # single-feature accuracy or |correlation| above which a feature is suspicious
@@ -45,8 +44,10 @@ def check(environments: Environments) -> list[str]:
     return sentences
 
 
-def drop_small(environments: Environments, at_least: int = SMALLEST) -> Environments:
-    """Leave out environments with fewer than ``at_least`` examples, with a note and a warning.
+def drop_small(environments: Environments) -> Environments:
+    """Leave out environments with too few examples, with a note and a warning.
+
+    Too few are fewer than their ``min_examples``, which is ten unless fewer were asked for.
 
     Where rows belong together they are left out below five clusters as well, of which one in each
     of five folds is tested in turn. Classes that only such environments had disappear with them.
@@ -56,18 +57,25 @@ def drop_small(environments: Environments, at_least: int = SMALLEST) -> Environm
     """
     if environments.clusters is not None:
         environments = _drop_sparse(environments)
-    sizes = environments.sizes
+    sizes, at_least = environments.sizes, environments.min_examples
     small = np.flatnonzero(sizes < at_least)
     if len(small) == 0:
         return environments
     shown = listing(f"{environments.names[k]} ({sizes[k]})" for k in small)
+    lower = _lower(sizes, at_least)
     if len(sizes) - len(small) < 2:
         raise UsageError(
             f"Only {len(sizes) - len(small)} of {len(sizes)} environments of {environments.name} "
             f"have {at_least} examples or more (too small: {shown}); give more examples, or choose "
-            "a coarser environment column."
+            f"a coarser environment column{lower and ', or ' + lower}."
         )
-    return _without(environments, small, f"{at_least} examples", shown)
+    return _without(environments, small, f"{at_least} examples", shown, lower)
+
+
+def _lower(sizes: np.ndarray, at_least: int) -> str:
+    """What a lower limit would keep, where it would keep more."""
+    kept = int(((sizes >= FOLDS) & (sizes < at_least)).sum())
+    return f"keep {kept:,} of those with --min-examples {FOLDS}" if kept else ""
 
 
 def _drop_sparse(environments: Environments) -> Environments:
@@ -91,10 +99,11 @@ def _drop_sparse(environments: Environments) -> Environments:
 
 
 def _without(
-    environments: Environments, dropped: np.ndarray, least: str, shown: str
+    environments: Environments, dropped: np.ndarray, least: str, shown: str, lower: str = ""
 ) -> Environments:
     """Leave out environments by code, for they have fewer than ``least``; ``shown`` names them."""
     kept = environments.select(np.flatnonzero(~np.isin(environments.environment, dropped)))
+    rows = len(environments) - len(kept)
     if kept.classes:
         present, codes = np.unique(kept.y, return_inverse=True)
         kept = replace(
@@ -106,8 +115,9 @@ def _without(
             "constant; give more examples, or choose a coarser environment column."
         )
     sentence = (
-        f"Left out {len(dropped)} of {len(environments.names)} environments with fewer than "
-        f"{least}: {shown}."
+        f"Left out {len(dropped):,} of {len(environments.names):,} environments with fewer than "
+        f"{least}, {rows:,} of {len(environments):,} rows in all: {shown}"
+        f"{lower and '; ' + lower}."
     )
     suspect([sentence])
     return replace(kept, notes=(*environments.notes, sentence))

@@ -16,8 +16,9 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from gengap.base.errors import SuspiciousInput, UsageError, listing, unknown
+from gengap.base.errors import SuspiciousInput, UsageError, check_whole, listing, unknown
 from gengap.environments.labels import codes_of, label_of, merged, refuse_missing
+from gengap.environments.parts import FOLDS
 
 Task = Literal["classification", "regression"]
 
@@ -25,6 +26,7 @@ Task = Literal["classification", "regression"]
 # In the attributes of a DataFrame X: the columns that were text, with their types, and whether X
 # was one column of texts rather than a table.
 TEXTS, SERIES = "gengap_texts", "gengap_series"
+SMALLEST = 10  # examples an environment has at least, unless fewer are asked for
 
 
 # Compared by identity: arrays have no single truth value; ``fingerprint`` compares contents.
@@ -45,6 +47,7 @@ class Environments:
         kind: what one environment is called, e.g. ``"hospital"``.
         cluster: the factor column that says which rows belong together (a patient, a recording),
             or empty; see :attr:`clusters`.
+        min_examples: environments with fewer examples are left out of studies.
     """
 
     X: np.ndarray | pd.DataFrame
@@ -57,6 +60,7 @@ class Environments:
     notes: tuple[str, ...] = ()
     kind: str = "environment"
     cluster: str = ""
+    min_examples: int = SMALLEST
 
     @property
     def task(self) -> Task:
@@ -124,26 +128,41 @@ class Environments:
         cls,
         frame: pd.DataFrame,
         target: str,
-        environment: str,
+        environment: str | Sequence[str],
         *,
         factors: Sequence[str] = (),
         cluster: str | None = None,
         task: Task | None = None,
         drop: Sequence[str] = (),
         name: str = "data",
+        drop_missing: bool = False,
+        min_examples: int = SMALLEST,
     ) -> Environments:
         """Build from a DataFrame with a target column and a column that says where a row came from.
 
-        Identifiers, free text, constant and empty columns are left out, each with a sentence in
-        ``notes``; the environment column itself is never a feature, nor is ``cluster``, the column
-        that says which rows belong together. Raises
+        Several columns are crossed, ``"hospital,year"``; numbers and dates can be cut into bins,
+        ``"age:5"`` or ``"admitted:year"`` (:mod:`gengap.environments.grouping`).
+
+        Identifiers, free text, constant and empty columns are left out and dates become trend and
+        season, each with a sentence in ``notes``; the environment column itself is never a feature,
+        nor is ``cluster``, the column that says which rows belong together. ``drop_missing`` leaves
+        out rows without target, environment, factor or cluster. Raises
         :class:`~gengap.base.errors.UsageError` on unusable input (see
         ``gengap.environments.columns``).
         """
         from gengap.environments.columns import environments_from_frame
 
         return environments_from_frame(
-            frame, target, environment, factors, cluster, task=task, drop=drop, name=name
+            frame,
+            target,
+            environment,
+            factors,
+            cluster,
+            task=task,
+            drop=drop,
+            name=name,
+            drop_missing=drop_missing,
+            min_examples=min_examples,
         )
 
     def together(self, column: str) -> Environments:
@@ -170,6 +189,15 @@ class Environments:
             f"as one in intervals: {count:,} of them in {len(self):,} rows."
         )
         return replace(self, cluster=column, notes=(*self.notes, note))
+
+    def with_least(self, examples: int) -> Environments:
+        """Return the same examples, of which studies leave out environments with fewer than this.
+
+        Raises:
+            UsageError: fewer than five, for one in each of five folds is tested in turn.
+        """
+        check_whole(FOLDS, min_examples=examples)
+        return replace(self, min_examples=examples)
 
     def regroup(self, column: str) -> Environments:
         """Return the same examples with environments taken from a factor column."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from gengap.base.errors import UsageError
 from gengap.base.paths import existing
-from gengap.environments.readers import DAMAGED, opened
+from gengap.environments.formats.packed import DAMAGED, opened
 
 TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 

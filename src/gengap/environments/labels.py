@@ -47,8 +47,8 @@ def refuse_missing(column: Any, label: str) -> None:
     if missing.any():
         raise UsageError(
             f"{label} has missing values in {int(missing.sum()):,} of {len(missing):,} rows (the "
-            f"first is row {int(np.argmax(missing))}, counted from 0); drop those rows or label "
-            "them first (text such as 'NA' in a file counts as missing)."
+            f"first is row {int(np.argmax(missing))}, counted from 0); leave those rows out with "
+            "--drop-missing, or label them first (text such as 'NA' in a file counts as missing)."
         )
 
 

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from gengap.base.errors import UsageError, listing
-from gengap.environments.columns import MISSING_MARKERS
+from gengap.environments.dates import with_date_features
 from gengap.environments.labels import folded
+from gengap.environments.texts import MISSING_MARKERS
 
 
 def joined(X: np.ndarray | pd.DataFrame, new: Any) -> np.ndarray | pd.DataFrame:
@@ -27,6 +28,7 @@ def joined(X: np.ndarray | pd.DataFrame, new: Any) -> np.ndarray | pd.DataFrame:
         return _joined_arrays(X, new)
     if not isinstance(new, pd.DataFrame):
         raise UsageError("The new examples must be a DataFrame, as the labelled ones are.")
+    new = with_date_features(X, new)
     if missing := [name for name in X.columns if name not in new.columns]:
         raise UsageError(
             f"The new examples have no column {listing(map(repr, missing))}; they need every "

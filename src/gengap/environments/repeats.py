@@ -226,7 +226,8 @@ def _grouping(environments: Environments) -> list[str]:
     if environments.X.ndim > 2:
         return []
     X = environments.X if isinstance(environments.X, pd.DataFrame) else pd.DataFrame()
-    others = [name for name in environments.factors if str(name) != environments.kind]
+    own = environments.kind.split(" and ")  # of crossed columns, each one's name
+    others = [name for name in environments.factors if str(name) not in own]
     together = environments.cluster != ""
     found = []
     for name, column in _candidates(X):

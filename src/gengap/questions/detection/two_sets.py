@@ -24,10 +24,11 @@ from gengap.base.progress import Progress
 from gengap.base.seeds import generator
 from gengap.detectors.registry import DetectorInfo
 from gengap.detectors.tools.neighbours import nearest
-from gengap.environments.columns import FEATURES, recognise
+from gengap.environments.columns import recognise
 from gengap.environments.core import Environments
 from gengap.environments.parts import TEST, TRAIN, VALIDATION
 from gengap.environments.preparation import Preparation
+from gengap.environments.recognition import FEATURES
 from gengap.models.outputs import Outputs
 from gengap.questions.detection.cases import Strangeness, score_all, unfit
 from gengap.questions.detection.selection import candidates

@@ -26,8 +26,9 @@ import pandas as pd
 from gengap.base.errors import SuspiciousInput, UsageError, listing
 from gengap.base.finding import Finding
 from gengap.base.seeds import generator
-from gengap.environments.columns import FEATURES, Kind, environments_from_frame, recognise
+from gengap.environments.columns import environments_from_frame, recognise
 from gengap.environments.preparation import encode, fit_preparation
+from gengap.environments.recognition import FEATURES, Kind
 from gengap.questions.shift.classifier import FEWEST, classifier_test, linear_classifier_test
 from gengap.questions.shift.univariate import ColumnTest, any_column, column_tests
 from gengap.questions.shift.variation import AmongEnvironments, among_environments, least_unlike
@@ -216,7 +217,9 @@ def _together(reference: pd.DataFrame, new: pd.DataFrame, names: tuple[str, str]
     with warnings.catch_warnings():
         # What it suspects, columns that give the table away, is what is looked for here.
         warnings.simplefilter("ignore", SuspiciousInput)
-        found = environments_from_frame(both.assign(**{WHERE: side, AGAIN: side}), WHERE, AGAIN)
+        # Rows of another day differ in their dates, which is not what is asked.
+        marked = both.assign(**{WHERE: side, AGAIN: side})
+        found = environments_from_frame(marked, WHERE, AGAIN, dates=False)
     return pd.DataFrame(found.X)
 
 

@@ -1,0 +1,107 @@
+"""Texts and what they say: distinct levels, markers of missing values, numbers written as text."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gengap.base.errors import listing
+
+SAMPLE = 10_000  # rows or levels on which patterns are judged
+MISSING_MARKERS = frozenset(
+    ["", "?", "-", "--", ".", "..", "na", "n/a", "#n/a", "nan", "null", "none", "missing"]
+)
+# (thousands separator, decimal mark), in the order in which they are preferred.
+_STYLES = (("", "."), (",", "."), (".", ","), (" ", "."), (" ", ","), ("'", "."))
+
+
+def is_text(series: pd.Series) -> bool:
+    """Whether a column may hold texts."""
+    dtype = series.dtype
+    return pd.api.types.is_object_dtype(dtype) or pd.api.types.is_string_dtype(dtype)
+
+
+def text_levels(series: pd.Series) -> tuple[np.ndarray, pd.Index]:
+    """Return codes ``(n,)`` and distinct texts, outer spaces removed; blanks are missing (-1)."""
+    codes, distinct = pd.factorize(series)
+    if pd.api.types.is_object_dtype(series.dtype):
+        distinct = pd.Index([str(value) for value in distinct])
+    texts = pd.Series(distinct, dtype="str")
+    stripped = texts.str.strip()
+    if stripped.equals(texts) and not (texts == "").any() and texts.is_unique:
+        return codes, pd.Index(texts)
+    again, levels = pd.factorize(stripped.where(stripped != ""))
+    return spread(again, codes, -1), pd.Index(levels, dtype="str")
+
+
+def spread(per_level: np.ndarray, codes: np.ndarray, missing: Any) -> np.ndarray:
+    """Give every row its level's value, and ``missing`` where it has none."""
+    if len(per_level) == 0:
+        return np.full(len(codes), missing)
+    values = per_level[codes]
+    values[codes < 0] = missing
+    return values
+
+
+def some_of(levels: pd.Index) -> pd.Index:
+    """At most about 10,000 of many levels, spread evenly."""
+    return levels[:: max(1, len(levels) // SAMPLE)]
+
+
+def parse_numbers(levels: pd.Index, codes: np.ndarray) -> tuple[np.ndarray, str] | None:
+    """Read texts as numbers if at least 99% of them are; else None.
+
+    Returns the number per level (NaN for markers such as "?" and for what is no number) and a
+    phrase on how they were read. "1,234" alone is taken for a thousand; one "1,23" among them
+    makes the comma a decimal mark. Texts such as "007" are codes, not numbers.
+    """
+    plain = levels.str.replace("[\u00a0\u202f]", " ", regex=True).str.replace("\u2019", "'")
+    sample = some_of(plain)
+    sample = sample[~sample.str.lower().isin(MISSING_MARKERS)]
+    if sample.str.match(r"[+-]?0\d").any():
+        return None
+    best, (thousands, decimal) = 0.0, _STYLES[0]
+    for style in _STYLES:
+        share = float(np.mean(sample.str.fullmatch(_number_pattern(*style)))) if len(sample) else 1
+        if share > best:
+            best, (thousands, decimal) = share, style
+    if best < 0.99:
+        return None
+    fits = np.asarray(plain.str.fullmatch(_number_pattern(thousands, decimal)), dtype=bool)
+    digits = plain.str.replace(thousands, "", regex=False) if thousands else plain
+    digits = digits.str.replace(decimal, ".", regex=False)
+    numbers = np.full(len(levels), np.nan)
+    numbers[fits] = [float(text) for text in digits[fits]]
+    return numbers, _how_read(plain, codes, numbers, fits, thousands, decimal)
+
+
+def _number_pattern(thousands: str, decimal: str) -> str:
+    point = re.escape(decimal)
+    grouped = rf"[1-9][0-9]{{0,2}}(?:{re.escape(thousands)}[0-9]{{3}})+|" if thousands else ""
+    return rf"[+-]?(?:(?:{grouped}[0-9]+)(?:{point}[0-9]*)?|{point}[0-9]+)(?:[eE][+-]?[0-9]+)?"
+
+
+def _how_read(
+    levels: pd.Index,
+    codes: np.ndarray,
+    numbers: np.ndarray,
+    fits: np.ndarray,
+    thousands: str,
+    decimal: str,
+) -> str:
+    phrase = "holds numbers stored as text"
+    marks = [(thousands, "between thousands")] if thousands else []
+    marks += [(",", "as decimal mark")] if decimal == "," else []
+    for mark, meaning in marks:
+        uses = np.flatnonzero(fits & np.asarray(levels.str.contains(mark, regex=False)))
+        if len(uses):
+            example = f"{levels[uses[0]]!r} was read as {numbers[uses[0]]:.12g}"
+            phrase += f", {mark!r} {meaning} ({example})"
+    if not fits.all():
+        rows = int((~fits)[codes[codes >= 0]].sum())
+        shown = listing((repr(level) for level in levels[~fits]), 5)
+        phrase += f"; {shown} in {rows:,} row{'s' * (rows != 1)} counts as missing"
+    return phrase
