@@ -9,7 +9,7 @@
 # make calibration  docs/calibration.md: do intervals, tests and plans hold? (an hour)
 PYTHON ?= python3
 BIN := .venv/bin
-LOWEST := tests/base tests/environments/test_readers.py tests/records/test_store.py \
+LOWEST := tests/base tests/environments/test_readers.py tests/environments/formats tests/records/test_store.py \
 	tests/cli/test_compare_command.py tests/study/test_study_file_hostile.py
 THREADED := training models guard/test_guard_threads.py
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt

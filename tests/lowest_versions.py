@@ -14,7 +14,7 @@ import tomllib
 from pathlib import Path
 
 HERE = Path(__file__).parents[1]
-EXTRAS = ("parquet", "images", "postgresql", "skops")
+EXTRAS = ("parquet", "images", "postgresql", "skops", "excel", "spss", "zstd", "duckdb")
 
 
 def lowest() -> list[str]:

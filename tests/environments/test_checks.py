@@ -212,3 +212,17 @@ def test_time_grows_as_the_rows_do(rng):
         return time.process_time() - start
 
     assert seconds(1_000_000) < 30 * seconds(100_000)
+
+
+def test_a_lower_limit_keeps_smaller_environments(rng):
+    where = np.repeat(["a", "b", "c", "d"], [12, 9, 5, 4])
+    e = Environments.from_arrays(rng.normal(size=(30, 2)), np.arange(30) % 2, where)
+    with pytest.raises(UsageError, match="keep 2 of those with --min-examples 5"):
+        drop_small(e)
+    with pytest.warns(SuspiciousInput, match=r"Left out 1 of 4 .* 4 of 30 rows in all: d \(4\)\."):
+        kept = drop_small(e.with_least(5))
+    assert kept.names == ("a", "b", "c")
+    assert kept.min_examples == 5
+    for least in (4, 0, -1, 2.5, True):
+        with pytest.raises(UsageError, match="min_examples must be a whole number of at least 5"):
+            e.with_least(least)

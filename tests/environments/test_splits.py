@@ -12,6 +12,7 @@ from gengap.base.errors import UsageError
 from gengap.environments.core import Environments
 from gengap.environments.splits import (
     SPLIT_FORMS,
+    ByColumn,
     Extrapolate,
     FlipCorrelation,
     ForwardInTime,
@@ -20,6 +21,7 @@ from gengap.environments.splits import (
     LeaveOneEnvironmentOut,
     LeaveSeveralEnvironmentsOut,
     parse_splits,
+    split_column,
 )
 
 
@@ -306,3 +308,50 @@ def test_every_documented_form_is_read():
 def test_parse_splits_says_what_is_wrong(text, says):
     with pytest.raises(UsageError, match=says.replace("(", r"\(")):
         parse_splits(text)
+
+
+# --- a column that says it ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "unseen"),
+    [
+        ("split", ["train", "test", "train", "validation"], [[1]]),
+        ("split", ["Training", "Hold-out", "Training", "TEST"], [[1, 3]]),
+        ("subset", ["train", "val", "train", "val"], [[1, 3]]),
+        ("is_test", [True, False, False, True], [[0, 3]]),
+        ("in train", [1, 0, 1, 1], [[1]]),
+        ("fold", [0, 2, 1, 0], [[0, 3], [2], [1]]),
+        ("fold", [-1, 2, 1, 2], [[2], [1, 3]]),
+        ("wave", ["old", "new", "old", "new"], [[1, 3], [0, 2]]),
+    ],
+)
+def test_a_column_says_what_is_unseen(name, values, unseen):
+    data = table([0, 1, 0, 1], **{name: values})
+    found = ByColumn(name).iterate(data)
+    assert [s.unseen.tolist() for s in found] == unseen
+    for split in found:
+        assert sorted([*split.train, *split.unseen]) == [0, 1, 2, 3]
+
+
+def test_folds_of_a_column_are_those_of_scikit_learn():
+    from sklearn.model_selection import PredefinedSplit
+
+    folds = np.array([0, 1, -1, 2, 1, 0, -1])
+    ours = list(ByColumn("fold").split(np.zeros((7, 1)), groups=folds))
+    theirs = list(PredefinedSplit(folds).split())
+    assert [(a.tolist(), b.tolist()) for a, b in ours] == [
+        (a.tolist(), b.tolist()) for a, b in theirs
+    ]
+
+
+def test_unseen_values_can_be_named():
+    data = table([0, 1, 0, 1], split=["train", "test", "ood", "train"])
+    (found,) = parse_splits("column:split=ood").iterate(data)
+    assert (found.name, found.unseen.tolist()) == ("split ood", [2])
+    with pytest.raises(UsageError, match="No row has 'odo' in split; did you mean 'ood'"):
+        parse_splits("column:split=odo").iterate(data)
+    with pytest.raises(UsageError, match="is 'x' in every row"):
+        ByColumn("split").iterate(table([0, 1], split=["x", "x"]))
+    assert split_column("column:split=ood") == "split"
+    assert split_column("leave-one-out") is None

@@ -34,8 +34,8 @@ def compare(
     source: Annotated[
         str,
         typer.Argument(
-            help="A table of scores (.csv, .tsv, .parquet), or gengap's records (records.db, the "
-            "folder it is in, or a database URL)."
+            help="A table of scores of any format, or gengap's records (records.db, the folder it "
+            "is in, or a database URL)."
         ),
     ],
     method: Annotated[str | None, typer.Option(help="Column that names the method.")] = None,
@@ -153,7 +153,9 @@ def _asked(metric: str) -> bool | None:
 
 def _is_records(source: str) -> bool:
     if "://" in source:
-        return True
+        from gengap.environments.formats.queries import asks
+
+        return not asks(source)
     try:
         with readable(records_address(source)).open("rb") as stream:
             return stream.read(len(SQLITE)) == SQLITE

@@ -19,7 +19,7 @@ from gengap.cli.base import (
     training,
     writable,
 )
-from gengap.cli.options import Json, Quiet, Seeds, listed, study_options
+from gengap.cli.options import DATA, Json, Quiet, Seeds, listed, study_options
 from gengap.study.keys import StudyFile
 
 if TYPE_CHECKING:
@@ -29,15 +29,15 @@ if TYPE_CHECKING:
 
 
 @app.command(epilog="Exit codes: 0 done, 2 unusable input, 130 stopped by Ctrl-C.")
-@study_options("data", "target", "environment", "suite", "task", "drop", "steps", "store")
+@study_options(*DATA, "steps", "store")
 def detect(
     given: dict[str, Any],
     normal: Annotated[
-        Path | None,
+        str | None,
         typer.Option(help="A table of normal rows, in place of environments; needs --other."),
     ] = None,
     other: Annotated[
-        Path | None, typer.Option(help="A table of other rows, to be told from --normal.")
+        str | None, typer.Option(help="A table of other rows, to be told from --normal.")
     ] = None,
     model: Annotated[
         str, typer.Option(help="linear, mlp, mlp(64,64), cnn or sklearn:NAME.")
@@ -95,16 +95,16 @@ def detect(
 
 
 def _two_tables(
-    normal: Path | None, other: Path | None, given: dict[str, Any], trials: int
+    normal: str | None, other: str | None, given: dict[str, Any], trials: int
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     from gengap.environments.readers import read_table
 
     if normal is None or other is None:
         missing = "normal" if normal is None else "other"
         raise UsageError(f"Give both --normal and --other; --{missing} is missing.")
-    for name in ("data", "environment", "suite", "task"):
-        if name in given:
-            said = "a data file" if name == "data" else f"--{name}"
+    for name in DATA:
+        if given.get(name) and name not in ("target", "drop"):
+            said = "a data file" if name == "data" else f"--{name.replace('_', '-')}"
             raise UsageError(f"--normal and --other take the place of {said}; leave that out.")
     if trials != 1:
         raise UsageError("--trials needs environments to choose on; leave it out with --normal.")

@@ -12,7 +12,7 @@ from gengap.base.errors import UsageError
 from gengap.base.paths import typed
 from gengap.base.terminal import terminal
 from gengap.cli.base import app, print_finding, read_environments, training, writable
-from gengap.cli.options import Json, Quiet, Seeds, study_options
+from gengap.cli.options import DATA, Json, Quiet, Seeds, study_options
 from gengap.study.keys import StudyFile
 
 if TYPE_CHECKING:
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 
 @app.command(epilog="Exit codes: 0 done, 2 unusable input, 130 stopped by Ctrl-C.")
-@study_options("data", "target", "environment", "suite", "task", "drop", "steps", "store")
+@study_options(*DATA, "steps", "store")
 def forecast(
     given: dict[str, Any],
     new: Annotated[
-        Path | None,
+        str | None,
         typer.Option(help="Unlabelled examples: a table with the same features, or .npz with X."),
     ] = None,
     model: Annotated[
@@ -50,6 +50,7 @@ def forecast(
     Each environment is left out in turn and its score forecast from its inputs alone, then
     compared with what its labels say. The forecaster that was off by least is used on --new.
     """
+    from gengap.environments.formats.queries import without_password
     from gengap.questions.forecasting.forecast import forecast as forecasts
 
     talk = terminal(stderr=True, quiet=quiet or as_json)
@@ -69,19 +70,19 @@ def forecast(
             progress=tell,
         )
     if new is not None:
-        found = replace(found, new_name=new.name)
+        found = replace(found, new_name=without_password(new).rpartition("/")[2])
     written = {} if folder is None else found.save(folder)
     print_finding(found, as_json, quiet, written.values())
 
 
-def _unlabelled(path: Path, environments: Environments) -> Any:
+def _unlabelled(path: str, environments: Environments) -> Any:
     import pandas as pd
 
     from gengap.base.paths import existing
     from gengap.environments.archives import load_npz
     from gengap.environments.readers import read_table
 
-    if path.suffix.lower() != ".npz":
+    if not path.lower().endswith(".npz"):
         table = read_table(path)
         return table if isinstance(environments.X, pd.DataFrame) else table.to_numpy()
     arrays = load_npz(existing(path))

@@ -41,6 +41,13 @@ MetricName = Annotated[
 Draw = Annotated[int, typer.Option(help="Seed of whatever is drawn at random.")]
 
 
+# The keys that say what the data are.
+DATA = (
+    "data", "query", "target", "environment", "environment_from", "suite", "task", "drop",
+    "drop_missing", "min_examples",
+)  # fmt: skip
+
+
 def listed(text: str | None) -> list[str] | None:
     """Divide at commas, but not inside brackets: ``sklearn:MLPRegressor:hidden=[8,8]``.
 
@@ -72,7 +79,8 @@ def study_options(*keys: str) -> Callable[[Callable[..., None]], Callable[..., N
 
         def run(**values: Any) -> None:
             given = {key: value for key in keys if (value := values.pop(key)) is not None}
-            given |= {key: listed(given[key]) for key in given if _is_list(_KINDS[key])}
+            several = [key for key in given if key != "data" and _is_list(_KINDS[key])]
+            given |= {key: listed(given[key]) for key in several}
             command(given, **values)
 
         run.__name__, run.__doc__ = command.__name__, command.__doc__
@@ -96,7 +104,7 @@ def _parameter(key: str) -> inspect.Parameter:
     kind: Any = bool if bool in kinds else int if int in kinds else str
     declared: Any = typer.Option(flag, help=_HELP[key])
     if key == "data":
-        declared = typer.Argument(help=_HELP[key])
+        kind, declared = list[str], typer.Argument(help=_HELP[key], metavar="[DATA]...")
     annotation = Annotated[kind | None, declared]
     return inspect.Parameter(
         key, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation

@@ -44,10 +44,11 @@ STUDY_KEYS = [declared.name for declared in fields(StudyFile) if declared.name !
 def run(
     given: dict[str, Any],
     source: Annotated[
-        str | None,
+        list[str] | None,
         typer.Argument(
-            help="A study file (.yaml), a table (.csv, .parquet), arrays (.npz) or an image "
-            "folder environment/class/image. Without it and without --suite: digits-writers."
+            help="A study file (.yaml), tables (.csv, .parquet, .xlsx#Sheet, .jsonl, .dta ...), a "
+            "folder or pattern of them, a database's URL, arrays (.npz) or an image folder "
+            "environment/class/image. Without it and without --suite: digits-writers."
         ),
     ] = None,
     fresh: Annotated[
@@ -69,6 +70,8 @@ def run(
 
         gengap run patients.csv --target cost --environment year --splits forward:year
 
+        gengap run wards/*.xlsx --target cost --environment-from file
+
         gengap run --suite digits-coloured --methods erm,irm,vrex --trials 8
 
         gengap run --print-study > study.yaml; gengap run study.yaml
@@ -80,10 +83,12 @@ def run(
     from gengap.records.store import Store
     from gengap.study.study_file import build_study, load_environments, read_study_file, validated
 
-    if source is not None and Path(source).suffix.lower() in STUDY_FILE_ENDINGS:
-        given = {**read_study_file(Path(source)), **given}
-    elif source is not None:
-        given["data"] = source
+    if source and Path(source[0]).suffix.lower() in STUDY_FILE_ENDINGS:
+        if len(source) > 1:
+            raise UsageError(f"{source[0]} is a study file, which goes alone; name the data in it.")
+        given = {**read_study_file(Path(source[0])), **given}
+    elif source:
+        given["data"] = source[0] if len(source) == 1 else source
     if given.get("until_decided") is True:
         from gengap.study.until_decided import MOST_SEEDS
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,8 +13,8 @@ from gengap.cli.options import Draw, Json, Quiet, listed
 
 @app.command(epilog="Exit codes: 0 done, 2 unusable input, 130 stopped by Ctrl-C.")
 def shift(
-    reference: Annotated[Path, typer.Argument(help="Training rows: a .csv or .parquet table.")],
-    new: Annotated[Path, typer.Argument(help="New rows, with the same columns.")],
+    reference: Annotated[str, typer.Argument(help="Training rows: a table of any format.")],
+    new: Annotated[str, typer.Argument(help="New rows, with the same columns.")],
     environment: Annotated[
         str | None,
         typer.Option(help="Column of the reference that says where each row came from."),
@@ -38,6 +37,7 @@ def shift(
 
     With --environment the new rows count as shifted when they differ from every environment.
     """
+    from gengap.environments.formats.queries import without_password
     from gengap.environments.readers import read_table
     from gengap.questions.shift import compare_tables
 
@@ -47,6 +47,6 @@ def shift(
         print_notes(table.attrs.get("gengap_notes", ()), terminal(stderr=True))
     found = compare_tables(
         *tables, environment, drop=listed(drop) or [], alpha=alpha, seed=seed,
-        names=(str(reference), str(new)),
+        names=(without_password(reference), without_password(new)),
     )  # fmt: skip
     print_finding(found, as_json, quiet)

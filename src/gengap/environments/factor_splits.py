@@ -7,15 +7,22 @@ are put between bands and no environment is divided.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from gengap.base.errors import UsageError, listing
+from gengap.base.errors import UsageError, listing, unknown
 from gengap.environments.splitter import NamedSplit, Order, Splitter, Table, levels, make_split
 
 FORWARD_WINDOWS = 5
+# What people call the parts of a split, in small letters and without what stands between words.
+TRAINED_ON = {"train", "training", "trn", "fit", "development", "insample"}
+VALIDATED_ON = {"validation", "valid", "val", "dev", "tuning"}
+TESTED_ON = {"test", "testing", "tst", "holdout", "heldout", "unseen", "ood", "evaluation", "eval",
+             "external", "outofsample", "outoftime", "oot"}  # fmt: skip
+TRUE = {"true", "1", "yes"}
 
 
 @dataclass(frozen=True)
@@ -144,6 +151,65 @@ class HoldOutCombinations(Splitter):
             for factor, codes, labels in ((self.first, one, ones), (self.second, two, twos)):
                 _all_trained_on(factor, codes, labels, unseen, name)
         return [make_split(name, rows, f"{self.first} and {self.second}") for name, rows in parts]
+
+
+@dataclass(frozen=True)
+class ByColumn(Splitter):
+    """Unseen is what a column of the data says, such as the split that they came with.
+
+    Values called like *test* are unseen together, and trained on is all the rest, *validation* too,
+    for every run keeps a validation part of its own; where there is no test, validation is unseen.
+    So is the true of two values in a column such as ``is_test``, and the false in ``is_train``.
+    Any other values are folds: each is unseen in turn, but -1, which is always trained on, as in
+    scikit-learn's PredefinedSplit.
+
+    Attributes:
+        factor: the column.
+        unseen: values that are unseen together, instead.
+    """
+
+    factor: str
+    unseen: tuple[str, ...] = ()
+
+    def _splits(self, table: Table) -> list[NamedSplit]:
+        codes, values = levels(table.factor(self.factor), self.factor)
+        if len(values) < 2:
+            raise UsageError(
+                f"{self.factor} is {values[0]!r} in every row, so nothing is left unseen by it; "
+                "choose another column (rows without a target cannot be scored)."
+            )
+        for name in self.unseen:
+            if name not in values:
+                raise unknown(f"No row has {name!r} in {self.factor}", name, values)
+        together = self.unseen or self._together(values)
+        folds = [together] if together else [(value,) for value in values if value != "-1"]
+        return [
+            make_split(
+                f"{self.factor} {' + '.join(fold)}",
+                np.isin(codes, [values.index(value) for value in fold]),
+                self.factor,
+            )
+            for fold in folds
+        ]
+
+    def _together(self, values: Sequence[str]) -> tuple[str, ...]:
+        """The values whose names say that they are unseen; none where names do not tell."""
+        plain = {value: _plain(value) for value in values}
+        if set(plain.values()) & TRAINED_ON:
+            tested = tuple(v for v in values if plain[v] in TESTED_ON)
+            return tested or tuple(v for v in values if plain[v] in VALIDATED_ON)
+        words = set(re.split(r"[^a-z]+", self.factor.lower()))
+        truths = {value for value in values if plain[value] in TRUE}
+        if len(values) == 2 and len(truths) == 1:
+            if words & TESTED_ON:
+                return tuple(truths)
+            if words & TRAINED_ON:
+                return tuple(set(values) - truths)
+        return ()
+
+
+def _plain(value: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", value.lower())
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from gengap.environments.texts import is_text, parse_numbers, some_of, spread, t
 
 CALENDAR = {"year": "%Y", "quarter": "", "month": "%Y-%m"}
 BETWEEN = " / "  # the labels of crossed columns
+COMBINED = " combination"  # what an environment of crossed columns is called, after their names
 
 
 class Part(NamedTuple):
@@ -97,7 +98,7 @@ def grouped(frame: pd.DataFrame, parts: Sequence[Part]) -> Grouping:
         column = frame[parts[0].column]
         return Grouping(column, (), str(parts[0].column), ())
     made = [_cut(frame[part.column], part.cut) for part in parts]
-    kind = " and ".join(each.kind for each in made)
+    kind = "-".join(each.kind for each in made) + COMBINED
     notes = tuple(note for each in made for note in each.notes)
     if len(made) == 1:
         return made[0]
@@ -111,7 +112,8 @@ def grouped(frame: pd.DataFrame, parts: Sequence[Part]) -> Grouping:
     labels = names[rows.ravel()]
     labels[missing] = None
     order = tuple(name for name, own in zip(names, seen.T, strict=True) if (own >= 0).all())
-    said = f"Environments are the {len(order):,} combinations of {kind} that occur."
+    crossed = " and ".join(each.kind for each in made)
+    said = f"Environments are the {len(order):,} combinations of {crossed} that occur."
     return Grouping(labels, order, kind, (*notes, said))
 
 
@@ -160,7 +162,7 @@ def _calendar(times: pd.Series, cut: str, name: str) -> Grouping:
         texts = times.dt.strftime(CALENDAR[cut])
     labels = texts.astype(object).where(times.notna(), None).to_numpy()
     order = tuple(sorted({text for text in labels if text is not None}))
-    return Grouping(labels, order, f"{cut} of {name}", ())
+    return Grouping(labels, order, f"{name} {cut}", ())
 
 
 def _bins(column: pd.Series, dates: pd.Series | None, count: int, name: str) -> Grouping:
@@ -185,7 +187,7 @@ def _bins(column: pd.Series, dates: pd.Series | None, count: int, name: str) -> 
         f"Column {name!r} was cut into {len(names)} bins{fewer}, with rows: {shown}; it is no "
         "feature."
     )
-    return Grouping(labels, tuple(names), f"range of {name}", (said,))
+    return Grouping(labels, tuple(names), f"{name} bin", (said,))
 
 
 def _numbers(column: pd.Series, name: str) -> np.ndarray:

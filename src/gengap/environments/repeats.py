@@ -31,6 +31,7 @@ from scipy.sparse import coo_array
 from gengap.base.errors import Caveat, listing
 from gengap.base.seeds import generator
 from gengap.environments.core import Environments
+from gengap.environments.grouping import COMBINED
 
 MOST_COLUMNS = 1_000  # wider tables are searched for equal rows only
 FEWEST_COPIES = 0.01  # share of rows from which copies within environments are worth a word
@@ -226,7 +227,7 @@ def _grouping(environments: Environments) -> list[str]:
     if environments.X.ndim > 2:
         return []
     X = environments.X if isinstance(environments.X, pd.DataFrame) else pd.DataFrame()
-    own = environments.kind.split(" and ")  # of crossed columns, each one's name
+    own = [*environments.kind.removesuffix(COMBINED).split("-"), environments.kind]
     others = [name for name in environments.factors if str(name) not in own]
     together = environments.cluster != ""
     found = []

@@ -21,6 +21,7 @@ import numpy as np
 
 from gengap.base.errors import UsageError, listing, suggest, unknown
 from gengap.environments.factor_splits import (
+    ByColumn,
     Extrapolate,
     FlipCorrelation,
     ForwardInTime,
@@ -30,6 +31,7 @@ from gengap.environments.splitter import NamedSplit, Splitter, Table, make_split
 
 __all__ = [
     "SPLIT_FORMS",
+    "ByColumn",
     "Extrapolate",
     "FlipCorrelation",
     "ForwardInTime",
@@ -40,6 +42,7 @@ __all__ = [
     "NamedSplit",
     "Splitter",
     "parse_splits",
+    "split_column",
 ]
 
 
@@ -162,6 +165,17 @@ def _flip(tail: str, text: str) -> Splitter:
     return FlipCorrelation(attribute, 0.9 if agreement is None else agreement)
 
 
+def _by_column(tail: str) -> ByColumn:
+    column, equals, values = tail.partition("=")
+    return ByColumn(column, tuple(v.strip() for v in values.split(",")) if equals else ())
+
+
+def split_column(text: str) -> str | None:
+    """The column that says which rows are unseen; None where the form of the splits has none."""
+    head, _, tail = text.strip().partition(":")
+    return _by_column(tail).factor if head == "column" and tail else None
+
+
 _WITHOUT_ARGUMENT: dict[str, Splitter] = {
     "auto": LeaveOneEnvironmentOut(),
     "leave-one-out": LeaveOneEnvironmentOut(),
@@ -173,6 +187,7 @@ _WITH_ARGUMENT: dict[str, Callable[[str, str], Splitter]] = {
     "forward": lambda tail, text: ForwardInTime(*_numbered(tail, text, int)),
     "combinations": _combinations,
     "flip": _flip,
+    "column": lambda tail, text: _by_column(tail),
     "folds": lambda tail, text: LeaveSeveralEnvironmentsOut(
         None, _numbered("@" + tail, text, int)[1]
     ),
@@ -189,6 +204,8 @@ SPLIT_FORMS = (
     "forward:FACTOR@5",
     "combinations:FACTOR,FACTOR",
     "flip:ATTRIBUTE@0.9",
+    "column:SPLIT",
+    "column:SPLIT=test",
 )
 
 

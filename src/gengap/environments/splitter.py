@@ -175,7 +175,10 @@ def levels(column: np.ndarray, called: str) -> tuple[np.ndarray, tuple[str, ...]
     """Code a column of values of any kind, in sorted order; mixed kinds by their text."""
     series = pd.Series(column)
     if series.isna().any():
-        raise UsageError(f"{called} has missing values; drop those rows or label them first.")
+        raise UsageError(
+            f"{called} has missing values; leave those rows out with --drop-missing, or label them "
+            "first."
+        )
     try:
         codes, values = pd.factorize(series, sort=True)
     except TypeError:

@@ -44,12 +44,20 @@ def key(help: str, default: Any = None) -> Any:
 class StudyFile:
     """The keys of a study with their defaults; validation refuses any others."""
 
-    data: str | None = key(
-        "A table (.csv, .parquet), arrays (.npz) or an image folder environment/class/image. "
-        "Without it and without --suite: digits-writers."
+    data: str | list[str] | None = key(
+        "Tables (.csv, .parquet, .xlsx#Sheet, .jsonl, .dta ...), a folder or pattern of them, a "
+        "database's URL, arrays (.npz) or an image folder environment/class/image. Without it and "
+        "without --suite: digits-writers."
     )
+    query: str | None = key("SQL that selects the rows, where the data are a database.")
     target: str | None = key("Column to predict.")
-    environment: str | None = key("Column that says where each row came from.")
+    environment: str | None = key(
+        "Column that says where each row came from; several are crossed (hospital,year), a number "
+        "is cut into bins (age:5), a date by year, quarter or month (admitted:year)."
+    )
+    environment_from: Literal["file", "folder"] | None = key(
+        "file or folder: each row came from where its file says."
+    )
     suite: str | None = key("A built-in suite (see gengap suites).")
     methods: list[str | dict[str, dict[str, Any] | None]] | None = key(
         "Comma-separated, e.g. erm,irm:penalty=10;anneal=0.3,sklearn:Ridge (see gengap methods)."
@@ -75,7 +83,7 @@ class StudyFile:
     )
     splits: str | None = key(
         "leave-one-out, leave-2-out, extrapolate:FACTOR, forward:FACTOR, combinations:A,B, "
-        "flip:FACTOR@0.9, hold-out:NAME."
+        "flip:FACTOR@0.9, hold-out:NAME, column:SPLIT."
     )
     task: Literal["classification", "regression"] | None = key(
         "classification or regression; told apart when not given."
@@ -86,6 +94,10 @@ class StudyFile:
         "Column that says which rows belong together, such as a patient's: they are trained on or "
         "tested on together and count as one."
     )
+    drop_missing: bool = key(
+        "Leave out rows whose target, environment, factor or cluster is missing.", False
+    )
+    min_examples: int = key("Environments with fewer examples are left out; 5 at least.", 10)
     selection: str = key(
         "validation, leave-one-environment-out, last-step or oracle.", "validation"
     )
@@ -137,4 +149,7 @@ class StudyFile:
         }
         if self.store is not None:
             values["store"] = masked(self.store, one=True).replace(":***@", "@")
+        if isinstance(self.data, str) and "://" in self.data:
+            address, mark, asked = self.data.partition("?")
+            values["data"] = masked(address, one=True).replace(":***@", "@") + mark + masked(asked)
         return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)

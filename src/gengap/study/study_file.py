@@ -15,8 +15,9 @@ from pydantic import ConfigDict, ValidationError, create_model
 
 from gengap.base.errors import UsageError, listing, suggest
 from gengap.base.paths import readable, typed
-from gengap.base.printable import masked
 from gengap.environments.core import Environments
+from gengap.environments.formats.queries import below, is_url, without_password
+from gengap.environments.splits import split_column
 from gengap.study.keys import DEFAULT_SUITE, MEBIBYTE, StudyFile
 from gengap.study.study import Study
 
@@ -63,8 +64,15 @@ def read_study_file(path: Path) -> dict[str, Any]:
     values = {str(key): value for key, value in values.items()}
     data = values.get("data")
     if isinstance(data, str):
-        values["data"] = str(path.parent / typed(data))
+        values["data"] = _below(data, path.parent)
+    elif isinstance(data, list) and all(isinstance(each, str) for each in data):
+        values["data"] = [_below(each, path.parent) for each in data]
     return values
+
+
+def _below(data: str, folder: Path) -> str:
+    """Where data are that a file in a folder names."""
+    return below(data, folder) if is_url(data) else str(folder / typed(data))
 
 
 def _parsed(text: str) -> Any:
@@ -129,6 +137,7 @@ _WANTED = {
     "int_type": "a whole number",
     "bool_type": "true or false",
     "list_type": "a list such as [a, b]",
+    "min_examples": "a whole number",
     "string_type": "text, in quotes if it looks like a number",
 }
 
@@ -138,28 +147,66 @@ def load_environments(file: StudyFile) -> Environments:
     from gengap.environments.readers import read
     from gengap.environments.suites import load_suite
 
-    if file.data is not None and not file.data.strip():
-        raise UsageError("The path of the data is empty; name a file or leave it out.")
-    if file.data and file.suite:
+    data = _data(file)
+    if data and file.suite:
         raise UsageError("Give either a data file or --suite, not both.")
-    for key in ("target", "task", "drop", "factors", "cluster"):
-        if getattr(file, key) and not file.data:
-            raise UsageError(
-                f"--{key} is for your own data; name the file (gengap run data.csv --{key} ...), "
-                f"or leave --{key} out."
-            )
-    if file.data:
+    if data:
+        environment, factors = _columns(file)
         return read(
-            Path(file.data),
+            data,
             target=file.target,
-            environment=file.environment,
+            environment=environment,
             task=file.task,
             drop=file.drop,
-            factors=file.factors,
+            factors=factors,
             cluster=file.cluster,
+            environment_from=file.environment_from,
+            query=file.query,
+            drop_missing=file.drop_missing,
+            min_examples=file.min_examples,
         )
-    environments = load_suite(file.suite or DEFAULT_SUITE)
+    for key in _OF_TABLES:
+        if getattr(file, key):
+            option = f"--{key.replace('_', '-')}"
+            raise UsageError(
+                f"{option} is for your own data; name the file (gengap run data.csv {option} ...), "
+                f"or leave {option} out."
+            )
+    environments = load_suite(file.suite or DEFAULT_SUITE).with_least(file.min_examples)
     return environments.regroup(file.environment) if file.environment else environments
+
+
+_OF_TABLES = (
+    "target", "task", "drop", "factors", "cluster", "query", "environment_from", "drop_missing",
+)  # fmt: skip
+
+
+def _data(file: StudyFile) -> str | list[str] | None:
+    """The data's paths or their one path or address; None where there is none."""
+    paths = [file.data] if isinstance(file.data, str) else file.data
+    if paths is None:
+        return None
+    if not paths or not all(path.strip() for path in paths):
+        raise UsageError("The path of the data is empty; name a file or leave it out.")
+    if len(paths) > 1 and (urls := [path for path in paths if is_url(path)]):
+        raise UsageError(
+            f"{without_password(urls[0])} is a database, which cannot be read together with other "
+            "data; give one of them."
+        )
+    return paths[0] if len(paths) == 1 else list(paths)
+
+
+def _columns(file: StudyFile) -> tuple[str | None, list[str]]:
+    """The environment's columns and the factors; a column that says the split is one of them.
+
+    Without an environment the split's column is it.
+    """
+    column = split_column(file.splits or "")
+    if column is None or column in file.factors:
+        return file.environment, file.factors
+    if file.environment is None and file.environment_from is None:
+        return column, file.factors
+    return file.environment, [*file.factors, column]
 
 
 def build_study(file: StudyFile, environments: Environments, command: str = "") -> Study:
@@ -188,14 +235,16 @@ def source_keys(file: StudyFile) -> dict[str, Any]:
         if declared.name not in _PLACE
         and (value := getattr(file, declared.name)) not in (None, [], declared.default)
     }
-    if file.data:
+    if isinstance(file.data, list):
+        keys["data"] = [absolute(path) for path in file.data]
+    elif file.data:
         keys["data"] = absolute(file.data)
     return keys
 
 
 def absolute(data: str) -> str:
-    """The path of data from anywhere; an address stays as it is, but for a password."""
-    return masked(data, one=True) if "://" in data else str(typed(data).absolute())
+    """The path of data from anywhere; an address has no password."""
+    return without_password(below(data, Path())) if is_url(data) else str(typed(data).absolute())
 
 
 def _default_splits(file: StudyFile) -> str:

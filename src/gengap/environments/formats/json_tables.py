@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 
 import pandas as pd
@@ -38,9 +39,15 @@ def read_json(path: Path, member: str | None = None) -> pd.DataFrame:
     try:
         with opened(path, member) as stream:
             start = stream.read(1 << 12).removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
-        with opened(path, member) as stream:
+        with opened(path, member) as stream, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what keeps names from making dates is to go one day
             frame = pd.read_json(
-                stream, lines=start != b"[", dtype=False, convert_dates=False, convert_axes=False
+                stream,
+                lines=start != b"[",
+                dtype=False,
+                convert_dates=False,
+                convert_axes=False,
+                precise_float=True,
             )
     except DAMAGED as error:
         raise UsageError(f"{path} cannot be read ({error}); the file is damaged.") from None

@@ -94,7 +94,8 @@ def read_query(url: str, query: str | None = None) -> pd.DataFrame:
     read: Callable[[str, str | None, str | None], pd.DataFrame]
     read = {"sqlite": _sqlite, "duckdb": _duckdb}.get(kind, _sqlalchemy)
     frame = settled(read(address, chosen, table), masked(address, one=True))
-    if chosen is not None and _ORDERED.search(chosen):
+    in_order = kind in IN_FILES if chosen is None else _ORDERED.search(chosen)
+    if in_order:  # the rows of a table in a file stay as they were written
         return frame
     try:
         order = frame.sort_values(list(frame.columns), kind="stable", ignore_index=True)

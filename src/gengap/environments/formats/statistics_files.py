@@ -18,10 +18,11 @@ from gengap.base.errors import UsageError, listing
 from gengap.base.paths import refuse_bomb
 from gengap.environments.core import suspect
 from gengap.environments.formats.packed import head
-from gengap.environments.formats.settled import noted, settled
+from gengap.environments.formats.settled import NOTES, noted, settled
 
 SAS = bytes.fromhex("c2ea8160b31411cfbd92080009c7318c181f1011")  # at byte 12
-XPORT = b"HEADER RECORD*******LIB"  # version 5, or LIBV8 of version 8
+XPORT = b"HEADER RECORD*******LIB"
+XPORT_8 = b"HEADER RECORD*******LIBV8"
 SPSS = (b"$FL2", b"$FL3")
 STATA = b"<stata_dta>"
 OLD_STATA = range(102, 116)  # the first byte of a file of Stata 12 or earlier
@@ -64,7 +65,7 @@ def read_statistics(path: Path, kind: str) -> pd.DataFrame:
     except Exception as error:  # what is wrong with a file is told in many kinds
         name = {"stata": "Stata", "spss": "SPSS"}.get(kind, "SAS")
         raise UsageError(f"{path} is a damaged {name} file ({error}); write it again.") from None
-    suspect(frame.attrs.get("gengap_notes", ()))
+    suspect(frame.attrs.get(NOTES, ()))
     return settled(frame, path)
 
 
@@ -107,6 +108,10 @@ def _with_labels(path: Path, plain: pd.DataFrame, labelled: pd.DataFrame) -> pd.
 
 
 def _sas(path: Path) -> pd.DataFrame:
+    if head(path, len(XPORT_8)) == XPORT_8:
+        raise UsageError(
+            f"{path} is a SAS transport file of version 8; write it as version 5, or as .sas7bdat."
+        )
     reader: Any
     with pd.read_sas(path, iterator=True, **_encoding(path)) as reader:
         rows = getattr(reader, "row_count", 0) or getattr(reader, "nobs", 0)

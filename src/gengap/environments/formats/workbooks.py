@@ -18,7 +18,7 @@ import pandas as pd
 from gengap.base.errors import UsageError, listing, unknown
 from gengap.base.paths import refuse_bomb
 from gengap.environments.core import suspect
-from gengap.environments.formats.settled import noted, refuse_repeated, settled
+from gengap.environments.formats.settled import NOTES, noted, refuse_repeated, settled
 
 OLD = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # how .xls begins, and other documents of its age
 PREVIEW = 40  # rows in which the header is looked for
@@ -66,7 +66,7 @@ def read_workbook(path: Path, sheet: str | None = None) -> pd.DataFrame:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with pd.ExcelFile(path, engine="calamine") as book:
-                return _read_sheet(path, book, sheet)
+                frame = _read_sheet(path, book, sheet)
     except UsageError:
         raise
     except ImportError:
@@ -79,6 +79,8 @@ def read_workbook(path: Path, sheet: str | None = None) -> pd.DataFrame:
         raise UsageError(
             f"{path} is a damaged or locked workbook ({error}); save it again, without a password."
         ) from None
+    suspect(frame.attrs.get(NOTES, ()))
+    return frame
 
 
 def _read_sheet(path: Path, book: pd.ExcelFile, sheet: str | None) -> pd.DataFrame:
@@ -90,7 +92,8 @@ def _read_sheet(path: Path, book: pd.ExcelFile, sheet: str | None) -> pd.DataFra
         header = _header(book, name, path)
         if header is None:
             continue
-        frame = book.parse(name, header=header)
+        # As objects, "007" stays the text that it is in the sheet.
+        frame = book.parse(name, header=header, dtype=object)
         others = [other for other in names if other != name]
         if sheet is None and others:
             notes.append(
@@ -102,8 +105,7 @@ def _read_sheet(path: Path, book: pd.ExcelFile, sheet: str | None) -> pd.DataFra
                 f"The table in {path} begins in row {header + 1} of sheet {name!r}; what stands "
                 "above it was left out."
             )
-        frame = frame.dropna(axis=0, how="all").dropna(axis=1, how="all")
-        suspect(notes)
+        frame = frame.dropna(axis=0, how="all").dropna(axis=1, how="all").infer_objects()
         return noted(settled(frame, path), *notes) if notes else settled(frame, path)
     which = f"The sheet {sheet!r} of {path}" if sheet else f"{path}"
     raise UsageError(

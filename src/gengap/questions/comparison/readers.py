@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from gengap.base.errors import UsageError, listing, unknown
+from gengap.environments.formats.queries import is_url, name_of
 from gengap.environments.readers import read_table
 from gengap.questions.comparison import direction
 from gengap.questions.comparison.table import ScoreTable, from_columns
@@ -48,13 +49,13 @@ class Columns(NamedTuple):
 def read_scores(
     path: str | Path, columns: Columns | None = None, *, higher_is_better: bool | None = None
 ) -> ScoreTable:
-    """Read a score table from ``.csv``, ``.tsv`` (also ``.gz``) or ``.parquet``.
+    """Read a score table of any format that :func:`~gengap.environments.read_table` reads.
 
     Raises:
         UsageError: the file cannot be read, or see :func:`from_frame`.
     """
     frame = read_table(path)
-    name = Path(path).name.split(".")[0] or str(path)
+    name = name_of(str(path)) if is_url(str(path)) else Path(path).name.split(".")[0] or str(path)
     return from_frame(frame, columns, higher_is_better=higher_is_better, name=name)
 
 
