@@ -20,8 +20,9 @@ from gengap.environments.formats.packed import (
 from gengap.environments.formats.queries import database_kind, read_database
 from gengap.environments.formats.statistics_files import kind_of, read_statistics
 
+# In a folder, texts and single objects of JSON are more often about tables than tables.
 TABLE_ENDINGS = (
-    ".csv", ".tsv", ".txt", ".parquet", ".pq", ".feather", ".arrow", ".jsonl", ".ndjson", ".json",
+    ".csv", ".tsv", ".parquet", ".pq", ".feather", ".arrow", ".jsonl", ".ndjson",
     ".xlsx", ".xlsm", ".xls", ".dta", ".sas7bdat", ".xpt", ".sav", ".zsav",
 )  # fmt: skip
 # What people also keep tables in, by how it begins.
