@@ -185,7 +185,7 @@ OPTIONS = {
     "precision": (["--precision", "fp16"], ["'fp16'", "there are: fp32, bf16"]),
     "unknown option": (["--seed", "1"], ["--seed", "--seeds"]),
     "option without value": (["--seeds"], ["'--seeds'", "--help"]),
-    "two files": (["also.csv"], ["also.csv", "--help"]),
+    "two files": (["also.csv"], ["also.csv", "There is no file"]),
     "store": (["--store", "mysql://host/db"], ["'mysql'", "sqlite:///results.db"]),
     "fresh with a store": (["--fresh", "--store", "sqlite:///x.db"], ["--fresh", "--store"]),
     "out under a file": (["--out", "file/out"], ["file/out", "choose another with --out"]),

@@ -84,7 +84,7 @@ KEYS = (
     "data", "target", "environment", "suite", "methods", "seeds", "trials", "steps", "batch",
     "checkpoints", "curves", "model", "metric", "splits", "task", "drop", "factors", "selection",
     "inner", "until_decided", "keep_models", "out", "store", "jobs", "threads", "memory", "device",
-    "executor", "precision",
+    "executor", "precision", "query", "environment_from", "drop_missing", "min_examples",
 )  # fmt: skip
 RAW = (
     "2024-13-45", "2024-02-30 25:61:61", "0o9", "0x", "1:2:3:99", "1e999", ".inf", "-.inf", ".nan",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import bz2
 import contextlib
 import gzip
 import io
+import lzma
 import os
+import sqlite3
 import struct
 import warnings
 import zipfile
@@ -18,6 +21,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pyreadstat
+import zstandard
 from hostile_values import NUMBERS, TEXTS, Draw, choose, damaged, good_table, often, scores
 from PIL import Image
 
@@ -181,6 +186,85 @@ def parquet(draw: Draw, folder: Path) -> list[str]:
     path = folder / choose(draw, ["data.parquet", "data.csv"])
     path.write_bytes(content)
     return table_commands(draw, path, good)
+
+
+def formats(draw: Draw, folder: Path) -> list[str]:
+    """A table of another format, its cells or bytes changed, or a query of any text."""
+    good = folder / "good.csv"
+    good_table(draw).to_csv(good, index=False)
+    frame = good_table(draw)
+    for _ in range(choose(draw, [0, 0, 1, 2])):
+        frame = frame.astype(object)
+        _spoil(draw, frame)
+    ending = choose(draw, list(_WRITERS))
+    path = folder / f"data{ending}"
+    try:
+        _WRITERS[ending](frame, path)
+    except Exception:  # not every value has a form in every format
+        path.unlink(missing_ok=True)
+        _WRITERS[ending](good_table(draw), path)
+    if often(draw, 0.4):
+        content = path.read_bytes()
+        keep = choose(draw, [0, 4, 16, 100])
+        path.write_bytes(content[:keep] + damaged(draw, content[keep:]))
+    if often(draw, 0.1):
+        path = path.rename(folder / choose(draw, ["data.csv", "data.xlsx", "data.dta", "data.sav"]))
+    command = table_commands(draw, path, good)
+    if often(draw, 0.3):
+        odd = choose(draw, ["#Sheet1", "#", "#x#y", "?", "[", "*", f"#{choose(draw, TEXTS)}"])
+        command = [word + odd if word == str(path) else word for word in command]
+    elif often(draw, 0.3):
+        asked = choose(draw, [*_QUERIES, *TEXTS[:40]])
+        kind = choose(draw, ["sqlite", "duckdb"])
+        source = f"{kind}:///{path}?{choose(draw, ['query', 'table', 'x'])}={asked}"
+        command = [source if word == str(path) else word for word in command]
+    if command[0] == "run":
+        spellings = ["h,k", "a:3", "k:1", "h,a:2", "b:year", ":", ",", "h:999", "a:5,b:5,c:5"]
+        more = [[], ["--drop-missing"], ["--min-examples", "5"], ["--environment-from", "file"],
+                ["--splits", "column:k"], ["--splits", "column:k=1"], ["--query", "SELECT 1"],
+                ["--environment", choose(draw, spellings)]]  # fmt: skip
+        command += choose(draw, more)
+    return [word.replace("\0", "") for word in command]
+
+
+_QUERIES = (
+    "SELECT * FROM t", "SELECT 1", "SELECT * FROM t; DROP TABLE t", "DROP TABLE t", "t", "SELECT",
+    "WITH RECURSIVE x AS (SELECT 1) SELECT * FROM x", "VALUES (1, 2)", "SELECT a a, b a FROM t",
+    "SELECT * FROM read_text('/dev/null')", "SELECT zeroblob(10) a, 2 b", "COPY t TO 'x'", "FROM t",
+)  # fmt: skip
+
+
+def _sqlite(table: pd.DataFrame, path: Path) -> None:
+    connection = sqlite3.connect(path)
+    table.to_sql("t", connection, index=False)
+    connection.close()
+
+
+def _packed(pack: Any) -> Any:
+    return lambda table, path: path.write_bytes(pack(table.to_csv(index=False).encode()))
+
+
+def _zipped(content: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("t.csv", content)
+    return buffer.getvalue()
+
+
+_WRITERS: dict[str, Any] = {
+    ".xlsx": lambda table, path: table.to_excel(path, index=False),
+    ".jsonl": lambda table, path: table.to_json(path, orient="records", lines=True),
+    ".json": lambda table, path: table.to_json(path, orient="records"),
+    ".feather": lambda table, path: table.to_feather(path),
+    ".dta": lambda table, path: table.to_stata(path, write_index=False),
+    ".sav": lambda table, path: pyreadstat.write_sav(table, path),
+    ".xpt": lambda table, path: pyreadstat.write_xport(table, path, file_format_version=5),
+    ".db": _sqlite,
+    ".csv.bz2": _packed(bz2.compress),
+    ".csv.xz": _packed(lzma.compress),
+    ".csv.zst": _packed(zstandard.compress),
+    ".csv.zip": _packed(_zipped),
+}
 
 
 def _npy(array: np.ndarray) -> bytes:

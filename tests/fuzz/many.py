@@ -27,13 +27,13 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 from hostile_commands import databases, flags, special, study_files
-from hostile_files import arrays, images, parquet, tables
+from hostile_files import arrays, formats, images, parquet, tables
 from hostile_values import good_table
 
 SECONDS, BYTES = 60, 4 << 30
 KINDS: dict[str, Callable[..., list[str]]] = {
     "tables": tables, "parquet": parquet, "arrays": arrays, "images": images, "special": special,
-    "study_files": study_files, "flags": flags, "databases": databases,
+    "study_files": study_files, "flags": flags, "databases": databases, "formats": formats,
 }  # fmt: skip
 
 

@@ -24,7 +24,7 @@ from gengap.cli import app
 from gengap.study import study as study_module
 from gengap.study.study_file import read_study_file, validated
 
-CASES = 40  # of each of eight kinds; hypothesis adds its own
+CASES = 40  # of each of nine kinds; hypothesis adds its own
 
 
 class Enough(UsageError):

@@ -5,12 +5,13 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Sequence
+from os.path import isfile
 from pathlib import Path
 
 import pandas as pd
 
 from gengap.base.errors import UsageError, listing
-from gengap.base.paths import existing, shown
+from gengap.base.paths import existing, shown, typed
 from gengap.environments.core import suspect
 from gengap.environments.formats.one_file import is_table_name, part_of, read_file
 from gengap.environments.formats.packed import unpacked_name
@@ -26,14 +27,15 @@ def files_of(source: str | Path) -> list[str | Path]:
         UsageError: a pattern that fits none, a folder without tables, or more than 10,000.
     """
     text = os.fspath(source)
-    if not Path(text).exists() and glob.has_magic(text):
-        found = sorted(path for path in glob.glob(text, recursive=True) if Path(path).is_file())
+    path = typed(text)
+    if not path.exists() and glob.has_magic(text):
+        found = sorted(name for name in glob.glob(str(path), recursive=True) if isfile(name))
         if not found:
             raise UsageError(f"No file is called like {text}; check the pattern.")
         return _few(list(found), text)
-    if "#" in text or not Path(text).is_dir():
+    if not path.is_dir():
         return [source]
-    found = tables_in(Path(text))
+    found = tables_in(path)
     if not found:
         raise UsageError(f"{text} is a folder without tables; give a file, or a folder with some.")
     return _few(list(found), text)
