@@ -1,0 +1,261 @@
+"""Why unseen environments cost what they cost: inputs, relation, noise, or shares of classes.
+
+The parts of the gap, of the cost of unseen and of the difficulty, with intervals, of each unseen
+environment and over all; how they are defined is told in :mod:`gengap.statistics.decomposition`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from gengap.questions.diagnosis.material import Material
+from gengap.questions.diagnosis.scored import scored
+from gengap.statistics.decomposition.moves import Moves, moves
+from gengap.statistics.decomposition.parts import CAUSES, Parts, Sample, decompose
+from gengap.statistics.intervals import Interval, p_value, student
+from gengap.statistics.multiple import holm
+
+ALPHA = 0.05
+LEVELS = 2  # each environment, and their mean: two families of tests
+FEWEST = 3  # environments for limits of others like them
+
+
+@dataclass(frozen=True)
+class Cause:
+    """What one cause makes of the gap, in the unit of the loss: positive is worse off.
+
+    Attributes:
+        name: ``inputs``, ``relation``, ``noise`` or ``shares``.
+        gap: its part of the gap; ``cost`` and ``difficulty`` add up to it.
+        cost: its part of the cost of unseen: what a model that has seen the environment wins back.
+        difficulty: its part of the difficulty.
+        adjusted_p: of no part in gap or cost, corrected for all that were tested.
+    """
+
+    name: str
+    gap: Interval
+    cost: Interval
+    difficulty: Interval
+    adjusted_p: float
+
+    @property
+    def named(self) -> bool:
+        """Whether it is beyond chance that this cause plays a part."""
+        return self.adjusted_p <= ALPHA
+
+
+@dataclass(frozen=True)
+class Causes:
+    """The causes in one unseen environment, or on average.
+
+    Attributes:
+        environment: its name; empty for the mean.
+        causes: largest part of the gap first.
+        gap, cost, difficulty: of the rows that were read.
+        dilution: what training environments lose by the reference's share for this one: part of the
+            cost, and taken off the difficulty.
+        spoken_for: share of its rows that have neighbours in the training environments.
+        overlap: mean overlap with one training environment, 1 where inputs are alike.
+        compared: training environments near enough to be compared with it.
+        covariate, diversity, correlation, concept: how far it has moved, from 0 to 1; see
+            :mod:`gengap.statistics.decomposition.moves`.
+    """
+
+    environment: str
+    causes: tuple[Cause, ...]
+    gap: float
+    cost: float
+    difficulty: float
+    dilution: float
+    spoken_for: float
+    overlap: float
+    compared: float
+    covariate: float
+    diversity: float
+    correlation: float
+    concept: float
+
+    @property
+    def named(self) -> tuple[Cause, ...]:
+        """Causes that play a part beyond chance."""
+        return tuple(cause for cause in self.causes if cause.named)
+
+
+@dataclass(frozen=True)
+class Decomposition:
+    """Why unseen environments cost what they cost.
+
+    Attributes:
+        method: whose models.
+        metric: what is lost, the study's metric turned so that larger is worse.
+        fraction: whether it is a share.
+        mean: over the environments.
+        environments: each unseen environment.
+        rows: how many were read, ``of`` so many that were tested.
+        shares_first: whether shares of classes were made the same before inputs were compared;
+            None for numbers, which have no classes.
+        told_apart: what told environments apart by their inputs.
+        corrected: how predictions were corrected to an environment's own relation.
+    """
+
+    method: str
+    metric: str
+    fraction: bool
+    mean: Causes
+    environments: tuple[Causes, ...]
+    rows: int
+    of: int
+    shares_first: bool | None
+    told_apart: str
+    corrected: str
+
+    @property
+    def causes(self) -> tuple[str, ...]:
+        """Names of the causes that could be told apart."""
+        return tuple(name for name in CAUSES[:4] if name != "shares" or self.shares_first)
+
+
+def decomposition(material: Material, seed: int = 0) -> Decomposition:
+    """Decompose the gap of every unseen environment of a study.
+
+    Args:
+        material: of a study of tables or images.
+        seed: of draws, folds and forests.
+
+    Raises:
+        UsageError: fewer than two environments have enough tested rows.
+    """
+    read = scored(material, seed)
+    sample = read.sample
+    parts = decompose(sample, seed)
+    moved = moves(
+        parts.member.probability, sample.features, _classes(sample), sample.environment,
+        sample.weight, sample.fold, sample.unseen,
+    )  # fmt: skip
+    adjusted = adjusted_p_values(parts)
+    names = [material.data.names[read.codes[k]] for k in sample.unseen]
+    score = material.result.plan.score
+    return Decomposition(
+        method=material.method,
+        metric=score.name,
+        fraction=score.fraction,
+        mean=_mean(parts, moved, adjusted[0]),
+        environments=tuple(
+            _environment(name, parts, moved, j, adjusted[1][j]) for j, name in enumerate(names)
+        ),
+        rows=len(read.row),
+        of=read.of,
+        shares_first=None if sample.label is None else parts.shares_first,
+        told_apart=parts.member.chosen,
+        corrected=parts.corrected,
+    )
+
+
+def mean_interval(parts: Parts, place: int, cause: int) -> tuple[Interval, float]:
+    """Mean of a part over environments like these with its p-value.
+
+    Student's t with environments as unit, at the variance of
+    :mod:`gengap.statistics.source`, or from rows alone where that reaches further. Below
+    three environments from rows alone: these environments, and none like them.
+    """
+    values = parts.estimate[place, :, cause]
+    values = values[~np.isnan(values)]
+    K = len(values)
+    if K == 0:
+        return Interval(math.nan, math.nan, math.nan), math.nan
+    estimate, rows = float(values.mean()), float(parts.mean_variance[place, cause])
+    if K < FEWEST:
+        degrees = float(parts.degrees.min())
+        return student(estimate, rows, degrees), p_value(estimate, rows, degrees)
+    between = float(values.var(ddof=1)) * (K - 1) / (K - 2) / K
+    found = max(
+        (student(estimate, between, K - 1), student(estimate, rows, math.inf)),
+        key=lambda interval: interval.half_width,
+    )
+    p = max(p_value(estimate, between, K - 1), p_value(estimate, rows, math.inf))
+    return found, p
+
+
+def environment_interval(
+    parts: Parts, place: int, environment: int, cause: int
+) -> tuple[Interval, float]:
+    """A part in one environment with its p-value, by the scatter of rows."""
+    variance = float(parts.variance[place, environment, cause])
+    estimate, degrees = parts.estimate[place, environment, cause], parts.degrees[environment]
+    if math.isnan(estimate):
+        return Interval(math.nan, math.nan, math.nan), math.nan
+    return student(estimate, variance, degrees), p_value(estimate, variance, degrees)
+
+
+def adjusted_p_values(parts: Parts) -> tuple[np.ndarray, np.ndarray]:
+    """Of each cause, corrected for all tests: of the mean ``(4,)`` and by environment ``(E, 4)``.
+
+    A cause has two p-values, of its parts in the gap and in the cost; the smaller one counts.
+    Holm's correction holds within the means and within the environments, each at half the level.
+    """
+    E = parts.estimate.shape[1]
+    means = np.array([[mean_interval(parts, at, c)[1] for c in range(4)] for at in (0, 1)])
+    each = np.array(
+        [
+            [[environment_interval(parts, at, j, c)[1] for c in range(4)] for j in range(E)]
+            for at in (0, 1)
+        ]
+    )
+    return _smaller(means), _smaller(each)
+
+
+def _smaller(p: np.ndarray) -> np.ndarray:
+    """``(...)`` from ``(2, ...)``: the smaller of two corrected p-values, 1 where none is."""
+    # Parts that are nothing by definition have a variance of 0 and were not tested.
+    tested = np.where(p < 1, p, np.nan)
+    corrected = np.minimum(LEVELS * holm(tested.ravel()), 1.0).reshape(p.shape)
+    return np.asarray(np.nan_to_num(corrected, nan=1.0).min(axis=0))
+
+
+def _environment(
+    name: str, parts: Parts, moved: Moves, j: int, adjusted: np.ndarray
+) -> Causes:
+    causes = [
+        Cause(
+            CAUSES[c], *(environment_interval(parts, at, j, c)[0] for at in range(3)),
+            float(adjusted[c]),
+        )
+        for c in range(4)
+    ]  # fmt: skip
+    about = (parts.spoken_for, parts.overlap, parts.pairs)
+    far = (moved.covariate, moved.diversity, moved.correlation, moved.concept)
+    return Causes(
+        name, _ordered(causes), *map(float, parts.total[:, j]), float(parts.estimate[1, j, 4]),
+        *(float(values[j]) for values in (*about, *far)),
+    )  # fmt: skip
+
+
+def _mean(parts: Parts, moved: Moves, adjusted: np.ndarray) -> Causes:
+    causes = [
+        Cause(CAUSES[c], *(mean_interval(parts, at, c)[0] for at in range(3)), float(adjusted[c]))
+        for c in range(4)
+    ]
+    about = (parts.spoken_for, parts.overlap, parts.pairs)
+    far = (moved.covariate, moved.diversity, moved.correlation, moved.concept)
+    return Causes(
+        "", _ordered(causes), *map(float, parts.total.mean(axis=1)), float(parts.estimate[1, :, 4].mean()),
+        *(float(values.mean()) for values in (*about, *far)),
+    )  # fmt: skip
+
+
+def _ordered(causes: list[Cause]) -> tuple[Cause, ...]:
+    def size(cause: Cause) -> float:
+        return -abs(np.nan_to_num(cause.gap.estimate))
+
+    return tuple(sorted(causes, key=size))
+
+
+def _classes(sample: Sample) -> np.ndarray:
+    """Classes, or numbers by their quarter."""
+    if sample.label is not None:
+        return sample.label
+    value = sample.target[:, 0]
+    return np.searchsorted(np.quantile(value, [0.25, 0.5, 0.75]), value, side="right")

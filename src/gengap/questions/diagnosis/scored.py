@@ -1,0 +1,232 @@
+"""Rows of a finished study with what its models lost on them, as statistics of causes take them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from gengap.base.errors import UsageError
+from gengap.base.seeds import generator
+from gengap.environments.preparation import fit_preparation
+from gengap.questions.diagnosis.material import Material
+from gengap.records.run import ExampleSet, Outcome
+from gengap.statistics.decomposition.parts import FOLDS, Sample
+from gengap.training.tables import Tables
+
+MOST_ROWS = 20_000  # in all, and of an environment what falls to it, though at least LEAST_ROWS
+LEAST_ROWS = 100
+FEWEST = 12  # scored rows of an environment
+MOST_COLUMNS = 40  # of encoded inputs, beyond which COMPONENTS stand for them
+COMPONENTS = 20
+LEAST_PROBABILITY = 0.02
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """Rows that a study tested, or a draw of them.
+
+    Attributes:
+        row: ``(n,)`` row numbers in the data.
+        sample: what models lost on them; environments are those with enough rows.
+        codes: the environments' codes in the data, by their code in the sample.
+        of: how many rows were tested, of which these are drawn.
+    """
+
+    row: np.ndarray
+    sample: Sample
+    codes: np.ndarray
+    of: int
+
+
+def scored(material: Material, seed: int = 0) -> Scored:
+    """Rows that were tested, each once, its losses averaged over the seeds that tested it.
+
+    Raises:
+        UsageError: fewer than two environments have enough rows.
+    """
+    plan = material.result.plan
+    weight, of = _weights(material, seed)
+    row = np.flatnonzero(weight)
+    codes, environment = np.unique(material.data.environment[row], return_inverse=True)
+    unseen = _unseen_codes(material)
+    known = [k for k, code in enumerate(codes) if code in unseen]
+    if len(codes) < 2 or not known:
+        raise UsageError(
+            f"Fewer than two environments have {FEWEST} tested rows, too few to say why one costs "
+            "more than others."
+        )
+    place = np.full(len(material.data), -1)
+    place[row] = np.arange(len(row))
+    read = _Read(place, len(row), codes[known])
+    for step in _steps(material):
+        read.add(step)
+    w = weight[row] / np.bincount(environment, weight[row])[environment]
+    loss, saved, base = read.means()
+    classes = len(material.data.classes)
+    target = material.data.y[row]
+    cluster = row if plan.clusters is None else plan.clusters[row]
+    sample = Sample(
+        features=_features(material, row, seed),
+        environment=environment,
+        weight=w,
+        fold=_folds(environment, cluster, seed),
+        cluster=cluster,
+        unseen=np.array(known),
+        loss=loss,
+        saved=saved,
+        base=base,
+        target=np.eye(classes)[target] if classes else target[:, None],
+        loss_of=lambda made: _loss_of(material, made, row),
+        label=target if classes else None,
+    )
+    return Scored(row, sample, codes, of)
+
+
+class _Step(NamedTuple):
+    """One split under one seed: what its runs scored on the test part."""
+
+    examples: ExampleSet
+    inside: np.ndarray
+    outside: np.ndarray
+    loss: np.ndarray
+    reference: np.ndarray
+    predicted: np.ndarray  # (n, C) by the reference
+
+
+def _steps(material: Material) -> Iterator[_Step]:
+    plan, scores = material.result.plan, material.result.scores[material.method]
+    choices, _ = scores.choices(material.result.rule)
+    sign = -1.0 if plan.score.higher_is_better else 1.0
+    classes = len(material.data.classes)
+    for cell in plan.unseen:
+        for seed in plan.seeds:
+            pair = choices[cell.name, seed]
+            found = material.result.store.outcomes(
+                {c.key for c in pair}, "test", {c.step for c in pair}
+            )
+            unseen, beside = (found[c.key, c.step] for c in pair)
+            examples = scores.examples(seed, "test")
+            every = np.ones(len(examples.example), dtype=bool)
+            said = beside.predicted
+            yield _Step(
+                examples,
+                cell.rows[examples.example],
+                cell.held_out[examples.example],
+                sign * scores.values(unseen, examples, every),
+                sign * scores.values(beside, examples, every),
+                np.eye(classes)[said] if classes else said.astype(np.float64)[:, None],
+            )
+
+
+class _Read:
+    """Adds up what splits and seeds say of the same rows."""
+
+    def __init__(self, place: np.ndarray, rows: int, unseen: np.ndarray) -> None:
+        """Args: the position of each row or -1, how many have one, codes of environments."""
+        self.place, self.unseen = place, unseen
+        self.total = np.zeros((rows, len(unseen)))
+        self.loss, self.saved = np.zeros_like(self.total), np.zeros_like(self.total)
+        self.base: np.ndarray | None = None
+        self.seen = np.zeros(rows)
+
+    def add(self, step: _Step) -> None:
+        where = self.place[step.examples.example]
+        code = step.examples.environment.astype(np.int64)
+        sizes = np.bincount(code)
+        each = 1 / sizes[code]
+        if self.base is None:
+            self.base = np.zeros((len(self.seen), step.predicted.shape[1]))
+        for column, e in enumerate(self.unseen):
+            own = code == e
+            if not (step.outside & own).any():
+                continue
+            rows = (where >= 0) & ((step.outside & own) | (step.inside & ~own))
+            to, w = where[rows], each[rows]
+            self.total[to, column] += w
+            self.loss[to, column] += w * step.loss[rows]
+            self.saved[to, column] += w * (step.loss - step.reference)[rows]
+        # The reference beside a row's own environment has seen it as every other one is seen.
+        for rows, worth in ((step.outside, 1.0), (step.inside, 1e-9)):
+            rows = rows & (where >= 0)
+            to, w = where[rows], worth * each[rows]
+            self.base[to] += w[:, None] * step.predicted[rows]
+            self.seen[to] += w
+
+    def means(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Loss and what the reference saves ``(n, E)``, NaN where never scored; its answers."""
+        assert self.base is not None
+        with np.errstate(invalid="ignore"):
+            loss, saved = self.loss / self.total, self.saved / self.total
+            return loss, saved, self.base / self.seen[:, None]
+
+
+def _weights(material: Material, seed: int) -> tuple[np.ndarray, int]:
+    """How much each row of the data counts, 0 where it does not; and how many were tested."""
+    plan, scores = material.result.plan, material.result.scores[material.method]
+    data = material.data
+    weight = np.zeros(len(data))
+    for s in plan.seeds:
+        examples = scores.examples(s, "test")
+        code = examples.environment.astype(np.int64)
+        weight[examples.example] += 1 / np.bincount(code)[code]
+    tested = np.flatnonzero(weight)
+    most = max(LEAST_ROWS, MOST_ROWS // len(data.names))
+    rng = generator(seed, "rows of causes")
+    for code in range(len(data.names)):
+        own = tested[data.environment[tested] == code]
+        if len(own) < FEWEST:
+            weight[own] = 0.0
+        elif len(own) > most:
+            weight[rng.choice(own, len(own) - most, replace=False)] = 0.0
+    return weight, len(tested)
+
+
+def _unseen_codes(material: Material) -> set[int]:
+    plan = material.result.plan
+    found = (np.unique(plan.units.environment[cell.held_out]) for cell in plan.unseen)
+    return {int(code) for codes in found for code in codes}
+
+
+def _features(material: Material, row: np.ndarray, seed: int) -> np.ndarray:
+    """Standardised inputs ``(n, d)``; of many columns their main directions."""
+    tables = Tables.of(material.study.problem)
+    prepared = fit_preparation(tables.encoded, row).apply(tables.matrix[row])
+    flat = prepared.reshape(len(row), -1).astype(np.float64)
+    flat = flat[:, flat.std(axis=0) > 0]
+    if flat.shape[1] > MOST_COLUMNS:
+        from sklearn.decomposition import PCA
+
+        count = min(COMPONENTS, len(flat) - 1)
+        flat = PCA(count, svd_solver="randomized", random_state=seed % 2**32).fit_transform(flat)
+    spread = flat.std(axis=0)
+    return np.asarray((flat - flat.mean(axis=0)) / np.where(spread > 0, spread, 1.0))
+
+
+def _folds(environment: np.ndarray, cluster: np.ndarray, seed: int) -> np.ndarray:
+    """A fold per row, the clusters of each environment dealt out evenly."""
+    rng = generator(seed, "folds of causes")
+    _, first, code = np.unique(cluster, return_index=True, return_inverse=True)
+    fold, home = np.empty(len(first), dtype=np.int64), environment[first]
+    for k in np.unique(home):
+        own = rng.permutation(np.flatnonzero(home == k))
+        fold[own] = np.arange(len(own)) % FOLDS
+    return np.asarray(fold[code])
+
+
+def _loss_of(material: Material, made: np.ndarray, row: np.ndarray) -> np.ndarray:
+    """What predictions ``(n, C)`` of rows lose by the study's metric."""
+    plan, scores = material.result.plan, material.result.scores[material.method]
+    data = material.data
+    examples = ExampleSet(row, data.environment[row], data.y[row])
+    if data.classes:
+        share = np.maximum(made, LEAST_PROBABILITY)
+        share /= share.sum(axis=1, keepdims=True)
+        true = share[np.arange(len(row)), data.y[row]]
+        outcome = Outcome(0, "test", made.argmax(axis=1), true)
+    else:
+        outcome = Outcome(0, "test", made[:, 0])
+    sign = -1.0 if plan.score.higher_is_better else 1.0
+    return sign * scores.values(outcome, examples, np.ones(len(row), dtype=bool))

@@ -1,0 +1,1 @@
+"""What explanations of a study print, one module for each."""
