@@ -65,6 +65,7 @@ def simulate(suite: str, unseen: str, model, **options) -> tuple[float, float, f
         ("covariate-shift", "-0.3", LinearRegression(), {"curvature": 0.3}),
         ("label-shift", "0.9", LogisticRegression(C=np.inf), {}),
         ("label-shift", "0.3", LogisticRegression(C=np.inf), {"separation": 1.0}),
+        ("noise-shift", "1.2", LinearRegression(), {}),
         ("linear-shift", "shortcut -1", LinearRegression(), {"task": "regression"}),
         ("linear-shift", "shortcut +1", LinearRegression(), {"task": "regression"}),
         ("linear-shift", "shortcut -1", SignOfLeastSquares(), {}),

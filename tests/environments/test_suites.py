@@ -35,6 +35,7 @@ NAMES = [
     "fashion",
     "label-shift",
     "linear-shift",
+    "noise-shift",
     "signals",
 ]
 HERE = [name for name in NAMES if name != "fashion"]
@@ -112,6 +113,7 @@ def test_options_in_the_name():
         ("covariate-shift:noise=-1/1", "must not be negative"),
         ("label-shift:priors=0/0.5", "between 0 and 1"),
         ("label-shift:separation=0", "positive separation"),
+        ("noise-shift:deviations=-1/1", "not negative"),
         ("linear-shift:strengths=1/1", "two or more different"),
         ("linear-shift:shortcut_noise=1/1", "shortcut_noise has 2 values for 4"),
         ("linear-shift:shortcut_noise=0", "must be positive"),

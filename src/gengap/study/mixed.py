@@ -96,8 +96,7 @@ def _mixed_rows(problem: Tables, source: np.ndarray) -> np.ndarray | pd.DataFram
     if isinstance(X, np.ndarray):
         return X[source, np.arange(X.shape[1])]
     columns = {
-        name: X[name].take(source[:, j]).reset_index(drop=True)
-        for j, name in enumerate(X.columns)
+        name: X[name].take(source[:, j]).reset_index(drop=True) for j, name in enumerate(X.columns)
     }
     made = pd.DataFrame(columns)
     made.attrs = X.attrs

@@ -193,14 +193,23 @@ def _effects(material: Material, asked: list[Exchanged], seed: int) -> _Effects 
     carried = np.minimum(2 * np.fmin(cost_p, gap_p), 1.0)
     lost = _confirmed(tests["lost"], intervals["lost"])
     names = [material.data.names[e.environment] for e in asked]
-    carries_in, fails_in = (
-        _somewhere(suggest, confirm, name, names) for name in ("cost", "lost")
+    carries_in, fails_in = (_somewhere(suggest, confirm, name, names) for name in ("cost", "lost"))
+    cost, gap, inside, outside, less = (
+        [interval for interval, _ in intervals[name]]
+        for name in ("cost", "gap", "inside", "outside", "lost")
     )
     return _Effects(
-        *([pair[0] for pair in intervals[name]] for name in ("cost", "gap")), carried, carries_in,
-        *([pair[0] for pair in intervals[name]] for name in ("inside", "outside", "lost")), lost,
-        fails_in, np.mean([_alone(e) for e in asked], axis=0),
-    )  # fmt: skip
+        carried=cost,
+        carried_gap=gap,
+        carried_p=carried,
+        carries_in=carries_in,
+        inside=inside,
+        outside=outside,
+        lost=less,
+        lost_p=lost,
+        fails_in=fails_in,
+        alone=np.mean([_alone(e) for e in asked], axis=0),
+    )
 
 
 # Means over rows ``(d,)``, their variances, and degrees of freedom of these.
@@ -329,27 +338,25 @@ class _Moved:
 
 def _moved(material: Material, names: tuple[str, ...], codes: list[int], seed: int) -> _Moved:
     data, frame = material.data, material.columns
-    found: list[tuple[str, str, float, float, Change]] = []
+    found: list[tuple[str, str, float, Change]] = []
     single = _one_each(material, seed)
     for code in codes:
         rng = generator(seed, "columns that moved", code)
-        own, others = (
-            single[(data.environment[single] == code) == side] for side in (True, False)
-        )
+        own, others = (single[(data.environment[single] == code) == side] for side in (True, False))
         new, reference = (
             rows if len(rows) <= most else rng.choice(rows, most, replace=False)
             for rows, most in ((own, MOST_NEW), (others, MOST_REFERENCE))
         )
         if min(len(new), len(reference)) < 2:
             continue
-        for test in column_tests(frame.iloc[reference], frame.iloc[new], seed):
-            found.append(
-                (test.name, data.names[code], test.p_value, test.statistic, test.change)
-            )
-    adjusted = holm([p for _, _, p, _, _ in found])
-    count, best, most = dict.fromkeys(names, 0), {}, {}
+        tests = column_tests(frame.iloc[reference], frame.iloc[new], seed)
+        found += [(test.name, data.names[code], test.p_value, test.change) for test in tests]
+    adjusted = holm([p for _, _, p, _ in found])
+    count = dict.fromkeys(names, 0)
+    best: dict[str, float] = {}
+    most: dict[str, tuple[str, Change]] = {}
     seen: set[tuple[str, str]] = set()
-    for (name, where, p, _, change), corrected in zip(found, adjusted, strict=True):
+    for (name, where, p, change), corrected in zip(found, adjusted, strict=True):
         if not corrected <= ALPHA:
             continue
         count[name] += (name, where) not in seen

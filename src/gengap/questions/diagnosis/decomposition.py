@@ -215,35 +215,47 @@ def _smaller(p: np.ndarray) -> np.ndarray:
     return np.asarray(np.nan_to_num(corrected, nan=1.0).min(axis=0))
 
 
-def _environment(
-    name: str, parts: Parts, moved: Moves, j: int, adjusted: np.ndarray
-) -> Causes:
-    causes = [
-        Cause(
-            CAUSES[c], *(environment_interval(parts, at, j, c)[0] for at in range(3)),
-            float(adjusted[c]),
-        )
-        for c in range(4)
-    ]  # fmt: skip
-    about = (parts.spoken_for, parts.overlap, parts.pairs)
-    far = (moved.covariate, moved.diversity, moved.correlation, moved.concept)
-    return Causes(
-        name, _ordered(causes), *map(float, parts.total[:, j]), float(parts.estimate[1, j, 4]),
-        *(float(values[j]) for values in (*about, *far)),
-    )  # fmt: skip
+def _environment(name: str, parts: Parts, moved: Moves, j: int, adjusted: np.ndarray) -> Causes:
+    intervals = [
+        [environment_interval(parts, at, j, c)[0] for at in range(3)] for c in range(len(adjusted))
+    ]
+    return _causes(name, intervals, adjusted, parts, moved, np.array([j]))
 
 
 def _mean(parts: Parts, moved: Moves, adjusted: np.ndarray) -> Causes:
+    intervals = [[mean_interval(parts, at, c)[0] for at in range(3)] for c in range(len(adjusted))]
+    return _causes("", intervals, adjusted, parts, moved, np.arange(parts.total.shape[1]))
+
+
+def _causes(
+    name: str,
+    intervals: list[list[Interval]],
+    adjusted: np.ndarray,
+    parts: Parts,
+    moved: Moves,
+    of: np.ndarray,
+) -> Causes:
+    """The causes of some environments, by gap, cost and difficulty, and what is known of them."""
     causes = [
-        Cause(CAUSES[c], *(mean_interval(parts, at, c)[0] for at in range(3)), float(adjusted[c]))
-        for c in range(4)
+        Cause(CAUSES[c], gap, cost, difficulty, float(adjusted[c]))
+        for c, (gap, cost, difficulty) in enumerate(intervals)
     ]
-    about = (parts.spoken_for, parts.overlap, parts.pairs)
-    far = (moved.covariate, moved.diversity, moved.correlation, moved.concept)
+    gap, cost, difficulty = parts.total[:, of].mean(axis=1).tolist()
     return Causes(
-        "", _ordered(causes), *map(float, parts.total.mean(axis=1)), float(parts.estimate[1, :, 4].mean()),
-        *(float(values.mean()) for values in (*about, *far)),
-    )  # fmt: skip
+        environment=name,
+        causes=_ordered(causes),
+        gap=gap,
+        cost=cost,
+        difficulty=difficulty,
+        dilution=float(parts.estimate[1, of, CAUSES.index("dilution")].mean()),
+        spoken_for=float(parts.spoken_for[of].mean()),
+        overlap=float(parts.overlap[of].mean()),
+        compared=float(parts.pairs[of].mean()),
+        covariate=float(moved.covariate[of].mean()),
+        diversity=float(moved.diversity[of].mean()),
+        correlation=float(moved.correlation[of].mean()),
+        concept=float(moved.concept[of].mean()),
+    )
 
 
 def _ordered(causes: list[Cause]) -> tuple[Cause, ...]:

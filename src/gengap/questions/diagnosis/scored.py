@@ -175,8 +175,8 @@ def _weights(material: Material, seed: int) -> tuple[np.ndarray, int]:
     tested = np.flatnonzero(weight)
     most = max(LEAST_ROWS, MOST_ROWS // len(data.names))
     rng = generator(seed, "rows of causes")
-    for code in range(len(data.names)):
-        own = tested[data.environment[tested] == code]
+    for k in range(len(data.names)):
+        own = tested[data.environment[tested] == k]
         if len(own) < FEWEST:
             weight[own] = 0.0
         elif len(own) > most:

@@ -14,13 +14,14 @@ s and rows of e by 1 - s. These weights never exceed 1, so nothing needs to be t
 overlap weights of F. Li, K. L. Morgan & A. M. Zaslavsky (Journal of the American Statistical
 Association 113 (2018), 390-400). With :math:`\mu_D(x) = E_D[l | x]`,
 
-.. math:: E_e[l] - E_k[l] = \underbrace{(E_S\mu_k - E_k\mu_k) + (E_e\mu_e - E_S\mu_e)
-          }_{\text{inputs moved}} + \underbrace{E_S[\mu_e - \mu_k]}_{\text{same inputs, other loss}}.
+.. math:: E_e[l] - E_k[l] = [(E_S\mu_k - E_k\mu_k) + (E_e\mu_e - E_S\mu_e)]
+          + E_S[\mu_e - \mu_k].
 
-The second is zero where the target depends on inputs alike, the first where inputs are alike. One
-classifier of all environments, cross-fitted, gives s for every pair: :mod:`.membership`. Losses are
-centred at their cross-fitted expectation given x (:mod:`.expected`), so that an error of s biases
-only as far as that expectation is wrong too.
+The first bracket is what **inputs** make of it, the second what the same inputs lose. The second is
+zero where the target depends on inputs alike, the first where inputs are alike. One classifier of
+all environments, cross-fitted, gives s for every pair: :mod:`.membership`. Losses are centred at
+their cross-fitted expectation given x (:mod:`.expected`), so that an error of s biases only as far
+as that expectation is wrong too.
 
 *Relation or noise.* What e's own rows can teach about its relation, a correction of the reference
 fitted on some of them and scored on the others has learnt (:mod:`.own`). Its loss o is what remains

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 ALPHAS = np.logspace(-1, 5, 13)  # of ridge regression on standardised features
@@ -41,14 +43,16 @@ def expected(
         seed: of the forest.
     """
     known = ~np.isnan(outcomes)
-    means = np.nansum(outcomes * weight[:, None], axis=0) / (known * weight[:, None]).sum(axis=0)
+    total = (known * weight[:, None]).sum(axis=0)
+    sums = np.nansum(outcomes * weight[:, None], axis=0)
+    means = sums / np.where(total > 0, total, 1.0)
     filled = np.where(known, outcomes, means)
     scale = filled.std(axis=0)
     scale = np.where(scale > 0, scale, 1.0)
     filled = (filled - means) / scale
     wide = curved(features)
-    models = {
-        "mean": lambda *_: 0.0,
+    models: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+        "mean": lambda train, new: np.zeros((int(new.sum()), filled.shape[1])),
         "ridge": lambda train, new: _ridge(wide, filled, weight, train, new),
         "forest": lambda train, new: _forest(features, filled, weight, train, new, seed),
     }
@@ -90,8 +94,10 @@ def ridge_fit(features: np.ndarray, targets: np.ndarray, weight: np.ndarray) -> 
     total, best, weights = float((Y**2).sum()), np.inf, projected
     for alpha in ALPHAS:
         shrunk = projected / (values + alpha)[:, None]
-        left_over = total - 2 * float((shrunk * projected).sum()) + float(
-            (values[:, None] * shrunk**2).sum()
+        left_over = (
+            total
+            - 2 * float((shrunk * projected).sum())
+            + float((values[:, None] * shrunk**2).sum())
         )
         freedom = 1 - (float((values / (values + alpha)).sum()) + 1) / len(X)
         score = left_over / freedom**2 if freedom > 0 else np.inf

@@ -73,9 +73,7 @@ def membership(
             flat[own] = log_softmax(temperature * found, axis=1)
     probability = np.maximum(np.exp(flat), LEAST)
     probability /= probability.sum(axis=1, keepdims=True)
-    return Membership(
-        probability, -np.log(probability[np.arange(len(flat)), environment]), name
-    )
+    return Membership(probability, -np.log(probability[np.arange(len(flat)), environment]), name)
 
 
 def _log_probabilities(
