@@ -233,7 +233,7 @@ def tables(studies: int) -> list[Table]:
     quantities = (
         Quantity("coverage, each environment", least=LEVEL),
         Quantity("coverage, mean", least=LEVEL),
-        Quantity("absent cause named", most=ALPHA),
+        Quantity("absent cause named", most=0.05),
         Quantity("planted cause named"),
     )
     return [Table("Causes of the gap", words, ("planted", "environments"), quantities, tuple(rows))]

@@ -93,7 +93,7 @@ def test_where_nothing_differs_nothing_is_confirmed():
 
 
 def test_networks_are_asked_as_estimators_are():
-    found = asked(table((1.0, 1.0, -1.0)), methods=["erm"], steps=60, model="linear")
+    found = asked(table((1.0, 1.0, -1.0)), methods=["erm"], steps=300, model="linear")
     assert found.models == 12
     names = [column.name for column in found.columns]
     assert names[int(np.argmax(found.cost[found.environments.index("c")]))] == "shortcut"

@@ -11,7 +11,7 @@ from benchmarks.calibration.explain import PLANTED
 from gengap.statistics.decomposition.membership import membership
 from gengap.statistics.decomposition.parts import CAUSES, Sample, decompose
 
-ROWS = 600
+ROWS = 400
 OPTIONS = {
     "relation": {"offsets": (-1.0, -0.2, 0.2, 1.0)},
     "inputs and noise": {"means": (-0.9, -0.3, 0.3, 0.9), "curvature": 0.3},
@@ -29,7 +29,7 @@ def test_parts_are_those_of_the_closed_form(kind):
     # 120 numbers, of which a few may lie beyond three of their standard errors.
     beyond = np.abs(found.estimate - known) > 3 * errors + 1e-9
     assert beyond.sum() <= 3
-    assert np.abs(found.estimate - known).max() < 0.12
+    assert np.abs(found.estimate - known).max() < 0.25
     assert found.shares_first == (kind == "shares")
 
 

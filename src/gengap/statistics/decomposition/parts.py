@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gengap.statistics.decomposition.expected import expected
+from gengap.statistics.decomposition.expected import curved, expected
 from gengap.statistics.decomposition.membership import Membership, membership
 from gengap.statistics.decomposition.own import own_loss
 from gengap.statistics.decomposition.shares import loss_of_labels, same_shares
@@ -99,7 +99,7 @@ def decompose(sample: Sample, seed: int = 0) -> Parts:
     )  # fmt: skip
     outcomes = np.concatenate([sample.loss, sample.saved, own[:, None]], axis=1)
     centred = outcomes - expected(sample.features, outcomes, weight, sample.fold, seed)
-    E = len(sample.unseen)
+    E, flexible = len(sample.unseen), curved(sample.features[:1]).shape[1]
     estimate, variance, total = np.empty((3, E, 5)), np.empty((3, E, 5)), np.empty((3, E))
     degrees, spoken, overlap, pairs = (np.empty(E) for _ in range(4))
     mean, known = np.zeros((len(sample.weight), 3, 5)), np.zeros((3, 5))
@@ -109,12 +109,16 @@ def decompose(sample: Sample, seed: int = 0) -> Parts:
             (sample.loss[:, j], sample.saved[:, j]),
             (centred[:, j], centred[:, E + j], centred[:, -1]),
         )
-        estimate[:, j], variance[:, j] = found, _variance(influence, sample.cluster)
+        rows = len(np.unique(sample.cluster[sample.environment == e]))
+        fitted = min(flexible, rows / 4)
+        estimate[:, j] = found
+        # What was fitted on the environment's own rows costs them as many degrees of freedom.
+        variance[:, j] = _variance(influence, sample.cluster) * rows / (rows - 1 - fitted)
         total[:, j] = beside.totals(sample.loss[:, j], sample.saved[:, j])
         told = ~np.isnan(found)
         known += told
         mean += np.where(told, influence, 0.0)
-        degrees[j] = max(len(np.unique(sample.cluster[sample.environment == e])) - 1, 1)
+        degrees[j] = max(rows - 1 - fitted, 1)
         spoken[j], overlap[j], pairs[j] = beside.spoken_for, beside.overlap, beside.comparable.sum()
     return Parts(
         estimate, total, variance, degrees, _variance(mean / np.maximum(known, 1), sample.cluster),
