@@ -21,8 +21,10 @@ import torch
 from torch import Tensor, nn
 
 from gengap.base.errors import UsageError
+from gengap.models.given_modules import GivenModule
 from gengap.models.layers import perceptron, perceptron_with_pullback
 from gengap.models.outputs import Outputs
+from gengap.models.passes import logits_in
 
 Parameters = dict[str, Tensor]
 
@@ -226,7 +228,7 @@ class Module:
             m.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0])) for m in last
         ]
         try:
-            logits = torch.func.functional_call(self._module, own, (x,))
+            logits = logits_in(torch.func.functional_call(self._module, own, (x,)))
         finally:
             for hook in hooks:
                 hook.remove()
@@ -290,9 +292,10 @@ def small_cnn(shape: Sequence[int], outputs: int) -> nn.Module:
 
 
 def architecture(
-    model: str | Callable[..., nn.Module] | Architecture, products: torch.dtype = torch.float32
+    model: str | nn.Module | Callable[..., nn.Module] | Architecture,
+    products: torch.dtype = torch.float32,
 ) -> Architecture:
-    """Make an architecture of ``"linear"``, ``"mlp(64,64)"``, ``"cnn"`` or a factory.
+    """Make an architecture of ``"linear"``, ``"mlp(64,64)"``, ``"cnn"``, a module or a factory.
 
     Args:
         products: type of the products in training; see :mod:`gengap.models.precision`.
@@ -309,7 +312,12 @@ def architecture(
     return found
 
 
-def _architecture(model: str | Callable[..., nn.Module] | Architecture) -> Architecture:
+def _architecture(
+    model: str | nn.Module | Callable[..., nn.Module] | Architecture,
+) -> Architecture:
+    if isinstance(model, nn.Module):
+        given = GivenModule(model)
+        return Module(given, name=given.title)
     if not isinstance(model, str):
         return Module(model) if not hasattr(model, "initialise") else model  # type: ignore[return-value]
     text = model.replace(" ", "").lower()

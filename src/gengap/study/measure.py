@@ -1,15 +1,23 @@
-"""One scikit-learn estimator, measured in one call."""
+"""Models that the user has, measured in one call."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
+import pandas as pd
+
+from gengap.base.errors import UsageError, unknown
 from gengap.base.progress import Progress
 from gengap.environments.core import Environments
-from gengap.study.resolve import estimator_kind
+from gengap.study.resolve import estimator_kind, is_estimator
 from gengap.study.result import Result
 from gengap.study.study import Study
+
+TASKS: dict[str | None, Literal["classification", "regression"]] = {
+    "classifier": "classification",
+    "regressor": "regression",
+}
 
 
 def measure(
@@ -20,22 +28,31 @@ def measure(
     environment: Any,
     cluster: Any = None,
     seeds: int | Sequence[int] = 5,
-    metric: str | None = None,
+    metric: Any = None,
     splits: Any = "auto",
     jobs: int = 0,
     progress: Callable[[Progress], None] | None = None,
+    **settings: Any,
 ) -> Result:
-    """Measure what unseen environments cost any scikit-learn estimator.
+    """Measure what unseen environments cost a model, or several that are compared.
 
     Args:
-        estimator: a classifier, regressor or pipeline; cloned, never changed.
+        estimator: a classifier, regressor or pipeline with scikit-learn's methods (XGBoost's,
+            LightGBM's and CatBoost's among them), cloned and never changed; a ``torch.nn.Module``,
+            of which every run trains a copy; the name of a method such as ``"xgboost"``; or a list
+            of these, or a mapping from names of your own to them, the first of them the baseline.
         X: ``(n, d)`` features as the estimator takes them: array, DataFrame or tensor.
-        y: ``(n,)`` targets.
-        environment: ``(n,)`` labels that say where each row came from.
-        cluster: ``(n,)`` labels of rows that belong together, such as a patient's.
+        y: ``(n,)`` targets, or the column of ``X`` that holds them.
+        environment: ``(n,)`` labels that say where each row came from, or that column of ``X``.
+        cluster: ``(n,)`` labels of rows that belong together, such as a patient's, or that column.
+        metric: see :class:`~gengap.study.study.Study`.
+        settings: further settings of a study, such as ``steps`` and ``store``.
 
     Returns:
-        the result of a study with this estimator alone; ``print(result)`` gives the answer.
+        the result of a study of these models alone; ``print(result)`` gives the answer.
+
+    Raises:
+        UsageError: no such column, several networks, or what a study refuses.
 
     Example:
         >>> import numpy as np, gengap as gg
@@ -46,19 +63,62 @@ def measure(
         >>> bool(result.gaps.cost_of_unseen.mean() > 0)
         True
     """
-    tasks: dict[str | None, Literal["classification", "regression"]] = {
-        "classifier": "classification",
-        "regressor": "regression",
-    }
-    environments = Environments.from_arrays(
-        X, y, environment, cluster=cluster, task=tasks.get(estimator_kind(estimator))
-    )
+    X, y, environment, cluster = _taken(X, y=y, environment=environment, cluster=cluster)
+    methods, module = _models(estimator)
+    bare = [_bare(method) for method in methods]
+    kinds = [estimator_kind(each) for each in bare if is_estimator(each)]
+    task = next((TASKS[kind] for kind in kinds if kind in TASKS), None)
+    environments = Environments.from_arrays(X, y, environment, cluster=cluster, task=task)
+    network = {} if module is None else {"model": module, "plain_training": False}
     study = Study(
         environments,
-        [estimator],
+        methods,
         seeds=seeds,
         metric=metric,
         splits=splits,
         jobs=jobs,
+        **{**network, **settings},
     )
     return study.run(progress)
+
+
+def _taken(X: Any, **columns: Any) -> tuple[Any, ...]:
+    """``X`` without the columns that are named, and what they hold."""
+    named = {role: name for role, name in columns.items() if isinstance(name, str)}
+    if not named:
+        return X, *columns.values()
+    if not isinstance(X, pd.DataFrame):
+        role, name = next(iter(named.items()))
+        raise UsageError(
+            f"{role} is {name!r}, a column, but X is no DataFrame; give one value for each row."
+        )
+    for role, name in named.items():
+        if name not in X.columns:
+            raise unknown(f"There is no column {name!r} for the {role}", name, X.columns, 40)
+    found = {role: X[name].to_numpy() if role in named else name for role, name in columns.items()}
+    return X.drop(columns=list(dict.fromkeys(named.values()))), *found.values()
+
+
+def _models(given: Any) -> tuple[list[Any], Any]:
+    """Methods of a study, and the module that one of them trains, or None."""
+    from torch import nn
+
+    several = isinstance(given, Mapping | list | tuple)
+    if several and not given:
+        raise UsageError("There is no model to measure; give at least one.")
+    if isinstance(given, Mapping):
+        items = [{name: model} for name, model in given.items()]
+    else:
+        items = list(given) if several else [given]
+    modules = [_bare(item) for item in items if isinstance(_bare(item), nn.Module)]
+    if len(modules) > 1:
+        raise UsageError("A study trains one network; measure several one after another.")
+    methods = ["erm" if isinstance(_bare(item), nn.Module) else item for item in items]
+    return methods, modules[0] if modules else None
+
+
+def _bare(item: Any) -> Any:
+    """The model of a mapping from its name, or the model itself."""
+    if isinstance(item, Mapping) and len(item) == 1:
+        return next(iter(item.values()))
+    return item

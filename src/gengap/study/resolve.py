@@ -19,6 +19,7 @@ from gengap.base.seeds import generator
 from gengap.methods.base import Method
 from gengap.methods.registry import method_info, methods
 from gengap.study.plan import Entry
+from gengap.training.boosters import BOOSTERS, booster
 from gengap.training.estimators import estimator_named
 
 ESTIMATOR_PREFIX = "sklearn:"
@@ -45,8 +46,8 @@ def resolve(
     entries: list[Entry] = []
     skipped: dict[str, str] = {}
     for item in wanted:
-        named = isinstance(item, str) and item.startswith(ESTIMATOR_PREFIX)
-        if not estimators and (named or is_estimator(item)):
+        named = is_named_estimator(item)
+        if not estimators and (named or is_estimator(item) or _named_estimator(item)):
             name = item if named else type(item).__name__
             skipped[name] = f"{name} needs a table, which these data are not."
             continue
@@ -54,7 +55,14 @@ def resolve(
             _check_estimator(item, task)
             entries.append(_estimator_entry(type(item).__name__, item))
             continue
+        if named_estimator := _named_estimator(item):
+            _check_estimator(named_estimator[1], task)
+            entries.append(_estimator_entry(*named_estimator, titled=True))
+            continue
         name, given = _name_and_values(item)
+        if name in BOOSTERS:
+            entries.append(_estimator_entry(name, booster(name, task, **given)))
+            continue
         if name.startswith(ESTIMATOR_PREFIX):
             kind = name.removeprefix(ESTIMATOR_PREFIX)
             entries.append(_estimator_entry(name, estimator_named(kind, task, **given)))
@@ -76,6 +84,23 @@ def resolve(
         terms = (task, environments, trials, None, hidden_features, lacks, estimators)
         first, _ = resolve([baseline], *terms)
     return [*first, *(entry for entry in entries if entry.name != baseline)], skipped
+
+
+def is_named_estimator(item: Any) -> bool:
+    """Whether something is the name of an estimator, perhaps with hyperparameters after a colon."""
+    if not isinstance(item, str):
+        return False
+    return item.startswith(ESTIMATOR_PREFIX) or item.partition(":")[0] in BOOSTERS
+
+
+def _named_estimator(item: Any) -> tuple[str, Any] | None:
+    """The name and the estimator of a mapping from one to the other; None for anything else."""
+    if not isinstance(item, Mapping) or len(item) != 1:
+        return None
+    name, value = next(iter(item.items()))
+    if value is None or isinstance(value, Mapping):  # hyperparameters of a method of that name
+        return None
+    return (str(name), value) if is_estimator(value) else None
 
 
 def is_estimator(item: Any) -> bool:
@@ -151,13 +176,15 @@ def _method_entry(name: str, method: type[Method], given: Mapping[str, Any], tri
     return Entry(name, settings, method=method)
 
 
-def _estimator_entry(name: str, estimator: Any) -> Entry:
+def _estimator_entry(name: str, estimator: Any, titled: bool = False) -> Entry:
+    """An entry of an estimator; of one with a name of the user's the class is a parameter too."""
     parameters = (
         {key: _described(value) for key, value in sorted(estimator.get_params().items())}
         if hasattr(estimator, "get_params")
         else {"estimator": _described(estimator)}
     )
-    return Entry(name, (parameters,), estimator=estimator)
+    own = {"estimator": type(estimator).__name__} if titled else {}
+    return Entry(name, ({**own, **parameters},), estimator=estimator)
 
 
 def _described(value: Any) -> Any:

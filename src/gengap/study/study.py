@@ -21,6 +21,7 @@ from gengap.environments.core import Environments
 from gengap.environments.splits import HoldOutCombinations, parse_splits
 from gengap.methods.erm import ERM
 from gengap.methods.registry import registered
+from gengap.models.given_modules import said_of_module
 from gengap.records.database import parse
 from gengap.records.store import Store
 from gengap.records.studies import add_execution
@@ -35,7 +36,7 @@ from gengap.study.metric_names import metric_for
 from gengap.study.plan import Entry, Plan, write_plan
 from gengap.study.problem_records import problem_record, units_record
 from gengap.study.protocol import estimator_seconds, innermost, leave_out, network_seconds
-from gengap.study.resolve import ESTIMATOR_PREFIX, is_estimator, resolve
+from gengap.study.resolve import ESTIMATOR_PREFIX, is_estimator, is_named_estimator, resolve
 from gengap.study.result import Result
 from gengap.study.rules import RULES, rule_named
 from gengap.study.sized_cells import scarce, sized_cells
@@ -69,9 +70,9 @@ class Study:
             (:mod:`gengap.study.checkpoints`).
         curves: also score the training part at every checkpoint, and note the norms of gradients
             and weights.
-        model: ``"mlp"``, ``"mlp(64,64)"``, ``"linear"``, ``"cnn"`` or a function that returns a
-            ``torch.nn.Module``.
-        metric: None for accuracy or r2; see ``gengap.study.metrics``.
+        model: ``"mlp"``, ``"mlp(64,64)"``, ``"linear"``, ``"cnn"``, a ``torch.nn.Module``
+            (:mod:`gengap.models.given_modules`) or a function that returns one.
+        metric: None for accuracy or r2; a name (docs/metrics.md), a scorer or a function.
         selection: the selection rule of the headline.
         inner: also train the runs that leave-one-environment-out selection needs.
         sizes: also train on other sizes of training sets, e.g.
@@ -113,7 +114,7 @@ class Study:
     checkpoints: str | None = None
     curves: bool = False
     model: Any = "mlp"
-    metric: str | None = None
+    metric: Any = None
     selection: str = "validation"
     inner: bool = False
     sizes: str | None = None
@@ -152,6 +153,7 @@ class Study:
             self.warnings = sorted(noted, key=lambda note: not isinstance(note, Caveat))
         else:
             self.warnings = list(self.environments.notes)
+        self.warnings = [*said_of_module(self.model), *self.warnings]
         self.name = self.name or self.environments.name
         named = self.problem.metric(self.metric) if isinstance(self.metric, str | None) else None
         self.metric_used = metric_for(
@@ -262,7 +264,9 @@ class Study:
     def _seconds(self, method: MethodLike) -> float:
         """About what one run of a method takes, of all its trials; see :mod:`.protocol`."""
         problem = self.problem
-        named = isinstance(method, str) and method.startswith(ESTIMATOR_PREFIX)
+        named = is_named_estimator(method)
+        if isinstance(method, Mapping) and len(method) == 1:
+            _, method = next(iter(method.items()))
         if named or is_estimator(method):
             bare = str(method).removeprefix(ESTIMATOR_PREFIX)
             name, fits = (bare, 1) if named else innermost(method)
@@ -329,7 +333,7 @@ class Study:
                 settings["precision"] = self.precision
             return replace(entry, model=self.architecture.name, settings=settings)
         if self.prepared_inputs is None:
-            named = entry.name.startswith("sklearn:")
+            named = is_named_estimator(entry.name)
             kind = input_of(entry.estimator, self.problem.X, named)
         else:
             kind = "prepared" if self.prepared_inputs else "raw"
