@@ -174,13 +174,13 @@ class SizeCurve:
     def expected(self, size: float) -> Interval:
         """The loss at another size."""
         drawn = [fit.at(size) for fit in self._draws]
-        return _envelope(float(self._fit.at(size)[0]), drawn, self.exponent.level)
+        return envelope(float(self._fit.at(size)[0]), drawn, self.exponent.level)
 
     def change(self, start: float, end: float) -> Interval:
         """By how much the loss falls from one size to another; positive is better."""
         drawn = [fit.at(start) - fit.at(end) for fit in self._draws]
         fallen = float((self._fit.at(start) - self._fit.at(end))[0])
-        return _envelope(fallen, drawn, self.exponent.level)
+        return envelope(fallen, drawn, self.exponent.level)
 
 
 def size_curve(
@@ -204,7 +204,7 @@ def size_curve(
     if len(np.unique(size)) < FEWEST_SIZES or table.shape[1] < FEWEST_ENVIRONMENTS:
         return None
     trained_on = np.asarray(groups, dtype=np.float64)[order]
-    errors = _errors(table, trained_on, generator(seed, "curve of sizes"))
+    errors = mean_errors(table, trained_on, generator(seed, "curve of sizes"))
     mean, weights = table.mean(axis=1), 1 / np.maximum(errors.var(axis=0), 1e-24)
     fit, draws = _fitted(size, mean, errors, weights, bounded, level)
     backtest = None
@@ -213,11 +213,11 @@ def size_curve(
         expected = float(below.at(size[-1])[0])
         # A draw of all sizes misses by its own curve and its own largest mean.
         missed = [own.at(size[-1]) - errors[:, -1] for own in before]
-        backtest = Forecast(float(size[-1]), float(mean[-1]), _envelope(expected, missed, level))
+        backtest = Forecast(float(size[-1]), float(mean[-1]), envelope(expected, missed, level))
     return SizeCurve(
         sizes=size,
-        exponent=_envelope(float(fit.exponent[0]), [own.exponent for own in draws], level),
-        limit=_envelope(float(fit.offset[0]), [own.offset for own in draws], level),
+        exponent=envelope(float(fit.exponent[0]), [own.exponent for own in draws], level),
+        limit=envelope(float(fit.offset[0]), [own.offset for own in draws], level),
         scale=float(fit.scale[0] * fit.unit ** fit.exponent[0]),
         backtest=backtest,
         _draws=draws,
@@ -225,7 +225,7 @@ def size_curve(
     )
 
 
-def _errors(table: np.ndarray, groups: np.ndarray, draw: np.random.Generator) -> np.ndarray:
+def mean_errors(table: np.ndarray, groups: np.ndarray, draw: np.random.Generator) -> np.ndarray:
     """Draws ``(B, P)`` of the error of the means of ``table (P, K)``, wider for few environments.
 
     A random sum of the environments' deviations has their covariance, whatever its rank. To the
@@ -279,7 +279,7 @@ def _misfit(size: np.ndarray, losses: np.ndarray, weights: np.ndarray, fits: Fit
     return np.asarray(missed**2 @ weights)
 
 
-def _envelope(estimate: float, drawn: Sequence[np.ndarray], level: float) -> Interval:
+def envelope(estimate: float, drawn: Sequence[np.ndarray], level: float) -> Interval:
     ends = [np.quantile(each, [(1 - level) / 2, (1 + level) / 2]) for each in drawn]
     low, high = min(end[0] for end in ends), max(end[1] for end in ends)
     return Interval(estimate, min(float(low), estimate), max(float(high), estimate), level)

@@ -57,6 +57,12 @@ def sign_of(metric: Metric) -> float:
     return 1.0 if metric.higher_is_better else -1.0
 
 
+def loss_origin(metric: Metric) -> float:
+    """The best score there is, from which losses are counted; 0 where there is none."""
+    best = metric.limits[1 if metric.higher_is_better else 0]
+    return best if math.isfinite(best) else 0.0
+
+
 def _rows(method: str, own: SizedScores, metric: Metric) -> Iterator[SizeRow]:
     sign = sign_of(metric)
     for p, point in enumerate(own.points):
@@ -166,9 +172,8 @@ def curve_of(
     sizes: np.ndarray, scores: np.ndarray, groups: np.ndarray, metric: Metric
 ) -> SizeCurve | None:
     """A power law of the loss ``(P, K, S)``: how far scores are from the best there is."""
-    best = metric.limits[1 if metric.higher_is_better else 0]
-    bounded = math.isfinite(best)
-    losses = -sign_of(metric) * (scores - (best if bounded else 0.0))
+    bounded = math.isfinite(metric.limits[1 if metric.higher_is_better else 0])
+    losses = -sign_of(metric) * (scores - loss_origin(metric))
     return size_curve(list(sizes), losses, groups, bounded=bounded)
 
 
@@ -204,8 +209,7 @@ def _law(
 
 def as_score(loss: Interval, metric: Metric) -> Interval:
     """A loss of :func:`curve_of` as the score that it is of."""
-    best = metric.limits[1 if metric.higher_is_better else 0]
-    origin, sign = (best if math.isfinite(best) else 0.0), -sign_of(metric)
+    origin, sign = loss_origin(metric), -sign_of(metric)
     ends = sorted((origin + sign * loss.low, origin + sign * loss.high))
     return replace(loss, estimate=origin + sign * loss.estimate, low=ends[0], high=ends[1])
 
