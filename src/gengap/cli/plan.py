@@ -1,4 +1,4 @@
-"""``gengap plan``: what the next study needs before a difference shows."""
+"""``gengap plan``: what the next study needs before a difference shows, or what to collect."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from gengap.base.errors import UsageError
 from gengap.base.terminal import terminal
 from gengap.cli.base import app, open_records, print_choice, print_finding
 from gengap.cli.options import Json, MetricName, Records, StudyName
@@ -15,8 +16,9 @@ from gengap.cli.options import Json, MetricName, Records, StudyName
 def plan(
     records: Records,
     detect: Annotated[
-        float, typer.Option(help="Difference to find, in the unit of the score: 0.02 is 2 points.")
-    ],
+        float | None,
+        typer.Option(help="Difference to find, in the unit of the score: 0.02 is 2 points."),
+    ] = None,
     method: Annotated[
         str | None, typer.Option(help="The method; the baseline when not given.")
     ] = None,
@@ -26,17 +28,57 @@ def plan(
     budget: Annotated[
         int | None, typer.Option(help="Also: how to spend this many runs from scratch.")
     ] = None,
+    collect: Annotated[
+        float | None,
+        typer.Option(
+            help="Instead: what data to collect for this much, from a study with --sizes."
+        ),
+    ] = None,
+    cost_environment: Annotated[
+        float, typer.Option(help="With --collect: what a new environment costs.")
+    ] = 0.0,
+    cost_example: Annotated[
+        float, typer.Option(help="With --collect: what an example costs.")
+    ] = 1.0,
     power: Annotated[float, typer.Option(help="Chance to find the difference.")] = 0.8,
     level: Annotated[float, typer.Option(help="1 minus the chance of a false finding.")] = 0.95,
     metric: MetricName = None,
     study: StudyName = None,
     as_json: Json = False,
 ) -> None:
-    """Say how many more environments, seeds or test examples show a difference."""
+    """Say how many more environments, seeds or test examples show a difference.
+
+    Examples:
+
+        gengap plan gengap-out --detect 0.02
+
+        gengap plan gengap-out --collect 1000 --cost-environment 50 --cost-example 1
+
+    With --collect it says which data to collect next: more environments or more examples.
+    """
+    from gengap.questions.planning.collection import what_to_collect
     from gengap.questions.planning.next_study import next_study
 
+    if (detect is None) == (collect is None):
+        raise UsageError(
+            "Give --detect with the difference to find (0.02 is 2 points), or --collect with a "
+            "budget for new data."
+        )
     with open_records(records) as store:
         print_choice(store, study, terminal(stderr=True, quiet=as_json))
+        if collect is not None:
+            if against or metric or budget is not None:
+                raise UsageError(
+                    "--collect plans data for a method and the study's own metric; leave "
+                    "--against, --metric and --budget out."
+                )
+            advised = what_to_collect(
+                store, collect, cost_environment=cost_environment, cost_example=cost_example,
+                method=method, study=study, level=level,
+            )  # fmt: skip
+            print_finding(advised, as_json)
+            return
+        assert detect is not None
         found = next_study(
             store, detect, method=method, against=against, study=study, metric=metric,
             power=power, level=level, budget=budget,

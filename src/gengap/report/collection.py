@@ -6,7 +6,7 @@ from gengap.questions.planning.collection import Collection, Factor, Way
 from gengap.report.document import Block, Heading, Note, Table, text_table
 from gengap.report.numerals import Numerals, count, counted
 from gengap.report.text import isolate
-from gengap.study.metrics import METRICS
+from gengap.study.metric_names import metric_named
 
 NUMBERS = "collection.json"
 SHOWN = 5
@@ -38,7 +38,8 @@ def terminal(found: Collection, quiet: bool = False) -> list[Block]:
 
 
 def _number(found: Collection) -> Numerals:
-    return Numerals(METRICS[found.metric].fraction, 1 if METRICS[found.metric].fraction else None)
+    fraction = metric_named(found.metric).fraction
+    return Numerals(fraction, 1 if fraction else None)
 
 
 def _table(found: Collection, factor: Factor) -> Table:
@@ -68,6 +69,12 @@ def _shown(factor: Factor) -> list[Way]:
 
 def _advice(found: Collection, factor: Factor) -> str:
     way, number = factor.ways[0], _number(found)
+    if way.gain.estimate <= 0:
+        return (
+            f"These sizes do not show that more {factor.word}s or more examples would improve "
+            f"{found.metric} in an unseen {factor.word}; with {found.budget:g} to spend, measure "
+            "first with more seeds or smaller sizes."
+        )
     parts = []
     if way.environments:
         what = counted(way.environments, f"more {factor.word}")
@@ -80,13 +87,16 @@ def _advice(found: Collection, factor: Factor) -> str:
     return (
         f"With {found.budget:g} to spend, collect {' and '.join(parts)}: expected to bring "
         f"{number.points(way.gain.estimate, plus=True)} of {found.metric} in an unseen "
-        f"{factor.word} ({number.limits(way.gain, plus=True)}), from {number.score(factor.now.estimate)}."
+        f"{factor.word} ({number.limits(way.gain, plus=True)}), from "
+        f"{number.score(factor.now.estimate)}."
     )
 
 
 def _against(found: Collection, factor: Factor) -> str:
     """What the other direction would bring."""
     number, best = _number(found), factor.ways[0]
+    if best.gain.estimate <= 0:
+        return ""
     only = [way for way in factor.ways if bool(way.environments) != bool(best.environments)]
     if not only:
         return ""

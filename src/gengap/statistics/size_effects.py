@@ -280,6 +280,7 @@ def _misfit(size: np.ndarray, losses: np.ndarray, weights: np.ndarray, fits: Fit
 
 
 def envelope(estimate: float, drawn: Sequence[np.ndarray], level: float) -> Interval:
+    """The widest of the percentile intervals of several sets of draws."""
     ends = [np.quantile(each, [(1 - level) / 2, (1 + level) / 2]) for each in drawn]
     low, high = min(end[0] for end in ends), max(end[1] for end in ends)
     return Interval(estimate, min(float(low), estimate), max(float(high), estimate), level)

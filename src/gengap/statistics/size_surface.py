@@ -53,7 +53,7 @@ class Surface:
     def drawn(self, environments: float, examples: float) -> np.ndarray:
         """The loss ``(1 + B,)`` at a size."""
         sizes = np.array([environments / self.units[0], examples / self.units[1]])
-        terms = sizes ** -self.exponents
+        terms = sizes**-self.exponents
         return np.asarray(self.coefficients[:, 0] + (self.coefficients[:, 1:] * terms).sum(axis=1))
 
     def expected(self, environments: float, examples: float) -> Interval:

@@ -101,7 +101,9 @@ def _means(
     size = sum(map(len, rows))
     if kept is None or kept.diverged:
         return (empty, float("nan")), size
-    outcome = scores.store.outcomes({kept.key}, "test", {kept.step})[kept.key, kept.step]
+    place = kept.key, kept.step
+    read = scores.store.outcomes({kept.key}, "test", {kept.step}, scores=scores.metric.scores)
+    outcome = read[place]
     examples = scores.examples(seed, "test")
     outside = scores.environment_means(outcome, examples, held_out)
     inside = scores.mean_over_environments(outcome, examples, cell.rows & ~held_out)

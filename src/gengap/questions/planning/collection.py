@@ -1,9 +1,10 @@
 """What to collect next: more environments, or more examples of those there are, for a budget.
 
 From a study with ``--sizes`` a surface of the loss against both numbers is fitted
-(:mod:`gengap.statistics.size_surface`), and every way to spend the budget is asked for the gain that
-it promises. Records may hold several such studies, each with another factor as its environments
-(hospitals, devices, years): then the factors are compared as well, as factored scaling curves do.
+(:mod:`gengap.statistics.size_surface`), and every way to spend the budget is asked for the gain
+that it promises. Records may hold several such studies, each with another factor as its
+environments (hospitals, devices, years): then the factors are compared as well, as factored scaling
+curves do.
 
 The advice is checked by holding back: the same surface, fitted without the sizes of most
 environments, says what was to be expected of them.
@@ -132,7 +133,9 @@ def what_to_collect(
         if not 0 < value < math.inf:
             raise UsageError(f"The {name} must be a positive number, not {value:g}.")
     if not 0 <= cost_environment < math.inf:
-        raise UsageError(f"The cost of an environment must be at least 0, not {cost_environment:g}.")
+        raise UsageError(
+            f"The cost of an environment must be at least 0, not {cost_environment:g}."
+        )
     results = list(_results(store, study))
     first = results[0]
     name = method or first.plan.baseline
@@ -192,7 +195,7 @@ def _factor(
     if surface is None:
         return None
     there = len(np.unique(result.plan.groups.codes))
-    each = float((sized.examples / sized.groups).max())
+    each = _each(result)
     now = there, there * each
     ways = sorted(
         _ways(surface, now, budget, environment, example), key=lambda way: -way.gain.estimate
@@ -221,6 +224,14 @@ def _factor(
         measured=measured,
         beyond=(there + ways[0].environments) / float(sized.groups.max()),
     )
+
+
+def _each(result: Result) -> float:
+    """Training examples of each environment (or combination) in the study as it is."""
+    plan = result.plan
+    split = plan.unseen[0]
+    rows = np.concatenate(plan.training_rows(split, plan.seeds[0]))
+    return len(rows) / len(np.unique(plan.groups.codes[rows]))
 
 
 def _losses(sized: SizedScores, result: Result) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
