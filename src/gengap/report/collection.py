@@ -53,7 +53,7 @@ def _table(found: Collection, factor: Factor) -> Table:
         )
         for way in shown
     ]  # fmt: skip
-    heads = (f"new {factor.word}s", "examples each", "more examples each of those there are",
+    heads = (f"new {factor.word}s", "examples each", "more of each old one",
              "spent", "gain", "95%")  # fmt: skip
     return text_table("Ways to spend the budget", heads, rows)
 
