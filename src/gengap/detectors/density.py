@@ -34,6 +34,7 @@ from gengap.detectors.tools.blocks import by_rows
 from gengap.detectors.tools.moments import scatter
 from gengap.detectors.tools.training import training_features
 from gengap.detectors.tools.whitening import (
+    FLOOR,
     FURTHER,
     LEFT_OUT,
     fit_whitening,
@@ -44,6 +45,7 @@ from gengap.detectors.tools.whitening import (
 from gengap.models.outputs import Outputs, features_of, labels_of
 
 LEAST = 1e-6
+SEVERAL = 4  # classes whose left-out examples choose k
 
 
 @register_detector(
@@ -71,22 +73,26 @@ class Density(Detector):
         if not labels.is_floating_point():
             codes = torch.unique(labels, return_inverse=True)[1]
         fitted = fit_whitening(features, codes)
-        z = whiten(features, fitted) - fitted["means"][codes]
-        counts, d = torch.bincount(codes), z.shape[1]
+        counts, order = torch.bincount(codes), codes.argsort()
+        z = whiten(features[order], fitted)
+        own = [
+            rows.sub_(mean)
+            for rows, mean in zip(z.split(counts.tolist()), fitted["means"], strict=True)
+        ]
         # What never varies was given its variance there; what is left tells classes apart.
         varies = z.square().mean(0) > LEAST
-        own = [z[codes == c][:, varies] for c in range(len(counts))]
-        axes = [
-            torch.linalg.eigh(scatter(rows, rows.new_zeros(()), rows.new_ones(()))) for rows in own
-        ]
-        further = _further(own, axes)
+        d, live = len(varies), varies.nonzero()[:, 0]
+        if len(live) < d:
+            own = [rows[:, live] for rows in own]
+        scatters = [scatter(rows, rows.new_zeros(()), rows.new_ones(())) for rows in own]
+        further = _further(own, scatters)
         whitened = torch.linalg.slogdet(fitted["matrix"].double()).logabsdet
         matrices = torch.eye(d).repeat(len(counts), 1, 1)
         constants = (counts / len(codes)).log().double() + whitened - d * math.log(2 * math.pi) / 2
-        for c, (values, vectors) in enumerate(axes):
-            variances = spectrum(values, int(counts[c]) - 1, further)
-            matrices[c][varies.outer(varies)] = (vectors * variances.rsqrt()).float().flatten()
-            constants[c] -= variances.log().sum() / 2
+        for c, values in enumerate(scatters):
+            matrix, spread = _whitening(values, int(counts[c]) - 1, further)
+            matrices[c][live[:, None], live] = matrix.float()
+            constants[c] -= spread
         return fitted | {"matrices": matrices, "constants": constants.float()}
 
     @torch.no_grad()
@@ -106,17 +112,39 @@ class Density(Detector):
         return by_rows(minus_log_density, features_of(outputs))
 
 
-def _further(own: list[Tensor], axes: list[tuple[Tensor, Tensor]]) -> Tensor:
+def _further(own: list[Tensor], scatters: list[Tensor]) -> Tensor:
     """Number of further examples ``()`` under which those left out of their class are likeliest.
 
     Args:
         own: each class's whitened deviations ``(n_c, d)``.
-        axes: eigenvalues ``(d,)`` and eigenvectors ``(d, d)`` of each class's scatter.
+        scatters: of each class, ``(d, d)``; a few of them show how alike they are.
     """
+    several = range(0, len(own), -(-len(own) // SEVERAL))
     total = torch.zeros_like(FURTHER)
-    step = 1 + sum(map(len, own)) // LEFT_OUT
-    for rows, (values, vectors) in zip(own, axes, strict=True):
+    step = 1 + sum(len(own[c]) for c in several) // LEFT_OUT
+    for rows, whole in ((own[c], scatters[c]) for c in several):
         if len(rows) > 1:
+            values, vectors = torch.linalg.eigh(whole)
             some = rows[::step] @ vectors.float()
             total += left_out(values, some, torch.full((len(some),), len(rows)), len(rows) - 1)
     return FURTHER[total.argmax()]
+
+
+def _whitening(whole: Tensor, freedom: int, further: Tensor) -> tuple[Tensor, Tensor]:
+    """The matrix ``(d, d)`` that whitens a class, and the logarithm of its root determinant.
+
+    Args:
+        whole: the class's scatter ``(d, d)``.
+        freedom: its examples less one.
+        further: examples that the covariance of all classes counts for, ``()``.
+    """
+    covariance = whole / (freedom + further)
+    covariance.diagonal().add_(further / (freedom + further) + FLOOR)
+    lower, failed = torch.linalg.cholesky_ex(covariance)
+    if not failed:
+        unit = torch.eye(len(whole), dtype=whole.dtype)
+        matrix = torch.linalg.solve_triangular(lower, unit, upper=False).T
+        return matrix, lower.diagonal().log().sum()
+    values, vectors = torch.linalg.eigh(whole)
+    variances = spectrum(values, freedom, further)
+    return vectors * variances.rsqrt(), variances.log().sum() / 2

@@ -31,10 +31,12 @@ from gengap.detectors.registry import register_detector
 from gengap.detectors.tools.blocks import by_rows
 from gengap.detectors.tools.clipping import deviations, reach
 from gengap.detectors.tools.heads import head_of_fitted, kept_head
-from gengap.detectors.tools.moments import column_means, largest
+from gengap.detectors.tools.moments import largest
 from gengap.detectors.tools.training import training_features
 from gengap.detectors.tools.whitening import FLOOR
 from gengap.models.outputs import Outputs, features_of, head_of
+
+SOME = 1000  # rows that tell how large features are
 
 
 @register_detector(
@@ -56,15 +58,20 @@ class FDBD(Detector):
     @torch.no_grad()
     def fit(self, train: Outputs) -> Fitted:
         """The training mean and the head with the distances between its classes' weights."""
-        features, head = training_features(train), head_of(train)
+        features, head = features_of(train).detach().float(), head_of(train)
         if len(head.weight) < 2:
             raise UsageError("fdbd needs a head of at least 2 classes; this one has 1 output.")
         weight = head.weight.double()
         apart = torch.cdist(weight, weight, compute_mode="donot_use_mm_for_euclid_dist")
-        near = FLOOR * largest(features)
+        mean = features.mean(0)
+        if not torch.isfinite(mean).all():  # or there are no rows: say so, or add with more care
+            mean = training_features(train).double().mean(0).float()
+        # Both only guard against overflow and division by nothing, so some rows tell enough.
+        some = features[:: 1 + len(features) // SOME]
+        near = FLOOR * largest(some)
         return {
-            "mean": column_means(features),
-            "limit": reach(features),
+            "mean": mean,
+            "limit": reach(some),
             "least": near if near > 0 else torch.ones_like(near),
             "inverse": torch.where(apart > 0, 1 / apart, 0.0).float(),
         } | kept_head(head)
