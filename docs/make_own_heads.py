@@ -13,11 +13,12 @@ import numpy as np
 import torch
 from sklearn.datasets import load_digits
 
-from gengap.claims.detection_runs import KNOWN, NEW, Images, Problem, make_problem
+from gengap.claims.detection_runs import KNOWN, NEW, Images, make_problem
 from gengap.detectors.base import Detector
 from gengap.detectors.energy import Energy
 from gengap.detectors.mahalanobis import Mahalanobis
 from gengap.detectors.max_logit import MaximumLogit
+from gengap.environments.parts import TRAIN
 from gengap.methods.abet import AbeT
 from gengap.methods.base import Method
 from gengap.methods.erm import ERM
@@ -25,6 +26,7 @@ from gengap.methods.hypo import HYPO
 from gengap.methods.palm import PALM
 from gengap.methods.unleashing_mask import UnleashingMask
 from gengap.models.networks import MLP, Network
+from gengap.models.outputs import Outputs
 from gengap.records.run import Run
 from gengap.statistics.bootstrap import student_interval
 from gengap.statistics.separation.metrics import auroc
@@ -45,10 +47,13 @@ TRIED: dict[str, tuple[Method, Detector]] = {
 }
 
 
-def trained(method: Method, problem: Problem, seed: int) -> tuple[Network, Tables, Task]:
-    rows = np.arange(len(problem.train))
-    classes = tuple(map(str, range(int(problem.labels.max()) + 1)))
-    tables = Tables(problem.train, problem.labels, np.zeros_like(problem.labels), ("all",), classes)
+def trained(
+    method: Method, images: np.ndarray, labels: np.ndarray, seed: int
+) -> tuple[Network, Task]:
+    """One network after training on images ``(n, 1, h, w)`` of classes ``(n,)``."""
+    rows = np.arange(len(images))
+    classes = tuple(map(str, range(int(labels.max()) + 1)))
+    tables = Tables(images, labels, np.zeros_like(labels), ("all",), classes)
     run = Run("p", "m", {}, "mlp", "unseen", "all", ("all",), (), seed)
     task = Task(run, (rows,), tables.prepare(rows))
     kept: list[Network] = []
@@ -56,7 +61,7 @@ def trained(method: Method, problem: Problem, seed: int) -> tuple[Network, Table
         tables, [task], [method], MLP((128, 128)), steps=600, batch=64, slots=1, checkpoints=(),
         keep=kept.append,
     )  # fmt: skip
-    return kept[0].run(0), tables, task
+    return kept[0].run(0), task
 
 
 def separation(method: Method, detector: Detector, seed: int) -> float:
@@ -64,13 +69,15 @@ def separation(method: Method, detector: Detector, seed: int) -> float:
     digits = load_digits()
     pixels = (digits.images / 16).astype(np.float32)
     problem = make_problem(Images(pixels, digits.target, elsewhere=pixels), seed)
-    network, _, task = trained(method, problem, seed)
+    rows = problem.part == TRAIN
+    images, labels = problem.environments.X[rows], problem.truth[rows]
+    network, task = trained(method, images, labels, seed)
 
-    def read(images: np.ndarray, labels: np.ndarray | None = None):
+    def read(images: np.ndarray, labels: np.ndarray | None = None) -> Outputs:
         x = torch.from_numpy(task.prepared.inputs.apply(images))
         return network.outputs(x, None if labels is None else torch.from_numpy(labels))
 
-    fitted = detector.fit(read(problem.train, problem.labels))
+    fitted = detector.fit(read(images, labels))
     known, new = (detector.score(fitted, read(problem.asked[kind])) for kind in (KNOWN, NEW))
     return float(auroc(known.numpy()[None].astype(float), new.numpy()[None].astype(float))[0])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -73,3 +74,30 @@ def test_every_reader_of_records_says_which_of_several_studies_it_read(folder):
             words,
         )
     assert run("examples", folder / "out", "--study", key)[1] == ""
+
+
+def scores(folder, seed, methods="xyz"):
+    rng = np.random.default_rng(seed)
+    rows = [(m, e, rng.normal()) for m in methods for e in "abcde"]
+    folder.mkdir(exist_ok=True)
+    path = folder / "scores.csv"
+    pd.DataFrame(rows, columns=["method", "environment", "accuracy"]).to_csv(path, index=False)
+    return path
+
+
+def test_a_comparison_of_other_data_that_is_written_over_is_said(tmp_path, monkeypatch):
+    def compared(path, *options) -> str:
+        words = ["compare", path, "--replicates", 100, "--out", tmp_path / "out", *options]
+        monkeypatch.setattr("sys.argv", ["gengap", *map(str, words)])
+        return run(*words)[1]
+
+    first = scores(tmp_path / "a", 0)
+    assert compared(first) == compared(first, "--level", 0.9) == ""
+    assert compared(scores(tmp_path / "a", 0, "xyzv")) == ""  # a method more
+    (tmp_path / "copy").mkdir()
+    copy = shutil.copy(first, tmp_path / "copy")
+    assert compared(copy) == ""
+    said = compared(scores(tmp_path / "b", 1))
+    assert "The comparison of other data, called scores too, in" in said
+    assert "name another folder with --out" in said
+    assert compared(first, "--quiet") == ""

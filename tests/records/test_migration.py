@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
 from typer.testing import CliRunner
 
 import gengap as gg
@@ -23,6 +24,11 @@ from study_builders import assert_same_contents, contents
 
 DUMP = Path(__file__).with_name("schema_1.sql")
 METHODS = ["erm", "sklearn:LogisticRegression"]
+# A run's key names its estimator's parameters, and those of the dump are not every version's.
+same_parameters = pytest.mark.skipif(
+    LogisticRegression().get_params().get("penalty") != "deprecated",
+    reason="this scikit-learn has other parameters than the one that made the runs",
+)
 
 
 @pytest.fixture
@@ -98,6 +104,7 @@ def test_migrated_records_without_a_study_say_how_to_add_it(old: Path):
     assert "holds runs but no finished study; give the gengap run command that made them" in said
 
 
+@same_parameters
 @pytest.mark.parametrize("first", [True, False])
 def test_the_study_given_again_trains_nothing_and_everything_reads(
     old: Path, tmp_path: Path, monkeypatch, first: bool
@@ -127,6 +134,7 @@ def test_the_study_given_again_trains_nothing_and_everything_reads(
     assert json.loads((tmp_path / "out" / "gap.json").read_text()) == result.summary
 
 
+@same_parameters
 def test_its_figures_are_those_of_a_study_made_today(old: Path, tmp_path: Path):
     """What the runs predicted then they predict now, but for their processor time."""
     then, now = same_study(old).run(), same_study(tmp_path / "new.db").run()

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+import sqlite3
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -108,6 +109,45 @@ def test_records_that_may_not_be_written_can_be_read(others_records):
         others_records.open("ab")
     with Store(others_records, create=False) as store:
         read_everything(store)
+
+
+@pytest.mark.skipif(not hasattr(os, "seteuid"), reason="needs POSIX permissions")
+@pytest.mark.parametrize("endings", [("", "-wal"), ("", "-wal", "-shm")])
+def test_a_log_of_changes_that_may_not_be_written_beside_is_read(records, endings):
+    """As a process that was killed leaves it: the last execution is in the log alone."""
+    with tempfile.TemporaryDirectory() as folder, Store(records) as store:
+        with store.transaction(write=True) as connection:
+            connection.execute(text("DELETE FROM gengap_executions"))
+        for ending in endings:
+            shutil.copy(f"{records}{ending}", folder)
+        path = Path(folder) / records.name
+        with Store(records, create=False) as later:
+            assert not executions(later)
+        assert executions_in(path, "?immutable=1") == 1  # the file alone is not the whole
+        for file in Path(folder).iterdir():
+            file.chmod(0o444)
+        Path(folder).chmod(0o555)
+        user = os.geteuid()
+        if user == 0:
+            os.seteuid(65534)
+        try:
+            with Store(path, create=False) as copied:
+                assert not executions(copied)
+                assert copied.problems()
+        finally:
+            os.seteuid(user)
+            Path(folder).chmod(0o755)
+        assert sorted(file.name for file in Path(folder).iterdir()) == sorted(
+            f"{records.name}{ending}" for ending in endings
+        )
+
+
+def executions_in(path: Path, how: str) -> int:
+    connection = sqlite3.connect(f"file:{path}{how}", uri=True)
+    try:
+        return connection.execute("SELECT count(*) FROM gengap_executions").fetchone()[0]
+    finally:
+        connection.close()
 
 
 def stored_looks(path: Path) -> dict[tuple[str, str], int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -10,13 +12,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gengap.base.errors import UsageError
+from gengap.base.files import json_values
 from gengap.base.paths import readable, typed
-from gengap.base.printable import sentence
+from gengap.base.printable import masked, sentence
+from gengap.base.terminal import terminal
 from gengap.cli.base import (
     app,
     command_line,
     open_records,
     print_finding,
+    print_notes,
     records_address,
     unsuspecting,
     writable,
@@ -25,6 +30,7 @@ from gengap.cli.options import Json, MetricName, Quiet, StudyName
 
 if TYPE_CHECKING:
     from gengap.questions.comparison import ScoreTable
+    from gengap.questions.comparison.summary import Compared
 
 SQLITE = b"SQLite format 3\0"
 
@@ -113,8 +119,34 @@ def compare(
             replicates=replicates,
             command=command_line(),
         )
-    written = found.save(writable(typed(out)))
+    folder = writable(typed(out))
+    print_notes(_replaced(folder, found, source), terminal(stderr=True, quiet=quiet or as_json))
+    written = found.save(folder)
     print_finding(found, as_json, quiet, [written["report.html"]], "Report")
+
+
+def _replaced(out: Path, found: Compared, source: str) -> list[str]:
+    """Say that the comparison of other data in a folder is written over.
+
+    Data are the same where they come from the same place or hold the same scores.
+    """
+    try:
+        earlier = json.loads((out / "compare.json").read_text(encoding="utf-8"))
+        was = earlier["comparison"]
+        name, command = str(was["name"]), str(was["command"])
+        given = shlex.split(command)
+        here = was["environments"] == found.comparison["environments"]
+        scores = earlier["environments"]
+    except (OSError, ValueError, KeyError, TypeError):  # none, or not gengap's
+        return []
+    same = masked(source) in given or scores == json_values(found.environments)
+    if name == found.comparison["name"] and here and same:
+        return []
+    data = f"other data, called {name} too," if name == found.comparison["name"] else name
+    return [
+        f"The comparison of {data} in {out} is replaced by that of {found.comparison['name']}; to "
+        f"keep both, name another folder with --out (the earlier one was made by {command})."
+    ]
 
 
 def _table(

@@ -9,11 +9,13 @@ reading and then writes cannot wait for another writer.
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import quote
 
@@ -107,11 +109,8 @@ def connect(url: URL, create: bool) -> Engine:
         }
         if url.database in (None, "", ":memory:"):
             arguments["poolclass"] = StaticPool
-        elif not create and _cannot_change(Path(str(url.database))):
-            address = f"file:{quote(str(url.database))}?immutable=1"
-            arguments["creator"] = lambda: sqlite3.connect(
-                address, uri=True, **arguments["connect_args"]
-            )
+        elif not create and _cannot_be_written(Path(str(url.database))):
+            arguments |= _as_it_lies(Path(str(url.database)), arguments["connect_args"])
         try:
             engine = create_engine(url, hide_parameters=True, **arguments)
         except (ValueError, ArgumentError) as error:
@@ -153,15 +152,39 @@ def _check_path(url: URL, create: bool) -> None:
         raise UsageError(f"{path} is not a SQLite file; give the path of a store or of a new file.")
 
 
-def _cannot_change(path: Path) -> bool:
-    """Whether a file is to be read as it lies there.
-
-    Where SQLite may not write beside a file that has a write-ahead log, it reads it only if told
-    that nobody changes it; a log that is there holds changes, so that file must be opened fully.
-    """
+def _cannot_be_written(path: Path) -> bool:
+    """Whether nothing may be written beside a file."""
     own = {"effective_ids": True} if os.access in os.supports_effective_ids else {}
-    writable = os.access(path.parent, os.W_OK, **own)
-    return path.is_file() and not writable and not Path(f"{path}-wal").exists()
+    return path.is_file() and not os.access(path.parent, os.W_OK, **own)
+
+
+def _as_it_lies(path: Path, options: dict[str, Any]) -> dict[str, Any]:
+    """What opens a file that SQLite may write nothing beside, where it needs telling how.
+
+    Beside a file with a write-ahead log SQLite writes an index of it. Without a log it reads the
+    file if told that nobody changes it. A log holds changes; its index is there as long as anyone
+    has the file open, and will do. Without the index nobody has, so a copy of both is the whole.
+    """
+    log, index = Path(f"{path}-wal"), Path(f"{path}-shm")
+    if not log.exists():
+        address = f"file:{quote(str(path))}?immutable=1"
+        return {"creator": lambda: sqlite3.connect(address, uri=True, **options)}
+    if index.exists():
+        return {}
+    folder = TemporaryDirectory(prefix="gengap-records-")  # goes with the engine that holds it
+    try:
+        copy = Path(shutil.copyfile(path, Path(folder.name) / path.name))
+        shutil.copyfile(log, f"{copy}-wal")
+    except OSError as error:
+        raise UsageError(
+            f"Store {path} has a log of changes that must be copied to be read, which failed "
+            f"({error.strerror}); free some space in {Path(folder.name).parent}."
+        ) from None
+
+    def connected() -> sqlite3.Connection:
+        return sqlite3.connect(Path(folder.name) / path.name, **options)
+
+    return {"creator": connected}
 
 
 def _starts_as_sqlite(path: Path) -> bool:
