@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gengap.base.errors import SuspiciousInput
+from gengap.base.errors import SuspiciousInput, UsageError
 from gengap.environments.core import Environments
 from gengap.environments.dates import date_features, dates_of
 from gengap.environments.new_examples import below
@@ -117,5 +117,19 @@ def test_new_rows_get_the_same_features_from_their_dates():
     assert found["day (weekday)"].astype(object).iloc[0] == "Monday"
     assert np.isnan(found["day (year)"].iloc[1])
     assert found["day (weekday)"].isna().iloc[1]
+    with pytest.raises(UsageError, match="no column 'day';"):
+        below(made.X, pd.DataFrame({"other": [1]}))
     ready = below(made.X, made.X.iloc[:3])
     assert np.allclose(ready["day (year)"], made.X["day (year)"][:3])
+
+
+def test_where_a_year_is_the_environment_its_season_is_a_feature():
+    days = pd.date_range("2019", periods=N, freq="19D")
+    frame = pd.DataFrame({"day": days, "y": np.cos(7.0 * np.arange(N))})
+    with pytest.warns(SuspiciousInput):
+        made = Environments.from_frame(frame, "y", "day:year")
+    assert made.names == ("2019", "2020", "2021", "2022")
+    parts = [column.removeprefix("day ") for column in made.X.columns]
+    assert parts == ["(season, sine)", "(season, cosine)", "(weekday)"]
+    with pytest.warns(SuspiciousInput):
+        assert list(Environments.from_frame(frame, "y", "day:quarter").X) == ["day (weekday)"]

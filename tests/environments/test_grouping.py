@@ -71,7 +71,7 @@ def labels(values, cut: str) -> list[str]:
     ("values", "cut", "wanted"),
     [
         ([1, 1, 1, 1, 2, 3], "3", ["v 1", "v 2 to 3"]),
-        ([0.1234, 0.1239, 0.5, 0.9], "2", ["v 0.12", "v 0.5 to 0.9"]),
+        ([0.1234, 0.1239, 0.5, 0.9], "2", ["v 0.123 to 0.124", "v 0.5 to 0.9"]),
         ([0.12341, 0.12342, 0.12346, 0.12349], "2", ["v 0.1234", "v 0.1235"]),
         (["1,5", "2,5", "3,5", "?"], "3", ["v 1.5", "v 2.5", "v 3.5"]),
         (["2020-01-05", "2020-02-01", "2021-03-01", "2021-03-02"], "2",
@@ -112,6 +112,8 @@ def test_a_column_that_is_called_so_goes_before():
         ("age:x", "cuts column 'age' into nothing"),
         ("age:99999999999999999999", "cuts column 'age' into nothing"),
         (",", "is empty"),
+        ("x", "or cut this one into bins: x:5"),
+        ("hospital,x", "The environment ('hospital' and 'x') has 60 different values"),
         ("y,hospital", "both target and environment"),
     ],
 )

@@ -7,7 +7,7 @@ are left out. Whatever is left out, converted or suspicious gets one sentence in
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -24,8 +24,8 @@ from gengap.environments.core import (
     refuse_infinite,
     suspect,
 )
-from gengap.environments.dates import DAYS_FIRST
-from gengap.environments.grouping import Part, grouped, parse_environment
+from gengap.environments.dates import DAYS_FIRST, date_features, said_of
+from gengap.environments.grouping import CALENDAR, Part, grouped, parse_environment
 from gengap.environments.labels import folded, merged, refuse_missing
 from gengap.environments.recognition import FEW, Kind, examine
 from gengap.environments.texts import is_text, parse_numbers, spread, text_levels
@@ -86,10 +86,19 @@ def environments_from_frame(
         frame = _complete(frame, target, parts, roles, task)
     y, said = _target(frame[target], task)
     grouping = grouped(frame, parts)
-    label = " and ".join(f"Column {part.column!r}" for part in parts)
-    where = _environment(grouping.labels, label)
+    label = _label(parts)
+    where = _environment(grouping.labels, label, parts)
     said += grouping.notes
-    X = _features(frame, (target, *roles, *drop), dates, said, f"target {target!r} and {label}")
+    used = (target, *roles, *drop)
+    within = {part.column: part.cut for part in parts if part.cut in CALENDAR}
+    X = _features(frame, used, within if dates else None, said)
+    if len(X.columns) == 0:
+        left_out = [f"{c} ({examine(frame[c]).kind})" for c in frame.columns if c not in used]
+        raise UsageError(
+            f"No usable feature is left beside target {target!r} and environment "
+            f"{listing(repr(part.column) for part in parts)}"
+            f"{' (left out: ' + listing(left_out) + ')' if left_out else ''}; add feature columns."
+        )
     environments = assemble(
         X,
         y,
@@ -129,38 +138,43 @@ def _parts(
     return parts
 
 
+def _label(parts: Sequence[Part]) -> str:
+    """What errors and notes call the columns that say the environment."""
+    if len(parts) == 1:
+        return f"Column {parts[0].column!r}"
+    return f"The environment ({' and '.join(repr(part.column) for part in parts)})"
+
+
 def _features(
-    frame: pd.DataFrame, others: Sequence[Hashable], dates: bool, said: list[str], beside: str
+    frame: pd.DataFrame,
+    others: Sequence[Hashable],
+    within: Mapping[Hashable, Any] | None,
+    said: list[str],
 ) -> pd.DataFrame:
     """All columns but the others as features; ``said`` grows by what was done.
 
-    Raises:
-        UsageError: none is left.
+    Args:
+        others: what is no feature.
+        within: dates among the others whose years, quarters or months are the environments, of
+            which the season within a year, the weekday and the time of day are features; None
+            where no date becomes one.
     """
     features: dict[Hashable, Any] = {}
     days_first: dict[str, bool | None] = {}
-    left_out: list[str] = []
     for column in frame.columns:
-        if column in others:
+        if column in others and column not in (within or ()):
             continue
-        examined = examine(frame[column])
-        if examined.features and not dates:
-            left_out.append(f"{column} (date)")
-            continue
-        if examined.note:
-            said.append(examined.note)
-        if examined.features:
-            features.update({k: v for k, v in examined.features.items() if k not in frame.columns})
-            days_first[str(column)] = examined.days_first
-        elif examined.values is None:
-            left_out.append(f"{column} ({examined.kind})")
-        else:
-            features[column] = examined.values
-    if not features:
-        raise UsageError(
-            f"No usable feature is left beside {beside}"
-            f"{' (left out: ' + listing(left_out) + ')' if left_out else ''}; add feature columns."
-        )
+        found = examine(frame[column])
+        if found.dates is None:
+            if found.note:
+                said.append(found.note)
+            if found.values is not None:
+                features[column] = found.values
+        elif within is not None:
+            made = date_features(found.dates, str(column), within.get(column))
+            features.update({k: v for k, v in made.items() if k not in frame.columns})
+            days_first[str(column)] = found.dates.days_first
+            said.append(said_of(found.dates, made, str(column)))
     X = pd.DataFrame(features, copy=False)
     X.attrs = {DAYS_FIRST: days_first} if days_first else {}
     return X
@@ -293,15 +307,17 @@ def _read_target(series: pd.Series, task: Task | None) -> tuple[Any, list[str]]:
     return series, []
 
 
-def _environment(labels: Any, label: str) -> Any:
+def _environment(labels: Any, label: str, parts: Sequence[Part]) -> Any:
     """Return the environment labels ``(n,)``; blank text is missing."""
+    number = len(parts) == 1 and pd.api.types.is_numeric_dtype(pd.Series(labels).dtype)
+    cut = f", or cut this one into bins: {parts[0].column}:5" if number else ""
     values: Any = labels
     series = pd.Series(labels)
     if is_text(series):
         codes, levels = text_levels(series)
         values = spread(levels.to_numpy(dtype=object), codes, None)
     refuse_missing(values, label)
-    _refuse_unique(values, label, "environments; choose a column that groups the rows")
+    _refuse_unique(values, label, f"environments; choose a column that groups the rows{cut}")
     return values
 
 

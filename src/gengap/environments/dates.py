@@ -60,15 +60,21 @@ def dates_of(series: pd.Series, days_first: bool | None = None) -> Dates:
     return Dates(pd.Series(times.array).astype("datetime64[us]"))
 
 
-def date_features(dates: Dates, name: str) -> dict[str, Any]:
+def date_features(dates: Dates, name: str, within: str | None = None) -> dict[str, Any]:
     """The features of a column of dates, each ``(n,)``, by their names.
 
     The season only where the dates span a year, for within one it is the trend once more; the
     weekday unless all are of one, or of one day of the month; the time of day where there is one.
+
+    Args:
+        dates: ``(n,)``.
+        name: of the column.
+        within: ``"year"``, ``"quarter"`` or ``"month"`` where this part of the calendar is the
+            environment: the features then say where in it a date lies, not in which.
     """
     present = dates.times.dropna()
-    parts = ["year"]
-    if present.max() - present.min() >= A_YEAR:
+    parts = [] if within else ["year"]
+    if present.max() - present.min() >= A_YEAR and within in (None, "year"):
         parts += ["season, sine", "season, cosine"]
     if present.dt.day_of_week.nunique() > 1 and not _by_months(present):
         parts.append("weekday")
@@ -82,14 +88,24 @@ def with_date_features(X: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
     known = X.attrs.get(DAYS_FIRST, {})
     read: dict[str, Dates] = {}
     for column in map(str, X.columns):
-        name, _, part = column.rpartition(" (")
-        part = part.removesuffix(")")
-        if column in new.columns or part not in PARTS or name not in new.columns:
+        name = date_of(column, X)
+        if column in new.columns or name == column or name not in new.columns:
             continue
+        part = column.removeprefix(f"{name} (").removesuffix(")")
         if name not in read:
             read[name] = dates_of(new[name], known.get(name))
         new = new.assign(**{column: _aligned(PARTS[part](read[name].times), new.index)})
     return new
+
+
+def date_of(column: Any, X: pd.DataFrame) -> Any:
+    """The column of dates that a feature of ``X`` was made of; the feature's own name for others.
+
+    Known from what is kept with ``X``, or else by how such features are called.
+    """
+    name, _, part = str(column).rpartition(" (")
+    made = name in X.attrs.get(DAYS_FIRST, {name: None}) and part.removesuffix(")") in PARTS
+    return name if made else column
 
 
 def said_of(dates: Dates, features: dict[str, Any], name: str) -> str:
@@ -98,9 +114,10 @@ def said_of(dates: Dates, features: dict[str, Any], name: str) -> str:
     words = dict.fromkeys(part.partition(",")[0] for part in shown)
     present = dates.times.dropna()
     missing = f"; {dates.unread:,} that cannot be read count as missing" if dates.unread else ""
+    became = f"features are its {_and(list(words))}" if words else "no features"
     return (
         f"Column {name!r} holds dates from {present.min():%Y-%m-%d} to {present.max():%Y-%m-%d}"
-        f"{dates.said}; features are its {_and(list(words))}{missing}."
+        f"{dates.said}; {became}{missing}."
     )
 
 

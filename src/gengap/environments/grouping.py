@@ -219,7 +219,7 @@ def _readable(ends: list[tuple[float, float]], name: str, dates: bool) -> list[s
     if dates:
         texts = [tuple(f"{_date(v):%Y-%m-%d}" for v in pair) for pair in ends]
         return _distinct([_from_to(name, *pair) for pair in texts])
-    for digits in range(2, 18):
+    for digits in range(3, 18):
         texts = [tuple(_written(v, digits) for v in pair) for pair in ends]
         pairs = pairwise(texts)
         if all(float(high) < float(low) for (_, high), (low, _) in pairs):

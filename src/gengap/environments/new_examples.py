@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from gengap.base.errors import UsageError, listing
-from gengap.environments.dates import with_date_features
+from gengap.environments.dates import date_of, with_date_features
 from gengap.environments.labels import folded
 from gengap.environments.texts import MISSING_MARKERS
 
@@ -29,7 +29,7 @@ def joined(X: np.ndarray | pd.DataFrame, new: Any) -> np.ndarray | pd.DataFrame:
     if not isinstance(new, pd.DataFrame):
         raise UsageError("The new examples must be a DataFrame, as the labelled ones are.")
     new = with_date_features(X, new)
-    if missing := [name for name in X.columns if name not in new.columns]:
+    if missing := dict.fromkeys(date_of(c, X) for c in X.columns if c not in new.columns):
         raise UsageError(
             f"The new examples have no column {listing(map(repr, missing))}; they need every "
             "feature that the model learns from."

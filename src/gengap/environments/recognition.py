@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
 from gengap.environments.core import refuse_infinite
-from gengap.environments.dates import DATE, date_features, dates_of, said_of
+from gengap.environments.dates import DATE, Dates, dates_of
 from gengap.environments.labels import folded, merged
 from gengap.environments.repeats import ID_NAME
 from gengap.environments.texts import SAMPLE, is_text, parse_numbers, some_of, spread, text_levels
@@ -44,15 +43,13 @@ class Column:
         kind: what it is.
         values: ``(n,)`` as a feature; None when left out, and for dates.
         note: a sentence, or empty.
-        features: of dates, the features that they become, by name.
-        days_first: of dates written as text, whether days come before months.
+        dates: of dates that can be read; they become several features.
     """
 
     kind: Kind
     values: Any = None
     note: str = ""
-    features: Mapping[str, Any] = field(default_factory=dict)
-    days_first: bool | None = None
+    dates: Dates | None = None
 
 
 def examine(series: pd.Series) -> Column:
@@ -115,9 +112,7 @@ def _dates(series: pd.Series, label: str) -> Column:
         return _left_out("date", label)
     if dates.times.nunique() == 1 and present == len(series):
         return _left_out("constant", label)
-    features = date_features(dates, str(series.name))
-    said = said_of(dates, features, str(series.name))
-    return Column("date", None, said, features, dates.days_first)
+    return Column("date", dates=dates)
 
 
 def _names_rows(values: np.ndarray, spread: float, name: str) -> bool:
