@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gengap.base.errors import SuspiciousInput, UsageError
+    from gengap.delivery.loading import load
     from gengap.environments.core import Environments
     from gengap.environments.readers import read
     from gengap.environments.suites import load_suite, suites
@@ -35,6 +36,7 @@ _HOMES = {
     "SuspiciousInput": "gengap.base.errors",
     "UsageError": "gengap.base.errors",
     "forecast": "gengap.questions.forecasting.forecast",
+    "load": "gengap.delivery.loading",
     "load_suite": "gengap.environments.suites",
     "measure": "gengap.study.measure",
     "metric": "gengap.study.scorers",
@@ -43,7 +45,7 @@ _HOMES = {
 }
 __all__ = [
     "Environments", "Forecasts", "Guard", "Result", "Store", "Study", "SuspiciousInput",
-    "UsageError", "forecast", "load_suite", "measure", "metric", "read", "suites",
+    "UsageError", "forecast", "load", "load_suite", "measure", "metric", "read", "suites",
 ]  # fmt: skip
 
 

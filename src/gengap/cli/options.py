@@ -10,13 +10,17 @@ import re
 import types
 from collections.abc import Callable
 from dataclasses import fields
+from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import typer
 
 from gengap.base.errors import UsageError
+from gengap.base.paths import typed
+from gengap.base.sealed import SHORTEST, ordinary_bytes
 from gengap.study.keys import METRICS, StudyFile
 
+MOST_KEY = 1 << 16  # bytes
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only the answer.")]
 Seeds = Annotated[int, typer.Option(help="Runs per environment left out.")]
@@ -38,6 +42,10 @@ MetricName = Annotated[
         help=f"Metric of records: {', '.join(n for own in METRICS.values() for n in own)}."
     ),
 ]
+Key = Annotated[
+    Path | None,
+    typer.Option(help="File of at least 16 bytes that model folders are signed and checked with."),
+]
 Draw = Annotated[int, typer.Option(help="Seed of whatever is drawn at random.")]
 
 
@@ -46,6 +54,23 @@ DATA = (
     "data", "query", "target", "environment", "environment_from", "suite", "task", "drop",
     "drop_missing", "min_examples",
 )  # fmt: skip
+
+
+def read_key(path: Path | None) -> bytes | None:
+    """The bytes of a key's file; None where none is named.
+
+    Raises:
+        UsageError: it cannot be read, or is too short or too long for a key.
+    """
+    if path is None:
+        return None
+    found = ordinary_bytes(typed(path), MOST_KEY, "name a file with the key")
+    if len(found) < SHORTEST:
+        raise UsageError(
+            f"{path} has {len(found)} bytes, and a key at least {SHORTEST}; make one with "
+            f"head -c 32 /dev/urandom > {path}."
+        )
+    return found
 
 
 def listed(text: str | None) -> list[str] | None:

@@ -67,9 +67,7 @@ def _joined_column(old: pd.Series, new: pd.Series) -> Any:
     if isinstance(old.dtype, pd.CategoricalDtype):
         return _joined_categories(old, new)
     label = f"Column {old.name!r} of the new examples"
-    numbers = pd.to_numeric(new, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-    text = new.astype("str").str.strip().str.lower()
-    bad = np.isnan(numbers) & new.notna().to_numpy() & ~text.isin(MISSING_MARKERS).to_numpy()
+    numbers, bad = _numbers(new)
     if bad.any():
         row = int(np.argmax(bad))
         raise UsageError(
@@ -82,6 +80,43 @@ def _joined_column(old: pd.Series, new: pd.Series) -> Any:
             "empty or drop the row."
         )
     return np.concatenate([old.to_numpy(dtype=np.float64, na_value=np.nan), numbers])
+
+
+def unreadable(X: np.ndarray | pd.DataFrame, new: Any) -> tuple[Any, np.ndarray, np.ndarray]:
+    """The new examples without what cannot be read in them, and which rows these are.
+
+    Args:
+        X: labelled examples, or their form alone.
+        new: a table or an array ``(m, ...)``; columns that are missing are left to :func:`joined`.
+
+    Returns:
+        the examples, with missing numbers for text and infinities where ``X`` has numbers; what is
+        wrong with each row ``(m,)``, empty where nothing is; and the column at fault, or None.
+    """
+    reason = np.full(len(new), "", dtype=object)
+    column = np.full(len(new), None, dtype=object)
+    if not isinstance(X, pd.DataFrame) or not isinstance(new, pd.DataFrame):
+        return new, reason, column
+    repaired = {}
+    for name in X.columns:
+        if name not in new.columns or isinstance(X[name].dtype, pd.CategoricalDtype):
+            continue
+        numbers, bad = _numbers(new[name])
+        infinite = np.isinf(numbers)
+        for row in np.flatnonzero((bad | infinite) & (reason == "")):
+            held = "an infinite value" if infinite[row] else repr(str(new[name].iloc[row])[:40])
+            reason[row], column[row] = f"column {str(name)!r} holds {held}, no number", str(name)
+        if (bad | infinite).any():
+            repaired[name] = np.where(bad | infinite, np.nan, numbers)
+    return new.assign(**repaired) if repaired else new, reason, column
+
+
+def _numbers(new: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers ``(m,)``, NaN where missing, and which values are neither."""
+    numbers = pd.to_numeric(new, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    text = new.astype("str").str.strip().str.lower()
+    known = text.isin(MISSING_MARKERS).to_numpy()
+    return numbers, np.isnan(numbers) & new.notna().to_numpy() & ~known
 
 
 def _joined_categories(old: pd.Series, new: pd.Series) -> pd.Categorical:

@@ -129,16 +129,27 @@ def encode(X: np.ndarray | pd.DataFrame) -> Encoded:
     if isinstance(X, np.ndarray) and X.ndim > 2:
         return Encoded(X.astype(np.float32))
     many = uncountable(X)
-    columns = _columns(X)
-    codes = tuple(_code(name, column, name in many) for name, column in columns)
+    codes = tuple(_code(name, column, name in many) for name, column in _columns(X))
+    return encoded_by(X, codes)
+
+
+def encoded_by(X: np.ndarray | pd.DataFrame, codes: Sequence[ColumnCode]) -> Encoded:
+    """Encode examples ``(n, ...)``, perhaps none, as codes say; with the names of the columns.
+
+    Args:
+        X: as of :func:`encode_alike`.
+        codes: how those that decided were encoded; none for more than two dimensions.
+    """
+    if isinstance(X, np.ndarray) and X.ndim > 2:
+        return Encoded(X.astype(np.float32))
     described: list[tuple[str, ColumnKind]] = []
     levels: dict[int, int] = {}
-    for own, (_, column) in zip(codes, columns, strict=True):
+    for own, (_, column) in zip(codes, _columns(X), strict=True):
         if own.kind == "code":
             levels[len(described)] = own.count + 2
         described += _described(own, column)
     names, kinds = tuple(name for name, _ in described), tuple(kind for _, kind in described)
-    return Encoded(encode_alike(X, codes), names, kinds, levels, codes)
+    return Encoded(encode_alike(X, codes), names, kinds, levels, tuple(codes))
 
 
 def encode_alike(X: np.ndarray | pd.DataFrame, codes: Sequence[ColumnCode]) -> np.ndarray:

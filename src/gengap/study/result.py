@@ -5,6 +5,7 @@ Everything is computed from the records, by the study that trained them or by wh
 
 from __future__ import annotations
 
+import importlib
 import math
 from collections.abc import Mapping
 from dataclasses import replace
@@ -161,6 +162,23 @@ class Result(Finding):
     def summary(self) -> dict[str, Any]:
         """The finding as JSON values; what ``gap.json`` holds."""
         return self.finding.as_json()
+
+    def fit(self, method: str = "best", **options: Any) -> Any:
+        """Train a method on all environments, with a guard and a card, to be put to work.
+
+        Args:
+            method: of the study; ``"best"`` is the one that did best where environments were
+                unseen.
+            options: see :func:`gengap.delivery.fit`, such as ``out``, the folder to save it in.
+
+        Returns:
+            a scikit-learn estimator, :class:`gengap.delivery.Delivered`.
+
+        Raises:
+            UsageError: no such method, or the data are not at hand.
+        """
+        # Delivering lies above studies, so it is loaded by name when it is asked for.
+        return importlib.import_module("gengap.delivery").fit(self, method, **options)
 
     def __repr__(self) -> str:
         return f"Result({self.name!r}): {self.answer}"

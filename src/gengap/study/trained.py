@@ -19,6 +19,7 @@ from torch import nn
 from gengap.base.errors import UsageError
 from gengap.base.progress import Progress
 from gengap.environments.core import Environments
+from gengap.environments.preparation import encode_alike
 from gengap.methods.base import Predictor, headed, stack
 from gengap.methods.registry import registered
 from gengap.models.networks import MLP, Network, architecture
@@ -99,6 +100,33 @@ class Trained:
             labels=None if y is None else torch.as_tensor(y),
         )
 
+    def answers(self, new: Any) -> tuple[np.ndarray, np.ndarray | None]:
+        """Class codes or values ``(m,)`` of examples like the problem's, and probabilities.
+
+        Probabilities are ``(m, C)``; None in regression and where an estimator gives none.
+
+        Args:
+            new: ``(m, ...)``, at least one; its columns are read as the problem's are.
+
+        Raises:
+            UsageError: the examples are of another form, or the model does not take them.
+        """
+        own = self.problem.read_alike(new)
+        matrix = encode_alike(own, self.problem.encoded.codes)
+        if not isinstance(self.model, Network):
+            inputs = self.problem.as_input(own, matrix, self.prepared, self.run.settings["input"])
+            said = np.asarray(_asked(self.model.predict, inputs)).ravel()
+            if self.problem.classes:
+                return said.astype(np.int64), _asked(self.probabilities, inputs)
+            return said.astype(np.float64), None
+        prepared = torch.from_numpy(self.prepared.inputs.apply(matrix))
+        logits = self.model.outputs(prepared).logits
+        assert logits is not None
+        if self.problem.classes:
+            return logits.argmax(1).numpy(), torch.softmax(logits, 1).numpy()
+        values = logits[:, 0].double().numpy()
+        return values * self.prepared.scale + self.prepared.shift, None
+
     def scores(self, outputs: Outputs, y: np.ndarray) -> np.ndarray:
         """Score per example ``(n,)``, larger is better: 1 where the class is right, or minus the
         absolute error."""
@@ -122,6 +150,19 @@ class Trained:
         if found is None:
             found = np.eye(len(self.problem.classes))[self.model.predict(rows)]
         return np.log(np.maximum(found, LEAST_PROBABILITY))
+
+
+def _asked(function: Callable[[Any], Any], inputs: Any) -> Any:
+    """What an estimator says.
+
+    Raises:
+        UsageError: it does not take these inputs.
+    """
+    try:
+        return function(inputs)
+    except (ValueError, TypeError) as error:
+        said = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+        raise UsageError(f"the model does not take it ({said})") from None
 
 
 def one_model(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any, Literal, Self
 
@@ -19,6 +19,7 @@ from gengap.environments.preparation import (
     Preparation,
     encode,
     encode_alike,
+    encoded_by,
     fit_preparation,
 )
 from gengap.methods.registry import OUTLIERS
@@ -82,6 +83,18 @@ class Tables(Environments):
             return self.X
         table = isinstance(self.X, pd.DataFrame)
         return joined(self.X, pd.DataFrame(self.outliers) if table else self.outliers)
+
+    @property
+    def form(self) -> Self:
+        """What new examples are read by: these tables without any rows."""
+        rows = np.empty(0, np.int64)
+        X = self._all[:0].copy()
+        made = replace(
+            self, X=X, y=self.y[rows], environment=rows, factors=pd.DataFrame(), notes=(),
+            cluster="", outliers=None,
+        )  # fmt: skip
+        made.__dict__["encoded"] = encoded_by(X, self.encoded.codes)
+        return made
 
     @property
     def outlier_rows(self) -> np.ndarray:

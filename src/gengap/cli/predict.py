@@ -1,0 +1,76 @@
+"""``gengap predict``: a delivered model's answers to new rows, or why it gives none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gengap.base.files import csv_text, write_files
+from gengap.base.paths import typed
+from gengap.base.terminal import terminal
+from gengap.cli.base import app, print_finding, print_notes, unsuspecting, writable
+from gengap.cli.options import Json, Key, Quiet, read_key
+
+if TYPE_CHECKING:
+    from gengap.delivery import Delivered
+
+
+@app.command(epilog="Exit codes: 0 done, 2 unusable input, 130 stopped by Ctrl-C.")
+def predict(
+    model: Annotated[Path, typer.Argument(help="The folder that gengap fit wrote.")],
+    new: Annotated[
+        Path, typer.Argument(help="New rows: a table with the columns of training, or .npz with X.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="Write all answers into this .csv, a line a row.")
+    ] = None,
+    key: Key = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Answer new rows one by one, and refuse those that the model should not answer.
+
+    Examples:
+
+        gengap predict model/ new.csv
+
+        gengap predict model/ new.csv --out answers.csv
+
+    A row's answer is a prediction with its probability, or the reason why it is refused. A warning
+    follows where the rows as a whole have left the environments that the model was trained on.
+    """
+    from gengap.delivery import load
+
+    talk = terminal(stderr=True, quiet=quiet or as_json)
+    with unsuspecting():
+        made = load(model, key=read_key(key))
+        rows, notes = _rows(new, made)
+    print_notes(notes, talk)
+    found = made.decide(rows)
+    written = []
+    if out is not None:
+        page = typed(out)
+        writable(page.parent)
+        write_files({page: csv_text(found.frame)})
+        written = [page]
+    print_finding(found, as_json, quiet, written)
+
+
+def _rows(path: Path, model: Delivered) -> tuple[Any, list[str]]:
+    """The new rows as the model takes them, and what was assumed in reading them."""
+    from gengap.environments.readers import load_npz, read_table
+
+    if path.suffix.lower() == ".npz":
+        from gengap.base.errors import UsageError
+        from gengap.base.paths import existing
+
+        arrays = load_npz(existing(path))
+        if "X" not in arrays:
+            raise UsageError(f"{path} has no array 'X'; save it with numpy.savez(path, X=...).")
+        return arrays["X"], []
+    table = read_table(path)
+    if not hasattr(model, "feature_names_in_"):
+        return table.to_numpy(), []
+    return table, list(table.attrs.get("gengap_notes", ()))

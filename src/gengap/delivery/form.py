@@ -1,0 +1,125 @@
+"""The form of examples, as JSON values and back: tables without any rows.
+
+What is kept of a table are the names of its columns, the values of its categories, and a median of
+each column of numbers: no row, but the values of categories come from rows.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gengap.base.errors import UsageError
+from gengap.delivery.schema import Description, SavedCode, SavedColumn, SavedForm
+from gengap.environments.core import SERIES, TEXTS
+from gengap.environments.preparation import ColumnCode, encoded_by
+from gengap.training.tables import Tables
+
+MOST_VALUES = 1 << 24  # of one example
+
+
+def saved_form(form: Tables) -> tuple[SavedForm, tuple[SavedCode, ...]]:
+    """What a model's file says of the examples.
+
+    Raises:
+        UsageError: a category's values are neither text nor numbers.
+    """
+    X = form.X
+    table = isinstance(X, pd.DataFrame)
+    columns: tuple[SavedColumn, ...] = ()
+    if isinstance(X, pd.DataFrame):
+        columns = tuple(_column(X[name], X.attrs.get(TEXTS, {})) for name in X.columns)
+    series = isinstance(X, pd.DataFrame) and bool(X.attrs.get(SERIES))
+    shape = tuple(X.shape[1:])
+    codes = tuple(SavedCode(**vars(code)) for code in form.encoded.codes)
+    return SavedForm(table=table, series=series, shape=shape, columns=columns), codes
+
+
+def form_of(said: Description) -> Tables:
+    """The tables without rows that a file describes.
+
+    Raises:
+        ValueError: parts do not fit together.
+    """
+    form = said.form
+    if form.table:
+        X: Any = pd.DataFrame({column.name: _empty(column) for column in form.columns})
+        texts = {column.name: column.text for column in form.columns if column.text}
+        X.attrs = {TEXTS: texts} | ({SERIES: True} if form.series else {})
+        if len(X.columns) != len(form.columns) or len(form.columns) != len(said.codes):
+            raise ValueError
+    else:
+        if np.prod(form.shape, dtype=np.float64) > MOST_VALUES or form.columns:
+            raise ValueError
+        X = np.empty((0, *form.shape))
+        if len(said.codes) != (form.shape[0] if len(form.shape) == 1 else 0):
+            raise ValueError
+    if (said.task == "classification") != (len(said.classes) > 1):
+        raise ValueError
+    made = Tables(
+        X=X,
+        y=np.empty(0, np.int64 if said.classes else np.float64),
+        environment=np.empty(0, np.int64),
+        names=said.run.train_environments,
+        classes=said.classes,
+        name=said.name,
+        kind=said.kind,
+    )
+    codes = tuple(ColumnCode(**code.model_dump()) for code in said.codes)
+    made.__dict__["encoded"] = encoded_by(X, codes)
+    return made
+
+
+def as_table(form: Tables, X: Any) -> Any:
+    """Examples as a table where the model was trained on one: texts, or an array of its columns."""
+    if not isinstance(form.X, pd.DataFrame) or isinstance(X, pd.DataFrame):
+        return X
+    columns = [str(name) for name in form.X.columns]
+    if isinstance(X, pd.Series) or len(columns) == 1:
+        return pd.DataFrame({columns[0]: np.asarray(X).ravel()})
+    values = np.asarray(X)
+    if values.ndim == 2 and values.shape[1] == len(columns):
+        return pd.DataFrame(values, columns=columns)
+    return X
+
+
+def class_values(classes: tuple[str, ...]) -> np.ndarray:
+    """Class labels ``(C,)`` as numbers or truth values where all are written so, else as text."""
+    if set(classes) == {"False", "True"}:
+        return np.array([label == "True" for label in classes])
+    for kind in (int, float):
+        try:
+            values = [kind(label) for label in classes]
+        except ValueError:
+            continue
+        if [str(value) for value in values] == list(classes) and np.isfinite(values).all():
+            return np.array(values)
+    return np.array(classes, dtype=object)
+
+
+def _column(column: pd.Series, texts: dict[Any, str]) -> SavedColumn:
+    name = str(column.name)
+    if not isinstance(column.dtype, pd.CategoricalDtype):
+        return SavedColumn(name=name, categories=None, ordered=False, text="")
+    values = column.cat.categories.tolist()
+    if not all(isinstance(value, str | bool | int | float) for value in values):
+        raise UsageError(
+            f"Column {name!r} holds categories that are neither text nor numbers "
+            f"({type(values[0]).__name__}), which no file can keep; make them text."
+        )
+    text: Any = texts.get(column.name, "")
+    return SavedColumn(
+        name=name,
+        categories=tuple(values),
+        ordered=bool(column.cat.ordered),
+        text=text if text in ("", "str", "object", "string") else "str",
+    )
+
+
+def _empty(column: SavedColumn) -> Any:
+    """A column without rows; categories repeat or are of several kinds only in a damaged file."""
+    if column.categories is None:
+        return np.empty(0)
+    return pd.Categorical([], list(column.categories), ordered=column.ordered)

@@ -1,0 +1,240 @@
+"""The guard of a delivered model: fitted and calibrated on rows that it was not trained on.
+
+Rows kept apart are those of the validation and test parts of the run's seed, from all environments;
+which detector is taken is decided by holding whole environments out. A third of the rows calibrates
+the threshold, so new rows like them, from these environments, are refused at the stated rate. Rows
+of a *new* environment are refused more often, the more unfamiliar it is: how often is measured with
+the study's models on the environments that they lacked (:func:`refused_elsewhere`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.base import BaseEstimator
+from torch import Tensor, nn
+
+from gengap.base.errors import SuspiciousInput, UsageError
+from gengap.base.progress import Progress
+from gengap.base.seeds import generator
+from gengap.delivery.model import Delivered
+from gengap.environments.parts import TEST, TRAIN
+from gengap.environments.preparation import CLIP
+from gengap.guard import Guard
+from gengap.guard.candidates import KEEPERS
+from gengap.guard.fitting import parts as guard_parts
+from gengap.guard.selection import CANDIDATES
+from gengap.methods.base import Predictor
+from gengap.models.networks import Network
+from gengap.records.store import Store
+from gengap.study.plan import Plan
+from gengap.study.study import Study
+from gengap.study.trained import Trained, train_models
+
+MOST_ROWS = 20_000  # that a guard is fitted on
+MOST_ENVIRONMENTS = 12  # that refusals are measured in
+FEWEST = 3  # environments
+# A model is handed on, so its guard is chosen among detectors that keep no rows.
+SPARING = [name for name in CANDIDATES if name not in KEEPERS]
+
+
+class Standardised(nn.Module):
+    """A network with its standardisation before it and a target's units after it.
+
+    Takes encoded inputs ``(n, ...)``, missing numbers as NaN; gives logits ``(n, C)`` or values
+    ``(n, 1)``.
+    """
+
+    shift: Tensor
+    scale: Tensor
+
+    def __init__(self, trained: Trained) -> None:
+        super().__init__()
+        inputs = trained.prepared.inputs
+        self.network = trained.module
+        self.register_buffer("shift", torch.from_numpy(inputs.shift.copy()))
+        self.register_buffer("scale", torch.from_numpy(inputs.scale.copy()))
+        self.middle, self.unit = float(trained.prepared.shift), float(trained.prepared.scale)
+        self.values = not trained.problem.classes
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits, or values in the target's units."""
+        prepared = ((x - self.shift) * self.scale).nan_to_num(0.0).clamp(-CLIP, CLIP)
+        found: Tensor = self.network(prepared)
+        found = found.reshape(len(x), -1)
+        return found * self.unit + self.middle if self.values else found
+
+
+class Asked(BaseEstimator):
+    """A delivered model as its guard asks it, known by the hash of all that it answers with."""
+
+    def __init__(self, model: Delivered) -> None:
+        self.model = model
+        self._estimator_type = "classifier" if hasattr(model, "classes_") else "regressor"
+        if hasattr(model, "classes_"):
+            self.classes_ = model.classes_
+        if hasattr(model, "predict_proba"):
+            self.predict_proba = model.predict_proba
+
+    def fit(self, X: Any, y: Any = None) -> Asked:
+        """Nothing: it is fitted."""
+        return self
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Classes or values ``(n,)``."""
+        return self.model.predict(X)
+
+    def __sklearn_tags__(self) -> Any:
+        return self.model.__sklearn_tags__()
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"digest": digest(self.model)}
+
+
+def digest(model: Delivered) -> str:
+    """SHA-256 of all that a model answers with, or of its run where it cannot be saved."""
+    parts = model.parts
+    found = hashlib.sha256(parts.said.run.model_dump_json().encode())
+    found.update(parts.weights)
+    inputs = parts.trained.prepared.inputs
+    for values in (inputs.shift, inputs.scale, *(inputs.counts[k] for k in sorted(inputs.counts))):
+        found.update(np.ascontiguousarray(values).tobytes())
+    return found.hexdigest()
+
+
+def asked(model: Delivered) -> Any:
+    """The model as a guard reads it: a network with its features where inputs are arrays."""
+    trained = model.parts.trained
+    plain = isinstance(trained.model, Network) and not isinstance(trained.model, Predictor)
+    if plain and isinstance(trained.problem.X, np.ndarray):
+        return Standardised(trained).eval()
+    return Asked(model)
+
+
+@dataclass(frozen=True)
+class Guarded:
+    """A guard with what must be told of it.
+
+    Attributes:
+        guard: the guard, or None where there could be none.
+        homes: ``(n,)`` environment codes of its calibration examples.
+        notes: sentences.
+    """
+
+    guard: Guard | None
+    homes: np.ndarray | None
+    notes: tuple[str, ...] = ()
+
+
+def guarded(
+    model: Delivered, study: Study, rows: np.ndarray, false_alarms: float, seed: int
+) -> Guarded:
+    """Fit a guard on rows of a study's problem that the model was not trained on.
+
+    Args:
+        rows: row numbers.
+        false_alarms: share of rows like these that may be refused.
+        seed: of what is drawn.
+    """
+    problem = study.problem
+    if len(rows) > MOST_ROWS:
+        draw = generator(seed, "delivery", "guard")
+        rows = np.sort(draw.choice(rows, MOST_ROWS, replace=False))
+    X = problem.X.iloc[rows] if isinstance(problem.X, pd.DataFrame) else problem.X[rows]
+    own = asked(model)
+    y = problem.y[rows]
+    if isinstance(own, Asked) and problem.classes:
+        y = own.classes_[y]
+    if isinstance(X, pd.DataFrame):
+        X = problem.read_alike(X)
+    elif X.dtype.kind != "f":
+        X = X.astype(np.float32)
+    where = np.asarray(problem.names, dtype=object)[problem.environment[rows]]
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        try:
+            guard = Guard.fit(
+                own, X, y, false_alarms=false_alarms, environment=where, detectors=SPARING,
+                seed=seed,
+            )  # fmt: skip
+        except UsageError as error:
+            return Guarded(None, None, (f"It has no guard: {error}",))
+    _, held = guard_parts(len(rows), false_alarms, None, (), seed)
+    notes = [str(w.message) for w in told if issubclass(w.category, SuspiciousInput)]
+    return Guarded(guard, problem.environment[rows][held.numpy()], tuple(notes))
+
+
+@dataclass(frozen=True)
+class Refused:
+    """What guards refuse in an environment that their model has not seen.
+
+    Attributes:
+        environment: its name.
+        share: of its test rows refused.
+        accepted: mean score of the rows answered, NaN where none is; ``refused`` of the others.
+    """
+
+    environment: str
+    share: float
+    accepted: float
+    refused: float
+
+
+def refused_elsewhere(
+    study: Study,
+    store: Store,
+    plan: Plan,
+    step: int,
+    false_alarms: float,
+    wrap: Callable[[Trained], Delivered],
+    progress: Callable[[Progress], None] | None = None,
+) -> list[Refused]:
+    """Refusals in each unseen environment by a guard of the model that lacks it.
+
+    Args:
+        plan: one method, one trial and one seed of the study, its unseen cells alone.
+        step: after which the models are taken.
+        wrap: makes a trained model a delivered one.
+    """
+    found: list[Refused] = []
+    for trained in train_models(study, store, progress, plan=plan, steps=[step]):
+        found.extend(_refused(study, plan, trained, false_alarms, wrap(trained)))
+    return found
+
+
+def _refused(
+    study: Study, plan: Plan, trained: Trained, false_alarms: float, model: Delivered
+) -> Iterator[Refused]:
+    problem, seed = study.problem, trained.run.seed
+    codes = plan.parts(seed)
+    apart = np.flatnonzero(trained.cell.rows & (codes != TRAIN))
+    made = guarded(model, study, apart, false_alarms, seed)
+    if made.guard is None:
+        return
+    model = type(model)(replace(model.parts, guard=made.guard))
+    for name in trained.cell.unseen:
+        own = problem.environment == problem.names.index(name)
+        rows = np.flatnonzero(own & trained.cell.held_out & (codes == TEST))
+        if not len(rows):
+            continue
+        X = problem.X.iloc[rows] if isinstance(problem.X, pd.DataFrame) else problem.X[rows]
+        said = model.decide(X)
+        values, _ = trained.answers(X)
+        score = values == problem.y[rows] if problem.classes else -np.abs(values - problem.y[rows])
+        score = score.astype(np.float64)
+        yield Refused(
+            name,
+            float(said.refused.mean()),
+            float(score[~said.refused].mean()) if not said.refused.all() else float("nan"),
+            float(score[said.refused].mean()) if said.refused.any() else float("nan"),
+        )

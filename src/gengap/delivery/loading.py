@@ -1,0 +1,179 @@
+"""Reads delivered models from folders that :mod:`gengap.delivery.saving` wrote, or a stranger.
+
+Nothing in them is executed or unpickled; links are not followed, sizes are bounded, and every part
+is checked against what the others say of it before it is used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors.torch
+import torch
+from safetensors import SafetensorError
+
+from gengap.base.errors import UsageError
+from gengap.base.paths import typed
+from gengap.base.sealed import checksum, is_signed, ordinary_bytes
+from gengap.delivery.form import form_of
+from gengap.delivery.guarding import asked
+from gengap.delivery.model import Delivered, delivered
+from gengap.delivery.parts import Parts
+from gengap.delivery.saving import INPUTS, JSON, MOST, NAMED
+from gengap.delivery.schema import FORMAT, Description
+from gengap.delivery.weights import ENDINGS, model_of
+from gengap.environments.core import suspect
+from gengap.environments.preparation import Preparation
+from gengap.guard import Guard
+from gengap.guard.storage import JSON as GUARD
+from gengap.records.run import Run
+from gengap.records.study import Cell
+from gengap.study.trained import Trained
+from gengap.training.tables import Prepared, Tables
+
+MOST_WEIGHTS = 4 << 30  # bytes
+WRONG = (
+    SafetensorError, LookupError, TypeError, ValueError, AttributeError, RuntimeError,
+    ArithmeticError, AssertionError, MemoryError,
+)  # fmt: skip
+
+
+def load(folder: str | Path, *, key: bytes | None = None) -> Delivered:
+    """Read a delivered model; nothing in its files is executed.
+
+    Args:
+        folder: that ``gengap fit`` or :meth:`~gengap.delivery.model.Delivered.save` wrote.
+        key: that it must have been signed with; without it signatures are not looked at.
+
+    Raises:
+        UsageError: a file is missing, cut short, altered or of another version, or what it needs
+            is not installed.
+    """
+    folder = typed(folder)
+    values = _values(folder, key)
+    try:
+        said = Description.model_validate_json(json.dumps(values))
+    except (ValueError, RecursionError):
+        raise _not_whole(folder / JSON) from None
+    contents = {name: _content(folder, name, said) for name in said.files}
+    try:
+        parts = _parts(said, contents)
+    except WRONG:
+        raise _not_whole(folder) from None
+    _warn_of_versions(said)
+    made = delivered(parts)
+    if not said.guard:
+        return made
+    if f"guard/{GUARD}" not in contents:
+        raise _not_whole(folder / JSON)
+    guard = Guard.load(folder / "guard", asked(made), key=key)
+    homes = parts.homes
+    if homes is None or len(homes) != len(guard.calibration.scores):
+        raise _not_whole(folder)
+    return delivered(replace(parts, guard=guard))
+
+
+def _values(folder: Path, key: bytes | None) -> dict[str, Any]:
+    """What ``model.json`` holds, checked as a whole."""
+    try:
+        values = json.loads(ordinary_bytes(folder / JSON, MOST, NAMED))
+    except (ValueError, RecursionError):
+        values = None
+    if not isinstance(values, dict) or "format" not in values:
+        raise _not_whole(folder / JSON)
+    if values["format"] != FORMAT:
+        raise UsageError(
+            f"The model in {folder} has format {str(values['format'])[:20]!r}, this gengap reads "
+            f"{FORMAT}; use the gengap that saved it, or fit the model again."
+        )
+    if values.get("checksum") != checksum(values):
+        raise _altered(folder)
+    if key is not None and not is_signed(values, key):
+        raise UsageError(
+            f"The model in {folder} was not signed with this key; take it from where it was made."
+        )
+    return values
+
+
+def _content(folder: Path, name: str, said: Description) -> bytes:
+    """A file that the description names, if it is as it was."""
+    allowed = {INPUTS, f"model.{ENDINGS.get(said.weights, '')}", f"guard/{GUARD}"}
+    if name not in allowed:
+        raise _not_whole(folder / JSON)
+    most = MOST_WEIGHTS if name.startswith("model.") else MOST
+    content = ordinary_bytes(folder / name, most, NAMED)
+    if hashlib.sha256(content).hexdigest() != said.files[name]:
+        raise _altered(folder)
+    return content
+
+
+def _parts(said: Description, contents: dict[str, bytes]) -> Parts:
+    """The parts that files describe.
+
+    Raises:
+        UsageError: a library is missing, or the weights hold what is not trusted.
+        ValueError: and many others, where parts do not fit together.
+    """
+    form = form_of(said)
+    tensors = safetensors.torch.load(contents[INPUTS])
+    weights = contents[f"model.{ENDINGS[said.weights]}"]
+    homes = tensors.pop("homes", None)
+    run = Run(**said.run.model_dump())
+    names = said.run.train_environments
+    none = np.zeros(0, bool)
+    cell = Cell("reference", run.split, none, 1.0, len(names), (), names, none)
+    rows = np.empty(0, np.int64)
+    prepared = Prepared(_preparation(tensors, form), said.shift, said.scale)
+    trained = Trained(run, cell, rows, prepared, model_of(said, form, weights), form)
+    return Parts(
+        trained, said, weights, homes=None if homes is None else _homes(homes.numpy(), names)
+    )
+
+
+def _preparation(tensors: dict[str, torch.Tensor], form: Tables) -> Preparation:
+    shift, scale = tensors.pop("shift").numpy(), tensors.pop("scale").numpy()
+    counts = {int(name.removeprefix("counts.")): t.numpy() for name, t in tensors.items()}
+    levels = {column: len(values) for column, values in counts.items()}
+    shape = (form.shape[0], *(1,) * (len(form.shape) - 1))
+    if shift.shape != shape or scale.shape != shape or levels != dict(form.encoded.levels):
+        raise ValueError
+    if any(part.dtype != np.float32 for part in (shift, scale, *counts.values())):
+        raise ValueError
+    return Preparation(shift, scale, counts)
+
+
+def _homes(homes: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
+    if homes.ndim != 1 or homes.dtype != np.int64 or (homes < 0).any():
+        raise ValueError
+    if (homes >= len(names)).any():
+        raise ValueError
+    return homes
+
+
+def _warn_of_versions(said: Description) -> None:
+    """An estimator of scikit-learn is what its own version makes of it."""
+    trained, here = said.versions.get("scikit-learn"), version("scikit-learn")
+    if said.weights == "skops" and trained != here:
+        suspect(
+            [
+                f"The model was trained with scikit-learn {trained}, and this is {here}; check its "
+                "predictions, or install the version it was trained with."
+            ]
+        )
+
+
+def _altered(folder: Path) -> UsageError:
+    return UsageError(
+        f"The files in {folder} are not as they were saved (the checksum differs); copy all again "
+        "or fit the model anew."
+    )
+
+
+def _not_whole(path: Path) -> UsageError:
+    return UsageError(f"{path} is not a whole model; copy it again or fit the model anew.")

@@ -1,0 +1,119 @@
+"""What may stand in ``model.json``, checked before anything is made of it.
+
+The schema says which values there are and of which kind, and how many; whether the tensors beside
+it fit is checked where they are read (:mod:`gengap.delivery.loading`).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+FORMAT = 1
+Size = Annotated[int, Field(ge=0, lt=2**40)]
+Name = Annotated[str, Field(max_length=100_000)]
+Label = Annotated[str | bool | int | float, Field(union_mode="left_to_right")]
+
+
+class Strict(BaseModel):
+    """Exactly these values, of exactly these kinds, and finite."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class SavedColumn(Strict):
+    """A column of the user's table: its name, and what is a category its values in order.
+
+    ``text`` is the type that a column of text had before its values became categories.
+    """
+
+    name: Name
+    categories: tuple[Label, ...] | None
+    ordered: bool
+    text: Literal["", "str", "object", "string"]
+
+
+class SavedForm(Strict):
+    """What examples look like: a table, or an array of examples of a shape."""
+
+    table: bool
+    series: bool
+    shape: tuple[Size, ...]
+    columns: tuple[SavedColumn, ...]
+
+
+class SavedCode(Strict):
+    """How a column becomes numbers; see :class:`gengap.environments.preparation.ColumnCode`."""
+
+    name: Name
+    kind: Literal["number", "category", "code"]
+    middle: float
+    exponent: Annotated[int, Field(ge=-2000, le=2000)]
+    marked: bool
+    present: tuple[Annotated[int, Field(ge=-1, lt=2**31)], ...]
+    count: Size
+
+
+class SavedRun(Strict):
+    """The run that was trained; see :class:`gengap.records.run.Run`."""
+
+    problem: str
+    method: Name
+    hyperparameters: dict[str, Any]
+    model: Name
+    role: Literal["reference", "unseen"]
+    split: Name
+    train_environments: tuple[Name, ...]
+    unseen_environments: tuple[Name, ...]
+    seed: Size
+    left_out: Name
+    trial: Size
+    settings: dict[str, Any]
+
+
+class Description(Strict):
+    """All of a delivered model but its weights.
+
+    Attributes:
+        format: of the folder.
+        gengap: version that saved it; ``versions`` of what computed it.
+        created: when, in UTC.
+        name: of the data; ``target`` the column that is predicted, empty where it has no name, and
+            ``kind`` what an environment is called.
+        task: whether classes or values are predicted.
+        classes: their labels, in order.
+        run: what was trained, its ``step`` the one that was kept.
+        study: key of the study behind it; empty where there was none.
+        form: of examples.
+        codes: how a table's columns become numbers.
+        shift, scale: of a target of regression.
+        rows: trained on; ``apart`` those kept apart from training.
+        weights: in which format the model lies beside this.
+        guard: whether a guard does.
+        files: SHA-256 of each further file, by name.
+    """
+
+    format: Literal[1]
+    gengap: str
+    versions: dict[str, str]
+    created: str
+    name: Name
+    target: Name
+    kind: Name
+    task: Literal["classification", "regression"]
+    classes: tuple[Name, ...]
+    run: SavedRun
+    step: Size
+    study: str
+    form: SavedForm
+    codes: tuple[SavedCode, ...]
+    shift: float
+    scale: float
+    rows: Size
+    apart: Size
+    weights: Literal["safetensors", "skops", "xgboost", "lightgbm", ""]
+    guard: bool
+    files: dict[str, str] = {}
+    checksum: str = ""
+    signature: str | None = None

@@ -1,0 +1,154 @@
+"""A trained model as bytes and back, in formats that run no code when they are read.
+
+Networks are safetensors, estimators of scikit-learn skops files, and boosted trees of XGBoost and
+LightGBM the JSON and the text that these libraries write themselves.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from gengap.base.errors import UsageError
+from gengap.delivery.schema import Description
+from gengap.methods.base import headed, stack
+from gengap.methods.registry import registered
+from gengap.models.networks import MLP, Network, architecture
+from gengap.records.run import KeptModel
+from gengap.study.trained import Trained
+from gengap.training.kept import (
+    estimator_from_bytes,
+    estimator_to_bytes,
+    network_from_bytes,
+    networks_to_bytes,
+    untrusted,
+)
+from gengap.training.tables import Tables
+
+ENDINGS = {
+    "safetensors": "safetensors",
+    "skops": "skops",
+    "xgboost": "xgboost.json",
+    "lightgbm": "lightgbm.txt",
+}
+
+
+def weights_of(trained: Trained) -> tuple[str, bytes, str]:
+    """The format, the bytes, and why there are none where no format can hold the model."""
+    model = trained.model
+    if isinstance(model, Network):
+        name = trained.run.model
+        if not isinstance(model.architecture, MLP) and name != "cnn":
+            return "", b"", f"the network {name} is made by your own code, which a file cannot hold"
+        (kept,) = networks_to_bytes(model, 1, 0)
+        return "safetensors", kept.content, ""
+    home = type(model).__module__.split(".")[0]
+    boosted, classes = home in ("xgboost", "lightgbm"), trained.problem.classes
+    if boosted and classes and len(model.classes_) != len(classes):
+        return "", b"", "some classes are missing from the rows it was trained on"
+    if home == "xgboost":
+        return "xgboost", bytes(model.get_booster().save_raw("json")), ""
+    if home == "lightgbm":
+        return "lightgbm", model.booster_.model_to_string().encode(), ""
+    held = estimator_to_bytes(model)
+    if held is None:
+        return "", b"", f"skops is missing or cannot hold a {type(model).__name__}"
+    if strange := untrusted(held):
+        return "", b"", f"it holds {strange}, which gengap does not build from a file"
+    return "skops", held.content, ""
+
+
+def model_of(said: Description, form: Tables, content: bytes) -> Any:
+    """The model that :func:`weights_of` gave.
+
+    Raises:
+        UsageError: a library is missing, or the file holds what is not trusted.
+        ValueError: parts do not fit together.
+    """
+    if said.weights == "safetensors":
+        return _network(said, form, content)
+    if said.weights == "skops":
+        return estimator_from_bytes(KeptModel(0, "skops", content))
+    if said.weights == "xgboost":
+        return _xgboost(said, content)
+    if said.weights == "lightgbm":
+        return _lightgbm(said, content)
+    raise ValueError
+
+
+def _network(said: Description, form: Tables, content: bytes) -> Network:
+    from safetensors.torch import load
+
+    made: Any = architecture(said.run.model)
+    tensors = load(content)
+    if isinstance(made, MLP):
+        sizes = [math.prod(form.shape), *made.widths, form.outputs]
+        weights = sum(a * b for a, b in pairwise(sizes))
+        if 4 * weights > len(content):
+            raise ValueError
+    elif said.run.model != "cnn" or tensors["0.weight"].shape[1] != form.shape[0]:
+        raise ValueError
+    fresh = made.initialise(form.shape, form.outputs, 0)
+    info = registered(said.run.method)
+    method = info.method.make(**said.run.hyperparameters)
+    kept = network_from_bytes(KeptModel(0, "safetensors", content), made, form.shape)
+    for name, value in fresh.items():
+        if kept.parameters[name].shape[1:] != value.shape:
+            raise ValueError
+    return headed(kept, stack([method]))
+
+
+def _xgboost(said: Description, content: bytes) -> Any:
+    try:
+        import xgboost
+    except ImportError:
+        raise UsageError("This model is XGBoost's; run pip install xgboost.") from None
+    model = xgboost.XGBClassifier() if said.classes else xgboost.XGBRegressor()
+    try:
+        model.load_model(bytearray(content))
+    except xgboost.core.XGBoostError:
+        raise ValueError from None
+    return model
+
+
+def _lightgbm(said: Description, content: bytes) -> Any:
+    try:
+        import lightgbm
+    except ImportError:
+        raise UsageError("This model is LightGBM's; run pip install lightgbm.") from None
+    try:
+        booster = lightgbm.Booster(model_str=content.decode())
+    except lightgbm.basic.LightGBMError:
+        raise ValueError from None
+    return BoostedClasses(booster, len(said.classes)) if said.classes else Boosted(booster)
+
+
+class Boosted:
+    """LightGBM's trees, asked as its estimators are."""
+
+    def __init__(self, booster: Any) -> None:
+        self.booster_ = booster
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Values ``(n,)``."""
+        return np.asarray(self.booster_.predict(X))
+
+
+class BoostedClasses(Boosted):
+    """The same for classes; ``classes_ (C,)`` are their numbers."""
+
+    def __init__(self, booster: Any, classes: int) -> None:
+        super().__init__(booster)
+        self.classes_ = np.arange(classes)
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Class numbers ``(n,)``."""
+        return np.asarray(self.predict_proba(X).argmax(1))
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Probabilities ``(n, C)``."""
+        found = np.asarray(self.booster_.predict(X))
+        return np.stack([1 - found, found], 1) if found.ndim == 1 else found

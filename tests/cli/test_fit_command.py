@@ -1,0 +1,132 @@
+"""``gengap fit`` and ``gengap predict``: output, files, exit codes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+import gengap as gg
+from gengap.cli import app
+
+COLUMNS = ["--target", "ill", "--environment", "clinic"]
+QUICK = ["--steps", "20", "--model", "mlp(4)", "--seeds", "1", "--jobs", "1"]
+
+
+def run(*args: str, code: int = 0):
+    """Run a command in this process; an internal error is raised, not swallowed."""
+    result = CliRunner().invoke(app, [*args])
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == code, result.output
+    return result
+
+
+@pytest.fixture(autouse=True)
+def clinics(tmp_path, monkeypatch) -> None:
+    """``clinics.csv``, and ``new.csv`` without labels, in the working folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "100")
+    rng = np.random.default_rng(0)
+    clinic = np.repeat(["A", "B"], 90)
+    frame = pd.DataFrame(
+        {"age": rng.normal(50, 10, 180).round(1), "dose": rng.random(180).round(3)}
+    )
+    frame["ill"] = np.where(frame.age + 5 * rng.normal(size=180) > 50, "yes", "no")
+    frame["clinic"] = clinic
+    frame.to_csv("clinics.csv", index=False)
+    frame.drop(columns=["ill", "clinic"]).head(12).to_csv("new.csv", index=False)
+
+
+def test_from_a_table_to_answers_and_back_from_the_study():
+    said = run("fit", "clinics.csv", *COLUMNS, "--method", "erm", *QUICK, "--onnx")
+    assert "At a new clinic, expect an accuracy of" in said.output.replace("\n", " ")
+    assert "2 splits, 1 seed each" in said.stderr
+    names = ["card.html", "card.md", "guard", "inputs.safetensors", "model.json", "model.onnx"]
+    assert sorted(p.name for p in Path("model").iterdir()) == [*names, "model.safetensors"]
+    answers = run("predict", "model", "new.csv", "--out", "answers.csv")
+    assert "of 12 rows answered" in answers.output.replace("\n", " ")
+    found = pd.read_csv("answers.csv", keep_default_na=False)
+    assert list(found) == ["prediction", "probability", "refused", "reason"]
+    new = pd.read_csv("new.csv")
+    kept = ~found.refused
+    assert (found.prediction[kept] == gg.load("model").predict(new)[kept]).all()
+
+    values = json.loads(run("predict", "model", "new.csv", "--json").stdout)
+    assert [row["prediction"] or "" for row in values["rows"]] == found.prediction.tolist()
+    assert values["refused"] == int(found.refused.sum())
+
+    run("fit", "gengap-out", "--method", "erm", "--out", "again", "--quiet")
+    assert (gg.load("again").predict(new) == gg.load("model").predict(new)).all()
+    said = run("fit", "gengap-out", "--steps", "5", code=2)
+    assert "fixes its settings; leave --steps out" in said.stderr.replace("\n", " ")
+
+
+def test_alone_the_card_says_that_nothing_was_measured():
+    Path("key").write_bytes(bytes(range(20)))
+    alone = ["--method", "sklearn:LogisticRegression", "--no-study", "--no-guard", "--key", "key"]
+    said = run("fit", "clinics.csv", *COLUMNS, *alone)
+    assert "was not measured" in said.output
+    assert "Nothing was measured where it has not been" in Path("model/card.md").read_text()
+    assert "12 of 12 rows answered" in run("predict", "model", "new.csv", "--key", "key").output
+    Path("key").write_bytes(bytes(20))
+    assert "not signed" in run("predict", "model", "new.csv", "--key", "key", code=2).stderr
+
+
+def stop(*args, **options):
+    """What Ctrl-C does while a network trains."""
+    raise KeyboardInterrupt
+
+
+def test_stopped_it_goes_on_from_the_records(monkeypatch):
+    given = ["fit", "clinics.csv", *COLUMNS, "--method", "erm", *QUICK, "--no-guard"]
+    with monkeypatch.context() as patched:
+        patched.setattr("gengap.delivery.fitting.train_models", stop)
+        assert "goes on from there" in run(*given, code=130).stderr.replace("\n", " ")
+    assert not Path("model/model.json").exists()
+    before = _runs()
+    run(*given)
+    assert _runs() == before + 1  # the study's were found; the one on all environments was left
+
+
+def _runs() -> int:
+    with gg.Store("gengap-out/records.db", create=False) as store:
+        return len(store.runs())
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["fit", "nowhere.csv", "--method", "erm"], "no file nowhere.csv"),
+        (["fit", "clinics.csv", "--method", "erm", "--no-study"], "which column"),
+        (["fit", "clinics.csv", *COLUMNS, "--no-study"], "name one method"),
+        (["fit", "clinics.csv", *COLUMNS, "--study", "x"], "go with the folder of a study"),
+        (["fit", "clinics.csv", *COLUMNS, "--method", "nobody"], "nobody"),
+        (["fit", "clinics.csv", *COLUMNS, "--key", "new.csv.gz"], "Cannot read new.csv.gz"),
+        (["predict", "model", "new.csv"], "name the folder that gengap fit wrote"),
+    ],
+)
+def test_what_cannot_be_used_is_one_sentence(args, words):
+    said = run(*args, code=2)
+    assert words in said.stderr.replace("\n", " ")
+    assert len(said.stderr.strip().split(". ")) <= 2
+
+
+def test_boosted_trees_keep_their_own_formats(tmp_path):
+    kinds = {"xgboost": "XGBClassifier", "lightgbm": "LGBMClassifier"}
+    frame = pd.read_csv("clinics.csv")
+    environments = gg.Environments.from_frame(frame, "ill", "clinic")
+    for module, name in kinds.items():
+        kind = getattr(pytest.importorskip(module), name)
+        own = kind(n_estimators=5, **({"verbose": -1} if module == "lightgbm" else {}))
+        result = gg.Study(environments, [own], seeds=1, jobs=1).run()
+        made = result.fit(name, out=tmp_path / module, false_alarms=None)
+        loaded = gg.load(tmp_path / module)
+        np.testing.assert_allclose(
+            loaded.predict_proba(frame), made.predict_proba(frame), atol=1e-7
+        )
+        np.testing.assert_array_equal(loaded.predict(frame), made.predict(frame))
