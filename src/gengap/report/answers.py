@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
+from collections.abc import Callable
 
 from gengap.base.errors import listing
 from gengap.delivery.answers import Answers
-from gengap.report.document import Block, Note, Table, text_table
+from gengap.report.document import Block, Cell, Column, Note, Table, make_table
 from gengap.report.numerals import Numerals, count, counted, p_equals
 from gengap.report.sentences.study import place
 from gengap.report.text import clean, shorten
@@ -31,20 +33,31 @@ def terminal(found: Answers, quiet: bool = False) -> list[Block]:
 
 def rows_table(found: Answers) -> Table:
     """The first rows."""
-    rows = []
-    for k in range(min(len(found), SHOWN)):
-        value, chance = found.prediction[k], found.probability[k]
-        told = "" if value is None else f"{value:.4g}" if found.values else clean(value)
-        rows.append(
-            (
-                str(k + 1),
-                "refused" if found.refused[k] else shorten(told),
-                "" if chance != chance else f"{chance:.2f}",
-                shorten(clean(found.reason[k]), 120),
-            )
-        )
-    heads = ("row", clean(found.target) or "prediction", "probability", "why refused")
-    return text_table("Answers", heads, rows, numeric=False)
+    makers = (
+        (Column("row", numeric=False), lambda k: Cell(str(k + 1))),
+        (Column(clean(found.target) or "prediction", numeric=False, most=24), _told(found)),
+        (Column("probability"), lambda k: Cell(_chance(float(found.probability[k])))),
+        (Column("why refused", numeric=False, most=46), lambda k: Cell(_why(found, k))),
+    )
+    return make_table("Answers", range(min(len(found), SHOWN)), makers)
+
+
+def _told(found: Answers) -> Callable[[int], Cell]:
+    def told(k: int) -> Cell:
+        value = found.prediction[k]
+        if value is None:
+            return Cell("refused")
+        return Cell(f"{value:.4g}" if found.values else shorten(clean(value), 24))
+
+    return told
+
+
+def _chance(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:.2f}"
+
+
+def _why(found: Answers, k: int) -> str:
+    return shorten(clean(found.reason[k]), 120)
 
 
 def batch(found: Answers) -> str:
