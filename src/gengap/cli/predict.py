@@ -60,7 +60,8 @@ def predict(
 
 def _rows(path: Path, model: Delivered) -> tuple[Any, list[str]]:
     """The new rows as the model takes them, and what was assumed in reading them."""
-    from gengap.environments.readers import load_npz, read_table
+    from gengap.environments.archives import load_npz
+    from gengap.environments.readers import read_table
 
     if path.suffix.lower() == ".npz":
         from gengap.base.errors import UsageError
