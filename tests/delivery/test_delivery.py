@@ -154,6 +154,23 @@ def test_values_are_predicted_in_their_own_units(estimator, tmp_path):
     assert np.abs(said - labelled.days).mean() < np.abs(labelled.days - 5).mean()
 
 
+@pytest.mark.filterwarnings("ignore::gengap.base.errors.SuspiciousInput")
+def test_dates_of_new_rows_become_the_same_features(tmp_path):
+    frame = patients()
+    days = np.random.default_rng(0).integers(0, 900, len(frame))
+    frame["admitted"] = (pd.Timestamp("2019-01-01") + pd.to_timedelta(days, "D")).strftime(
+        "%d/%m/%Y"
+    )
+    made = studied(["sklearn:LogisticRegression"], frame).fit(out=tmp_path, false_alarms=None)
+    new = frame.head(20).drop(columns=["readmitted"])
+    assert "admitted (year)" in made.feature_names_in_
+    early = new[pd.to_datetime(new.admitted, dayfirst=True).dt.day < 13]  # read alike as m/d/y
+    np.testing.assert_array_equal(
+        gg.load(tmp_path).predict_proba(early),
+        made.predict_proba(new)[np.isin(new.index, early.index)],
+    )
+
+
 def test_a_pipeline_gets_the_table_as_it_was_given(tmp_path):
     frame = patients().drop(columns="ward").dropna()
     pipeline = make_pipeline(StandardScaler(), LogisticRegression())

@@ -14,6 +14,7 @@ import pandas as pd
 from gengap.base.errors import UsageError
 from gengap.delivery.schema import Description, SavedCode, SavedColumn, SavedForm
 from gengap.environments.core import SERIES, TEXTS
+from gengap.environments.dates import DAYS_FIRST
 from gengap.environments.preparation import ColumnCode, encoded_by
 from gengap.training.tables import Tables
 
@@ -29,12 +30,16 @@ def saved_form(form: Tables) -> tuple[SavedForm, tuple[SavedCode, ...]]:
     X = form.X
     table = isinstance(X, pd.DataFrame)
     columns: tuple[SavedColumn, ...] = ()
+    first: dict[str, bool | None] = {}
     if isinstance(X, pd.DataFrame):
+        first = {str(name): own for name, own in X.attrs.get(DAYS_FIRST, {}).items()}
         columns = tuple(_column(X[name], X.attrs.get(TEXTS, {})) for name in X.columns)
     series = isinstance(X, pd.DataFrame) and bool(X.attrs.get(SERIES))
     shape = tuple(X.shape[1:])
     codes = tuple(SavedCode(**vars(code)) for code in form.encoded.codes)
-    return SavedForm(table=table, series=series, shape=shape, columns=columns), codes
+    return SavedForm(
+        table=table, series=series, shape=shape, columns=columns, days_first=first
+    ), codes
 
 
 def form_of(said: Description) -> Tables:
@@ -47,7 +52,8 @@ def form_of(said: Description) -> Tables:
     if form.table:
         X: Any = pd.DataFrame({column.name: _empty(column) for column in form.columns})
         texts = {column.name: column.text for column in form.columns if column.text}
-        X.attrs = {TEXTS: texts} | ({SERIES: True} if form.series else {})
+        X.attrs = {TEXTS: texts, DAYS_FIRST: form.days_first}
+        X.attrs |= {SERIES: True} if form.series else {}
         if len(X.columns) != len(form.columns) or len(form.columns) != len(said.codes):
             raise ValueError
     else:

@@ -35,12 +35,16 @@ class SavedColumn(Strict):
 
 
 class SavedForm(Strict):
-    """What examples look like: a table, or an array of examples of a shape."""
+    """What examples look like: a table, or an array of examples of a shape.
+
+    ``days_first`` says of columns of dates whether 3/4/2020 is in April.
+    """
 
     table: bool
     series: bool
     shape: tuple[Size, ...]
     columns: tuple[SavedColumn, ...]
+    days_first: dict[str, bool | None]
 
 
 class SavedCode(Strict):
