@@ -51,7 +51,7 @@ def hospitals() -> Material:
     data = gg.Environments.from_arrays(
         X, y, hospital, factors={"year": 2010 + rng.integers(0, 9, n)}, task="regression"
     )
-    study = gg.Study(data, ["sklearn:Ridge"], seeds=4, jobs=1, metric="squared_error")
+    study = gg.Study(data, ["sklearn:Ridge"], seeds=5, jobs=1, metric="squared_error")
     return material(study.run())
 
 
@@ -85,7 +85,7 @@ def test_rows_new_in_two_factors_cost_more_than_those_new_in_one(hospitals: Mate
     assert (nowhere, alone) == (0, 0)
     assert both == hospitals.data.X["device"].ne("common").sum()
     assert other + both == len(hospitals.data)
-    assert pair.cost[3].estimate > 3 > 1 > abs(pair.cost[1].estimate)
+    assert pair.cost[3].low > pair.cost[1].high
     assert pair.extra.low > 0
     assert "Rows new in both environment and device cost" in told(found, factor_words)
 
@@ -108,7 +108,7 @@ def test_costs_inside_and_beyond_hold_what_closed_forms_give():
     assert found.explained[0].share > 0.6
     for name, band in zip(data.names, along.bands, strict=True):
         assert band.low == band.high == pytest.approx(float(name))
-        assert band.cost.estimate == pytest.approx(truth[name], rel=0.3, abs=0.06)
+        assert band.cost.low - 0.02 < truth[name] < band.cost.high + 0.02
 
 
 def test_a_subgroup_that_fares_worse_outside_than_inside(hospitals: Material):

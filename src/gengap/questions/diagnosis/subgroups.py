@@ -189,10 +189,12 @@ def _subgroups(material: Material, name: str, column: pd.Series) -> Subgroups | 
     )
     few = size < FEWEST_ROWS
     outside[few] = inside[few] = np.nan
-    enough = np.sum(~few, axis=1) >= 2
-    if enough.sum() < FEWEST_ENVIRONMENTS:
+    # Levels are compared within environments, so each needs environments and company.
+    present = np.sum(~few, axis=0) >= FEWEST_ENVIRONMENTS
+    enough = np.sum(~few[:, present], axis=1) >= 2
+    together = (~few[:, present]).astype(int).T @ (~few[:, present])
+    if enough.sum() < FEWEST_ENVIRONMENTS or np.triu(together, 1).max() < FEWEST_ENVIRONMENTS:
         return None
-    present = ~few[enough].all(axis=0)
     outside, inside = outside[enough][:, present], inside[enough][:, present]
     names = [_text(level) for level, there in zip(levels, present, strict=True) if there]
     rows = [len(np.unique(found.row[code == k])) for k, there in enumerate(present) if there]
