@@ -24,7 +24,7 @@ from gengap.questions.diagnosis.novelty import Novelty, home_cells, novelty_of
 from gengap.statistics.gap import environment_intervals
 from gengap.statistics.intervals import Interval
 from gengap.statistics.multiple import holm
-from gengap.statistics.shares import MOST, explained_shares
+from gengap.statistics.shapley import MOST, explained_shares
 from gengap.statistics.trend import Slope, ranks, slope, slope_over_seeds
 
 BANDS = 8
@@ -209,7 +209,7 @@ class _Rows(NamedTuple):
 
 
 def _rows(material: Material) -> _Rows:
-    found = material.outside
+    found = material.outside.paired
     key = found.row.astype(np.int64) * (int(found.seed.max()) + 1) + found.seed
     order = np.argsort(key, kind="stable")
     first = np.concatenate([[True], np.diff(key[order]) > 0])

@@ -41,7 +41,15 @@ class Losses:
 
     def of(self, environment: int) -> Losses:
         """The entries of one unseen environment, by its code."""
-        own = self.unseen == environment
+        return self._at(self.unseen == environment)
+
+    @property
+    def paired(self) -> Losses:
+        """The entries for which both losses are known; some metrics are not defined everywhere."""
+        known = np.isfinite(self.loss) & np.isfinite(self.reference)
+        return self if known.all() else self._at(known)
+
+    def _at(self, own: np.ndarray) -> Losses:
         return Losses(
             self.row[own], self.unseen[own], self.seed[own], self.loss[own], self.reference[own]
         )

@@ -140,7 +140,7 @@ class _Found(NamedTuple):
 
 def _entries(material: Material) -> _Entries:
     """Scored rows; a row that several splits leave out under one seed is averaged over them."""
-    found = material.outside
+    found = material.outside.paired
     key = found.row.astype(np.int64) * (int(found.seed.max()) + 1) + found.seed
     _, first, place = np.unique(key, return_index=True, return_inverse=True)
     count = np.bincount(place)

@@ -108,7 +108,6 @@ def subgroups(material: Material, seed: int = 0, columns: Sequence[str] = ()) ->
     Raises:
         UsageError: no such column; none whose levels occur together in three environments.
     """
-    found = material.outside
     candidates = _named(material, columns) if columns else _levels(material)
     told, left_out = [], []
     for name, column in candidates.items():
@@ -123,7 +122,6 @@ def subgroups(material: Material, seed: int = 0, columns: Sequence[str] = ()) ->
             f"No column has levels{tried} of which {FEWEST_ENVIRONMENTS} environments have two or "
             f"more with {FEWEST_ROWS} test rows each; name one with --subgroup."
         )
-    assert len(found.row)
     adjusted = holm([each.p_value for each in told])
     told = [replace(each, p_value=float(p)) for each, p in zip(told, adjusted, strict=True)]
     told.sort(key=lambda each: np.nan_to_num(each.p_value, nan=2.0))
@@ -175,7 +173,7 @@ def _levels(material: Material) -> dict[str, pd.Series]:
 
 def _subgroups(material: Material, name: str, column: pd.Series) -> Subgroups | None:
     """One column, None where too few environments have two of its levels."""
-    found = material.outside
+    found = material.outside.paired
     codes, levels = pd.factorize(column, sort=not column.isna().any())
     code = codes[found.row]
     environments, place = np.unique(found.unseen, return_inverse=True)

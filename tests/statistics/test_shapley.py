@@ -8,7 +8,7 @@ import statsmodels.api as sm
 
 from gengap.base.errors import UsageError
 from gengap.base.seeds import generator
-from gengap.statistics.shares import explained_shares
+from gengap.statistics.shapley import explained_shares
 
 
 def test_independent_quantities_share_what_they_cause():
