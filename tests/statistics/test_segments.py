@@ -58,7 +58,7 @@ def test_none_is_confirmed_in_more_than_five_percent_of_studies(training: float)
 
 
 def test_an_excess_is_least_squares_with_a_constant_for_each_stratum():
-    coded, values, stratum, seed, truth = simulated(0, planted=1.0)
+    _, values, stratum, seed, truth = simulated(0, planted=1.0)
     one = np.zeros_like(seed)
     tested = confirm([truth], values, stratum, one, np.arange(len(values)))
     design = np.column_stack([truth, np.eye(40)[stratum]])
@@ -69,7 +69,7 @@ def test_an_excess_is_least_squares_with_a_constant_for_each_stratum():
 
 
 def test_rows_that_belong_together_count_as_one():
-    coded, values, stratum, seed, truth = simulated(0)
+    _, values, stratum, seed, truth = simulated(0)
     one, twice = np.zeros_like(seed), np.concatenate
     rows = np.arange(len(values))
     single = confirm([truth], values, stratum, one, rows).excess[0]

@@ -42,13 +42,13 @@ def test_shapleys_value_of_two_related_quantities_by_hand():
 
 def test_without_relation_shares_are_0_on_average_and_p_is_even():
     shares, p = [], []
-    for number in range(60):
+    for number in range(40):
         rng = generator(number, "no relation")
         found = explained_shares(rng.normal(size=10), rng.normal(size=(10, 2)))
         shares.append(found.share)
         p.append(found.p_value)
-    assert np.abs(np.mean(shares)) < 0.06
-    assert np.mean(np.array(p) < 0.1) == pytest.approx(0.1, abs=0.09)
+    assert np.abs(np.mean(shares)) < 0.08
+    assert np.mean(np.array(p) < 0.1) == pytest.approx(0.1, abs=0.1)
 
 
 def test_too_many_quantities_are_refused():

@@ -5,8 +5,8 @@ adds to the explained variance, averaged over all orders in which quantities can
 share (Shapley's value; R. H. Lindeman, P. F. Merenda & R. Z. Gold, Introduction to Bivariate and
 Multivariate Analysis (1980), p. 119); shares add up to what all explain together.
 
-With few environments every quantity explains something by chance, so explained variance is Ezekiel's
-adjusted one, which ``k`` quantities without relation leave at 0 on average,
+With few environments every quantity explains something by chance, so explained variance is
+Ezekiel's adjusted one, which ``k`` quantities without relation leave at 0 on average,
 
 .. math:: \bar R^2 = 1 - (1 - R^2) \frac{E - 1}{E - k - 1}.
 

@@ -4,17 +4,14 @@ The rise is the slope of the value on the rank of the quantity, ranks running fr
 at their middle: what the value gains from the nearest rows to the farthest, if it grows evenly. Any
 monotone relation shows in it, however the quantity is scaled.
 
-Rows of a cluster (an environment) are not independent, so the variance is robust to anything inside
-clusters,
-
-.. math:: V = \frac{\sum_g (\sum_{i \in g} r_i e_i / (1 - l_g))^2}{(\sum_i r_i^2)^2},
-
-with ``r`` the centred rank, ``e`` the residual and ``l_g`` the leverage of a cluster (the
-jackknife; J. G. MacKinnon & H. White, Journal of Econometrics 29 (1985), 305-325). Student's ``t``
-has the effective number of clusters less one as degrees of freedom, ``1 / sum_g h_g^2`` for shares
-``h_g`` of the clusters in ``sum r^2``: a slope that hangs on one far environment has few. Simulated
-with 14 clusters that have effects of their own, 95% limits hold in 94 to 96% of studies; with 4 or
-6 in 97 to 100%. A rise within a cluster and one between clusters are not told apart."""
+Rows of a cluster (an environment) are not independent, so the variance is the jackknife's over
+clusters, ``(G - 1) / G sum_g (b_{-g} - b)^2`` (J. G. MacKinnon & H. White, Journal of Econometrics
+29 (1985), 305-325). Student's ``t`` has the effective number of clusters less one as degrees of
+freedom, ``1 / sum_g h_g^2`` for shares ``h_g`` of the clusters in the sum of squares of ranks: a
+slope that hangs on one far environment has few. Simulated with 14 clusters that have effects of
+their own, 95% limits hold in 95% of studies; with 4 or 6 in 95 to 99%. A rise within a cluster and
+one between clusters are not told apart.
+"""
 
 from __future__ import annotations
 
@@ -67,19 +64,34 @@ def slope(
     if power < 1e-12:
         return Slope(math.nan, math.nan, math.nan, level, FEW)
     estimate = float(centred @ values) / power
-    residual = values - values.mean() - estimate * centred
-    own = np.bincount(cluster, centred * residual)
     shares = np.bincount(cluster, centred**2) / power
     effective = 1 / float(np.sum(shares**2))
     if np.sum(shares > 1e-3) < 3 or effective < FEWEST_UNITS:
         return Slope(estimate, math.nan, math.nan, level, FEW, units=effective)
-    # Residuals of a cluster that bends the line towards itself are too small: its own leverage
-    # is taken out, as the jackknife does.
-    leverage = np.clip(shares + np.bincount(cluster) / len(values), 0.0, 0.95)
-    variance = float(np.sum((own / (1 - leverage)) ** 2)) / power**2
+    variance = _jackknife(values, centred, cluster, estimate)
     degrees = max(effective - 1, 1.0)
     limits = student(estimate, variance, degrees, level)
     return Slope(**vars(limits), p_value=p_value(estimate, variance, degrees), units=effective)
+
+
+def _jackknife(
+    values: np.ndarray, centred: np.ndarray, cluster: np.ndarray, estimate: float
+) -> float:
+    """Variance of the slope from leaving out each cluster.
+
+    Without cluster ``g`` the coefficients move by ``(M - A_g)^-1 X_g' e_g`` with ``A_g = X_g' X_g``
+    and ``M`` the sum of these.
+    """
+    residual = values - values.mean() - estimate * centred
+    size, first, second = (
+        np.bincount(cluster, column) for column in (np.ones(len(values)), centred, centred**2)
+    )
+    own = np.array([[size, first], [first, second]]).transpose(2, 0, 1)
+    score = np.stack([np.bincount(cluster, residual), np.bincount(cluster, centred * residual)], 1)
+    own, score = own[size > 0], score[size > 0]
+    moved = np.linalg.solve(own.sum(0) - own, score[:, :, None])[:, 1, 0]
+    clusters = len(moved)
+    return float(np.sum(moved**2)) * (clusters - 1) / clusters
 
 
 def slope_over_seeds(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from study_builders import wards
 
 import gengap as gg
 from gengap.questions.diagnosis.inside_outside import inside_outside
 from gengap.report.document import document
 from gengap.report.explanation.inside_outside import section, sentences
 from gengap.report.html import render_document
+from study_builders import wards
 
 METHODS = ["sklearn:LogisticRegression", "sklearn:GaussianNB", "sklearn:DummyClassifier"]
 

@@ -1,5 +1,4 @@
-"""Parts of an explanation that say where: segments, factors and subgroups of a study whose cost was
-planted, in numbers and in words."""
+"""Segments, factors and subgroups of a study whose cost was planted, in numbers and in words."""
 
 from __future__ import annotations
 
