@@ -7,6 +7,7 @@ import json
 import os
 import shlex
 import sys
+import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from gengap.records.store import Store
 
 INTERRUPTED = 130
+SECONDS_BETWEEN = 20  # between lines of progress where there is no terminal
 STOPPED = "\nStopped. What is finished is kept; the same command goes on from there."
 PIPE_CLOSED = 141  # 128 + SIGPIPE, what shells expect
 # The database that is kept beside a report, with what SQLite puts beside it.
@@ -223,6 +225,14 @@ def records_address(records: str) -> str | Path:
     return path / "records.db" if path.is_dir() else path
 
 
+def beside(records: str) -> Path:
+    """The folder that records are in, or the usual one for a database that is no file."""
+    if "://" in records:
+        return Path("gengap-out")
+    path = typed(records)
+    return path if path.is_dir() else path.parent
+
+
 @contextmanager
 def open_records(records: str) -> Iterator[Store]:
     """Open records to be read; a failure in them is told as what is damaged."""
@@ -255,21 +265,25 @@ def examined(store: Callable[[], Store]) -> Iterator[None]:
 
 
 @contextmanager
-def bar(talk: Console) -> Iterator[Callable[[Progress], None]]:
-    """A progress bar that says what is running and how long it will still take."""
+def bar(talk: Console, unit: str = "runs") -> Iterator[Callable[[Progress], None]]:
+    """A progress bar that says what is running and how long it will still take.
+
+    Where there is no terminal to draw on, a line now and then says the same.
+    """
+    if not talk.is_terminal:
+        yield _lines(talk, unit)
+        return
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as RichProgress
 
     columns = (
         BarColumn(bar_width=28),
         MofNCompleteColumn(),
-        TextColumn("runs"),
+        TextColumn(unit),
         TimeRemainingColumn(elapsed_when_finished=True),
         TextColumn("{task.description}", markup=False),
     )
-    with RichProgress(
-        *columns, console=talk, transient=True, disable=not talk.is_terminal
-    ) as shown:
+    with RichProgress(*columns, console=talk, transient=True) as shown:
         row = shown.add_task("preparing", total=None)
 
         def tell(now: Progress) -> None:
@@ -278,10 +292,33 @@ def bar(talk: Console) -> Iterator[Callable[[Progress], None]]:
         yield tell
 
 
+def _lines(talk: Console, unit: str) -> Callable[[Progress], None]:
+    """Tells progress in a line each ``SECONDS_BETWEEN``, the first after as long."""
+    start = last = time.monotonic()
+    found: float | None = None  # done before this process began
+
+    def tell(now: Progress) -> None:
+        nonlocal last, found
+        found = now.done if found is None else found
+        if (moment := time.monotonic()) < last + SECONDS_BETWEEN:
+            return
+        last, done = moment, now.done - found
+        time_left = ""
+        if done > 0:
+            minutes = (moment - start) * (now.total - now.done) / done / 60
+            time_left = f", about {max(round(minutes), 1)} min left"
+        doing = safe(f"{int(now.done)} of {now.total} {unit}{time_left} ({steady(now.doing)})")
+        say(talk, doing, "progress", "dim")
+
+    return tell
+
+
 @contextmanager
-def training(talk: Console, store: str | Path | None) -> Iterator[Callable[[Progress], None]]:
+def training(
+    talk: Console, store: str | Path | None, unit: str = "runs"
+) -> Iterator[Callable[[Progress], None]]:
     """A progress bar around training; Ctrl-C ends it with a word on what is kept."""
-    with bar(talk) as tell, unsuspecting():
+    with bar(talk, unit) as tell, unsuspecting():
         try:
             yield tell
         except KeyboardInterrupt:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,6 +10,7 @@ from gengap.base.paths import typed
 from gengap.base.terminal import terminal
 from gengap.cli.base import (
     app,
+    beside,
     open_records,
     print_choice,
     print_finding,
@@ -47,17 +47,9 @@ def report(
 
     with open_records(records) as store:
         result = read_result(store, study, curves=curves)
-        folder = writable(typed(out) if out else _beside(records))
+        folder = writable(typed(out) if out else beside(records))
         talk = terminal(stderr=True, quiet=quiet or as_json)
         print_choice(store, study, talk)
         print_notes(replaced(folder, result.name, result.plan.problem.fingerprint), talk)
         written = result.save(folder)
         print_finding(result, as_json, quiet, [written["report.html"]], "Report")
-
-
-def _beside(records: str) -> Path:
-    """The folder that the records are in, or the usual one for a database that is no file."""
-    if "://" in records:
-        return Path("gengap-out")
-    path = typed(records)
-    return path if path.is_dir() else path.parent

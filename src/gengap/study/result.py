@@ -180,6 +180,14 @@ class Result(Finding):
         # Delivering lies above studies, so it is loaded by name when it is asked for.
         return importlib.import_module("gengap.delivery").fit(self, method, **options)
 
+    def explain(self, method: str | None = None, **options: Any) -> Any:
+        """Why unseen environments cost what they cost.
+
+        See :func:`gengap.questions.diagnosis.explanation.explain`, which lies above this module.
+        """
+        question = importlib.import_module("gengap.questions.diagnosis.explanation")
+        return question.explain(self, method, **options)
+
     def __repr__(self) -> str:
         return f"Result({self.name!r}): {self.answer}"
 
