@@ -188,6 +188,15 @@ class Result(Finding):
         question = importlib.import_module("gengap.questions.diagnosis.explanation")
         return question.explain(self, method, **options)
 
+    def mend(self, **options: Any) -> Any:
+        """What wins the cost of unseen environments back.
+
+        See :func:`gengap.questions.prescription.mending.mend`, which lies above this module.
+        """
+        return importlib.import_module("gengap.questions.prescription.mending").mend(
+            self, **options
+        )
+
     def __repr__(self) -> str:
         return f"Result({self.name!r}): {self.answer}"
 

@@ -1,0 +1,1 @@
+"""What to do about the cost of unseen environments: remedies that fit its causes, measured."""

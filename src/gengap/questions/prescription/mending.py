@@ -1,0 +1,270 @@
+"""What wins the cost back: diagnose, try the remedies that fit, choose, and measure the choice.
+
+Whoever tries several remedies and shows the best on the environments it was chosen on promises too
+much. So the whole procedure (diagnosis, trial, choice) is carried out again with an environment
+kept apart, as if that did not exist, and what it chose is compared there with the baseline. Done
+for several environments in turn, that is what the procedure gains where it has not been; the
+remedy it names in the end is the one it chooses with all of them.
+
+A remedy is chosen only if it is shown to be better than the baseline, at 5% over all that were
+tried; otherwise the baseline stays, and its difference is zero.
+
+Each turn diagnoses on at least :data:`FEWEST` environments, so it takes one more of them in all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
+
+import numpy as np
+
+from gengap.base.errors import UsageError
+from gengap.base.files import json_values
+from gengap.base.finding import Finding
+from gengap.base.progress import Progress
+from gengap.base.seeds import generator
+from gengap.environments.core import Environments
+from gengap.questions.diagnosis.material import Material, material
+from gengap.questions.prescription.causes import Causes, causes_of
+from gengap.questions.prescription.remedies import WITHOUT, fitting
+from gengap.questions.prescription.trials import Candidate, Settings, best, differences
+from gengap.statistics import Comparison, Differences, compare
+from gengap.study.result import Result
+
+FEWEST = 4  # environments to diagnose and choose on
+MOST_TURNS = 8  # environments that are kept apart in turn
+MOST_SUSPECTS = 3  # columns that are left out at once
+
+Diagnose = Callable[[Material, int], Causes]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One remedy beside the baseline on all environments, each unseen in turn.
+
+    Attributes:
+        name, cause: of the remedy.
+        comparison: how much better it is, the limits widened for the number of remedies.
+    """
+
+    name: str
+    cause: str
+    comparison: Comparison
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What the procedure did with an environment kept apart.
+
+    Attributes:
+        environment: its name.
+        causes: what was diagnosed without it.
+        chosen: the remedy, empty for the baseline.
+        difference: how much better it was there than the baseline; 0 for the baseline.
+    """
+
+    environment: str
+    causes: tuple[str, ...]
+    chosen: str
+    difference: float
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Mending(Finding):
+    """What was diagnosed and tried, what is prescribed, and what that gains where it has not been.
+
+    Attributes:
+        result: the study's result.
+        baseline: what remedies are compared with.
+        causes: the diagnosis on all environments.
+        trials: the remedies that were tried on all environments, the best first.
+        prescribed: the remedy, empty where nothing was shown to help.
+        turns: one per environment that was kept apart.
+        gain: what the procedure gains in an environment that took no part, over the turns; None
+            where it never chose a remedy.
+        seeds: seeds of every training.
+        runs: trainings that all this took, those of the study not counted.
+    """
+
+    kind: ClassVar[str] = "prescription"
+    result: Result
+    baseline: str
+    causes: Causes
+    trials: tuple[Trial, ...]
+    prescribed: str
+    turns: tuple[Turn, ...]
+    gain: Comparison | None
+    seeds: int
+    runs: int
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """Everything as JSON values."""
+        values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "result"}
+        study = {"study": self.result.name, "key": self.result.execution.study}
+        found: dict[str, Any] = json_values(values)
+        return {"answer": self.answer, **study, **found}
+
+
+def mend(
+    result: Result,
+    *,
+    seeds: int = 5,
+    turns: int = MOST_TURNS,
+    seed: int = 0,
+    diagnose: Diagnose = causes_of,
+    progress: Callable[[Progress], None] | None = None,
+) -> Mending:
+    """Find what wins the cost of unseen environments back.
+
+    Args:
+        result: a study's result with its data; its first method is the baseline.
+        seeds: seeds of every training.
+        turns: environments that are kept apart in turn; drawn where there are more.
+        seed: decides which, and whatever a diagnosis draws.
+        diagnose: what names the causes.
+        progress: called as runs finish.
+
+    Raises:
+        UsageError: fewer than five environments, or a study of something else than a table or
+            images.
+    """
+    own = material(result)
+    data, number = own.data, len(own.data.names)
+    if number <= FEWEST:
+        raise UsageError(
+            f"Mending needs at least {FEWEST + 1} environments: {FEWEST} to diagnose and to choose "
+            f"a remedy on, and one that took no part to measure it in; there are {number}."
+        )
+    settings = Settings(own.study, _baseline(own.study), seeds, result.store)
+    before = len(result.store.runs())
+    apart = _apart(number, turns, seed)
+    stages = _Stages(progress, 2 * len(apart) + 2)
+    found: list[tuple[int, Causes, Candidate | None]] = []
+    for code in apart:
+        kept = data.select(data.environment != code)
+        causes, _, chosen = _procedure(kept, settings, diagnose, seed, stages)
+        found.append((code, causes, chosen))
+    causes, trials, prescribed = _procedure(data, settings, diagnose, seed, stages)
+    made, gain = _measured(data, settings, found)
+    return Mending(
+        result=result,
+        baseline=result.plan.baseline,
+        causes=causes,
+        trials=trials,
+        prescribed=prescribed.name if prescribed else "",
+        turns=made,
+        gain=gain,
+        seeds=seeds,
+        runs=len(result.store.runs()) - before,
+    )
+
+
+class _Stages:
+    """Tells progress over several studies, each a share of the whole."""
+
+    def __init__(self, progress: Callable[[Progress], None] | None, total: int) -> None:
+        self.progress, self.total, self.done = progress, total, 0
+
+    def next(self, doing: str) -> Callable[[Progress], None]:
+        """What tells the progress of the next study."""
+        start = self.done
+        self.done += 1
+
+        def tell(now: Progress) -> None:
+            if self.progress is not None:
+                share = now.done / now.total if now.total else 0.0
+                self.progress(Progress(start + share, self.total, f"{doing}: {now.doing}"))
+
+        return tell
+
+
+def _baseline(study: Any) -> Any:
+    """The study's baseline as it was given."""
+    names = [entry.name for entry in study.plan.entries]
+    given = [m for m in study.methods if study.plan.baseline in (m, getattr(m, "name", None))]
+    if given:
+        return given[0]
+    place = names.index(study.plan.baseline)
+    return study.methods[place] if place < len(study.methods) else study.plan.baseline
+
+
+def _apart(number: int, turns: int, seed: int) -> list[int]:
+    """Codes of the environments that are kept apart in turn."""
+    if turns >= number:
+        return list(range(number))
+    return sorted(generator(seed, "kept apart").choice(number, turns, replace=False).tolist())
+
+
+def _procedure(
+    data: Environments, settings: Settings, diagnose: Diagnose, seed: int, stages: _Stages
+) -> tuple[Causes, tuple[Trial, ...], Candidate | None]:
+    """Diagnose, try and choose on some environments as if there were no others."""
+    names = f"{len(data.names)} environments"
+    result = settings.result(data, [settings.baseline], stages.next(f"diagnosing, {names}"))
+    causes = diagnose(material(result), seed)
+    candidates = _candidates(causes, data, result.plan.baseline)
+    tell = stages.next(f"trying, {names}")
+    if not candidates:
+        return causes, (), None
+    compared = compare(differences(data, candidates, settings, tell))
+    by_name = {candidate.name: candidate for candidate in candidates}
+    trials = [Trial(name, by_name[name].cause, found) for name, found in compared.items()]
+    trials.sort(key=lambda trial: -trial.comparison.difference.estimate)
+    chosen = best(compared)
+    return causes, tuple(trials), by_name[chosen] if chosen else None
+
+
+def _candidates(causes: Causes, data: Environments, baseline: str) -> list[Candidate]:
+    """The remedies that fit what was diagnosed."""
+    found: list[Candidate] = []
+    for remedy in fitting(causes.named):
+        if remedy.name != WITHOUT:
+            if remedy.name != baseline:
+                found.append(Candidate(remedy.name, remedy.name, (), remedy.cause))
+            continue
+        suspects = causes.suspects[:MOST_SUSPECTS]
+        if suspects and len(suspects) < data.X.shape[1]:
+            name = f"{WITHOUT} {', '.join(suspects)}"
+            found.append(Candidate(name, None, suspects, remedy.cause))
+    return found
+
+
+def _measured(
+    data: Environments, settings: Settings, found: Sequence[tuple[int, Causes, Candidate | None]]
+) -> tuple[tuple[Turn, ...], Comparison | None]:
+    """What each turn's choice gained in the environment that was kept apart from it."""
+    chosen = {c.name: c for _, _, c in found if c is not None}
+    compared = differences(data, list(chosen.values()), settings, None) if chosen else {}
+    turns: list[Turn] = []
+    pieces: list[Differences] = []
+    for code, causes, candidate in found:
+        gained = 0.0
+        if candidate is not None:
+            every = compared[candidate.name]
+            mine = np.asarray(every.environment) == code
+            piece = Differences(*(np.asarray(column)[mine] for column in every))
+            gained = _mean(piece)
+        elif compared:
+            any_of = next(iter(compared.values()))
+            mine = np.asarray(any_of.environment) == code
+            piece = Differences(*(np.asarray(column)[mine] for column in any_of))
+            piece = piece._replace(difference=np.zeros(int(mine.sum())))
+        else:
+            piece = None
+        if piece is not None:
+            pieces.append(piece)
+        name = candidate.name if candidate else ""
+        turns.append(Turn(data.names[code], tuple(causes.named), name, gained))
+    if not pieces:
+        return tuple(turns), None
+    joined = Differences(*(np.concatenate(column) for column in zip(*pieces, strict=True)))
+    return tuple(turns), compare({"procedure": joined})["procedure"]
+
+
+def _mean(table: Differences) -> float:
+    """Mean over seeds of the mean over rows."""
+    values, seeds = np.asarray(table.difference), np.asarray(table.seed)
+    return float(np.mean([values[seeds == s].mean() for s in np.unique(seeds)]))

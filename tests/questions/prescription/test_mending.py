@@ -1,0 +1,125 @@
+"""Mending on a planted cause, on a placebo, and blind to the environment it keeps apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import gengap as gg
+from gengap.methods.registry import method_info
+from gengap.questions.diagnosis.material import Material
+from gengap.questions.prescription.causes import Causes
+from gengap.questions.prescription.mending import Mending, mend
+from gengap.questions.prescription.remedies import REMEDIES, WITHOUT, fitting
+
+MODEL = "sklearn:DecisionTreeRegressor:max_depth=5"
+
+
+def marked(environments: int = 8, n: int = 30, seed: int = 0) -> gg.Environments:
+    """Targets ``x + b_e``: a column tells environments apart, so a tree learns each ``b_e``.
+
+    Environments come in pairs, close in that column and far from others, with ``b_e`` 1 and -1.
+    Where the tree has not been it takes that of the pair's other one, with an error of 4; without
+    the column it takes the mean, and 1 is left.
+    """
+    rng = np.random.default_rng(seed)
+    where = np.repeat(np.arange(environments), n)
+    frame = pd.DataFrame(
+        {
+            "x": rng.normal(size=len(where)),
+            "marker": where // 2 * 10 + where % 2 + 0.1 * rng.normal(size=len(where)),
+        }
+    )
+    y = frame["x"] + 2.0 * (where % 2) - 1 + rng.normal(0, 0.3, len(where))
+    return gg.Environments.from_arrays(frame, y, where, name="marked")
+
+
+def blaming(column: str) -> Callable[[Material, int], Causes]:
+    return lambda material, seed: Causes(("columns",), (column,))
+
+
+def mended(data: gg.Environments, diagnose=None, seeds: int = 4, turns: int = 2) -> Mending:
+    study = gg.Study(data, [MODEL], seeds=1, metric="squared_error", jobs=1)
+    diagnose = diagnose or blaming("marker")
+    return mend(study.run(), seeds=seeds, turns=turns, seed=1, diagnose=diagnose)
+
+
+@pytest.fixture(scope="module")
+def found() -> Mending:
+    return mended(marked())
+
+
+def test_the_remedy_is_prescribed_and_its_gain_measured_where_it_took_no_part(found: Mending):
+    assert found.prescribed == "without marker"
+    assert all(turn.chosen == "without marker" for turn in found.turns)
+    assert found.gain is not None
+    assert found.gain.difference.estimate > 1
+    assert "in environments that took no part in diagnosis and choice: +" in found.answer
+
+
+def test_gains_are_those_of_two_studies_that_know_nothing_of_mending(found: Mending):
+    data = marked()
+    X, y, where = data.X, data.y, data.environment
+    bare = gg.Environments.from_arrays(X[["x"]], y, where)
+    options = {"seeds": 4, "metric": "squared_error", "jobs": 1}
+    with_marker, without = (gg.Study(d, [MODEL], **options).run().gaps for d in (data, bare))
+    gained = with_marker.set_index("environment")["unseen"]
+    gained = gained - without.set_index("environment")["unseen"]
+    expected = np.array([gained[turn.environment] for turn in found.turns])
+    np.testing.assert_allclose([turn.difference for turn in found.turns], expected)
+    assert found.gain is not None
+    assert found.gain.difference.estimate == pytest.approx(expected.mean())
+
+
+def test_a_turn_is_blind_to_what_it_keeps_apart():
+    data = marked()
+    first = 1  # what a single turn keeps apart under this seed
+    y = data.y + 50 * (data.environment == first)
+    seen: list[float] = []
+
+    def diagnose(material: Material, seed: int) -> Causes:
+        seen.append(float(material.data.y.max()))
+        return Causes(("columns",), ("marker",))
+
+    shifted = mended(gg.Environments.from_arrays(data.X, y, data.environment), diagnose, turns=1)
+    assert seen[0] < 10 < 40 < seen[1]
+    (turn,) = shifted.turns
+    assert (turn.environment, turn.chosen) == (data.names[first], "without marker")
+
+
+def test_where_nothing_helps_nothing_is_prescribed():
+    found = mended(marked(), blaming("x"), seeds=2, turns=1)
+    assert found.prescribed == ""
+    assert {turn.chosen for turn in found.turns} == {""}
+    assert found.gain is None
+    assert "Prescribed: nothing. Of without x none was shown" in found.answer
+
+
+def test_nothing_is_trained_twice(found: Mending):
+    before = len(found.result.store.runs())
+    again = mend(found.result, seeds=4, turns=2, seed=1, diagnose=blaming("marker"))
+    assert len(found.result.store.runs()) == before
+    assert again.runs == 0
+    assert again.summary["turns"] == found.summary["turns"]
+
+
+def test_too_few_environments_are_told_how_many_it_takes():
+    with pytest.raises(gg.UsageError, match=r"at least 5 environments.*there are 4"):
+        mended(marked(environments=4))
+
+
+def test_remedies_are_registered_and_cost_what_plain_training_costs():
+    for remedy in REMEDIES:
+        assert remedy.paper.link.startswith("https://")
+        if remedy.name != WITHOUT:
+            info = method_info(remedy.name)
+            assert (info.passes, info.looks, info.sees_unlabelled) == (1, 0, False)
+
+
+def test_each_remedy_is_tried_once():
+    names = [r.name for r in fitting({"inputs moved", "relation changed", "labels' shares moved"})]
+    assert names == ["coral", "mmd", "mixup", "averaging", "vrex", "irm", "groupdro", "balanced"]
+    assert fitting({"more noise"}) == []
