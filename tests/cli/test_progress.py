@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 
 import pytest
 
@@ -12,13 +13,13 @@ from gengap.cli import base
 
 
 def test_piped_progress_is_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = iter([0.0, 1.0, 30.0, 31.0, 70.0])
-    monkeypatch.setattr(base.time, "monotonic", lambda: next(now))
+    clock = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
     written = io.StringIO()
     with base.bar(terminal(file=written, width=200)) as tell:
         # 40 were done before; 10 in 30 seconds leave 50 for 150 seconds, and 30 in 70 leave 30
         # for 70 seconds.
-        for done in (40, 50, 51, 70):
+        for clock[0], done in ((1, 40), (30, 50), (31, 51), (70, 70)):
             tell(Progress(done, 100, "erm\x1b[2J"))
     assert written.getvalue().splitlines() == [
         "progress 50 of 100 runs, about 2 min left (erm [2J)",

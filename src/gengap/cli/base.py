@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 import os
 import shlex
 import sys
@@ -22,13 +23,13 @@ from gengap.base.files import create, json_text
 from gengap.base.paths import typed
 from gengap.base.printable import masked, steady
 from gengap.base.printable import sentence as safe
+from gengap.base.progress import Pace, Progress
 from gengap.base.terminal import say, terminal
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from gengap.base.finding import Finding
-    from gengap.base.progress import Progress
     from gengap.environments.core import Environments
     from gengap.records.store import Store
 
@@ -294,19 +295,15 @@ def bar(talk: Console, unit: str = "runs") -> Iterator[Callable[[Progress], None
 
 def _lines(talk: Console, unit: str) -> Callable[[Progress], None]:
     """Tells progress in a line each ``SECONDS_BETWEEN``, the first after as long."""
-    start = last = time.monotonic()
-    found: float | None = None  # done before this process began
+    pace, last = Pace(), time.monotonic()
 
     def tell(now: Progress) -> None:
-        nonlocal last, found
-        found = now.done if found is None else found
+        nonlocal last
+        pace.tell(now)
         if (moment := time.monotonic()) < last + SECONDS_BETWEEN:
             return
-        last, done = moment, now.done - found
-        time_left = ""
-        if done > 0:
-            minutes = (moment - start) * (now.total - now.done) / done / 60
-            time_left = f", about {max(round(minutes), 1)} min left"
+        last, minutes = moment, pace.seconds_left / 60
+        time_left = "" if math.isnan(minutes) else f", about {max(round(minutes), 1)} min left"
         doing = safe(f"{int(now.done)} of {now.total} {unit}{time_left} ({steady(now.doing)})")
         say(talk, doing, "progress", "dim")
 

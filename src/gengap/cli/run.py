@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import fields
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from gengap.base.errors import UsageError
+from gengap.base.progress import Pace, Progress
 from gengap.base.terminal import say, terminal
 from gengap.cli.base import (
     INTERRUPTED,
@@ -56,6 +60,13 @@ def run(
     ] = False,
     as_json: Json = False,
     quiet: Quiet = False,
+    watch: Annotated[
+        bool,
+        typer.Option(
+            "--watch", help="Serve a page, to this machine only, that shows the study as it runs."
+        ),
+    ] = False,
+    port: Annotated[int, typer.Option(help="Of the page; 0 is any that is free.")] = 0,
     print_study: Annotated[
         bool, typer.Option("--print-study", help="Print the study file and stop.")
     ] = False,
@@ -111,16 +122,48 @@ def run(
     given_way = replaced(out, study.name, study.plan.problem.fingerprint)
     print_notes([*study.warnings, *given_way], talk)
     with examined(lambda: Store(study.store or "sqlite://", create=False)):
-        result = _train(study, talk)
+        with _watched(study, talk, port) if watch else nullcontext(None) as told:
+            result = _train(study, talk, told)
         written = result.save(out)
         print_finding(result, as_json, quiet, [written["report.html"]], "Report")
     result.store.close()
 
 
-def _train(study: Study, talk: Console) -> Result:
+@contextmanager
+def _watched(study: Study, talk: Console, port: int) -> Iterator[Callable[[Progress], None]]:
+    """A page that shows the study as it runs; yields what tells it how far that is."""
+    from gengap.base.serving import served
+    from gengap.records.store import Store
+    from gengap.report import live
+    from gengap.study.filling import Filling
+    from gengap.study.plan import write_plan
+
+    pace = Pace()
+    with Store(study.store or "sqlite://") as store:
+        write_plan(study.plan, store)
+        filling, lock = Filling(study.plan, store), Lock()
+
+        def state() -> tuple[str, str]:
+            with lock:
+                rows = filling.rows()
+            return "application/json", live.text(study.plan, pace.now, pace.seconds_left, rows)
+
+        page = live.page(study.plan)
+        with served({"": lambda: ("text/html", page), "state.json": state}, port) as address:
+            say(talk, address, "watch", "bold")
+            yield pace.tell
+
+
+def _train(study: Study, talk: Console, told: Callable[[Progress], None] | None = None) -> Result:
     with bar(talk) as tell:
+
+        def tell_both(now: Progress) -> None:
+            tell(now)
+            if told is not None:
+                told(now)
+
         try:
-            result = study.run(tell)
+            result = study.run(tell_both)
         except KeyboardInterrupt:
             talk.print(STOPPED)
             raise typer.Exit(INTERRUPTED) from None
