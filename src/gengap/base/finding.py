@@ -6,6 +6,7 @@ It lies above the questions, so it is loaded by name when something is to be sai
 
 from __future__ import annotations
 
+import html
 import importlib
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,6 +17,10 @@ from gengap.base.files import json_values, write_files
 def reports() -> Any:
     """The package that words and draws findings, loaded on first use."""
     return importlib.import_module("gengap.report")
+
+
+# How a notebook frames a report: as wide as the cell, the rest scrolls.
+FRAME = 'title="gengap report" style="width: 100%; height: 40rem; border: 1px solid #8884"'
 
 
 class Finding:
@@ -61,3 +66,11 @@ class Finding:
 
     def __repr__(self) -> str:
         return self.answer
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the report, in a frame of its own, or the answer."""
+        made = reports()
+        if not hasattr(made.of(self), "build"):
+            return f"<p>{html.escape(self.answer)}</p>"
+        page = html.escape(made.render_html(self), quote=True)
+        return f'<iframe srcdoc="{page}" sandbox="allow-scripts" {FRAME}></iframe>'
