@@ -150,3 +150,14 @@ def test_a_drawing_by_itself_renders_on_white_in_the_light_colours(browser, tmp_
             ]
             assert fills == ["rgb(255, 255, 255)", "rgb(27, 31, 36)"]
             assert visited.page.eval_on_selector_all("svg", OUTSIDE) == []
+
+
+HIDDEN = """cells => cells.filter(cell => cell.textContent && (cell.offsetParent === null ||
+    cell.getBoundingClientRect().right > document.documentElement.clientWidth)).length"""
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_figures_keep_their_intervals(pages, browser: Browser, width: int):
+    with visit(browser, pages["study"], width=width) as visited:
+        assert visited.page.locator(".block .value small").count() > 0
+        assert visited.page.eval_on_selector_all(".block .value small", HIDDEN) == 0
