@@ -1,10 +1,22 @@
-"""Which causes a diagnosis names: those whose share of the cost is shown not to be zero."""
+"""Which causes a diagnosis names: those whose part is shown, and that make a model worse off."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gengap.base.errors import UsageError
+from gengap.questions.diagnosis.columns import columns
+from gengap.questions.diagnosis.decomposition import decomposition
 from gengap.questions.diagnosis.material import Material
+from gengap.questions.prescription.remedies import Cause
+
+# By what the decomposition calls them.
+NAMES: dict[str, Cause] = {
+    "inputs": "inputs moved",
+    "relation": "relation changed",
+    "shares": "labels' shares moved",
+    "noise": "more noise",
+}
 
 
 @dataclass(frozen=True)
@@ -13,14 +25,25 @@ class Causes:
 
     Attributes:
         named: causes, as :mod:`gengap.questions.prescription.remedies` has them.
-        suspects: columns whose relation with the target differs between environments, the worst
-            first.
+        suspects: columns that are worth less in unseen environments than inside, the worst first.
     """
 
-    named: tuple[str, ...]
+    named: tuple[Cause, ...]
     suspects: tuple[str, ...] = ()
 
 
 def causes_of(material: Material, seed: int) -> Causes:
-    """Diagnose one method on the environments of a study."""
-    raise NotImplementedError
+    """Diagnose one method on the environments of a study; what cannot be told is not named."""
+    named: list[Cause] = []
+    try:
+        parts = decomposition(material, seed).mean.named
+        named = [NAMES[c.name] for c in parts if max(c.gap.estimate, c.cost.estimate) > 0]
+    except UsageError:  # too few rows
+        pass
+    try:
+        failing = [column for column in columns(material, seed).columns if column.fails]
+    except UsageError:  # images have no columns
+        failing = []
+    failing.sort(key=lambda column: -column.lost.estimate)
+    suspects = tuple(column.name for column in failing)
+    return Causes((*named, *(["columns"] if suspects else [])), suspects)
