@@ -36,8 +36,11 @@ def causes_of(material: Material, seed: int) -> Causes:
     """Diagnose one method on the environments of a study; what cannot be told is not named."""
     named: list[Cause] = []
     try:
-        parts = decomposition(material, seed).mean.named
-        named = [NAMES[c.name] for c in parts if max(c.gap.estimate, c.cost.estimate) > 0]
+        found = decomposition(material, seed)
+        # Both levels are corrected together: on the mean, and in each environment.
+        shown = [cause for place in (found.mean, *found.environments) for cause in place.named]
+        worse = [c.name for c in shown if max(c.gap.estimate, c.cost.estimate) > 0]
+        named = [NAMES[name] for name in dict.fromkeys(worse)]
     except UsageError:  # too few rows
         pass
     try:
