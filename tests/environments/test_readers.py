@@ -654,3 +654,22 @@ def test_names_that_are_no_utf_8_are_read(tmp_path):
     e = read_image_folder(tmp_path / "images")
     assert e.names == ("u", "v\N{REPLACEMENT CHARACTER}")
     assert all(name.encode() for name in e.factors["file"])
+
+
+def test_a_factor_of_lists_is_refused(tmp_path):
+    path = tmp_path / "lists.parquet"
+    table = pd.DataFrame(
+        {"x": range(20), "b": [[1, 2]] * 20, "y": [0, 1] * 10, "h": ["a", "b"] * 10}
+    )
+    table.to_parquet(path)
+    said = refusal(read, path, target="y", environment="h", factors=["b"])
+    assert said == "Column 'b' holds lists or other objects; give one number or text per row."
+
+
+def test_half_characters_in_a_factor_are_replaced():
+    rng = np.random.default_rng(0)
+    factor = np.array(["\ud800", "b"] * 10)
+    data = Environments.from_arrays(
+        rng.normal(size=(20, 2)), rng.normal(size=20), ["a", "b"] * 10, factors={"f": factor}
+    )
+    assert list(data.factors["f"][:2]) == ["?", "b"]

@@ -324,6 +324,7 @@ def _environment(labels: Any, label: str, parts: Sequence[Part]) -> Any:
 def _factors(frame: pd.DataFrame, said: list[str]) -> pd.DataFrame:
     """Factor columns as they are, but for texts that look alike; ``said`` grows by a sentence."""
     for column in frame.columns:
+        _refuse_nested(frame[column])
         if notes := merged(frame[column], f"Column {column!r}"):
             frame = frame.assign(**{column: frame[column].map(folded, na_action="ignore")})
             said += notes

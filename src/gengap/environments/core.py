@@ -469,8 +469,15 @@ def _as_factors(factors: Mapping[str, Any] | pd.DataFrame | None, rows: int) -> 
         )
         if len(held) != rows:
             raise UsageError(f"Factor {column!r} has {len(held)} entries but X has {rows} rows.")
-        columns[column] = held
+        columns[column] = _whole_characters(held)
     return pd.DataFrame(columns)
+
+
+def _whole_characters(column: Any) -> Any:
+    """Half characters (lone surrogates), which pandas cannot hold, replaced in an array of text."""
+    if not isinstance(column, np.ndarray) or column.dtype.kind != "U":
+        return column
+    return np.char.decode(np.char.encode(column, "utf-8", "replace"), "utf-8")
 
 
 def _numpy(values: Any) -> Any:
