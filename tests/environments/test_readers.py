@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import gengap as gg
 from gengap.base.errors import SuspiciousInput, UsageError
 from gengap.environments import (
     images,
@@ -659,7 +660,7 @@ def test_names_that_are_no_utf_8_are_read(tmp_path):
 def test_a_factor_of_lists_is_refused(tmp_path):
     path = tmp_path / "lists.parquet"
     table = pd.DataFrame(
-        {"x": range(20), "b": [[1, 2]] * 20, "y": [0, 1] * 10, "h": ["a", "b"] * 10}
+        {"x": [0.5, 1.5, 2.0, 3.5] * 5, "b": [[1, 2]] * 20, "y": [0, 1] * 10, "h": ["a", "b"] * 10}
     )
     table.to_parquet(path)
     said = refusal(read, path, target="y", environment="h", factors=["b"])
@@ -669,7 +670,7 @@ def test_a_factor_of_lists_is_refused(tmp_path):
 def test_half_characters_in_a_factor_are_replaced():
     rng = np.random.default_rng(0)
     factor = np.array(["\ud800", "b"] * 10)
-    data = Environments.from_arrays(
+    data = gg.Environments.from_arrays(
         rng.normal(size=(20, 2)), rng.normal(size=20), ["a", "b"] * 10, factors={"f": factor}
     )
     assert list(data.factors["f"][:2]) == ["?", "b"]

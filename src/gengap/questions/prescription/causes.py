@@ -49,4 +49,6 @@ def causes_of(material: Material, seed: int) -> Causes:
         failing = []
     failing.sort(key=lambda column: -column.lost.estimate)
     suspects = tuple(column.name for column in failing)
-    return Causes((*named, *(["columns"] if suspects else [])), suspects)
+    if suspects:
+        named.append("columns")
+    return Causes(tuple(named), suspects)

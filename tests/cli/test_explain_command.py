@@ -1,0 +1,112 @@
+"""``gengap explain``: from records to the report with what explains it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+import gengap as gg
+from gengap.cli import app
+from gengap.questions.diagnosis import explanation
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study of four clinics with an input that moves."""
+    path = tmp_path_factory.mktemp("explained")
+    rng = np.random.default_rng(0)
+    where = np.repeat(np.arange(4), 60)
+    age = rng.normal(50 + 8 * where, 5).round(1)
+    frame = pd.DataFrame(
+        {
+            "age": age,
+            "weight": rng.normal(70, 9, len(where)).round(1),
+            "clinic": np.array(list("abcd"))[where],
+            "days": (0.02 * (age - 50) ** 2 + rng.normal(size=len(where))).round(2),
+        }
+    )
+    frame.to_csv(path / "patients.csv", index=False)
+    code, said = run(
+        f"run {path / 'patients.csv'} --target days --environment clinic --seeds 2 --jobs 1 "
+        f"--methods sklearn:Ridge --out {path / 'out'} --quiet"
+    )
+    assert code == 0, said
+    return path
+
+
+def run(command: str) -> tuple[int, str]:
+    found = CliRunner().invoke(app, command, env={"COLUMNS": "200"})
+    return found.exit_code, found.output
+
+
+def test_the_report_gains_a_section_and_the_folder_a_file(folder: Path) -> None:
+    code, said = run(f"explain {folder / 'out'} --parts decomposition")
+    assert code == 0, said
+    page = (folder / "out" / "report.html").read_text(encoding="utf-8")
+    assert page.index("<h2>Methods") < page.index("<h2>Why:") < page.index("<h2>Environments")
+    found = json.loads((folder / "out" / "explanation.json").read_text(encoding="utf-8"))
+    study = json.loads((folder / "out" / "gap.json").read_text(encoding="utf-8"))["study"]
+    assert (found["method"], found["key"]) == ("sklearn:Ridge", study["key"])
+    mean = found["decomposition"]["mean"]
+    parts = sum(cause["gap"]["estimate"] or 0.0 for cause in mean["causes"])
+    assert parts == pytest.approx(mean["gap"])
+    assert found["answer"] in " ".join(said.split())
+
+
+def test_data_that_changed_are_refused(folder: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.csv"
+    text = (folder / "patients.csv").read_text(encoding="utf-8")
+    other.write_text(text.replace(",a,", ",d,"), encoding="utf-8")
+    code, said = run(f"explain {folder / 'out'} --data {other}")
+    assert code == 2
+    assert "is no longer what the study patients ran on" in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ("--parts colums", "There is no part 'colums' of an explanation; did you mean 'columns'?"),
+        ("--method ridge", "There are no runs of 'ridge' on patients"),
+        ("--study other", "has no study 'other'"),
+    ],
+)
+def test_what_is_not_there_is_named(folder: Path, options: str, sentence: str) -> None:
+    code, said = run(f"explain {folder / 'out'} {options}")
+    assert code == 2
+    assert sentence in " ".join(said.split())
+
+
+def test_a_part_that_cannot_tell_says_why_and_the_others_go_on(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from gengap.questions.diagnosis import columns
+
+    def refuse(material: object, seed: int = 0) -> None:
+        raise gg.UsageError("Images have no columns.")
+
+    monkeypatch.setattr(columns, "columns", refuse)
+    code, said = run(f"explain {folder / 'out'} --parts decomposition,columns")
+    assert code == 0
+    assert "Not told, columns: Images have no columns." in said
+    assert "What could not be told" in (folder / "out" / "report.html").read_text(encoding="utf-8")
+
+
+def test_every_part_has_a_finding_a_section_and_a_title() -> None:
+    import importlib
+
+    from gengap.report.explanation import TITLES
+
+    for name in explanation.PARTS:
+        assert callable(
+            getattr(importlib.import_module(f"gengap.questions.diagnosis.{name}"), name)
+        )
+        told = importlib.import_module(f"gengap.report.explanation.{name}")
+        assert callable(told.sentences)
+        assert callable(told.section)
+        assert name in TITLES
