@@ -119,3 +119,17 @@ def test_images_have_no_columns():
     study = gg.Study(data, ["sklearn:LogisticRegression"], seeds=1, jobs=1, plain_training=False)
     with pytest.raises(gg.UsageError, match="no columns"):
         columns(material(study.run()))
+
+
+def test_a_metric_that_no_row_has_by_itself_is_explained_by_one_that_rows_have():
+    data = table((1.0, 1.0, -1.0))
+    binary = gg.Environments.from_arrays(
+        data.X, (data.y > 0).astype(int), np.array(data.names)[data.environment]
+    )
+    study = gg.Study(
+        binary, ["sklearn:LogisticRegression"], seeds=1, jobs=1, plain_training=False,
+        metric="auroc", keep_models="all",
+    )  # fmt: skip
+    found = columns(material(study.run()))
+    assert (found.metric, found.asked) == ("accuracy", "auroc")
+    assert found.models

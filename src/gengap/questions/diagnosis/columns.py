@@ -33,6 +33,7 @@ from gengap.base.errors import UsageError
 from gengap.base.seeds import generator
 from gengap.questions.diagnosis.material import Material
 from gengap.questions.diagnosis.randomised import Exchanged, exchanged
+from gengap.questions.diagnosis.scored import explained_metric
 from gengap.questions.shift.univariate import Change, column_tests
 from gengap.statistics.intervals import Interval, p_value, student
 from gengap.statistics.multiple import holm
@@ -102,7 +103,9 @@ class ColumnDiagnosis:
 
     Attributes:
         method: whose models.
-        metric: what is lost, the study's metric turned so that larger is worse.
+        metric: what is lost, turned so that larger is worse: the study's metric, or another where
+            answers alone do not give it; see :mod:`gengap.questions.diagnosis.scored`.
+        asked: the study's metric.
         fraction: whether it is a share.
         columns: those that carry most of the cost first.
         environments: names of the unseen environments.
@@ -114,6 +117,7 @@ class ColumnDiagnosis:
 
     method: str
     metric: str
+    asked: str
     fraction: bool
     columns: tuple[ColumnFinding, ...]
     environments: tuple[str, ...]
@@ -148,10 +152,11 @@ def columns(material: Material, seed: int = 0) -> ColumnDiagnosis:
     effects = _effects(material, asked, seed)
     found = [_finding(name, j, moved, effects) for j, name in enumerate(names)]
     order = np.argsort([-np.nan_to_num(f.carried.estimate) for f in found], kind="stable")
-    score = plan.score
+    score = explained_metric(material)
     return ColumnDiagnosis(
         method=material.method,
         metric=score.name,
+        asked=material.result.plan.score.name,
         fraction=score.fraction,
         columns=tuple(found[j] for j in order),
         environments=tuple(material.data.names[e.environment] for e in asked),

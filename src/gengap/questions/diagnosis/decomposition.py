@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gengap.questions.diagnosis.material import Material
-from gengap.questions.diagnosis.scored import scored
+from gengap.questions.diagnosis.scored import explained_metric, scored
 from gengap.statistics.decomposition.moves import Moves, moves
 from gengap.statistics.decomposition.parts import CAUSES, Parts, Sample, decompose
 from gengap.statistics.intervals import Interval, p_value, student
@@ -92,7 +92,9 @@ class Decomposition:
 
     Attributes:
         method: whose models.
-        metric: what is lost, the study's metric turned so that larger is worse.
+        metric: what is lost, turned so that larger is worse: the study's metric, or another where
+            answers alone do not give it; see :mod:`gengap.questions.diagnosis.scored`.
+        asked: the study's metric.
         fraction: whether it is a share.
         mean: over the environments.
         environments: each unseen environment.
@@ -105,6 +107,7 @@ class Decomposition:
 
     method: str
     metric: str
+    asked: str
     fraction: bool
     mean: Causes
     environments: tuple[Causes, ...]
@@ -139,10 +142,11 @@ def decomposition(material: Material, seed: int = 0) -> Decomposition:
     )  # fmt: skip
     adjusted = adjusted_p_values(parts)
     names = [material.data.names[read.codes[k]] for k in sample.unseen]
-    score = material.result.plan.score
+    score = explained_metric(material)
     return Decomposition(
         method=material.method,
         metric=score.name,
+        asked=material.result.plan.score.name,
         fraction=score.fraction,
         mean=_mean(parts, moved, adjusted[0]),
         environments=tuple(

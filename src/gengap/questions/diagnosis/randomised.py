@@ -19,6 +19,7 @@ import numpy as np
 from gengap.base.seeds import generator
 from gengap.environments.preparation import fit_preparation
 from gengap.questions.diagnosis.material import Material
+from gengap.questions.diagnosis.scored import explained_metric
 from gengap.statistics.donors import donors
 from gengap.study.mixed import answers_of_mixed, column_names, examples_of
 from gengap.study.trained import Trained
@@ -130,9 +131,10 @@ class _Asked:
         row = np.tile(self.row[:m], versions)
         outcome = answers_of_mixed(model, source.reshape(-1, d), row)
         scores = self.material.result.scores[self.material.method]
-        sign = -1.0 if scores.metric.higher_is_better else 1.0
+        metric = explained_metric(self.material)
+        sign = -1.0 if metric.higher_is_better else 1.0
         every = np.ones(len(row), dtype=bool)
-        found = scores.values(outcome, examples_of(model, row), every)
+        found = scores.values(outcome, examples_of(model, row), every, metric)
         return np.asarray(sign * found.reshape(versions, m))
 
     def _shuffled(self, d: int, rng: np.random.Generator) -> np.ndarray:

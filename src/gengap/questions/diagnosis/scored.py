@@ -14,6 +14,8 @@ from gengap.environments.preparation import fit_preparation
 from gengap.questions.diagnosis.material import Material
 from gengap.records.run import ExampleSet, Outcome
 from gengap.statistics.decomposition.parts import FOLDS, Sample
+from gengap.study.metric_names import metric_named
+from gengap.study.metrics import Metric
 from gengap.training.tables import Tables
 
 MOST_ROWS = 20_000  # in all, and of an environment what falls to it, though at least LEAST_ROWS
@@ -85,6 +87,18 @@ def scored(material: Material, seed: int = 0) -> Scored:
     return Scored(row, sample, codes, of)
 
 
+def explained_metric(material: Material) -> Metric:
+    """The study's metric, or accuracy or squared error for one that answers alone do not give.
+
+    Causes are told by where rows lie and what each of them loses, which of a metric such as AUROC
+    no row has by itself; and made-up rows and corrected answers have no scores of classes.
+    """
+    metric = material.result.plan.score
+    if metric.averages and not metric.scores:
+        return metric
+    return metric_named("accuracy" if material.data.classes else "squared_error")
+
+
 class _Step(NamedTuple):
     """One split under one seed: what its runs scored on the test part."""
 
@@ -99,13 +113,14 @@ class _Step(NamedTuple):
 def _steps(material: Material) -> Iterator[_Step]:
     plan, scores = material.result.plan, material.result.scores[material.method]
     choices, _ = scores.choices(material.result.rule)
-    sign = -1.0 if plan.score.higher_is_better else 1.0
+    metric = explained_metric(material)
+    sign = -1.0 if metric.higher_is_better else 1.0
     classes = len(material.data.classes)
     for cell in plan.unseen:
         for seed in plan.seeds:
             pair = choices[cell.name, seed]
             found = material.result.store.outcomes(
-                {c.key for c in pair}, "test", {c.step for c in pair}
+                {c.key for c in pair}, "test", {c.step for c in pair}, scores=metric.scores
             )
             unseen, beside = (found[c.key, c.step] for c in pair)
             examples = scores.examples(seed, "test")
@@ -115,8 +130,8 @@ def _steps(material: Material) -> Iterator[_Step]:
                 examples,
                 cell.rows[examples.example],
                 cell.held_out[examples.example],
-                sign * scores.values(unseen, examples, every),
-                sign * scores.values(beside, examples, every),
+                sign * scores.values(unseen, examples, every, metric),
+                sign * scores.values(beside, examples, every, metric),
                 np.eye(classes)[said] if classes else said.astype(np.float64)[:, None],
             )
 
@@ -218,7 +233,7 @@ def _folds(environment: np.ndarray, cluster: np.ndarray, seed: int) -> np.ndarra
 
 def _loss_of(material: Material, made: np.ndarray, row: np.ndarray) -> np.ndarray:
     """What predictions ``(n, C)`` of rows lose by the study's metric."""
-    plan, scores = material.result.plan, material.result.scores[material.method]
+    scores, metric = material.result.scores[material.method], explained_metric(material)
     data = material.data
     examples = ExampleSet(row, data.environment[row], data.y[row])
     if data.classes:
@@ -228,5 +243,5 @@ def _loss_of(material: Material, made: np.ndarray, row: np.ndarray) -> np.ndarra
         outcome = Outcome(0, "test", made.argmax(axis=1), true)
     else:
         outcome = Outcome(0, "test", made[:, 0])
-    sign = -1.0 if plan.score.higher_is_better else 1.0
-    return sign * scores.values(outcome, examples, np.ones(len(row), dtype=bool))
+    sign = -1.0 if metric.higher_is_better else 1.0
+    return sign * scores.values(outcome, examples, np.ones(len(row), dtype=bool), metric)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from gengap.base.errors import listing
 from gengap.questions.diagnosis.columns import ColumnDiagnosis, ColumnFinding
 from gengap.report.document import Block, Cell, Column, Maker, Note, Section, make_table
+from gengap.report.explanation.decomposition import other_metric
 from gengap.report.figures.rows import Figure, axis_for, interval_row
 from gengap.report.numerals import Numerals, count, counted, share
 from gengap.report.text import shorten
@@ -48,7 +49,8 @@ def section(found: ColumnDiagnosis) -> Section:
         blocks += [Note(f"and {counted(more, 'more column')}.")] if more > 0 else []
     if found.models:
         asked = f"{count(found.models)} models were asked about {count(found.rows)} unseen rows."
-        blocks.append(Note(f"{LEGEND} {asked}", below=True))
+        said = " ".join([LEGEND, asked, *other_metric(found.metric, found.asked)])
+        blocks.append(Note(said, below=True))
     return Section("Which columns", tuple(blocks))
 
 

@@ -46,6 +46,13 @@ def numerals(found: Decomposition) -> Numerals:
     return Numerals(found.fraction, 1 if found.fraction else None)
 
 
+def other_metric(used: str, asked: str) -> list[str]:
+    """Says so where causes are those of another metric than the study's."""
+    if used == asked:
+        return []
+    return [f"In {used}, for {asked} is nothing that each row has by itself."]
+
+
 def sentences(found: Decomposition) -> list[str]:
     """What is beyond chance, what makes the mean gap, and where the answer does not reach."""
     said = [_beyond_chance(found), _mean(found), _beyond_reach(found)]
@@ -55,7 +62,7 @@ def sentences(found: Decomposition) -> list[str]:
 def section(found: Decomposition) -> Section:
     """The parts of the gap by environment, those of the cost, and how far each has moved."""
     rows = [found.mean, *found.environments]
-    notes = [LEGEND]
+    notes = [LEGEND, *other_metric(found.metric, found.asked)]
     if found.shares_first is not None:
         notes.append(SHARES_FIRST if found.shares_first else INPUTS_FIRST)
     if found.rows < found.of:
