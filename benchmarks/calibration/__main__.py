@@ -18,7 +18,7 @@ from joblib import Parallel, delayed
 
 PAGE = Path(__file__).parents[2] / "docs" / "calibration.md"
 # One process each, the longest first.
-PARTS = ("run", "compare", "plan", "intervals", "forecast")
+PARTS = ("run", "compare", "explain", "plan", "intervals", "forecast")
 STUDIES = 2_000
 
 INTRODUCTION = """\

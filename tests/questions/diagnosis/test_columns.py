@@ -81,7 +81,7 @@ def test_what_is_carried_is_what_the_reversal_costs(found):
 def test_words_and_table(found):
     said = " ".join(report.sentences(found))
     assert "Confirmed to carry the cost of unseen: shortcut (" in said
-    assert "may be a shortcut" in said
+    assert "shortcut suspects" in said
     section = report.section(found)
     (columns_table,) = (b for b in section.blocks if getattr(b, "element", "") == "table")
     assert columns_table.rows[0][0].text == "shortcut"

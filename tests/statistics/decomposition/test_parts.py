@@ -91,3 +91,12 @@ def test_membership_is_that_of_normal_densities():
     exact = 1 / (1 + np.exp(-(x[:, 0] - 0.5)))
     assert np.abs(found.probability[:, 1] - exact).max() < 0.05
     np.testing.assert_allclose(found.probability.sum(axis=1), 1.0)
+
+
+def test_rounding_is_no_cause():
+    """A model that nothing can correct loses as the corrected one does, but for rounding."""
+    sample = PLANTED["noise"].sample(OPTIONS["noise"], 60, seed=6)
+    found = decompose(sample)
+    assert found.corrected == "none"
+    assert not found.estimate[:, :, CAUSES.index("relation")].any()
+    assert not found.variance[:, :, CAUSES.index("relation")].any()

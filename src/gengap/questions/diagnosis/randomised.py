@@ -26,7 +26,7 @@ from gengap.study.trained import Trained
 from gengap.training.tables import Tables
 
 MOST_ANSWERS = 1_000_000  # of all models together
-ROWS = 20, 400  # asked of a model outside; inside likewise, from all its environments together
+ROWS = 20, 2_000  # asked of a model outside; inside likewise, from all its environments together
 POOL = 2_000  # rows that may give
 
 

@@ -110,7 +110,7 @@ def _fails(found: ColumnDiagnosis) -> str:
     named = listing((f"{shorten(c.name)}{_where(c.fails_in, ' (', ')')}" for c in own), MENTIONED)
     return (
         f"Relied on in training and confirmed to be worth less in unseen environments: {named}; "
-        "such a column may be a shortcut."
+        "shortcut suspects, unless other columns take their place there."
     )
 
 

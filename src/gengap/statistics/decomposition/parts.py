@@ -16,6 +16,7 @@ FOLDS = 3
 CAUSES = ("inputs", "relation", "noise", "shares", "dilution")
 STRANGE = 0.95  # chance of being of the environment from which a row has no neighbours elsewhere
 LEAST_OVERLAP = 0.1  # of a pair, 1 where inputs are alike
+ROUNDING = 1e-9
 LEAST_ROWS = 8.0  # equally weighted ones that either side of a pair is worth
 
 
@@ -120,6 +121,10 @@ def decompose(sample: Sample, seed: int = 0) -> Parts:
         mean += np.where(told, influence, 0.0)
         degrees[j] = max(rows - 1 - fitted, 1)
         spoken[j], overlap[j], pairs[j] = beside.spoken_for, beside.overlap, beside.comparable.sum()
+    # What rounding leaves of equal losses is neither a part nor its noise.
+    tiny = ROUNDING * float(np.nanmax(np.abs(sample.loss), initial=0.0))
+    estimate[np.abs(estimate) < tiny] = 0.0
+    variance[variance < tiny**2] = 0.0
     return Parts(
         estimate, total, variance, degrees, _variance(mean / np.maximum(known, 1), sample.cluster),
         spoken, overlap, pairs, shares_first, corrected, member,
