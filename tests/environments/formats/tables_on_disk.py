@@ -6,6 +6,7 @@ import bz2
 import gzip
 import lzma
 import sqlite3
+import struct
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -43,7 +44,8 @@ def as_sqlite(table: pd.DataFrame, path: Path) -> None:
 def as_duckdb(table: pd.DataFrame, path: Path) -> None:
     """Write a database of one table, ``patients``."""
     with duckdb.connect(str(path)) as connection:
-        connection.register("given", table)
+        texts = table.select_dtypes("str").columns  # older versions know them as objects alone
+        connection.register("given", table.astype(dict.fromkeys(texts, object)))
         connection.execute("CREATE TABLE patients AS SELECT * FROM given")
 
 
@@ -84,3 +86,67 @@ WRITERS: dict[str, Callable[[pd.DataFrame, Path], object]] = {
     "t.db": as_sqlite,
     "t.duckdb": as_duckdb,
 }
+
+
+def as_sas(table: pd.DataFrame, path: Path, page: int = 1 << 15) -> None:
+    """Write a .sas7bdat of one page, for which there is no writer: numbers of 8 bytes, and texts.
+
+    Little-endian, of 32 bits, UTF-8 and not compressed, as M. Shotwell described the format (2014,
+    "SAS7BDAT Database Binary Format").
+    """
+    kinds = [column.dtype.kind in "if" for _, column in table.items()]
+    widths = [
+        8 if number else int(column.str.encode("utf-8").str.len().max())
+        for number, (_, column) in zip(kinds, table.items(), strict=True)
+    ]
+    starts = np.concatenate([[0], np.cumsum(widths)])
+    rows = b"".join(
+        b"".join(
+            struct.pack("<d", value) if number else value.encode().ljust(width)
+            for value, number, width in zip(row, kinds, widths, strict=True)
+        )
+        for row in table.itertuples(index=False)
+    )
+    names = bytearray(16)
+    places = []
+    for name in table.columns:
+        places.append((len(names), len(name)))
+        names += name.encode() + bytes(-len(name) % 4)
+    struct.pack_into("<H", names, 0, len(names))
+    size = bytearray(480)
+    size[:4] = b"\xf7" * 4
+    for at, value in ((20, starts[-1]), (24, len(table)), (36, len(kinds)), (60, len(table))):
+        struct.pack_into("<I", size, at, int(value))
+    vectors = b"".join(
+        struct.pack("<IIHBx", int(start), width, 0, 1 if number else 2)
+        for start, width, number in zip(starts, widths, kinds, strict=False)
+    )
+    pointers = b"".join(struct.pack("<HHHxx", 0, at, length) for at, length in places)
+    subheaders = [
+        bytes(size),
+        b"\xf6" * 4 + struct.pack("<II", len(kinds), 0),
+        b"\xfd\xff\xff\xff" + bytes(names),
+        b"\xff\xff\xff\xff" + bytes(8) + pointers + bytes(8),
+        b"\xfc\xff\xff\xff" + bytes(8) + vectors + bytes(8),
+        *[b"\xfe\xfb\xff\xff" + bytes(48)] * len(kinds),
+    ]
+    body = bytearray(page)
+    struct.pack_into("<HHH", body, 16, 0x200, len(subheaders) + len(table), len(subheaders))
+    end = page
+    for k, content in enumerate(subheaders):
+        end -= len(content) + -len(content) % 8
+        body[end : end + len(content)] = content
+        struct.pack_into("<IIBBxx", body, 24 + 12 * k, end, len(content), 0, 0)
+    first = 24 + 12 * len(subheaders)
+    first += first % 8
+    body[first : first + len(rows)] = rows
+    assert first + len(rows) <= end
+    header = bytearray(1024)
+    header[12:32] = bytes.fromhex("c2ea8160b31411cfbd92080009c7318c181f1011")
+    header[32:40] = b'""\x00""\x01"1'
+    header[70] = 20  # UTF-8
+    struct.pack_into("<III", header, 196, len(header), page, 1)
+    path.write_bytes(bytes(header + body))
+
+
+WRITERS["t.sas7bdat"] = as_sas

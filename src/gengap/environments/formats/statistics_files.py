@@ -6,8 +6,10 @@ only some have, such as 99 for "no answer".
 
 from __future__ import annotations
 
+import io
 import warnings
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +55,8 @@ def read_statistics(path: Path, kind: str) -> pd.DataFrame:
         "xport": _sas,
     }
     try:
-        with warnings.catch_warnings():
+        # Of some faults pandas prints a line, which has no place in a command's output.
+        with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")
             frame = readers[kind](path)
     except UsageError:
