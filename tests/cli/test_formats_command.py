@@ -71,7 +71,7 @@ def test_crossed_environments_that_are_small_are_kept_when_asked(folder):
     given = {"data": "visits.xlsx", "target": "cost", "environment": "hospital,year"}
     made = load_environments(validated({**given, "min_examples": 5}))
     assert made.min_examples == 5
-    assert made.names[0] == "north / 2019"
+    assert made.names[0] == "north / year 2019"
     assert "must be a whole number of at least 5" in CliRunner().invoke(
         app, ["run", "visits.xlsx", "--target", "cost", "--environment", "year",
               "--min-examples", "3"]).stderr  # fmt: skip

@@ -37,8 +37,8 @@ def build(frame: pd.DataFrame, environment, **options) -> Environments:
 def test_columns_are_crossed(said):
     frame = table()
     made = build(frame, said)
-    assert made.names == ("a / 2019", "a / 2020", "b / 2019", "b / 2020", "c / 2019", "c / 2020")
-    wanted = frame["hospital"] + " / " + frame["year"].astype(str)
+    assert made.names == tuple(f"{h} / year {year}" for h in "abc" for year in (2019, 2020))
+    wanted = frame["hospital"] + " / year " + frame["year"].astype(str)
     assert [made.names[k] for k in made.environment] == wanted.tolist()
     assert made.kind == "hospital-year combination"
     assert list(made.X.columns) == ["age", "x"]

@@ -134,11 +134,14 @@ def _cut(column: pd.Series, cut: int | str | None) -> Grouping:
 
 
 def _values(column: pd.Series, name: str) -> Grouping:
+    """Its values as labels; those of numbers and flags with the column's name, to be understood."""
     if is_text(column):
         codes, levels = text_levels(column)
         column = pd.Series(spread(levels.to_numpy(dtype=object), codes, None))
     present = column.notna().to_numpy()
     codes, names = codes_of(column[present].to_numpy(), f"Column {name!r}")
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        names = tuple(f"{name} {value}" for value in names)
     labels = np.full(len(column), None, dtype=object)
     labels[present] = np.array(names, dtype=object)[codes]
     return Grouping(labels, names, name, ())
