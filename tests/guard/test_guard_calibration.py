@@ -53,6 +53,29 @@ def test_no_more_than_alpha_of_all_orders_are_rejected():
                 assert np.mean(rejected) == pytest.approx(alpha)
 
 
+def alike(environments: int, each: int, alpha: float) -> float:
+    where = np.repeat(np.arange(environments), each)
+    names = tuple(map(str, range(environments)))
+    return calibrate(np.zeros(len(where)), alpha, where, names).if_alike()
+
+
+def test_what_is_rejected_of_environments_that_are_alike():
+    """Of one environment floor(alpha (n + 1)) / (n + 1); of the least of K uniforms 1 / (Kn + 1)."""
+    assert alike(1, 99, 0.05) == pytest.approx(0.05)
+    assert alike(1, 100, 0.05) == pytest.approx(5 / 101)
+    assert alike(7, 19, 0.05) == pytest.approx(1 / (7 * 19 + 1))
+
+
+def test_what_is_rejected_of_alike_environments_in_simulation():
+    rng, rates = np.random.default_rng(0), []
+    where, names = np.repeat(np.arange(12), 39), tuple("abcdefghijkl")
+    for _ in range(400):
+        c = calibrate(rng.random(len(where)), 0.1, where, names)
+        rates.append(1 - c.threshold)
+    error = np.std(rates, ddof=1) / 20
+    assert alike(12, 39, 0.1) == pytest.approx(np.mean(rates), abs=3 * error)
+
+
 @pytest.mark.parametrize("alpha", [0.01, 0.02, 0.05, 0.07, 0.1, 0.15, 0.3])
 def test_rank_is_exact(alpha):
     exact = Fraction(str(alpha))

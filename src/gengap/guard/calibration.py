@@ -34,7 +34,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy import special
+from scipy import integrate, special
 
 from gengap.base.errors import UsageError
 
@@ -117,6 +117,24 @@ class Calibration:
             others = [self._p(known, own) for j, known in enumerate(groups) if j != k]
             counts += int((np.max([p, *others], 0) <= self.false_alarms).sum())
         return counts / len(self.scores)
+
+    def if_alike(self) -> float:
+        """Share of normal examples rejected, untold whose, if all environments were alike.
+
+        Each one's threshold then leaves a share of them above it that is distributed as in
+        :meth:`rate`, and the smallest of these counts; its mean is the integral of the chance that
+        all exceed ``x``.
+        """
+        ranks = [rank(n, self.false_alarms) for n in self.sizes]
+
+        def all_exceed(x: float) -> float:
+            shares = [
+                special.betaincc(k, n + 1 - k, x) for k, n in zip(ranks, self.sizes, strict=True)
+            ]
+            return float(np.prod(shares))
+
+        most = min(1.0, 10 * max(k / (n + 1) for k, n in zip(ranks, self.sizes, strict=True)))
+        return float(integrate.quad(all_exceed, 0, most)[0])
 
     def _p(self, known: np.ndarray, keys: np.ndarray) -> np.ndarray:
         above = len(known) - np.searchsorted(known, keys, side="left")

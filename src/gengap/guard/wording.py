@@ -134,10 +134,11 @@ def report(guard: Guard) -> str:
     lines = [repr(guard), "", str(guard.choice), resting_sentence(calibration) + "."]
     if calibration.names:
         lines.append(
-            f"Where a row's environment is not told, {calibration.rejected():.1%} of the "
-            f"calibration examples are rejected: the rate of {calibration.false_alarms:g} holds in "
-            "each environment at once. Tell environments (guard(X, environment=...)) to reject "
-            "that many."
+            f"Where a row's environment is not told, the rate of {calibration.false_alarms:g} "
+            f"holds in each of the {len(calibration.names)} environments at once: "
+            f"{calibration.rejected():.1%} of the calibration examples are rejected, and "
+            f"{calibration.if_alike():.1%} would be if the environments were all alike. Tell "
+            f"environments (guard(X, environment=...)) to reject {calibration.false_alarms:.1%}."
         )
     if guard.choice.table:
         lines += [
