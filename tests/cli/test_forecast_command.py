@@ -129,3 +129,14 @@ def test_ctrl_c_exits_with_130_and_leaves_no_file(clinics, monkeypatch, tmp_path
     assert "Stopped" in shown.output
     assert not (tmp_path / "out" / "forecast.json").exists()
     assert gengap.cli.forecast is not None
+
+
+def test_rows_that_belong_together_widen_the_interval(clinics):
+    clinics.assign(patient=np.arange(250)).loc[np.arange(250).repeat(4)].to_csv("visits.csv")
+    options = ["visits.csv", *COLUMNS, "--model", "linear", "--steps", "20", "--seeds", "1"]
+    drop = ["--drop", "Unnamed: 0", "--json"]
+    alone, together = (
+        json.loads(gengap_forecast(*options, *own, *drop).stdout)["noise"]
+        for own in (["--drop", "patient"], ["--cluster", "patient"])
+    )
+    assert together == pytest.approx(2 * alone, rel=0.1)

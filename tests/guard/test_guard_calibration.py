@@ -60,7 +60,7 @@ def alike(environments: int, each: int, alpha: float) -> float:
 
 
 def test_what_is_rejected_of_environments_that_are_alike():
-    """Of one environment floor(alpha (n + 1)) / (n + 1); of the least of K uniforms 1 / (Kn + 1)."""
+    """Of one floor(alpha (n + 1)) / (n + 1); of the least of K Beta(1, n), 1 / (Kn + 1)."""
     assert alike(1, 99, 0.05) == pytest.approx(0.05)
     assert alike(1, 100, 0.05) == pytest.approx(5 / 101)
     assert alike(7, 19, 0.05) == pytest.approx(1 / (7 * 19 + 1))

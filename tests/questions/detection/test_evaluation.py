@@ -13,6 +13,7 @@ from sklearn.metrics import roc_auc_score
 
 from detection_problems import shifted, values
 from gengap.base.errors import UsageError
+from gengap.environments.core import Environments
 from gengap.environments.parts import TRAIN
 from gengap.environments.suites import load_suite
 from gengap.questions.detection import Evaluation, evaluate
@@ -183,3 +184,23 @@ def test_digits_by_writer_and_their_placebo() -> None:
     assert placebo.detectors["density"].unseen.excludes(0.53)
     assert placebo.detectors["density"].unseen.estimate == pytest.approx(0.5, abs=0.02)
     assert placebo.detectors["density"].flagged.mean() == pytest.approx(0.05, abs=0.02)
+
+
+def test_rows_that_belong_together_stay_together() -> None:
+    """Of twenty copies some are trained on: the rest is too near, unless kept with them."""
+    e = shifted(0.0, each=15)
+    copies = np.arange(len(e)).repeat(20)
+    parts = e.X[copies], e.y[copies], e.environment[copies]
+    found = [
+        evaluate(
+            Environments.from_arrays(*parts, cluster=cluster), "mlp(16)",
+            detectors=["knn-standardised"], seeds=1, steps=30,
+        ).detectors["knn-standardised"]
+        for cluster in (copies, None)
+    ]  # fmt: skip
+    together, apart = (one.auroc.mean() for one in found)
+    assert together == pytest.approx(0.5, abs=0.15)
+    assert apart > 0.9
+    # Fewer than nineteen rows, copied, set the threshold, which is too few to hold 5%.
+    assert np.isnan(found[0].flagged).all()
+    assert np.isfinite(found[1].flagged).all()

@@ -229,3 +229,23 @@ def test_far_new_examples_are_said_to_be_far():
 def test_bad_input_is_one_sentence(environments, options, words):
     with pytest.raises(UsageError, match=words):
         forecast(environments, **options)
+
+
+def test_rows_that_belong_together_count_as_one():
+    """Every row ten times: as copies of one row they add nothing, as rows they narrow it."""
+    e = problem()
+    copies = np.arange(len(e)).repeat(10)
+    whole = Environments.from_arrays(e.X[copies], e.y[copies], e.environment[copies])
+    together = Environments.from_arrays(
+        e.X[copies], e.y[copies], e.environment[copies], cluster=copies
+    )
+    options = {"seeds": 1, "new": e.X[:60].repeat(10, 0)}
+    once, alone, grouped = (
+        forecast(data, LogisticRegression(), **{**options, "new": new})
+        for data, new in ((e, e.X[:60]), (whole, options["new"]), (together, options["new"]))
+    )
+    assert grouped.noise == pytest.approx(once.noise, rel=0.1)
+    assert alone.noise == pytest.approx(once.noise / math.sqrt(10), rel=0.1)
+    assert grouped.expected is not None
+    assert alone.expected is not None
+    assert grouped.expected.high - grouped.expected.low >= alone.expected.high - alone.expected.low

@@ -8,6 +8,7 @@ from scipy import stats
 
 from gengap.base.errors import UsageError
 from gengap.questions.forecasting import forecast_interval, new_score
+from gengap.questions.forecasting.held_out import mean_variance
 
 ERRORS = [-0.02, 0.0, 0.02, 0.0, 0.01, -0.01]
 
@@ -62,3 +63,32 @@ def test_holds_its_level_for_any_number_of_examples(rows, spread):
 def test_bad_input_is_one_sentence(errors, rows, words):
     with pytest.raises(UsageError, match=words):
         new_score(0.9, errors, rows, noise=0.0)
+
+
+def test_holds_its_level_with_clusters_of_ten():
+    """All ten of a cluster are right or all wrong; the new examples come in such clusters too."""
+    rng, inside = np.random.default_rng(1), []
+    codes = np.repeat(np.arange(30), 10)
+    for _ in range(300):
+        expected = np.clip(0.8 + 0.02 * rng.standard_normal(9), 0, 1)
+        right = [(rng.random(30) < p).astype(float).repeat(10) for p in expected[:8]]
+        truth = np.array([r.mean() for r in right])
+        noise = np.array([mean_variance(r, codes) for r in right])
+        design = noise.sum() / sum(r.var(ddof=1) / 300 for r in right)
+        drawn = (rng.random(6) < expected[8]).mean()  # six clusters
+        found = [
+            new_score(0.8, truth - 0.8, 60, float(noise.mean()), design=design),
+            new_score(0.8, truth - 0.8, 60, float(noise.mean() / design)),
+        ]
+        inside.append([limits.low <= drawn <= limits.high for limits in found])
+    covered = np.mean(inside, 0)
+    assert covered[0] > 0.95 - 3 * math.sqrt(0.95 * 0.05 / 300)
+    assert covered[1] < 0.85
+    assert design == pytest.approx(10, rel=0.1)
+
+
+def test_the_variance_of_a_mean_of_copies_is_that_of_the_originals():
+    scores = np.random.default_rng(2).standard_normal(40)
+    once = mean_variance(scores, None)
+    assert once == pytest.approx(scores.var(ddof=1) / 40)
+    assert mean_variance(scores.repeat(10), np.arange(40).repeat(10)) == pytest.approx(once)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +17,7 @@ import pandas as pd
 from gengap.base.errors import UsageError
 from gengap.detectors.base import Detector
 from gengap.detectors.registry import DetectorInfo, detector_info
+from gengap.environments.core import Environments
 from gengap.environments.parts import TRAIN, VALIDATION
 from gengap.models.outputs import Outputs
 from gengap.questions.detection.strangers import HeldOutClasses
@@ -68,6 +68,8 @@ class Case:
         stranger_class: ``(m,)`` names of their classes, empty in a case of an environment.
         unseen: ``(m,)`` the model's score on each stranger, NaN where its class is new.
         reference: ``(m,)`` the reference's score on it, NaN where that trained on it.
+        clusters: codes ``(n,)`` of the inliers and ``(m,)`` of the strangers, the same of those
+            that belong together; None where none do.
         strangeness: per detector one for each candidate of hyperparameters.
     """
 
@@ -81,6 +83,7 @@ class Case:
     stranger_class: np.ndarray
     unseen: np.ndarray
     reference: np.ndarray
+    clusters: tuple[np.ndarray, np.ndarray] | None
     strangeness: dict[str, list[Strangeness]]
 
 
@@ -120,25 +123,27 @@ def unseen_cases(
 
 
 def class_case(
-    study: Study, trained: Trained, held_out: HeldOutClasses, X: Any, entries: Entries
+    study: Study, trained: Trained, held_out: HeldOutClasses, whole: Environments, entries: Entries
 ) -> tuple[Case, dict[str, str]]:
     """A case of a model that knows every environment but not some classes.
 
     Args:
         study: of the known classes; ``trained`` is its model.
         held_out: which classes are not known.
-        X: ``(n, ...)`` all examples.
+        whole: all examples.
         entries: candidates of each detector.
     """
-    rows = held_out.stranger_rows
+    rows, X, clusters = held_out.stranger_rows, whole.X, whole.clusters
     strangers = X.iloc[rows] if isinstance(X, pd.DataFrame) else X[rows]
     outputs = trained.outputs(study.problem.encode_alike(strangers))
     case, failed = _case(study, trained, outputs, entries)
     nothing = np.full(len(rows), np.nan)
+    known = held_out.known_rows[case.known]
     return (
         replace(
             case,
-            known=held_out.known_rows[case.known],
+            known=known,
+            clusters=None if clusters is None else (clusters[known], clusters[rows]),
             strangers=rows,
             stranger_class=held_out.stranger_classes,
             unseen=nothing,
@@ -167,8 +172,13 @@ def score_all(
     strangers: Outputs,
     tests: Mapping[str, Outputs],
     calibration: np.ndarray,
+    cluster: np.ndarray | None = None,
 ) -> tuple[dict[str, list[Strangeness]], dict[str, str]]:
-    """Fit every detector and score everything; also returns why some could not be."""
+    """Fit every detector and score everything; also returns why some could not be.
+
+    ``calibration (n,)`` says which of the known examples set thresholds, ``cluster (n,)`` which
+    belong together.
+    """
     found: dict[str, list[Strangeness]] = {}
     failed: dict[str, str] = {}
     for name, detectors in entries.items():
@@ -177,7 +187,7 @@ def score_all(
             continue
         try:
             found[name] = [
-                _score(detector, fitting, known, strangers, tests, calibration)
+                _score(detector, fitting, known, strangers, tests, calibration, cluster)
                 for detector in detectors
             ]
         except UsageError as error:
@@ -192,6 +202,7 @@ def _score(
     strangers: Outputs,
     tests: Mapping[str, Outputs],
     calibration: np.ndarray,
+    cluster: np.ndarray | None,
 ) -> Strangeness:
     fitted = detector.fit(fitting)
 
@@ -205,7 +216,9 @@ def _score(
         known=of_known,
         strangers=score(strangers),
         tests={test: score(made) for test, made in tests.items()},
-        limit=threshold(of_known[calibration], FALSE_ALARMS),
+        limit=threshold(
+            of_known[calibration], FALSE_ALARMS, None if cluster is None else cluster[calibration]
+        ),
         microseconds=1e6 * elapsed / max(len(known), 1),
     )
 
@@ -223,6 +236,7 @@ def _case(
     calibration = part[known] == VALIDATION
     of_known = trained.outputs(problem.matrix[known])
     tests = unit_tests(problem.matrix[rows], seed=seed)
+    clusters = study.plan.clusters
     found, failed = score_all(
         entries,
         trained.outputs(problem.matrix[rows], problem.y[rows]),
@@ -230,6 +244,7 @@ def _case(
         strangers,
         {name: trained.outputs(made) for name, made in tests.items()},
         calibration,
+        None if clusters is None else clusters[known],
     )
     empty = np.array([])
     case = Case(
@@ -243,6 +258,7 @@ def _case(
         stranger_class=empty,
         unseen=empty,
         reference=empty,
+        clusters=None,
         strangeness=found,
     )
     return case, failed

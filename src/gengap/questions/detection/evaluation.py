@@ -223,4 +223,4 @@ def _class_case(
         own = replace(study, environments=known, seeds=[seed], name=known.name)
     plan = replace(own.plan, cells=(everything(own.plan.cells[0]),))
     (trained,) = train_models(own, store, plan=plan)
-    yield class_case(own, trained, held_out, e.X, entries)
+    yield class_case(own, trained, held_out, e, entries)

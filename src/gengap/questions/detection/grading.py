@@ -175,16 +175,21 @@ def _by_class(cases: list[Case], name: str) -> dict[str, float]:
 
 def _three_ways(cases: list[Case], name: str, level: float) -> ThreeWays:
     """Right answers, errors and new classes, pair by pair, averaged over seeds."""
-    triples = []
+    triples, clusters = [], []
     for case in cases:
         found = case.strangeness[name][0]
         right = case.correct > 0
         triples.append((found.known[right], found.known[~right], found.strangers))
+        if case.clusters is not None:
+            known, strangers = case.clusters
+            clusters.append((known[right], known[~right], strangers))
     pairs = []
     for low, high in ((0, 1), (0, 2), (1, 2)):
-        usable = [(t[low], t[high]) for t in triples if len(t[low]) > 1 and len(t[high]) > 1]
+        at = [k for k, t in enumerate(triples) if len(t[low]) > 1 and len(t[high]) > 1]
+        usable = [(triples[k][low], triples[k][high]) for k in at]
+        together = [(clusters[k][low], clusters[k][high]) for k in at] if clusters else None
         nothing = Interval(math.nan, math.nan, math.nan, level, "Too few right or wrong answers.")
-        pairs.append(mean_auroc_interval(usable, level) if usable else nothing)
+        pairs.append(mean_auroc_interval(usable, level, together) if usable else nothing)
     return ThreeWays(*pairs)
 
 

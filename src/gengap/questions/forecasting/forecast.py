@@ -150,13 +150,13 @@ def forecast(
     said = on_new(measured, forecasts, most) if new is not None else {}
     K = len(environments.names)
     expected = None
-    test_variance = measured.variance / measured.rows
     if said:
         expected = new_score(
             said[selection.name],
             measured.truth - forecasts[selection.name],
             rows=new_rows,
-            noise=float(test_variance.mean()),
+            noise=float(measured.noise.mean()),
+            design=measured.design,
             level=level,
             variance=None if environments.classes else float(measured.variance.mean()),
         )
@@ -174,7 +174,7 @@ def forecast(
         adjusted_p={name: float(p) for name, p in zip(against, adjusted, strict=True)},
         selection=selection,
         gain=compare_errors(selection.forecast, forecasts[SOURCE], measured.truth, level),
-        noise=math.sqrt(2 / math.pi) * float(np.sqrt(test_variance).mean()),
+        noise=math.sqrt(2 / math.pi) * float(np.sqrt(measured.noise).mean()),
         effective_size=size[:K],
         distance=distance[:K],
         new=said,

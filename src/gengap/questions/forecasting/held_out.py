@@ -27,13 +27,21 @@ class Measured(NamedTuple):
 
     ``values (K,)`` by name, or ``(K + 1,)`` with the new examples last; ``truth (K,)`` the scores
     of models that had not seen each environment; ``variance (K,)`` that of the score over
-    examples, and ``rows (K,)`` how many there are.
+    examples, ``rows (K,)`` how many there are, and ``noise (K,)`` the variance of their mean, which
+    examples that belong together enlarge.
     """
 
     values: dict[str, np.ndarray]
     truth: np.ndarray
     variance: np.ndarray
     rows: np.ndarray
+    noise: np.ndarray
+
+    @property
+    def design(self) -> float:
+        """How many times the variance is that of as many independent examples; at least 1."""
+        alone = float((self.variance / self.rows).sum())
+        return max(float(self.noise.sum()) / alone, 1.0) if alone > 0 else 1.0
 
 
 def measure(
@@ -79,12 +87,29 @@ def measure(
     ]
     targets = [problem.y[problem.environment == k] for k in range(K)]
     right = [scores(np.stack(answers[k]), targets[k], classify).mean(0) for k in range(K)]
+    clusters = [None if plan.clusters is None else plan.clusters[problem.environment == k]
+                for k in range(K)]  # fmt: skip
     return Measured(
         {name: np.array([row[name] for row in found]) for name in found[0]},
         np.array([s.mean() for s in right]),
         np.array([s.var(ddof=1) for s in right]),
         np.array([len(s) for s in right]),
+        np.array([mean_variance(s, own) for s, own in zip(right, clusters, strict=True)]),
     )
+
+
+def mean_variance(scores: np.ndarray, cluster: np.ndarray | None) -> float:
+    """Variance of the mean of scores ``(n,)``, of which those of a cluster are one draw.
+
+    Args:
+        scores: of examples.
+        cluster: ``(n,)`` codes; None where examples are independent.
+    """
+    if cluster is None:
+        return float(scores.var(ddof=1)) / len(scores)
+    _, code = np.unique(cluster, return_inverse=True)
+    added = np.bincount(code, scores - scores.mean())
+    return float(np.square(added).sum()) * len(added) / max(len(added) - 1, 1) / len(scores) ** 2
 
 
 def held_out(measured: Measured, most: float) -> dict[str, np.ndarray]:

@@ -13,7 +13,9 @@ variance is ``v = q (1 - q)`` with ``q = (m p + 2) / (m + 4)``, so that a foreca
 too (A. Agresti & B. Coull, The American Statistician 52 (1998), 119-126), and the limits move out
 to the nearest accuracy that ``m`` examples can show. One example is right or wrong, so its interval
 is 0 to 1. For mean absolute errors ``v`` is their variance over examples; these are skewed, which
-makes the upper limit of few examples too low.
+makes the upper limit of few examples too low. Examples that belong together count for fewer:
+``v / m`` is multiplied by how many times the variance of the environments' means is that of
+independent examples.
 """
 
 from __future__ import annotations
@@ -41,6 +43,7 @@ def new_score(
     noise: float,
     level: float = 0.95,
     variance: float | None = None,
+    design: float = 1.0,
 ) -> Interval:
     """Interval of the score measured on ``rows`` new examples, corrected by the mean error.
 
@@ -51,6 +54,8 @@ def new_score(
         noise: mean over these environments of the variance of their measured scores over examples.
         level: the share of new sets of that size inside.
         variance: variance over examples of the absolute error; None for accuracies.
+        design: how many times the variance of a mean is that of as many independent examples, where
+            examples belong together; the new ones are taken to do so alike.
 
     Example:
         >>> new_score(0.9, [-0.02, 0.0, 0.02, 0.0, 0.01, -0.01], rows=1, noise=0.001)
@@ -60,8 +65,9 @@ def new_score(
         raise UsageError(f"rows is {rows}; give at least one new example.")
     most = math.inf if variance is not None else 1.0
     corrected = forecast_interval(forecast, errors, level).estimate
-    own = _binomial(corrected, rows) if variance is None else variance
-    found = forecast_interval(forecast, errors, level, extra=max(0.0, own / rows - noise))
+    alone = rows / design
+    own = _binomial(corrected, alone) if variance is None else variance
+    found = forecast_interval(forecast, errors, level, extra=max(0.0, own / alone - noise))
     low, high = found.low, found.high
     if variance is None:
         low = math.floor(low * rows + ROUNDING) / rows
@@ -71,6 +77,6 @@ def new_score(
     return Interval(middle, low, high, level, note)
 
 
-def _binomial(accuracy: float, rows: int) -> float:
+def _binomial(accuracy: float, rows: float) -> float:
     q = (rows * min(max(accuracy, 0.0), 1.0) + 2) / (rows + 4)
     return q * (1 - q)

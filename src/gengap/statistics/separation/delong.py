@@ -9,7 +9,9 @@ inliers below stranger ``j``) the covariance of the areas over detectors is
 receiver operating characteristic curves, Biometrics 44 (1988), 837-845). Limits are drawn on the
 logit scale, which keeps them within 0 and 1 and covers better near the ends. Where separation is
 perfect there is no variance to use: ``min(n, m)`` disjoint pairs were all in order, which gives the
-exact binomial bound. Examples are taken as independent.
+exact binomial bound. Examples are taken as independent, unless clusters are given: then what each
+cluster adds to the area is one draw, inliers and strangers alike (N. A. Obuchowski, Nonparametric
+analysis of clustered ROC curve data, Biometrics 53 (1997), 567-578).
 """
 
 from __future__ import annotations
@@ -83,13 +85,39 @@ def area_limits(area: float, variance: float, level: float = 0.95) -> Interval:
     return Interval(area, low, high, level)
 
 
+def clustered_variance(
+    inliers: ArrayLike, strangers: ArrayLike, clusters: tuple[np.ndarray, np.ndarray]
+) -> float:
+    """Variance of the area where examples of a cluster belong together.
+
+    Args:
+        inliers: ``(n,)`` scores.
+        strangers: ``(m,)`` scores.
+        clusters: codes ``(n,)`` and ``(m,)`` of the same clusters.
+
+    Raises:
+        UsageError: fewer than 2 clusters, or unusable scores.
+    """
+    x, y = (np.atleast_2d(scores) for scores in checked(inliers, strangers))
+    (above,), (below,) = placements(x, y)
+    parts = [(v - v.mean()) / len(v) for v in (above, below)]
+    _, code = np.unique(np.concatenate(clusters), return_inverse=True)
+    added = np.bincount(code, np.concatenate(parts))
+    if len(added) < 2:
+        raise UsageError("A variance needs examples of 2 clusters; there is 1.")
+    return float(np.square(added).sum() * len(added) / (len(added) - 1))
+
+
 def mean_auroc_interval(
-    pairs: Sequence[tuple[ArrayLike, ArrayLike]], level: float = 0.95
+    pairs: Sequence[tuple[ArrayLike, ArrayLike]],
+    level: float = 0.95,
+    clusters: Sequence[tuple[np.ndarray, np.ndarray]] | None = None,
 ) -> Interval:
     """Mean AUROC over runs that scored overlapping examples, each given as (inliers, strangers).
 
     The variance is the mean of the runs' own, as if they shared all their noise, so the limits are
-    wide rather than narrow; what runs have of their own noise only narrows the truth.
+    wide rather than narrow; what runs have of their own noise only narrows the truth. ``clusters``
+    are those of each pair, as in :func:`clustered_variance`; None where examples are independent.
 
     Raises:
         UsageError: no runs, or unusable scores (see
@@ -99,6 +127,9 @@ def mean_auroc_interval(
         raise UsageError("There are no runs to average over; give at least one.")
     single = [auroc_interval(*pair, level) for pair in pairs]
     area = float(np.mean([interval.estimate for interval in single]))
+    if clusters is not None and all(0 < interval.estimate < 1 for interval in single):
+        of_clusters = [clustered_variance(*p, c) for p, c in zip(pairs, clusters, strict=True)]
+        return area_limits(area, float(np.mean(of_clusters)), level)
     if area in (0.0, 1.0) or not all(interval.defined for interval in single):
         widest = min(single, key=lambda interval: interval.low)
         return Interval(area, widest.low, widest.high, level, widest.note)

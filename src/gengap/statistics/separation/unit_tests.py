@@ -67,18 +67,41 @@ def unit_tests(inputs: ArrayLike, examples: int = 100, seed: int = 0) -> dict[st
     return {name: np.ascontiguousarray(made, np.float32) for name, made in tests.items()}
 
 
-def threshold(calibration: ArrayLike, false_alarms: float = FALSE_ALARMS) -> float:
+def threshold(
+    calibration: ArrayLike,
+    false_alarms: float = FALSE_ALARMS,
+    cluster: np.ndarray | None = None,
+) -> float:
     """The score above which to flag, so that a new inlier is flagged with at most that chance.
 
     It is the ``ceil((n + 1)(1 - false_alarms))``-th smallest of ``n`` calibration scores, the
     conformal quantile, which holds on average over calibration sets; infinite where ``n`` is too
-    small for the rate.
+    small for the rate. Of ``C`` clusters that are exchangeable with a new inlier's, each counts
+    once, by the share of its scores above the threshold: these shares may add up to
+    ``false_alarms (C + 1) - 1`` (Y. Lee, R. F. Barber, R. Willett, Distribution-free inference with
+    hierarchical data, arXiv 2306.06342).
+
+    Args:
+        calibration: ``(n,)`` scores.
+        false_alarms: the chance.
+        cluster: ``(n,)`` codes of the scores that belong together; None where none do.
+
+    Raises:
+        UsageError: a chance that is none.
     """
-    scores = np.sort(np.asarray(calibration, np.float64))
+    scores = np.asarray(calibration, np.float64)
     if not 0 < false_alarms < 1:
         raise UsageError(f"The false-alarm rate must lie between 0 and 1, not {false_alarms}.")
-    place = int(np.ceil((len(scores) + 1) * (1 - false_alarms) - 1e-9))
-    return float(scores[place - 1]) if place <= len(scores) else np.inf
+    codes = np.arange(len(scores)) if cluster is None else cluster
+    _, code, sizes = np.unique(codes, return_inverse=True, return_counts=True)
+    room = false_alarms * (len(sizes) + 1) - 1 + 1e-9
+    if room < 0:
+        return np.inf
+    order = np.argsort(-scores, kind="stable")
+    added = np.cumsum(1 / sizes[code[order]])
+    # The highest scores that fit lie above the threshold; those tied with it do not.
+    fitting = int(np.searchsorted(added, room, side="right"))
+    return float(scores[order[fitting]])
 
 
 def _centre(x: np.ndarray) -> np.ndarray:
