@@ -100,7 +100,8 @@ def test_a_batch_of_strangers_is_warned_of(coral):
     assert not coral[0].decide(NEW).batch.left
     moved = coral[0].decide(NEW.assign(age=NEW.age + 25))
     assert moved.batch.left
-    assert "as a whole these rows are stranger" in moved.answer
+    assert moved.batch.moved.column == "age"
+    assert "age is higher (mean 8" in moved.answer
 
 
 def test_a_missing_column_is_one_sentence(coral):

@@ -14,7 +14,9 @@ from gengap.base.finding import Finding
 from gengap.delivery.form import as_table, class_values
 from gengap.delivery.leaving import Leaving, leaving, strangeness
 from gengap.delivery.parts import Parts
+from gengap.delivery.profile import moved
 from gengap.environments.new_examples import unreadable
+from gengap.environments.preparation import encode_alike
 from gengap.guard import Decision, Guard
 
 BLOCK = 20_000  # rows answered at once
@@ -104,7 +106,7 @@ def answers_of(parts: Parts, X: Any) -> Answers:
         reason,
         column,
         None if parts.guard is None else parts.guard.calibration.false_alarms,
-        _leaving(parts, strange),
+        _leaving(parts, table, strange),
     )
 
 
@@ -141,17 +143,20 @@ def _strangeness(guard: Guard, said: Decision, rows: Any) -> np.ndarray:
     return np.where(np.isnan(said.score), np.inf, found)
 
 
-def _leaving(parts: Parts, strange: np.ndarray) -> Leaving | None:
-    guard, homes = parts.guard, parts.homes
+def _leaving(parts: Parts, table: Any, strange: np.ndarray) -> Leaving | None:
+    guard, homes, encoded = parts.guard, parts.homes, parts.trained.problem.encoded
     if guard is None or homes is None:
         return None
-    known = guard.calibration
+    known, column = guard.calibration, None
+    if parts.profile is not None:
+        column = moved(parts.profile, encode_alike(table, encoded.codes), encoded)
     return leaving(
         strange,
         strangeness(known.scores, known.beyond),
         homes,
         parts.said.run.train_environments,
         known.false_alarms,
+        column,
     )
 
 

@@ -145,9 +145,8 @@ def _made(
         "card.md": reports().render_markdown(card),
     }
     said = model.parts.said.model_copy(update={"guard": found.guard is not None})
-    made = delivered(
-        replace(model.parts, said=said, guard=found.guard, homes=found.homes, card=texts)
-    )
+    own_guard = replace(model.parts, guard=found.guard, homes=found.homes, profile=found.profile)
+    made = delivered(replace(own_guard, said=said, card=texts))
     made.card = card
     if out is not None:
         made.save(out, key=key)
@@ -206,7 +205,7 @@ def _inside(plan: Plan, store: Store, trained: Trained, step: int) -> float:
     """Mean score on test rows of the environments trained on, each weighing equally."""
     scores = Scores(plan, store, trained.run.method)
     key, at = trained.run.key, step if trained.run.model else 0
-    outcome = store.outcomes([key], "test", [at])[key, at]
+    outcome = store.outcomes([key], "test", [at], scores=plan.score.scores)[key, at]
     examples = scores.examples(trained.run.seed, "test")
     every = np.ones(len(plan.units.environment), bool)
     return scores.mean_over_environments(outcome, examples, every)

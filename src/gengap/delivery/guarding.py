@@ -25,6 +25,7 @@ from gengap.base.errors import SuspiciousInput, UsageError
 from gengap.base.progress import Progress
 from gengap.base.seeds import generator
 from gengap.delivery.model import Delivered
+from gengap.delivery.profile import Profile, profile_of
 from gengap.environments.parts import TEST, TRAIN
 from gengap.environments.preparation import CLIP
 from gengap.guard import Guard
@@ -128,11 +129,13 @@ class Guarded:
     Attributes:
         guard: the guard, or None where there could be none.
         homes: ``(n,)`` environment codes of its calibration examples.
+        profile: what columns hold in each environment, of all rows that it was fitted on.
         notes: sentences.
     """
 
     guard: Guard | None
     homes: np.ndarray | None
+    profile: Profile | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -168,10 +171,13 @@ def guarded(
                 seed=seed,
             )  # fmt: skip
         except UsageError as error:
-            return Guarded(None, None, (f"It has no guard: {error}",))
+            return Guarded(None, None, None, (f"It has no guard: {error}",))
     _, held = guard_parts(len(rows), false_alarms, None, (), seed)
     notes = [str(w.message) for w in told if issubclass(w.category, SuspiciousInput)]
-    return Guarded(guard, problem.environment[rows][held.numpy()], tuple(notes))
+    own_homes = problem.environment[rows]
+    matrix, codes = problem.matrix[rows], problem.encoded.codes
+    profile = profile_of(matrix, codes, own_homes, len(problem.names))
+    return Guarded(guard, own_homes[held.numpy()], profile, tuple(notes))
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,10 @@ the level goes to each. A batch that is like *some* training environment, or lik
 together, has not left them, so the largest p-value counts: if the batch came from one of these, its
 own p-value is valid, and the largest is no smaller. Strange is one-sided: a batch that is nearer to
 the middle than training rows are is no alarm.
+
+Rows may also move together where each is still usual: all older than anywhere, though as old people
+go there is nothing to them. So each column is compared as well (:mod:`gengap.delivery.profile`),
+and the two looks share the level.
 """
 
 from __future__ import annotations
@@ -22,6 +26,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from gengap.delivery.profile import Moved
 from gengap.guard.calibration import joined
 
 FEWEST = 5  # rows of a batch, and calibration rows of an environment
@@ -33,14 +38,17 @@ class Leaving:
     """Whether a batch has left the training environments.
 
     Attributes:
-        p_value: of the environment, or of all together, that the batch is most like; NaN where
-            there are too few rows to tell.
+        p_value: that it has not, both looks allowed for; NaN where there are too few rows to tell.
+        strange: that of strangeness, of the environment that the batch is most like.
         nearest: the name of that environment; empty for all together.
+        moved: the column that moved most; None where columns were not compared.
         left: whether the p-value is at most :data:`LEVEL`.
     """
 
     p_value: float
+    strange: float
     nearest: str
+    moved: Moved | None
     left: bool
 
 
@@ -50,6 +58,7 @@ def leaving(
     homes: np.ndarray,
     names: tuple[str, ...],
     false_alarms: float,
+    column: Moved | None = None,
 ) -> Leaving:
     """Compare a batch with the calibration rows of each environment, and of all.
 
@@ -59,16 +68,18 @@ def leaving(
         homes: ``(n,)`` their environments, positions in ``names``.
         names: of the environments.
         false_alarms: the guard's rate, at which the strangest rows are counted.
+        column: the column of the batch that moved most.
     """
     if len(strange) < FEWEST:
-        return Leaving(math.nan, "", False)
+        return Leaving(math.nan, math.nan, "", None, False)
     groups = {"": known}
     for code, name in enumerate(names):
         if (own := known[homes == code]).size >= FEWEST:
             groups[name] = own
     found = {name: against(strange, own, false_alarms) for name, own in groups.items()}
     nearest = max(found, key=lambda name: found[name])
-    return Leaving(found[nearest], nearest, found[nearest] <= LEVEL)
+    p = found[nearest] if column is None else min(1.0, 2 * min(found[nearest], column.p_value))
+    return Leaving(p, found[nearest], nearest, column, p <= LEVEL)
 
 
 def against(strange: np.ndarray, known: np.ndarray, false_alarms: float) -> float:

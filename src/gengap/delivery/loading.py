@@ -25,6 +25,7 @@ from gengap.delivery.form import form_of
 from gengap.delivery.guarding import asked
 from gengap.delivery.model import Delivered, delivered
 from gengap.delivery.parts import Parts
+from gengap.delivery.profile import BINS, Profile
 from gengap.delivery.saving import INPUTS, JSON, MOST, NAMED
 from gengap.delivery.schema import FORMAT, Description
 from gengap.delivery.weights import ENDINGS, model_of
@@ -123,7 +124,7 @@ def _parts(said: Description, contents: dict[str, bytes]) -> Parts:
     form = form_of(said)
     tensors = safetensors.torch.load(contents[INPUTS])
     weights = contents[f"model.{ENDINGS[said.weights]}"]
-    homes = tensors.pop("homes", None)
+    homes, profile = tensors.pop("homes", None), _profile(tensors, form)
     run = Run(**said.run.model_dump())
     names = said.run.train_environments
     none = np.zeros(0, bool)
@@ -131,9 +132,8 @@ def _parts(said: Description, contents: dict[str, bytes]) -> Parts:
     rows = np.empty(0, np.int64)
     prepared = Prepared(_preparation(tensors, form), said.shift, said.scale)
     trained = Trained(run, cell, rows, prepared, model_of(said, form, weights), form)
-    return Parts(
-        trained, said, weights, homes=None if homes is None else _homes(homes.numpy(), names)
-    )
+    own = None if homes is None else _homes(homes.numpy(), names)
+    return Parts(trained, said, weights, homes=own, profile=profile)
 
 
 def _preparation(tensors: dict[str, torch.Tensor], form: Tables) -> Preparation:
@@ -146,6 +146,25 @@ def _preparation(tensors: dict[str, torch.Tensor], form: Tables) -> Preparation:
     if any(part.dtype != np.float32 for part in (shift, scale, *counts.values())):
         raise ValueError
     return Preparation(shift, scale, counts)
+
+
+def _profile(tensors: dict[str, torch.Tensor], form: Tables) -> Profile | None:
+    parts = [tensors.pop(f"profile.{name}", None) for name in ("edges", "counts", "means")]
+    edges, counts, means = (None if part is None else part.numpy() for part in parts)
+    if edges is None or counts is None or means is None:
+        return None
+    shape = len(form.names), form.encoded.matrix.shape[1]
+    sound = (
+        edges.shape == (shape[1], BINS - 1)
+        and counts.shape == (*shape, BINS)
+        and means.shape == shape
+        and (edges.dtype, counts.dtype, means.dtype) == (np.float64, np.int64, np.float64)
+        and bool((edges[:, 1:] >= edges[:, :-1]).all())
+        and 0 <= counts.min(initial=0) <= counts.max(initial=0) < 2**40
+    )
+    if not sound:
+        raise ValueError
+    return Profile(edges, counts, means)
 
 
 def _homes(homes: np.ndarray, names: tuple[str, ...]) -> np.ndarray:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gengap.delivery.profile import Profile
 from gengap.delivery.schema import Description
 from gengap.guard import Guard
 from gengap.study.trained import Trained
@@ -23,6 +24,7 @@ class Parts:
             runs no code can hold it, and then ``unsaved`` says why.
         guard: which inputs it should not answer; None without one.
         homes: ``(n,)`` environments of the guard's calibration examples, by number.
+        profile: what columns hold in each training environment; None without a guard.
         card: its card, as text by file name.
     """
 
@@ -32,4 +34,5 @@ class Parts:
     unsaved: str = ""
     guard: Guard | None = None
     homes: np.ndarray | None = None
+    profile: Profile | None = None
     card: Mapping[str, str] | None = None

@@ -13,6 +13,7 @@ With a key the folder is signed (:mod:`gengap.base.sealed`).
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import warnings
 from pathlib import Path
@@ -28,6 +29,7 @@ from gengap.base.sealed import checksum, ordinary_bytes, signature
 from gengap.delivery.parts import Parts
 from gengap.delivery.weights import ENDINGS
 from gengap.guard.storage import JSON as GUARD
+from gengap.guard.storage import TENSORS
 
 JSON, INPUTS = "model.json", "inputs.safetensors"
 MOST = 64 << 20  # bytes of a file beside the weights
@@ -60,8 +62,24 @@ def save(parts: Parts, folder: Path, key: bytes | None = None) -> dict[str, Path
     texts = {name: text.encode() for name, text in (parts.card or {}).items()}
     written = contents | texts | {JSON: json_text(values).encode()}
     paths = {name: folder / name for name in written}
+    _clear(folder, set(files) | set(written), parts.guard is None)
     write_files({paths[name]: content for name, content in written.items()})
     return paths
+
+
+def _clear(folder: Path, wanted: set[str], guard: bool) -> None:
+    """Remove what an earlier model left in the folder and this one does not replace.
+
+    Args:
+        wanted: names of files that stay.
+        guard: whether a guard's files go as well.
+    """
+    left = {f"model.{ending}" for ending in ENDINGS.values()} | {"model.onnx"}
+    if guard:
+        left |= {f"guard/{GUARD}", f"guard/{TENSORS}"}
+    for name in left - wanted:
+        with contextlib.suppress(OSError):
+            (folder / name).unlink(missing_ok=True)
 
 
 def _tensors(parts: Parts) -> dict[str, torch.Tensor]:
@@ -70,4 +88,6 @@ def _tensors(parts: Parts) -> dict[str, torch.Tensor]:
     arrays |= {f"counts.{column}": values for column, values in inputs.counts.items()}
     if parts.homes is not None:
         arrays["homes"] = parts.homes.astype(np.int64)
+    if parts.profile is not None:
+        arrays |= {f"profile.{name}": values for name, values in vars(parts.profile).items()}
     return {name: torch.from_numpy(np.ascontiguousarray(own)) for name, own in arrays.items()}

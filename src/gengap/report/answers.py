@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from gengap.base.errors import listing
 from gengap.delivery.answers import Answers
+from gengap.delivery.profile import Moved
 from gengap.report.document import Block, Cell, Column, Note, Table, make_table
 from gengap.report.numerals import Numerals, count, counted, p_equals
 from gengap.report.sentences.study import place
@@ -66,12 +67,24 @@ def batch(found: Answers) -> str:
     if said is None or not said.left:
         return ""
     word = place(found.environment_word)
-    like = f"{word} {place(said.nearest)}" if said.nearest else f"all {word}s together"
+    told = "these rows are stranger as a whole than those of every training"
+    p, against = said.strange, f"; nearest {place(said.nearest)}" if said.nearest else ""
+    if said.moved is not None and said.moved.p_value < said.strange:
+        p, against, told = said.moved.p_value, "", f"{_moved(said.moved)} in every training"
     return (
-        f"Warning: as a whole these rows are stranger than those of every training {word} "
-        f"({p_equals(said.p_value)} against {like}, the nearest), so what the card expects may not "
-        "hold here; gengap shift says which columns moved."
+        f"Warning: {told} {word} ({p_equals(p)}{against}), so what the card expects may not hold "
+        "for them; gengap shift compares them column by column."
     )
+
+
+def _moved(found: Moved) -> str:
+    """What moved, for a sentence that ends with where it was not so."""
+    if found.share:
+        number = Numerals(True, 1)
+        more = "more" if found.mean > found.high else "fewer"
+        return f"{number.score(found.mean)} of rows have {clean(found.column)}, {more} than"
+    higher = "higher" if found.mean > found.high else "lower"
+    return f"{clean(found.column)} is {higher} (mean {found.mean:.4g}) than"
 
 
 def _answered(found: Answers) -> str:

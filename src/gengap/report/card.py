@@ -124,7 +124,8 @@ def metric(found: Card) -> str:
 
 def article(noun: str) -> str:
     """A noun with its article."""
-    return f"{'an' if noun[:1] in 'aeiou' or noun[:2] == 'r2' else 'a'} {noun}"
+    spelled = noun[:1] in "aeiou" or noun.split()[0] in ("r2", "f1", "rmse")
+    return f"{'an' if spelled else 'a'} {noun}"
 
 
 def numerals(found: Card, minus: str = "-") -> Numerals:
