@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def predict(
     model: Annotated[Path, typer.Argument(help="The folder that gengap fit wrote.")],
     new: Annotated[
-        Path, typer.Argument(help="New rows: a table with the columns of training, or .npz with X.")
+        str, typer.Argument(help="New rows: a table with the columns of training, or .npz with X.")
     ],
     out: Annotated[
         Path | None, typer.Option(help="Write all answers into this .csv, a line a row.")
@@ -58,12 +58,12 @@ def predict(
     print_finding(found, as_json, quiet, written)
 
 
-def _rows(path: Path, model: Delivered) -> tuple[Any, list[str]]:
+def _rows(path: str, model: Delivered) -> tuple[Any, list[str]]:
     """The new rows as the model takes them, and what was assumed in reading them."""
     from gengap.environments.archives import load_npz
     from gengap.environments.readers import read_table
 
-    if path.suffix.lower() == ".npz":
+    if path.lower().endswith(".npz"):
         from gengap.base.errors import UsageError
         from gengap.base.paths import existing
 
