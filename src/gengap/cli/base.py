@@ -20,7 +20,7 @@ from typer.core import TyperGroup
 
 from gengap.base.errors import SuspiciousInput, UsageError
 from gengap.base.files import create, json_text
-from gengap.base.paths import typed
+from gengap.base.paths import readable, typed
 from gengap.base.printable import masked, steady
 from gengap.base.printable import sentence as safe
 from gengap.base.progress import Pace, Progress
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from gengap.records.store import Store
 
 INTERRUPTED = 130
+SQLITE = b"SQLite format 3\0"  # what its files begin with
 SECONDS_BETWEEN = 20  # between lines of progress where there is no terminal
 STOPPED = "\nStopped. What is finished is kept; the same command goes on from there."
 PIPE_CLOSED = 141  # 128 + SIGPIPE, what shells expect
@@ -216,6 +217,19 @@ def print_choice(store: Store, study: str | None, talk: Console) -> None:
 
     if study is None and (note := choice(store, study_record(store)[1].study)):
         print_notes([note], talk)
+
+
+def is_records(source: str) -> bool:
+    """Whether what a user named is records rather than a table."""
+    if "://" in source:
+        from gengap.environments.formats.queries import asks
+
+        return not asks(source)
+    try:
+        with readable(records_address(source)).open("rb") as stream:
+            return stream.read(len(SQLITE)) == SQLITE
+    except OSError:
+        return Path(source).suffix == ".db"
 
 
 def records_address(records: str) -> str | Path:

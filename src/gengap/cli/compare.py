@@ -13,16 +13,16 @@ import typer
 
 from gengap.base.errors import UsageError
 from gengap.base.files import json_values
-from gengap.base.paths import readable, typed
+from gengap.base.paths import typed
 from gengap.base.printable import masked, sentence
 from gengap.base.terminal import terminal
 from gengap.cli.base import (
     app,
     command_line,
+    is_records,
     open_records,
     print_finding,
     print_notes,
-    records_address,
     unsuspecting,
     writable,
 )
@@ -31,8 +31,6 @@ from gengap.cli.options import Json, MetricName, Quiet, StudyName
 if TYPE_CHECKING:
     from gengap.questions.comparison import ScoreTable
     from gengap.questions.comparison.summary import Compared
-
-SQLITE = b"SQLite format 3\0"
 
 
 @app.command(epilog="Exit codes: 0 done, 2 unusable input, 130 stopped.")
@@ -155,7 +153,7 @@ def _table(
     from gengap.questions.comparison import from_store, read_scores
     from gengap.questions.comparison.direction import UnknownDirection
 
-    if not _is_records(source):
+    if not is_records(source):
         for option, value in (("--study", study), ("--metric", metric)):
             if value is not None:
                 raise UsageError(f"{option} is for records; {source} is a table of scores.")
@@ -181,15 +179,3 @@ def _asked(metric: str) -> bool | None:
     if not sys.stdin.isatty():
         return None
     return typer.confirm(f"Is higher better of {sentence(metric)}?", err=True)
-
-
-def _is_records(source: str) -> bool:
-    if "://" in source:
-        from gengap.environments.formats.queries import asks
-
-        return not asks(source)
-    try:
-        with readable(records_address(source)).open("rb") as stream:
-            return stream.read(len(SQLITE)) == SQLITE
-    except OSError:
-        return Path(source).suffix == ".db"

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from gengap.base.errors import UsageError
+from gengap.base.paths import typed
 from gengap.base.terminal import terminal
-from gengap.cli.base import app, open_records, print_choice, print_finding
-from gengap.cli.options import Json, MetricName, Records, StudyName
+from gengap.cli.base import app, is_records, open_records, print_choice, print_finding
+from gengap.cli.options import Json, MetricName, StudyName
 
 
 @app.command(epilog="Exit codes: 0 done, 2 unusable input, 130 stopped by Ctrl-C.")
 def plan(
-    records: Records,
+    records: Annotated[
+        str,
+        typer.Argument(
+            help="Records of a study (records.db, its folder, a database URL) or a table of scores."
+        ),
+    ],
     detect: Annotated[
         float | None,
         typer.Option(help="Difference to find, in the unit of the score: 0.02 is 2 points."),
@@ -52,11 +59,15 @@ def plan(
 
         gengap plan gengap-out --detect 0.02
 
+        gengap plan scores.csv --detect 0.01 --method ridge --against forest
+
         gengap plan gengap-out --collect 1000 --cost-environment 50 --cost-example 1
 
     With --collect it says which data to collect next: more environments or more examples.
     """
+    from gengap.questions.comparison import read_scores
     from gengap.questions.planning.collection import what_to_collect
+    from gengap.questions.planning.from_table import next_study_of_table
     from gengap.questions.planning.next_study import next_study
 
     if (detect is None) == (collect is None):
@@ -64,6 +75,18 @@ def plan(
             "Give --detect with the difference to find (0.02 is 2 points), or --collect with a "
             "budget for new data."
         )
+    if not is_records(records) and Path(typed(records)).is_file():
+        given = {"--collect": collect, "--metric": metric, "--study": study}
+        if refused := [option for option, value in given.items() if value is not None]:
+            raise UsageError(f"{refused[0]} is for records; {records} is a table of scores.")
+        assert detect is not None
+        # A difference is one of scores as they stand, whichever way is better.
+        planned = next_study_of_table(
+            read_scores(records, higher_is_better=True), detect, method=method, against=against,
+            power=power, level=level, budget=budget,
+        )  # fmt: skip
+        print_finding(planned, as_json)
+        return
     with open_records(records) as store:
         print_choice(store, study, terminal(stderr=True, quiet=as_json))
         if collect is not None:

@@ -8,7 +8,6 @@ from gengap.report.document import Block, Bullets, Heading, Table, text_table
 from gengap.report.numerals import Numerals, count, counted, share
 from gengap.statistics.allocation import Option
 from gengap.statistics.planning import FEWEST
-from gengap.study.metric_names import metric_named
 
 NUMBERS = "plan.json"
 ROWS = {
@@ -81,7 +80,7 @@ def sentences(found: NextStudy) -> list[str]:
 
 def differences(found: NextStudy) -> Numerals:
     """Differences are printed with three digits: ``1.5 points`` for fractions."""
-    return Numerals(metric_named(found.metric).fraction, None)
+    return Numerals(found.fraction, None)
 
 
 def _now(found: NextStudy) -> str:
@@ -175,6 +174,8 @@ def _spend(found: NextStudy) -> str:
 
 
 def _curve(found: NextStudy) -> str:
+    if not found.training_environments:  # a table says nothing of them
+        return ""
     if found.curve is None:
         numbers = listing(found.training_environments)
         return (

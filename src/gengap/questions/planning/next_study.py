@@ -40,6 +40,7 @@ class NextStudy(Finding):
     Attributes:
         problem: the data's name.
         metric: the score planned for.
+        fraction: whether it is a share, to be told in points.
         method: the method.
         against: the method it is compared with; None for the cost of unseen.
         parts: what the difference varies with.
@@ -53,6 +54,7 @@ class NextStudy(Finding):
     kind: ClassVar[str] = "planning"
     problem: str
     metric: str
+    fraction: bool
     method: str
     against: str | None
     parts: VarianceParts
@@ -93,10 +95,7 @@ def next_study(
     Raises:
         UsageError: unknown names, records without what is needed, numbers out of range.
     """
-    if not 0 < detect < math.inf:
-        raise UsageError(
-            f"The difference to detect is {detect}; give a positive number, e.g. 0.02."
-        )
+    check_detect(detect)
     result = read_result(store, study)
     data = result.plan.problem
     name = method or result.plan.baseline
@@ -119,8 +118,21 @@ def next_study(
     curve = fit_curve(counts, scores, best=best, level=level) if enough else None
     sizes = tuple(int(size) for size in np.unique(counts))
     return NextStudy(
-        result.name, score.name, name, against, parts, plan, budget, allocations, sizes, curve
+        result.name, score.name, score.fraction, name, against, parts, plan, budget, allocations,
+        sizes, curve,
     )  # fmt: skip
+
+
+def check_detect(detect: float) -> None:
+    """Refuse a difference that is no positive number.
+
+    Raises:
+        UsageError: it is not.
+    """
+    if not 0 < detect < math.inf:
+        raise UsageError(
+            f"The difference to detect is {detect}; give a positive number, e.g. 0.02."
+        )
 
 
 def _check_fraction(detect: float, metric: Metric) -> None:
