@@ -10,7 +10,13 @@ from scipy import stats
 
 from gengap.base.errors import UsageError
 from gengap.statistics import Interval, mean_interval
-from gengap.statistics.intervals import p_value, satterthwaite, student, student_mean
+from gengap.statistics.intervals import (
+    p_value,
+    satterthwaite,
+    skewed_student,
+    student,
+    student_mean,
+)
 
 
 def test_student_is_scipys_interval():
@@ -83,3 +89,34 @@ def test_the_mean_of_independent_values_is_scipys():
     assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
     assert not student_mean(values[:1]).defined
     assert math.isnan(student_mean(values[:0]).estimate)
+
+
+def test_skewed_means_are_covered_on_both_sides():
+    """Means of exponential variables: Student's limits lie too far to the left."""
+    rng = np.random.default_rng(0)
+    beyond = np.zeros((2, 2))
+    for _ in range(2000):
+        x = rng.exponential(size=40)
+        apart = (x - x.mean()) / 40
+        variance = (apart**2).sum() * 40 / 39
+        skewness = (apart**3).sum() / (apart**2).sum() ** 1.5
+        plain = student(x.mean(), variance, 39)
+        found, _ = skewed_student(float(x.mean()), variance, skewness, 39)
+        beyond += [[one.high < 1, one.low > 1] for one in (plain, found)]
+    left, right = beyond[1] / 2000
+    assert beyond[0, 0] / 2000 > 0.05  # a side should miss 2.5%
+    assert left < 0.045
+    assert right == pytest.approx(0.025, abs=0.015)
+
+
+def test_without_skewness_it_is_students():
+    found, p = skewed_student(1.0, 0.25, 0.0, 20.0)
+    assert found == student(1.0, 0.25, 20.0)
+    assert p == p_value(1.0, 0.25, 20.0)
+    tilted, q = skewed_student(1.0, 0.25, 1e-3, 20.0)
+    assert tilted.low == pytest.approx(found.low, abs=0.01)
+    assert q == pytest.approx(p, rel=0.05)
+    # The p-value is that level at which a limit touches 0.
+    _, q = skewed_student(1.0, 0.25, 0.3, 20.0)
+    edge, _ = skewed_student(1.0, 0.25, 0.3, 20.0, 1 - q)
+    assert edge.low == pytest.approx(0.0, abs=1e-9)

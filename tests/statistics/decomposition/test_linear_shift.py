@@ -29,9 +29,7 @@ def exact(family: LinearShift, learnt: np.ndarray, e: int, k: int) -> tuple[floa
     q, p = (side.pdf(x) for side in sides)
     shared = p * q / (p + q) ** 2  # of a draw from the even mixture
     (own_e, left_e), (own_k, left_k) = (own_relation(family, names[j]) for j in (e, k))
-    relation = np.average(
-        (x @ (own_e - learnt)) ** 2 - (x @ (own_k - learnt)) ** 2, weights=shared
-    )
+    relation = np.average((x @ (own_e - learnt)) ** 2 - (x @ (own_k - learnt)) ** 2, weights=shared)
     noise = left_e - left_k
     gap = family.risk(learnt, names[e]) - family.risk(learnt, names[k])
     return gap - relation - noise, float(relation), noise

@@ -15,7 +15,7 @@ from gengap.questions.diagnosis.material import Material
 from gengap.questions.diagnosis.scored import explained_metric, scored
 from gengap.statistics.decomposition.moves import Moves, moves
 from gengap.statistics.decomposition.parts import CAUSES, Parts, Sample, decompose
-from gengap.statistics.intervals import Interval, p_value, student
+from gengap.statistics.intervals import Interval, p_value, skewed_student, student
 from gengap.statistics.multiple import holm
 
 ALPHA = (
@@ -188,12 +188,13 @@ def mean_interval(parts: Parts, place: int, cause: int) -> tuple[Interval, float
 def environment_interval(
     parts: Parts, place: int, environment: int, cause: int
 ) -> tuple[Interval, float]:
-    """A part in one environment with its p-value, by the scatter of rows."""
+    """A part in one environment with its p-value, by the scatter and the skewness of rows."""
     variance = float(parts.variance[place, environment, cause])
     estimate, degrees = parts.estimate[place, environment, cause], parts.degrees[environment]
     if math.isnan(estimate):
         return Interval(math.nan, math.nan, math.nan), math.nan
-    return student(estimate, variance, degrees), p_value(estimate, variance, degrees)
+    skewness = float(parts.skewness[place, environment, cause])
+    return skewed_student(float(estimate), variance, skewness, float(degrees))
 
 
 def adjusted_p_values(parts: Parts) -> tuple[np.ndarray, np.ndarray]:

@@ -164,6 +164,14 @@ def _mean(found: Decomposition) -> str:
         for cause in _shown(found, mean)
         if cause.name != "noise" and not math.isnan(cause.cost.estimate)
     )
+    told = sum(c.compared > 0 for c in found.environments)
+    if not told:
+        return ""
+    if told < len(found.environments):
+        return (
+            f"On average over the {told} of {len(found.environments)} environments that can be "
+            f"compared, the gap is made of: {parts}; the cost of unseen of: {cost}."
+        )
     return (
         f"On average the gap of {number.points(mean.gap)} is made of: {parts}; the cost of unseen, "
         f"{number.points(mean.cost)}, of: {cost}."

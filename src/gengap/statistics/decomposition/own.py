@@ -3,8 +3,9 @@
 A prediction made without regard to the environment is corrected by ridge regression of its
 residuals on the inputs, on their squares and on the prediction, within each environment, and scored
 on rows that the correction was not fitted on. The penalty, chosen by generalised cross-validation,
-leaves the prediction alone where there is nothing to correct. A forest in its place, or no
-correction at all, is used where that loses less over all environments.
+leaves the prediction nearly alone where there is nothing to correct. Corrections, by ridge
+regression or by a forest, are used where they win clearly, over all environments or in one: what
+they lose where there is nothing to win scatters more between environments than rows can tell.
 
 Environments are corrected from equally many rows, so that what few rows cannot teach cancels
 between them; one with fewer than ``ENOUGH`` uses what it has.
@@ -22,6 +23,7 @@ from gengap.statistics.decomposition.expected import curved, ridge_fit
 FEWEST = 30  # rows of an environment, below which nothing is learnt from it
 ENOUGH = 200
 UNCORRECTED = "none"
+CLEAR, CLEAR_IN_ONE = 2.0, 3.0  # standard errors
 Correct = Callable[[np.ndarray, np.ndarray], np.ndarray]  # from training rows, at new ones
 
 
@@ -66,15 +68,23 @@ def own_loss(
     best, chosen = loss(base), UNCORRECTED
     for name, fit in candidates.items():
         found = loss(base + _corrections(fit, residual, environment, fold, most, seed))
-        if _mean(found, environment, taught) < _mean(best, environment, taught):
+        if _wins(best - found, environment, taught):
             best, chosen = found, name
     return np.where(sizes[environment] >= FEWEST, best, np.nan), chosen
 
 
-def _mean(loss: np.ndarray, environment: np.ndarray, weight: np.ndarray) -> float:
-    """Mean over the environments that have any weight."""
-    total, sums = np.bincount(environment, weight), np.bincount(environment, weight * loss)
-    return float(np.mean(sums[total > 0] / total[total > 0]))
+def _wins(gain: np.ndarray, environment: np.ndarray, weight: np.ndarray) -> bool:
+    """Whether losses ``(n,)`` fall clearly, on average or in one environment."""
+    total = np.bincount(environment, weight)
+    share = weight / np.where(total > 0, total, 1.0)[environment]
+    means = np.bincount(environment, share * gain)
+    scatter = np.bincount(environment, (share * (gain - means[environment])) ** 2)
+    known = total > 0
+    errors = np.sqrt(np.maximum(scatter, 1e-300))
+    over_all = means[known].sum() / np.sqrt(max(scatter[known].sum(), 1e-300))
+    return bool(over_all > CLEAR and means[known].sum() > 0) or bool(
+        (means[known] / errors[known]).max() > CLEAR_IN_ONE
+    )
 
 
 def _corrections(

@@ -63,6 +63,7 @@ class Parts:
             add up to them and the last two to the first; NaN where rows cannot tell.
         total: ``(3, E)`` gap, cost of unseen and difficulty themselves.
         variance: ``(3, E, 5)`` of each part, from rows.
+        skewness: ``(3, E, 5)`` of each part, 0 for a normal one.
         degrees: ``(E,)`` degrees of freedom of these variances.
         mean_variance: ``(3, 5)`` of the means over these environments as they are.
         spoken_for: ``(E,)`` share of the environment that has neighbours in training environments.
@@ -76,6 +77,7 @@ class Parts:
     estimate: np.ndarray
     total: np.ndarray
     variance: np.ndarray
+    skewness: np.ndarray
     degrees: np.ndarray
     mean_variance: np.ndarray
     spoken_for: np.ndarray
@@ -101,6 +103,7 @@ def decompose(sample: Sample, seed: int = 0) -> Parts:
     outcomes = np.concatenate([sample.loss, sample.saved, own[:, None]], axis=1)
     centred = outcomes - expected(sample.features, outcomes, weight, sample.fold, seed)
     E, flexible = len(sample.unseen), curved(sample.features[:1]).shape[1]
+    skewness = np.zeros((3, E, 5))
     estimate, variance, total = np.empty((3, E, 5)), np.empty((3, E, 5)), np.empty((3, E))
     degrees, spoken, overlap, pairs = (np.empty(E) for _ in range(4))
     mean, known = np.zeros((len(sample.weight), 3, 5)), np.zeros((3, 5))
@@ -114,7 +117,9 @@ def decompose(sample: Sample, seed: int = 0) -> Parts:
         fitted = min(flexible, rows / 4)
         estimate[:, j] = found
         # What was fitted on the environment's own rows costs them as many degrees of freedom.
-        variance[:, j] = _variance(influence, sample.cluster) * rows / (rows - 1 - fitted)
+        scatter, third = _moments(influence, sample.cluster)
+        variance[:, j] = scatter * rows / (rows - 1 - fitted)
+        skewness[:, j] = third / np.where(scatter > 0, scatter, np.inf) ** 1.5
         total[:, j] = beside.totals(sample.loss[:, j], sample.saved[:, j])
         told = ~np.isnan(found)
         known += told
@@ -126,7 +131,8 @@ def decompose(sample: Sample, seed: int = 0) -> Parts:
     estimate[np.abs(estimate) < tiny] = 0.0
     variance[variance < tiny**2] = 0.0
     return Parts(
-        estimate, total, variance, degrees, _variance(mean / np.maximum(known, 1), sample.cluster),
+        estimate, total, variance, skewness, degrees,
+        _moments(mean / np.maximum(known, 1), sample.cluster)[0],
         spoken, overlap, pairs, shares_first, corrected, member,
     )  # fmt: skip
 
@@ -271,10 +277,11 @@ class Beside:
         return found
 
 
-def _variance(influence: np.ndarray, cluster: np.ndarray) -> np.ndarray:
-    """Variance of sums over independent clusters, of ``influence (n, ...)``."""
+def _moments(influence: np.ndarray, cluster: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Variance and third moment of sums over independent clusters, of ``influence (n, ...)``."""
     _, code = np.unique(cluster, return_inverse=True)
     flat = influence.reshape(len(influence), -1)
     number = int(code.max()) + 1
     sums = np.stack([np.bincount(code, column, number) for column in flat.T], axis=1)
-    return np.asarray((sums**2).sum(axis=0)).reshape(influence.shape[1:])
+    shape = influence.shape[1:]
+    return (sums**2).sum(axis=0).reshape(shape), (sums**3).sum(axis=0).reshape(shape)
