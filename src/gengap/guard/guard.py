@@ -16,6 +16,7 @@ mistake are warned of.
 
 from __future__ import annotations
 
+import importlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -49,7 +50,7 @@ from gengap.guard.reach import Reach, reach_of
 from gengap.guard.rows import RowForm, read_rows
 from gengap.guard.selection import Choice, scores
 from gengap.guard.targets import check_finite, read_labelled
-from gengap.guard.wording import reasons, refused_row, report, resting_sentence
+from gengap.guard.wording import reasons, refused_row, resting_sentence
 from gengap.models.answers import answered, predicted
 from gengap.models.estimator_outputs import Scale
 from gengap.models.network_outputs import NetworkReader
@@ -268,7 +269,7 @@ class Guard:
 
     def report(self) -> str:
         """What the guard was chosen by, looks at and refuses, impossible inputs among it."""
-        return report(self)
+        return str(importlib.import_module("gengap.report.guard").guard_report(self))
 
     @property
     def keeps_examples(self) -> bool:
