@@ -1,15 +1,15 @@
 """Published claims about where models fail, tried on suites that are made for them.
 
-Each claim is a number that is positive where it holds, found on several draws of the data; draws are
-the units of its interval (Student's t). Every training is a run of a study.
+Each claim is a number that is positive where it holds, found on several draws of the data; draws
+are the units of its interval (Student's t). Every training is a run of a study.
 
 - *Inverse agreement* (D. Teney et al., ID and OOD performance are sometimes inversely correlated on
   real-world datasets, arXiv 2209.00613): in a linear problem with a shortcut that is reversed where
   a model goes, runs that score better inside score worse outside; choosing by the score inside
   misses the best.
 - *Order of factors* (A. Xie et al., Decomposing the generalization gap in imitation learning for
-  visual robotic manipulation, arXiv 2307.03659): factors contribute unequally to the cost of unseen,
-  and their order is the same across setups, here learners.
+  visual robotic manipulation, arXiv 2307.03659): factors contribute unequally to the cost of
+  unseen, and their order is the same across setups, here learners.
 - *Two factors at once* (C. Plizzari et al., What can a cook in Italy teach a mechanic in India?,
   arXiv 2306.08713): what is new in two factors is harder than what is new in one.
 """
@@ -29,7 +29,7 @@ from gengap.environments.core import Environments
 from gengap.environments.splits import HoldOut, NamedSplit, Splitter, Table
 from gengap.environments.suites import load_suite
 from gengap.environments.suites.images import corrupt, rotate
-from gengap.questions.diagnosis.inside_outside import inside_outside
+from gengap.questions.diagnosis.inside_outside import inside_outside_of
 from gengap.statistics.disparity import disparity
 from gengap.statistics.intervals import Interval, student_mean
 from gengap.study.study import Study
@@ -79,7 +79,7 @@ def inverse_agreement(draws: Sequence[int], trials: int = 6) -> Inverse:
             data, PENALISED, splits=HoldOut((REVERSED,)), seeds=[draw], trials=trials, steps=100,
             model="linear", jobs=1,
         )  # fmt: skip
-        found = inside_outside(study.run())
+        found = inside_outside_of(study.run())
         ranks.append(float(found.agreement.by_environment[0]))
         chosen = next(rule for rule in found.rules if rule.rule == "validation")
         regrets.append(chosen.regret.estimate)
@@ -128,9 +128,7 @@ def _costs_of_factors(draw: int) -> np.ndarray:
         pixels[own] = _changed(pixels[own], factor, rng)
     names = np.array([*(f"clean {k + 1}" for k in range(CLEAN)), *FACTORS])
     data = Environments.from_arrays(pixels.reshape(len(y), -1), y, names[part])
-    result = Study(
-        data, LEARNERS, splits=_Each(FACTORS), seeds=[draw], jobs=1
-    ).run()
+    result = Study(data, LEARNERS, splits=_Each(FACTORS), seeds=[draw], jobs=1).run()
     table = result.gaps.pivot_table(index="method", columns="environment", values="cost_of_unseen")
     return np.asarray(table.loc[list(LEARNERS), list(FACTORS)].to_numpy())
 

@@ -32,7 +32,10 @@ def explain(
     ] = None,
     parts: Annotated[
         str | None,
-        typer.Option(help="decomposition, columns; all when not given."),
+        typer.Option(
+            help="decomposition, columns, segments, factors, subgroups, inside_outside; all when "
+            "not given."
+        ),
     ] = None,
     out: Out = None,
     seed: Draw = 0,
@@ -47,7 +50,9 @@ def explain(
 
         gengap explain gengap-out/ --method coral --parts columns,segments
 
-    What moved (inputs, the relation, shares of labels, noise), and which columns carry the cost.
+    What moved (inputs, the relation, shares of labels, noise), which columns carry the cost, in
+    which rows it lies, how it grows along a factor, how far apart subgroups are, and whether a
+    better score inside means a better one outside.
     What is found on some rows is tested on others.
     Written are explanation.json and the study's report with what was found, beside the records
     when --out is not given. The data are read again from where they were.

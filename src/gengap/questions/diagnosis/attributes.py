@@ -61,15 +61,17 @@ class Bins:
 
 
 def attributes(material: Material) -> pd.DataFrame:
-    """Inputs of a table and factors, ``n`` rows; what keeps rows together is left out.
+    """Inputs of a table and factors, ``n`` rows.
 
-    A factor of the same name as an input is that input. Images give their factors alone.
+    Left out are what keeps rows together and the column that environments are taken from. A factor
+    of the same name as an input is that input. Images give their factors alone.
 
     Raises:
         UsageError: there is no column.
     """
     data = material.data
-    factors = data.factors.drop(columns=[c for c in [data.cluster] if c])
+    kept = [c for c in data.factors.columns if str(c) not in (data.cluster, data.kind)]
+    factors = data.factors[kept]
     try:
         inputs = material.columns
     except UsageError:

@@ -20,7 +20,7 @@ from gengap.questions.diagnosis.material import material
 from gengap.study.result import Result
 
 # In the order in which they are told.
-PARTS = ("decomposition", "columns")
+PARTS = ("decomposition", "columns", "segments", "factors", "subgroups", "inside_outside")
 
 
 @dataclass(frozen=True, repr=False, eq=False)

@@ -10,7 +10,7 @@ itself, both graded on its test rows: the best of many noisy test scores would b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,7 @@ import pandas as pd
 
 from gengap.base.errors import UsageError
 from gengap.questions.diagnosis.about import About, about_result
+from gengap.questions.diagnosis.material import Material
 from gengap.statistics.agreement_of_scores import (
     FEWEST_MODELS,
     Agreement,
@@ -55,8 +56,8 @@ class InsideOutside:
 
     Attributes:
         about: the metric; scores below have its own sign.
-        points: one row per run and checkpoint: ``method``, ``trial``, ``step``, ``split``,
-            ``seed``, ``inside``, ``outside``.
+        points: columns by name, an entry per run and checkpoint: ``method``, ``trial``, ``step``,
+            ``split``, ``seed``, ``inside``, ``outside``.
         agreement: of scores turned so that larger is better.
         negative: number of splits whose rank correlation is below 0.
         splits: number of splits that have one.
@@ -65,7 +66,7 @@ class InsideOutside:
     """
 
     about: About
-    points: pd.DataFrame
+    points: Mapping[str, np.ndarray]
     agreement: Agreement
     negative: int
     splits: int
@@ -73,8 +74,18 @@ class InsideOutside:
     at_random: Interval
 
 
-def inside_outside(result: Result) -> InsideOutside:
-    """Read all runs of a study.
+def inside_outside(material: Material, seed: int = 0) -> InsideOutside:
+    """Read all runs of a study, whatever the method; see :func:`inside_outside_of`.
+
+    Args:
+        material: the study.
+        seed: changes nothing; every part takes one.
+    """
+    return inside_outside_of(material.result)
+
+
+def inside_outside_of(result: Result) -> InsideOutside:
+    """Read all runs of a study from its records alone.
 
     Raises:
         UsageError: a split has fewer than three methods, trials or checkpoints to compare.
@@ -113,7 +124,7 @@ def inside_outside(result: Result) -> InsideOutside:
     ]
     return InsideOutside(
         about=about_result(result),
-        points=shown.reset_index(drop=True),
+        points={str(name): shown[name].to_numpy() for name in shown.columns},
         agreement=found,
         negative=int((known < 0).sum()),
         splits=len(known),

@@ -109,7 +109,7 @@ def _correlation(found: Interval) -> str:
 
 
 def _scatter(found: InsideOutside, number: Numerals) -> Drawing:
-    points = found.points
+    points = pd.DataFrame(found.points)
     cells = points.groupby(["split", "seed"], sort=False)
     scale = 100 if number.percent else 1
     centred: list[pd.Series] = [

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from gengap.questions.diagnosis.attributes import Condition
 from gengap.questions.diagnosis.segments import Segment, Segments
 from gengap.report.document import Note, Section, Table, text_table
-from gengap.report.explanation.words import metric, name, numerals, with_limits
+from gengap.report.explanation.words import metric, name, numerals, plural, with_limits
 from gengap.report.numerals import Numerals, count, counted, p_equals, p_text, share
 
 SAID = 3
@@ -87,7 +87,7 @@ def _concentrates(found: Segments, of: str, segment: Segment, number: Numerals) 
         f"{value} concentrates where {rule_words(segment.conditions)} ({share(segment.share)} of "
         f"the rows{beyond}): {with_limits(number, segment.excess)} more than in other rows of the "
         f"same {name(found.about.place)} ({p_equals(segment.p_value)}, the search counted), and "
-        f"higher in {segment.higher} of {segment.environments}."
+        f"higher in {segment.higher} of {plural(found.about.place, segment.environments)}."
     )
 
 

@@ -1,0 +1,52 @@
+"""Claims about where models fail: their splits by hand, and what came out with room to spare."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import gengap as gg
+from gengap.claims.places import (
+    FACTORS,
+    _Each,
+    _Given,
+    _two_factors,
+    factor_order,
+    inverse_agreement,
+    two_at_once,
+)
+
+
+def test_splits_leave_out_what_they_name_and_train_on_what_they_are_given():
+    where = np.repeat(["clean 1", *FACTORS], 12)
+    data = gg.Environments.from_arrays(np.arange(60.0)[:, None], np.tile([0, 1], 30), where)
+    each = _Each(FACTORS).iterate(data)
+    assert [split.name for split in each] == list(FACTORS)
+    for split in each:
+        assert set(where[split.unseen]) == {split.name}
+        assert set(where[split.train]) == set(where) - {split.name}
+    (given,) = _Given(("clean 1", "noise"), "rotation").iterate(data)
+    assert set(where[given.train]) == {"clean 1", "noise"}
+    assert set(where[given.unseen]) == {"rotation"}
+
+
+def test_digits_are_changed_as_their_environments_say():
+    data = _two_factors(0)
+    rows = {name: data.X[data.environment == k] for k, name in enumerate(data.names)}
+    # Noise lifts the black border of digits, rotation does not.
+    border = {name: X.reshape(-1, 8, 8)[:, :, 0].mean() for name, X in rows.items()}
+    assert border["upright noisy"] > 2 * border["upright clean A"]
+    assert border["rotated noisy"] > 2 * border["rotated clean"]
+    assert len(data) == 1797
+
+
+@pytest.mark.slow
+def test_choosing_by_the_score_inside_misses_the_best_outside():
+    assert inverse_agreement(range(12)).regret.low > 0.05
+
+
+@pytest.mark.slow
+def test_factors_contribute_unequally_and_two_at_once_are_harder_than_one():
+    order = factor_order(range(6))
+    assert order.unequal.low > 0.1
+    assert two_at_once(range(6)).low > 0
