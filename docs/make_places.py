@@ -19,8 +19,8 @@ INTRODUCTION = """\
 Made by `python docs/make_places.py {draws}`. Each claim is a number that is positive where it
 holds, found on {draws} draws of the data (twice as many for the first two), which are the units of
 the limits (Student's 95%). It holds where they lie above 0, does not hold where they lie below,
-and else cannot be told. Models and data this small were not what the papers studied: this says how far
-a claim carries, not whether a paper erred. What is tried is in `src/gengap/claims/places.py`.
+and else cannot be told. Models and data this small were not what the papers studied: this says how
+far a claim carries, not whether a paper erred. What is tried is in `src/gengap/claims/places.py`.
 [Where does it fail?](questions/where.md) asks the same of a study of yours.
 """
 
