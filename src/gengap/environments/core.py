@@ -48,6 +48,8 @@ class Environments:
         cluster: the factor column that says which rows belong together (a patient, a recording),
             or empty; see :attr:`clusters`.
         min_examples: environments with fewer examples are left out of studies.
+        scale: ``"ordinal"`` where classes are in order, ``"survival"`` where values are times,
+            negative where they end without the event (:mod:`gengap.environments.targets`).
     """
 
     X: np.ndarray | pd.DataFrame
@@ -61,6 +63,7 @@ class Environments:
     kind: str = "environment"
     cluster: str = ""
     min_examples: int = SMALLEST
+    scale: Literal["", "ordinal", "survival"] = ""
 
     @property
     def task(self) -> Task:
@@ -237,6 +240,7 @@ class Environments:
         digest.update(np.ascontiguousarray(self.y).tobytes())
         digest.update(np.ascontiguousarray(self.environment).tobytes())
         digest.update(repr((self.names, self.classes)).encode())
+        digest.update(self.scale.encode())
         if self.clusters is not None:  # they decide which rows are tested together
             digest.update(self.clusters.tobytes())
         return digest.hexdigest()

@@ -85,8 +85,15 @@ class StudyFile:
         "leave-one-out, leave-2-out, extrapolate:FACTOR, forward:FACTOR, combinations:A,B, "
         "flip:FACTOR@0.9, hold-out:NAME, column:SPLIT."
     )
-    task: Literal["classification", "regression"] | None = key(
-        "classification or regression; told apart when not given."
+    task: Literal["classification", "regression", "ordinal"] | None = key(
+        "classification, regression or ordinal (ordered categories); the first two are told apart "
+        "when not given."
+    )
+    order: list[str] = key(
+        "The categories of an ordinal target, lowest first, comma-separated; numbers need none.", []
+    )
+    event: str | None = key(
+        "Column that says whether the target, a time, ended in the event (1) or without it (0)."
     )
     drop: list[str] = key("Columns to leave out, comma-separated.", [])
     factors: list[str] = key("Columns to split by, not to learn from, comma-separated.", [])

@@ -10,6 +10,7 @@ import pandas as pd
 from gengap.base.errors import UsageError, unknown
 from gengap.base.progress import Progress
 from gengap.environments.core import Environments
+from gengap.environments.targets import ordinal, survival
 from gengap.study.resolve import estimator_kind, is_estimator
 from gengap.study.result import Result
 from gengap.study.study import Study
@@ -32,6 +33,9 @@ def measure(
     splits: Any = "auto",
     jobs: int = 0,
     progress: Callable[[Progress], None] | None = None,
+    task: str | None = None,
+    order: Sequence[Any] = (),
+    event: Any = None,
     **settings: Any,
 ) -> Result:
     """Measure what unseen environments cost a model, or several that are compared.
@@ -46,6 +50,9 @@ def measure(
         environment: ``(n,)`` labels that say where each row came from, or that column of ``X``.
         cluster: ``(n,)`` labels of rows that belong together, such as a patient's, or that column.
         metric: see :class:`~gengap.study.study.Study`.
+        task: ``"classification"``, ``"regression"`` or ``"ordinal"``; told apart when not given.
+        order: the classes of an ordinal target, lowest first.
+        event: ``(n,)`` whether the target, a time, ended in the event, or that column of ``X``.
         settings: further settings of a study, such as ``steps`` and ``store``.
 
     Returns:
@@ -63,12 +70,25 @@ def measure(
         >>> bool(result.gaps.cost_of_unseen.mean() > 0)
         True
     """
-    X, y, environment, cluster = _taken(X, y=y, environment=environment, cluster=cluster)
+    X, y, environment, cluster, event = _taken(
+        X, y=y, environment=environment, cluster=cluster, event=event
+    )
     methods, module = _models(estimator)
     bare = [_bare(method) for method in methods]
     kinds = [estimator_kind(each) for each in bare if is_estimator(each)]
-    task = next((TASKS[kind] for kind in kinds if kind in TASKS), None)
-    environments = Environments.from_arrays(X, y, environment, cluster=cluster, task=task)
+    told = next((TASKS[kind] for kind in kinds if kind in TASKS), None)
+    kind = {"ordinal": "classification"}.get(str(task), task or told)
+    environments = Environments.from_arrays(
+        X,
+        y,
+        environment,
+        cluster=cluster,
+        task="regression" if event is not None else kind,  # type: ignore[arg-type]
+    )
+    if task == "ordinal":
+        environments = ordinal(environments, order or _levels(y))
+    if event is not None:
+        environments = survival(environments, event)
     network = {} if module is None else {"model": module, "plain_training": False}
     study = Study(
         environments,
@@ -80,6 +100,14 @@ def measure(
         **{**network, **settings},
     )
     return study.run(progress)
+
+
+def _levels(y: Any) -> list[Any]:
+    """The order that a pandas column of ordered categories has; of anything else none."""
+    kind = getattr(y, "dtype", None)
+    if not isinstance(kind, pd.CategoricalDtype) or not kind.ordered:
+        return []
+    return [level for level in kind.categories if (y == level).any()]
 
 
 def _taken(X: Any, **columns: Any) -> tuple[Any, ...]:
@@ -95,7 +123,7 @@ def _taken(X: Any, **columns: Any) -> tuple[Any, ...]:
     for role, name in named.items():
         if name not in X.columns:
             raise unknown(f"There is no column {name!r} for the {role}", name, X.columns, 40)
-    found = {role: X[name].to_numpy() if role in named else name for role, name in columns.items()}
+    found = {role: X[name] if role in named else name for role, name in columns.items()}
     return X.drop(columns=list(dict.fromkeys(named.values()))), *found.values()
 
 

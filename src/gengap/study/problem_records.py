@@ -16,13 +16,18 @@ def problem_record(problem: Any) -> Problem:
     return Problem(
         fingerprint=problem.fingerprint,
         name=problem.name,
-        task=problem.task,
+        task=task_of(problem),
         environments=problem.names,
         classes=problem.classes,
         examples=len(problem),
         target_variance=float(np.var(problem.y)) if problem.task == "regression" else 0.0,
         kind=problem.kind,
     )
+
+
+def task_of(problem: Any) -> Any:
+    """What is measured of a problem's targets: their kind, or how they are scaled."""
+    return getattr(problem, "scale", "") or problem.task
 
 
 def units_record(problem: Any) -> Units:

@@ -21,8 +21,14 @@ from gengap.methods.registry import method_info, methods
 from gengap.study.plan import Entry
 from gengap.training.boosters import BOOSTERS, booster
 from gengap.training.estimators import estimator_named
+from gengap.training.survival import PREFIX as SURVIVAL_PREFIX
+from gengap.training.survival import reads_signed_times, survival_estimator
 
 ESTIMATOR_PREFIX = "sklearn:"
+NO_TIMES = (
+    "knows no times that end without the event; use sksurv:CoxPHSurvivalAnalysis or another "
+    "estimator of scikit-survival."
+)
 
 
 def resolve(
@@ -60,6 +66,13 @@ def resolve(
             entries.append(_estimator_entry(*named_estimator, titled=True))
             continue
         name, given = _name_and_values(item)
+        if name.startswith(SURVIVAL_PREFIX):
+            kind = survival_estimator(name.removeprefix(SURVIVAL_PREFIX), **given)
+            _check_estimator(kind, task)
+            entries.append(_estimator_entry(name, kind))
+            continue
+        if task == "survival" and (name in BOOSTERS or name.startswith(ESTIMATOR_PREFIX)):
+            raise UsageError(f"{name} {NO_TIMES}")
         if name in BOOSTERS:
             entries.append(_estimator_entry(name, booster(name, task, **given)))
             continue
@@ -90,7 +103,8 @@ def is_named_estimator(item: Any) -> bool:
     """Whether something is the name of an estimator, perhaps with hyperparameters after a colon."""
     if not isinstance(item, str):
         return False
-    return item.startswith(ESTIMATOR_PREFIX) or item.partition(":")[0] in BOOSTERS
+    prefixed = item.startswith((ESTIMATOR_PREFIX, SURVIVAL_PREFIX))
+    return prefixed or item.partition(":")[0] in BOOSTERS
 
 
 def _named_estimator(item: Any) -> tuple[str, Any] | None:
@@ -112,6 +126,16 @@ def _check_estimator(item: Any, task: str) -> None:
     """Refuse a class, and an estimator that says it is for the other kind of target."""
     if isinstance(item, type):
         raise UsageError(f"{item.__name__} is a class; give an object: {item.__name__}().")
+    survives = type(item).__module__.startswith("sksurv.")
+    if task == "survival":
+        if not (survives or reads_signed_times(item)) and estimator_kind(item) is not None:
+            raise UsageError(f"{type(item).__name__} {NO_TIMES}")
+        return
+    if survives:
+        raise UsageError(
+            f"{type(item).__name__} is for survival times; name the column that says whether they "
+            "ended in the event with --event."
+        )
     other = "regressor" if task == "classification" else "classifier"
     if estimator_kind(item) == other:
         raise UsageError(f"{type(item).__name__} is a {other}, but the target is a {task}.")
@@ -148,9 +172,10 @@ def _name_and_values(item: Any) -> tuple[str, dict[str, Any]]:
             f"{item!r} is no method: give a name, a mapping from a name to hyperparameters, or an "
             "object with fit and predict."
         )
-    if item.startswith(ESTIMATOR_PREFIX):
-        head, _, tail = item.removeprefix(ESTIMATOR_PREFIX).partition(":")
-        return ESTIMATOR_PREFIX + head, _values(tail)
+    for prefix in (ESTIMATOR_PREFIX, SURVIVAL_PREFIX):
+        if item.startswith(prefix):
+            head, _, tail = item.removeprefix(prefix).partition(":")
+            return prefix + head, _values(tail)
     head, _, tail = item.partition(":")
     return head, _values(tail)
 

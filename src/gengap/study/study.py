@@ -34,7 +34,7 @@ from gengap.study.keeping import affordable, keep_the_best, places
 from gengap.study.keys import DEFAULT_MEMORY
 from gengap.study.metric_names import metric_for
 from gengap.study.plan import Entry, Plan, write_plan
-from gengap.study.problem_records import problem_record, units_record
+from gengap.study.problem_records import problem_record, task_of, units_record
 from gengap.study.protocol import estimator_seconds, innermost, leave_out, network_seconds
 from gengap.study.resolve import ESTIMATOR_PREFIX, is_estimator, is_named_estimator, resolve
 from gengap.study.result import Result
@@ -157,7 +157,7 @@ class Study:
         self.name = self.name or self.environments.name
         named = self.problem.metric(self.metric) if isinstance(self.metric, str | None) else None
         self.metric_used = metric_for(
-            named or self.metric, self.problem.task, len(self.problem.classes)
+            named or self.metric, task_of(self.problem), len(self.problem.classes)
         )
 
     @cached_property

@@ -146,17 +146,23 @@ def load_environments(file: StudyFile) -> Environments:
     """Read the data or build the suite that a study names; neither means the default suite."""
     from gengap.environments.readers import read
     from gengap.environments.suites import load_suite
+    from gengap.environments.targets import ordinal, survival
 
     data = _data(file)
     if data and file.suite:
         raise UsageError("Give either a data file or --suite, not both.")
     if data:
         environment, factors = _columns(file)
-        return read(
+        if file.event is not None and file.task not in (None, "regression"):
+            raise UsageError("--event is for a target that is a time; leave --task out.")
+        if file.order and file.task != "ordinal":
+            raise UsageError("--order is for ordered categories; add --task ordinal.")
+        task = "regression" if file.event else file.task
+        found = read(
             data,
             target=file.target,
             environment=environment,
-            task=file.task,
+            task="classification" if task == "ordinal" else task,
             drop=file.drop,
             factors=factors,
             cluster=file.cluster,
@@ -165,6 +171,9 @@ def load_environments(file: StudyFile) -> Environments:
             drop_missing=file.drop_missing,
             min_examples=file.min_examples,
         )
+        if file.task == "ordinal":
+            return ordinal(found, file.order)
+        return survival(found, file.event) if file.event else found
     for key in _OF_TABLES:
         if getattr(file, key):
             option = f"--{key.replace('_', '-')}"
@@ -178,6 +187,7 @@ def load_environments(file: StudyFile) -> Environments:
 
 _OF_TABLES = (
     "target", "task", "drop", "factors", "cluster", "query", "environment_from", "drop_missing",
+    "order", "event",
 )  # fmt: skip
 
 
@@ -202,11 +212,14 @@ def _columns(file: StudyFile) -> tuple[str | None, list[str]]:
     Without an environment the split's column is it.
     """
     column = split_column(file.splits or "")
-    if column is None or column in file.factors:
-        return file.environment, file.factors
+    factors = file.factors
+    if file.event is not None and file.event not in factors:
+        factors = [*factors, file.event]
+    if column is None or column in factors:
+        return file.environment, factors
     if file.environment is None and file.environment_from is None:
-        return column, file.factors
-    return file.environment, [*file.factors, column]
+        return column, factors
+    return file.environment, [*factors, column]
 
 
 def build_study(file: StudyFile, environments: Environments, command: str = "") -> Study:
@@ -260,6 +273,8 @@ def default_methods(environments: Environments) -> list[str]:
 
     Tables also get gradient boosting, the model most of their owners would use.
     """
+    if environments.scale == "survival":
+        return ["sksurv:CoxPHSurvivalAnalysis", "sksurv:RandomSurvivalForest"]
     classify = environments.task == "classification"
     linear = "sklearn:LogisticRegression" if classify else "sklearn:Ridge"
     methods = ["erm", "coral", linear]

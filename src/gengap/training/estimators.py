@@ -88,7 +88,7 @@ def fitted(estimator: Any, task: Task, problem: Tables, kind: Kind = "prepared")
     rows = task.train_rows
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return model.fit(problem.inputs(task, rows, kind), problem.y[rows])
+        return model.fit(problem.inputs(task, rows, kind), problem.target(rows, model))
 
 
 def seeded(estimator: Any, seed: int) -> Any:

@@ -25,6 +25,7 @@ from gengap.environments.preparation import (
 from gengap.methods.registry import OUTLIERS
 from gengap.training.feed import TableFeed
 from gengap.training.inputs import Kind
+from gengap.training.survival import reads_signed_times, times
 from gengap.training.tasks import Task
 
 
@@ -133,9 +134,9 @@ class Tables(Environments):
         return self.encoded.matrix
 
     @property
-    def targets(self) -> Literal["classification", "regression"]:
-        """Networks say what is to be predicted."""
-        return self.task
+    def targets(self) -> Literal["classification", "regression", "survival"]:
+        """Networks say what is to be predicted; of survival times they know nothing."""
+        return "survival" if self.scale == "survival" else self.task
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -163,8 +164,15 @@ class Tables(Environments):
         return (OUTLIERS,) if self.outliers is None else ()
 
     def metric(self, name: str | None) -> str:
-        """Accuracy or r2 unless another is named."""
-        return name or ("accuracy" if self.classes else "r2")
+        """Accuracy or r2 unless another is named; of ranks and of times their own."""
+        own = {"ordinal": "rank_error", "survival": "concordance"}.get(self.scale)
+        return name or own or ("accuracy" if self.classes else "r2")
+
+    def target(self, rows: np.ndarray, estimator: Any) -> np.ndarray:
+        """What an estimator is fitted to: the targets of rows, survival times as it reads them."""
+        if self.scale == "survival" and not reads_signed_times(estimator):
+            return times(self.y[rows])
+        return self.y[rows]
 
     def prepare(self, rows: np.ndarray) -> Prepared:
         """Fit the standardisation on training rows (indices or mask)."""
