@@ -65,6 +65,10 @@ def resolve(
             _check_estimator(named_estimator[1], task)
             entries.append(_estimator_entry(*named_estimator, titled=True))
             continue
+        if isinstance(item, Mapping) and is_named_estimator(_only(item)):
+            (same,), _ = resolve([_only(item)], task, environments, trials)
+            entries.append(_estimator_entry(str(next(iter(item))), same.estimator, titled=True))
+            continue
         name, given = _name_and_values(item)
         if name.startswith(SURVIVAL_PREFIX):
             kind = survival_estimator(name.removeprefix(SURVIVAL_PREFIX), **given)
@@ -97,6 +101,11 @@ def resolve(
         terms = (task, environments, trials, None, hidden_features, lacks, estimators)
         first, _ = resolve([baseline], *terms)
     return [*first, *(entry for entry in entries if entry.name != baseline)], skipped
+
+
+def _only(item: Mapping[Any, Any]) -> Any:
+    """The value of a mapping with one entry, else None."""
+    return next(iter(item.values())) if len(item) == 1 else None
 
 
 def is_named_estimator(item: Any) -> bool:

@@ -264,9 +264,10 @@ class Study:
     def _seconds(self, method: MethodLike) -> float:
         """About what one run of a method takes, of all its trials; see :mod:`.protocol`."""
         problem = self.problem
-        named = is_named_estimator(method)
         if isinstance(method, Mapping) and len(method) == 1:
-            _, method = next(iter(method.items()))
+            name, value = next(iter(method.items()))
+            method = name if value is None or isinstance(value, Mapping) else value
+        named = is_named_estimator(method)
         if named or is_estimator(method):
             bare = str(method).removeprefix(ESTIMATOR_PREFIX)
             name, fits = (bare, 1) if named else innermost(method)
