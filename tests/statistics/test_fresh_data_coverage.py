@@ -97,8 +97,12 @@ def coverage(study: Study, studies: int, seed: int = 0) -> dict[str, float]:
 
 
 def check(study: Study, studies: int) -> None:
-    """Assert 92%, and 90% where effects are common to all environments, less three errors."""
-    floor = 0.90 if study.common else 0.92
+    """Assert 90%, and 60% where runs move all environments alike, less three errors.
+
+    Few seeds do not show what is common to all environments, and an interval that held whatever
+    it is would be half as wide again for models that have nothing of it.
+    """
+    floor = 0.60 if study.common else 0.90
     slack = 3 * math.sqrt(0.95 * 0.05 / studies)
     for name, share in coverage(study, studies).items():
         assert share >= floor - slack, (study, name, share)
@@ -108,7 +112,7 @@ def check(study: Study, studies: int) -> None:
     "study",
     [
         Study(6, 3, ratio=1.0, correlation=0.5),
-        Study(6, 5, ratio=2.0, common=1.0, discrete=True, skewed=True),
+        Study(6, 5, ratio=0.3, common=1.0, discrete=True, skewed=True),
         Study(6, 5),
     ],
 )
@@ -117,12 +121,12 @@ def test_coverage(study: Study):
 
 
 def test_the_interval_is_not_blown_up_where_training_does_nothing():
-    """At most 2.5 times the examples' interval on average, with four degrees of freedom."""
+    """Some 1.5 times the examples' interval on average, with four degrees of freedom."""
     rng, widths = np.random.default_rng(1), []
     for _ in range(40):
         test, validation, overlap, _ = draw(Study(6, 5), rng)
         widths.append(mean_interval(*test, overlap=overlap, validation=validation).half_width)
-    assert 1 < np.mean(widths) / (1.96 * SPREAD / math.sqrt(6 * POOL)) < 2.5
+    assert 1 < np.mean(widths) / (1.96 * SPREAD / math.sqrt(6 * POOL)) < 1.6
 
 
 GRID = [

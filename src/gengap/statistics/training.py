@@ -32,12 +32,14 @@ examples, so that the effects of two runs whose training sets share the part ``c
 
 With five folds ``c = 1/2`` and ``k = 1.2`` at five seeds, six times ``1/S``. Noise that is drawn
 anew in every run (initial weights, batches, the sample of the reference run) would need ``1/S``
-only. A handful of seeds does not tell it apart from the data's, so all is treated as the data's,
-which is conservative.
+only, and effects that are quadratic in the training examples, as all are where environments do not
+differ, ``(1/S + (S - 1) c^2 / S) / (1 - c^2)``: 0.53 where it is 1.2. A handful of seeds does not
+tell them apart from linear effects of the data, so all are treated as such, which is
+conservative.
 
 *Putting both parts together.* The covariance of ``u`` and ``h`` cannot be had from so few folds,
 but it is at most the product of the standard deviations, so those of the two parts are *added*:
-with ``e`` the example part and ``n`` the noise in ``M``,
+with ``e`` the example part of an environment and ``n`` the noise in ``M``,
 
     V = (sqrt(e) + sqrt(k max(M - n, 0)))^2,
 
@@ -51,17 +53,11 @@ measured one.
 *Borrowing.* Four degrees of freedom are few, and one is next to none: a half-width from two seeds
 alone would be several times as wide as from one. An environment's ``M`` is averaged with what the
 mean ratio of excess to example variance over environments predicts for it, which counts for
-``EXCESS_DEGREES``. That of the mean of environments is averaged with what the environments' excess
-gives where runs do not move all environments alike, which counts for as much, but by the cube (with
-two seeds by the first power) of
-``M`` over what was expected less: it gives way when the runs' own spread shows.
+``EXCESS_DEGREES``. For the mean of environments see :mod:`gengap.statistics.fresh_data`.
 
-*The environments' own spread.* Whatever the environments are like, the sample variance of their
-costs over their number expects at least what fresh examples and what a run does to one environment
-add to the variance of the mean. So where there are ``SPREAD_ENVIRONMENTS`` or more, the interval is
-the narrower of the two: the one above, and Student's over environments with what ``M`` exceeds its
-expectation by, times ``k``, added. That is the better wherever environments differ little, and is
-left alone where ``M`` is twice its expectation: runs then move all environments alike.
+*Initial weights.* A seed deals the folds and draws the initial weights, so a study does not tell
+their noise apart. It could by runs of the same training rows with other weights, two a seed: their
+half squared difference is the weights' part of the excess, for which ``1/S`` replaces ``k``.
 
 *How well that holds*: docs/calibration.md.
 """
@@ -76,6 +72,7 @@ from numpy.typing import ArrayLike
 from scipy import sparse
 
 from gengap.statistics.cells import Cells, read_columns
+from gengap.statistics.fresh_data import MeanSquare, posterior_half_width
 from gengap.statistics.intervals import quantile, satterthwaite
 from gengap.statistics.variance import (
     INTERVAL_POWERS,
@@ -85,8 +82,10 @@ from gengap.statistics.variance import (
 )
 
 EXCESS_DEGREES = 20.0
-"""How many degrees of freedom environments' excess counts for, in that of one and of the mean."""
+"""How many degrees of freedom the environments' mean excess counts for, in that of one of them."""
 SPREAD_ENVIRONMENTS = 5
+"""From how many environments their spread says something of what runs do to each by itself."""
+UNKNOWN = MeanSquare(0.0, 0.0, 0.0)
 Table = tuple[ArrayLike, ArrayLike, ArrayLike, ArrayLike]
 
 
@@ -183,26 +182,21 @@ def mean_half_width(cells: Cells, runs: Effects, overlap: float, level: float) -
         overlap: share of training examples that two seeds have in common.
         level: the confidence level.
     """
-    K = len(cells.means)
+    K, known = len(cells.means), int(runs.known.sum())
     parts = cells.example / K**2
-    square, noise, seeds = between_runs(runs)
+    example, degrees = float(parts.sum()), satterthwaite(parts, cells.example_degrees)
+    main = between_runs(runs)
     share = training_share(float(np.sum(cells.shares.mean(axis=0) ** 2)), overlap)
-    excess = float(np.mean((runs.squares - runs.noise)[runs.known]))
-    expected = noise + max(excess, 0.0) / K
-    shown = min(expected / square, 1.0) if square > 0 else 1.0
-    # One degree of freedom shows next to nothing of what is common to all environments.
-    prior = EXCESS_DEGREES * shown ** (3 if seeds > 1 else 1)
-    square = (prior * expected + seeds * square) / (prior + seeds)
-    degrees = satterthwaite(parts, cells.example_degrees)
-    between = Between(square, noise, prior + seeds)
-    half = half_width(float(parts.sum()), degrees, share, between, level)
-    spread = float(cells.means.var(ddof=1)) / K if K >= SPREAD_ENVIRONMENTS else 0.0
-    if spread == 0 or square > 2 * expected:
-        return half
-    # The environments' own excess holds the common part too, and its share of that is 1/K.
-    common = share * max(square - expected, 0.0) * K / (K - 1)
-    freedom = satterthwaite(np.array([spread, common]), np.array([K - 1, prior + seeds]))
-    return min(half, quantile(level, freedom) * math.sqrt(spread + common))
+    if example == 0:
+        return half_width(example, degrees, share, main, level)
+    within, noise = (float(part[runs.known].mean()) for part in (runs.squares, runs.noise))
+    inside = UNKNOWN
+    if known > 1:
+        own = max(within - main.square, 0.0) / (known - 1)
+        inside = MeanSquare(own, noise / known, (known - 1) * main.degrees)
+    enough = K >= SPREAD_ENVIRONMENTS
+    spread = MeanSquare(float(cells.means.var(ddof=1)) / K, 0.0, K - 1.0) if enough else UNKNOWN
+    return posterior_half_width(example, degrees, share, MeanSquare(*main), inside, spread, level)
 
 
 def half_width(
