@@ -31,7 +31,7 @@ def _protocol(summary: Summary) -> str:
     if at_once == 1 and splits == len(names):
         return f"Each of the {places} was left out in turn."
     form = str(study["splits"])
-    if form.startswith(("folds:", "leave-")):
+    if form == "auto" or form.startswith(("folds:", "leave-")):
         return (
             f"The {places} were left out {at_once} at a time, in {splits} splits: what it costs to "
             f"lack {at_once} at once, and more than a single new one would."
