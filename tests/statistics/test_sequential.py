@@ -11,7 +11,12 @@ from scipy import stats
 
 from gengap.base.errors import UsageError
 from gengap.statistics.pair_test import PairTest
-from gengap.statistics.sequential import SequentialComparison, compare_sequentially
+from gengap.statistics.sequential import (
+    LOPSIDED,
+    VARY,
+    SequentialComparison,
+    compare_sequentially,
+)
 
 Draw = Callable[[np.random.Generator, tuple[int, int]], np.ndarray]
 
@@ -327,3 +332,17 @@ def test_limits_hold_the_truth_however_early_the_decision():
 def test_unusable_input(scores, options, said):
     with pytest.raises(UsageError, match=said):
         compare_sequentially(scores, **options)
+
+
+def test_unlike_scores_have_a_caveat_and_like_ones_none():
+    even = [-2.0, -1.0, 0.0, 1.0, 2.0]
+    cases = {
+        "": [value + 9 for value in even],
+        VARY: [9 + value / 3 for value in even],
+        LOPSIDED: [9.0, 9.1, 9.2, 9.1, 5.5],
+    }
+    for caveat, other in cases.items():
+        (found,) = compare_sequentially({"a": even, "b": other}, looks=1).decisions
+        assert found.caveat == caveat
+    (paired,) = compare_sequentially({"a": even, "b": cases[VARY]}, paired=True).decisions
+    assert paired.caveat == ""

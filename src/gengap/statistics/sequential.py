@@ -28,8 +28,11 @@ the noisiest method drown the others.
 *When it hurts.* Methods of equal means that are not distributed alike are told apart too often: of
 unlike spread in 8% of simulated comparisons at 5% where scores are not paired (6% where they are),
 and where one method collapses in a tenth of its runs and the other is steady, in 30%: five runs
-show no collapse more often than not, and no test can know (docs/calibration.md). Where a rare
-failure matters, train a fixed number of seeds that is large enough to show it.
+show no collapse more often than not, and no test can know. What does show is that such methods are
+unlike: a :attr:`Decision.caveat` says where one's scores vary over :data:`UNLIKE` times as much as
+the other's, or are lopsided beyond two standard errors of the skewness of normal ones, and what is
+decided without one holds (docs/calibration.md). Where a rare failure matters, train a fixed number
+of seeds that is large enough to show it.
 
 It helps where some methods differ much: they are decided early. It does not where all are alike:
 they use every look, and being undecided is no proof of being equal, so there is no early acceptance
@@ -57,13 +60,20 @@ from numpy.typing import ArrayLike
 
 from gengap.base.errors import UsageError
 from gengap.statistics.batch_permutations import BatchPermutations
+from gengap.statistics.crossed_means import skewness, skewness_error
 from gengap.statistics.intervals import Interval, check_level
 from gengap.statistics.pair_test import PairTest
 
 Pair = tuple[str, str]
 Order = Literal["larger", "smaller", "undecided"]
 
+UNLIKE = 2.0
 NO_LIMITS = "Too few scores for limits at this level."
+VARY = (
+    "The scores of one vary over twice as much as those of the other: the chance of a false "
+    "decision is larger than stated."
+)
+LOPSIDED = "Scores are lopsided: the chance of a false decision is larger than stated."
 
 
 @dataclass(frozen=True)
@@ -78,6 +88,7 @@ class Decision:
         runs: scores of each of the two used.
         difference: mean of ``first`` minus mean of ``second``, with limits that allow for the looks
             and, as Holm's test does, for the other comparisons; they exclude 0 where decided.
+        caveat: why the chance of a false decision may be larger than stated, or empty.
     """
 
     first: str
@@ -86,6 +97,7 @@ class Decision:
     looks: int
     runs: int
     difference: Interval
+    caveat: str = ""
 
 
 @dataclass(frozen=True)
@@ -195,7 +207,21 @@ def _decision(pair: Pair, test: PairTest, alpha: float, decided: bool) -> Decisi
     order: Order = "undecided"
     if decided:
         order = "larger" if estimate > 0 else "smaller"
-    return Decision(*pair, order, test.looks, test.runs, difference)
+    return Decision(*pair, order, test.looks, test.runs, difference, _caveat(test))
+
+
+def _caveat(test: PairTest) -> str:
+    """What the scores looked at show of methods that are not distributed alike."""
+    if test.runs < 3:
+        return ""
+    a, b = (scores[: test.runs] for scores in (test.a, test.b))
+    paired = test.draws.paired
+    low, high = sorted((float(a.std()), float(b.std())))
+    if not paired and high > UNLIKE * low:
+        return VARY
+    seen = (a - b,) if paired else (a, b)
+    error = float(skewness_error(test.runs))
+    return LOPSIDED * any(abs(float(skewness(values))) > 2 * error for values in seen)
 
 
 def _needed(

@@ -148,6 +148,7 @@ class SequentialRow:
     difference: float | None
     difference_low: float | None
     difference_high: float | None
+    lopsided: bool
 
 
 @dataclass(frozen=True)

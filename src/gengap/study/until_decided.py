@@ -180,6 +180,7 @@ def sequential_finding(plan: Plan, progressed: Progressed) -> Sequential:
                 difference=d.difference.estimate,
                 difference_low=d.difference.low,
                 difference_high=d.difference.high,
+                lopsided=bool(d.caveat),
             )
             for d in decisions
         ],

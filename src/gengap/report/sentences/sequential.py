@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gengap.base.errors import listing
 from gengap.report.numerals import Numerals, level_text, magnitude, share
 from gengap.report.reading import Row, Summary, called
 
@@ -22,14 +23,18 @@ def sequential_sentences(summary: Summary) -> list[str]:
     ]
     fewest = min(row["seeds"] for row in found["decisions"])
     rare = share(1 - 0.05 ** (1 / fewest))
+    lopsided = [row["method"] for row in found["decisions"] if row["lopsided"]]
+    larger = f"Those of {listing(lopsided)} are, so that the chance is larger there. " * bool(
+        lopsided
+    )
     return [
         *told,
         "The chance of any false verdict, over all methods and looks, is at most "
         f"{level_text(1 - found['level'])} for these data where differences between seeds are not "
         "lopsided: seeds share the data, so this does not speak of other environments, and what "
-        f"fails in fewer than {rare} of seeds may not have failed in any of {fewest}. The table is "
-        f"over the {common} seeds that every method has, and its intervals do not allow for "
-        "stopping early.",
+        f"fails in fewer than {rare} of seeds may not have failed in any of {fewest}. {larger}The "
+        f"table is over the {common} seeds that every method has, and its intervals do not allow "
+        "for stopping early.",
     ]
 
 
