@@ -23,7 +23,7 @@ def sequential_sentences(summary: Summary) -> list[str]:
     ]
     fewest = min(row["seeds"] for row in found["decisions"])
     rare = share(1 - 0.05 ** (1 / fewest))
-    lopsided = [row["method"] for row in found["decisions"] if row["lopsided"]]
+    lopsided = [row["method"] for row in found["decisions"] if row.get("lopsided")]
     larger = f"Those of {listing(lopsided)} are, so that the chance is larger there. " * bool(
         lopsided
     )
