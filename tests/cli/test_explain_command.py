@@ -114,3 +114,17 @@ def test_every_part_has_a_finding_a_section_and_a_title() -> None:
         assert callable(told.sentences)
         assert callable(told.section)
         assert name in TITLES
+
+
+def test_columns_are_named_for_factors_subgroups_and_training_without_them(folder: Path) -> None:
+    code, said = run(
+        f"explain {folder / 'out'} --parts factors --along age --without weight "
+        f"--out {folder / 'w'}"
+    )
+    assert code == 0, said
+    found = json.loads((folder / "w" / "explanation.json").read_text(encoding="utf-8"))
+    assert [row["column"] for row in found["refitted"]] == ["weight"]
+    assert (folder / "w" / "explained.db").exists()
+    code, said = run(f"explain {folder / 'out'} --parts factors --along hight")
+    assert code == 2
+    assert "hight" in said

@@ -37,6 +37,17 @@ def explain(
             "not given."
         ),
     ] = None,
+    along: Annotated[
+        str | None,
+        typer.Option(help="Factors or numeric columns to follow the cost along, comma-separated."),
+    ] = None,
+    subgroups: Annotated[
+        str | None, typer.Option(help="Columns whose levels are subgroups, comma-separated.")
+    ] = None,
+    without: Annotated[
+        str | None,
+        typer.Option(help="Columns to train the method again without, one at a time."),
+    ] = None,
     out: Out = None,
     seed: Draw = 0,
     as_json: Json = False,
@@ -49,6 +60,8 @@ def explain(
         gengap explain gengap-out/
 
         gengap explain gengap-out/ --method coral --parts columns,segments
+
+        gengap explain gengap-out/ --along age --subgroups sex,ward --without ward
 
     What moved (inputs, the relation, shares of labels, noise), which columns carry the cost, in
     which rows it lies, how it grows along a factor, how far apart subgroups are, and whether a
@@ -66,6 +79,10 @@ def explain(
         print_choice(store, study, talk)
         result = reopened(store, study, data=data)
         with training(talk, None, "parts") as tell:
-            found = explained(result, method, parts=listed(parts), seed=seed, progress=tell)
+            found = explained(
+                result, method, parts=listed(parts), along=listed(along) or (),
+                subgroups=listed(subgroups) or (), without=listed(without) or (),
+                store=folder / "explained.db" if without else None, seed=seed, progress=tell,
+            )  # fmt: skip
         written = found.save(folder)
         print_finding(found, as_json, quiet, [written["report.html"]], "Report")

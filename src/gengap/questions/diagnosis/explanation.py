@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 from gengap.base.errors import UsageError, unknown
@@ -17,6 +18,7 @@ from gengap.base.files import json_values
 from gengap.base.finding import Finding
 from gengap.base.progress import Progress
 from gengap.questions.diagnosis.material import material
+from gengap.questions.diagnosis.refitted import refitted
 from gengap.study.result import Result
 
 # In the order in which they are told.
@@ -30,7 +32,8 @@ class Explanation(Finding):
     Attributes:
         result: the study's result.
         method: the method whose losses are explained.
-        parts: findings by name, in the order of :data:`PARTS`.
+        parts: findings by name, in the order of :data:`PARTS`; last ``refitted``, the columns
+            that the method was trained again without.
         absent: parts that could not tell, with the reason.
     """
 
@@ -58,6 +61,10 @@ def explain(
     method: str | None = None,
     *,
     parts: Sequence[str] | None = None,
+    along: Sequence[str] = (),
+    subgroups: Sequence[str] = (),
+    without: Sequence[str] = (),
+    store: str | Path | None = None,
     seed: int = 0,
     progress: Callable[[Progress], None] | None = None,
 ) -> Explanation:
@@ -68,6 +75,10 @@ def explain(
             :func:`gengap.study.source.reopened`.
         method: whose losses are explained; the baseline's when not given.
         parts: which of :data:`PARTS`; all when not given.
+        along: factors or numeric columns to follow the cost along; all when not given.
+        subgroups: columns whose levels are the subgroups; all that have levels when not given.
+        without: columns to train the method again without, one at a time.
+        store: where these trainings are recorded, apart from the study; in memory when not given.
         seed: decides whatever is drawn at random.
         progress: called before each part.
 
@@ -79,6 +90,10 @@ def explain(
         if name not in PARTS:
             raise unknown(f"There is no part {name!r} of an explanation", name, PARTS)
     own = material(result, method)
+    asked: dict[str, dict[str, Any]] = {
+        "factors": {"along": along} if along else {},
+        "subgroups": {"columns": subgroups} if subgroups else {},
+    }
     found: dict[str, Any] = {}
     absent: dict[str, str] = {}
     for number, name in enumerate(part for part in PARTS if part in wanted):
@@ -86,7 +101,11 @@ def explain(
             progress(Progress(number, len(wanted), name.replace("_", " ")))
         part = importlib.import_module(f"gengap.questions.diagnosis.{name}")
         try:
-            found[name] = getattr(part, name)(own, seed=seed)
+            found[name] = getattr(part, name)(own, seed=seed, **asked.get(name, {}))
         except UsageError as reason:
+            if asked.get(name):  # what was named is not there
+                raise
             absent[name] = str(reason)
+    if without:
+        found["refitted"] = refitted(own, without, store=store, progress=progress)
     return Explanation(result, own.method, found, absent)
