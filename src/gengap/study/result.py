@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from gengap.base.errors import Caveat, UsageError, unknown
+from gengap.base.errors import UsageError, unknown
 from gengap.base.finding import Finding
 from gengap.records.store import Store
-from gengap.records.studies import looks, study_record
+from gengap.records.studies import study_record
 from gengap.records.study import Execution
 from gengap.statistics import (
     Comparison,
@@ -36,15 +36,14 @@ from gengap.study.finding import (
     EnvironmentRow,
     MethodRow,
     RuleRow,
-    Skipped,
     StudyFinding,
-    StudyRow,
 )
 from gengap.study.metrics import Metric
 from gengap.study.plan import Plan, read_plan
 from gengap.study.rules import RULES, Rule, rule_named
 from gengap.study.scores import Paired, Scores
 from gengap.study.size_finding import sizes_finding
+from gengap.study.study_row import study_row
 from gengap.study.until_decided import replay, sequential_finding
 
 if TYPE_CHECKING:
@@ -136,7 +135,7 @@ class Result(Finding):
         environments = {name: self._environment_rows(name) for name in self.paired}
         methods = [self._method_row(name, rows) for name, rows in environments.items()]
         return StudyFinding(
-            study=self._study_row(),
+            study=study_row(self.plan, self.execution, self.store, self.skipped, self._rule_rows),
             environments=[row for rows in environments.values() for row in rows],
             methods=methods,
             rules=self._rule_rows,
@@ -443,60 +442,6 @@ class Result(Finding):
             available=p is not None,
             note=note,
         )
-
-    def _study_row(self) -> StudyRow:
-        plan, metric, about = self.plan, self.plan.score, self.plan.about
-        counted: dict[str, int] = dict.fromkeys((row.rule for row in self._rule_rows), 0)
-        for (rule, _), count in looks(self.store, self.execution.study).items():
-            counted[rule] = counted.get(rule, 0) + count
-        networks = any(entry.model for entry in plan.entries)
-        warnings = self.execution.warnings
-        keys = [run.key for runs in plan.runs.values() for run, _ in runs]
-        stored = self.store.runs(keys=keys)
-        return StudyRow(
-            name=plan.name,
-            key=self.execution.study,
-            task=plan.problem.task,
-            metric=metric.name,
-            higher_is_better=metric.higher_is_better,
-            metric_is_fraction=metric.fraction,
-            environments=list(plan.problem.environments),
-            environment_word=plan.problem.kind,
-            examples=plan.problem.examples,
-            seeds=list(plan.seeds),
-            trials=about["trials"],
-            steps=about["steps"] if networks else None,
-            batch=about["batch"] if networks else None,
-            model=about["model"] if networks else "",
-            splits=about["splits"],
-            split_count=len(plan.unseen),
-            unseen_at_once=max(len(cell.unseen) for cell in plan.unseen),
-            selection_rule=self.rule.name,
-            looks=counted,
-            caveats=[w for w in warnings if isinstance(w, Caveat)],
-            warnings=[w for w in warnings if not isinstance(w, Caveat)],
-            skipped=[Skipped(name, reason) for name, reason in self.skipped.items()],
-            fingerprint=plan.problem.fingerprint,
-            versions=dict(self.execution.versions),
-            created=self.execution.finished.isoformat(timespec="seconds"),
-            seconds=sum(s.seconds for s in stored),
-            runs=len(stored),
-            chance=self._chance(),
-            command=self.execution.command,
-            baseline=plan.baseline,
-            added=[name for name in about.get("added", []) if name in plan.runs],
-        )
-
-    def _chance(self) -> float | None:
-        """Score of always answering the most frequent class, or the mean, of all the data."""
-        y, name = self.plan.units.target, self.plan.metric
-        if name == "accuracy":
-            return float(np.bincount(y).max() / len(y))
-        if name == "balanced_accuracy":
-            return 1 / len(self.plan.problem.classes)
-        if name in ("auroc", "concordance"):
-            return 0.5
-        return {"r2": 0.0, "squared_error": float(np.var(y))}.get(name)
 
 
 def _around(estimate: float, interval: Interval) -> Interval:
