@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as theirs
 
+import gengap as gg
 from gengap.base.errors import UsageError
 from gengap.records.run import ExampleSet, Outcome, Problem
 from gengap.study import keys
@@ -257,3 +258,14 @@ def test_help_names_every_metric_of_tables():
     for task, names in keys.METRICS.items():
         if task != "score":
             assert all(name in help_text for name in names)
+
+
+@pytest.mark.parametrize("name", keys.METRICS["classification"])
+def test_every_metric_of_classes_measures_a_study(name: str):
+    rng = np.random.default_rng(0)
+    X, where = rng.normal(size=(180, 2)), np.repeat([0, 1, 2], 60)
+    y = (X[:, 0] + rng.normal(size=180) > 0).astype(int)
+    model = "sklearn:LogisticRegression"
+    found = gg.measure(model, X, y, environment=where, metric=name, seeds=1, jobs=1)
+    (row,) = found.summary["methods"]
+    assert np.isfinite([row["score_unseen"], row["cost_of_unseen"]]).all()

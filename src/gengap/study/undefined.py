@@ -10,7 +10,6 @@ import numpy as np
 
 from gengap.base.errors import Caveat, UsageError, listing
 from gengap.records.run import ExampleSet, Outcome, Problem
-from gengap.study.metrics import METRICS
 from gengap.study.plan import Plan
 
 
@@ -21,7 +20,7 @@ def said_of_undefined(plan: Plan) -> list[str]:
         UsageError: no test part of an unseen environment defines the metric.
     """
     metric, names = plan.score, plan.problem.environments
-    if metric.averages or metric.name not in METRICS:
+    if metric.name not in _WHY:
         return []
     missing = np.zeros((len(names), len(plan.seeds)), bool)
     tested = np.zeros_like(missing)
