@@ -179,7 +179,7 @@ OPTIONS = {
     "hyperparameter": (["--methods", "irm:penalti=1"], ["'penalti'", "did you mean 'penalty'?"]),
     "hyperparameter's value": (["--methods", "irm:penalty=-1"], ["penalty", "at least 0", "-1"]),
     "hyperparameter without value": (["--methods", "irm:penalty"], ["'penalty'", "name=value"]),
-    "task": (["--task", "ordinal"], ["task", "'regression'", "'ordinal'"]),
+    "task": (["--task", "ranking"], ["task", "'regression'", "'ranking'"]),
     "device": (["--device", "tpu"], ["'tpu'", "auto, cpu, cuda"]),
     "missing device": (["--device", "cuda:99"], ["'cuda:99'", "--device cpu"]),
     "precision": (["--precision", "fp16"], ["'fp16'", "there are: fp32, bf16"]),

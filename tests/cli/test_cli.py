@@ -317,6 +317,8 @@ def test_a_study_file_holds_all_a_command_line_says(table, tmp_path):
         "inner": True, "until_decided": True, "jobs": 1, "threads": 1, "memory": 64,
         "device": "cpu", "store": "sqlite:///all.db", "out": "there", "keep_models": ["erm"],
         "checkpoints": "log:20", "curves": True, "precision": "fp32", "executor": "threads",
+        "query": "SELECT * FROM costs", "environment_from": "file", "order": ["low", "high"],
+        "event": "ended", "drop_missing": True, "min_examples": 7, "sizes": "environments=2,4",
     }  # fmt: skip
     assert set(values) | {"suite"} == {key.name for key in fields(StudyFile)}
     args = ["run", values["data"]]

@@ -111,7 +111,7 @@ def test_a_loss_may_differ_by_more_than_1(store: Store):
 
 def test_four_environments_promise_nothing_from_more_examples(folder: Path):
     output = " ".join(plan(str(folder), "--detect", "0.9").split())
-    assert "more test examples: So few environments (4) and seeds (2) cannot rule out" in output
+    assert "more test examples never" in output
     assert "without a new run" not in output
 
 

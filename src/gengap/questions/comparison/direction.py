@@ -20,9 +20,9 @@ LOSSES = _words("""
     loss logloss losses error errors err mistake mistakes misclassification misclassified failure
     failures fail failed false mse rmse msle rmsle mae mape smape nmse nrmse medae sse rss residual
     residuals deviance nll bpc bpb bpd perplexity ppl entropy crossentropy xent ce wer cer eer hter
-    fpr fnr fdr far frr ece mce tce brier crps pinball regret regrets cost costs risk penalty
-    penalties violation violations collision collisions crash crashes fid kid kl divergence emd
-    wasserstein chamfer hausdorff distance lpips latency time times runtime seconds secs ms duration
+    fpr fnr fdr far frr ece mce tce brier crps pinball quantile regret regrets cost costs risk
+    penalty penalties violation violations collision collisions crash crashes fid kid kl divergence
+    emd wasserstein chamfer hausdorff distance lpips latency time times runtime seconds secs ms duration
     delay gap degradation drop forgetting aic bic mmd discrepancy overhead
 """)
 SCORES = _words("""
