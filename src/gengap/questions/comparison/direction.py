@@ -22,8 +22,8 @@ LOSSES = _words("""
     residuals deviance nll bpc bpb bpd perplexity ppl entropy crossentropy xent ce wer cer eer hter
     fpr fnr fdr far frr ece mce tce brier crps pinball quantile regret regrets cost costs risk
     penalty penalties violation violations collision collisions crash crashes fid kid kl divergence
-    emd wasserstein chamfer hausdorff distance lpips latency time times runtime seconds secs ms duration
-    delay gap degradation drop forgetting aic bic mmd discrepancy overhead
+    emd wasserstein chamfer hausdorff distance lpips latency time times runtime seconds secs ms
+    duration delay gap degradation drop forgetting aic bic mmd discrepancy overhead
 """)
 SCORES = _words("""
     accuracy acc top1 top5 auc auroc aucs roc aupr auprc prauc ap map precision recall sensitivity
