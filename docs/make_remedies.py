@@ -1,6 +1,8 @@
 """Measure what mending does on the built-in suites; the tables are in docs/questions/mend.md.
 
-python docs/make_remedies.py [SUITE ...]    all take about ten minutes on two cores
+python docs/make_remedies.py            measures all suites, half an hour on two cores
+python docs/make_remedies.py SUITE ...  prints what it finds on some, and writes nothing
+python docs/make_remedies.py --bare     writes which remedy is for which cause, unmeasured
 """
 
 from __future__ import annotations
@@ -63,10 +65,8 @@ def suite_table(found: dict[str, Mending]) -> str:
 
 
 def remedy_table(found: dict[str, Mending]) -> str:
-    lines = [
-        "| cause | remedy | source | measured beside plain training |",
-        "| --- | --- | --- | --- |",
-    ]
+    measured = [" measured beside plain training |", " --- |"] if found else ["", ""]
+    lines = [f"| cause | remedy | source |{measured[0]}", f"| --- | --- | --- |{measured[1]}"]
     for remedy in REMEDIES:
         told = [
             f"`{parse_suite(suite)[0]}` {said(mending, trial)}"
@@ -76,8 +76,9 @@ def remedy_table(found: dict[str, Mending]) -> str:
         ]
         name = "without the columns that fail" if remedy.name == WITHOUT else f"`{remedy.name}`"
         paper = f"[{remedy.paper.short}]({remedy.paper.link})"
-        lines.append(f"| {remedy.cause} | {name} | {paper} | {'; '.join(told) or 'not tried'} |")
-    lines.append("| more noise | none | | |")
+        cells = [remedy.cause, name, paper, *(["; ".join(told) or "not tried"] if found else [])]
+        lines.append(f"| {' | '.join(cells)} |")
+    lines.append(f"| more noise | none: noise is not won back | |{' |' if found else ''}")
     return "\n".join(lines)
 
 
@@ -87,14 +88,14 @@ def replaced(text: str, name: str, table: str) -> str:
 
 
 if __name__ == "__main__":
-    wanted = sys.argv[1:] or list(SUITES)
+    bare = sys.argv[1:] == ["--bare"]
+    wanted = [] if bare else sys.argv[1:] or list(SUITES)
     found = {}
     for suite in wanted:
         found[suite] = mended(suite)
         print(suite, found[suite].answer, sep="\n", flush=True)
-    if len(wanted) == len(SUITES):
+    if bare or len(wanted) == len(SUITES):
         text = PAGE.read_text(encoding="utf-8")
-        text = replaced(
-            replaced(text, "suites", suite_table(found)), "remedies", remedy_table(found)
-        )
+        text = replaced(text, "remedies", remedy_table(found))
+        text = replaced(text, "suites", suite_table(found)) if found else text
         PAGE.write_text(text, encoding="utf-8")
