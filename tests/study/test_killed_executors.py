@@ -97,6 +97,7 @@ def after(runs: float, happens: Callable[[], None]) -> Callable[[Any], None]:
     return report
 
 
+@pytest.mark.slow
 def test_a_lost_cluster_stops_the_study_in_a_sentence_and_another_goes_on(tmp_path, undisturbed):
     path = tmp_path / "records.db"
     with (
