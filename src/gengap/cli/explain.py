@@ -17,16 +17,14 @@ from gengap.cli.base import (
     training,
     writable,
 )
-from gengap.cli.options import Draw, Json, Out, Quiet, Records, StudyName, listed
+from gengap.cli.options import Draw, Json, MovedData, Out, Quiet, Records, StudyName, listed
 
 
 @app.command(epilog="Exit codes: 0 done, 2 unusable input, 130 stopped by Ctrl-C.")
 def explain(
     records: Records,
     study: StudyName = None,
-    data: Annotated[
-        str | None, typer.Option(help="Where the study's data are now, if not where they were.")
-    ] = None,
+    data: MovedData = None,
     method: Annotated[
         str | None, typer.Option(help="Whose losses are explained; the baseline's if not given.")
     ] = None,

@@ -17,16 +17,14 @@ from gengap.cli.base import (
     training,
     writable,
 )
-from gengap.cli.options import Draw, Json, Out, Quiet, Records, StudyName
+from gengap.cli.options import Draw, Json, MovedData, Out, Quiet, Records, StudyName
 
 
 @app.command(epilog="Exit codes: 0 done, 2 unusable input, 130 stopped by Ctrl-C (resumable).")
 def mend(
     records: Records,
     study: StudyName = None,
-    data: Annotated[
-        str | None, typer.Option(help="Where the study's data are now, if not where they were.")
-    ] = None,
+    data: MovedData = None,
     seeds: Annotated[int, typer.Option(help="Seeds of every training.", min=2)] = 5,
     turns: Annotated[
         int, typer.Option(help="Environments that are kept apart in turn, at most.", min=2)

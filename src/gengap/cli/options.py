@@ -36,6 +36,10 @@ StudyName = Annotated[
         "several; the one carried out last when not given."
     ),
 ]
+MovedData = Annotated[
+    str | None,
+    typer.Option("--data", help="Where the study's data are now, if not where they were."),
+]
 MetricName = Annotated[
     str | None,
     typer.Option(

@@ -58,7 +58,7 @@ from scipy import special
 from scipy.stats import qmc
 
 from gengap.statistics.cells import Cells, borrow
-from gengap.statistics.intervals import quantile
+from gengap.statistics.intervals import Interval, p_value, quantile, student
 from gengap.statistics.variance import common_variance, measurement_variance
 
 FEWEST, SHAPED = 3, 5
@@ -101,6 +101,17 @@ def source_limits(cells: Cells, level: float) -> Limits:
         (float(low), float(high)),
         (float(min(low, new_ends[0])), float(max(high, new_ends[1]))),
     )
+
+
+def mean_of_costs(costs: np.ndarray, level: float = 0.95) -> tuple[Interval, float]:
+    """Student's interval and p-value of the mean of ``K >= 3`` costs ``(K,)``, or parts of them.
+
+    The variance is ``(K - 1) / (K - 2)`` times that of independent ones, for models that share
+    training environments err alike (see the module); what is lopsided or common is not looked at.
+    """
+    K, estimate = len(costs), float(costs.mean())
+    variance = float(costs.var(ddof=1)) * (K - 1) / (K - 2) / K
+    return student(estimate, variance, K - 1, level), p_value(estimate, variance, K - 1)
 
 
 def cost_share(trained_on: Sequence[int], environments: int) -> float:

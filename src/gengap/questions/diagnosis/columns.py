@@ -37,6 +37,7 @@ from gengap.questions.diagnosis.scored import explained_metric
 from gengap.questions.shift.univariate import Change, column_tests
 from gengap.statistics.intervals import Interval, p_value, student
 from gengap.statistics.multiple import holm
+from gengap.statistics.source import mean_of_costs
 from gengap.study.mixed import column_names
 from gengap.training.tables import Tables
 
@@ -266,14 +267,12 @@ def _tests(values: list[dict[str, Sums]], name: str) -> list[tuple[Interval, flo
     fixed = rows.sum(axis=0) / K**2
     found = []
     for j in range(means.shape[1]):
-        estimate = float(means[:, j].mean())
-        if K < FEWEST:  # these environments, by their rows
-            variance, degrees = float(fixed[j]), math.inf
-        else:
-            # As for costs: models that share training environments err alike.
-            spread = float(means[:, j].var(ddof=1))
-            variance, degrees = spread * (K - 1) / (K - 2) / K, float(K - 1)
-        found.append((student(estimate, variance, degrees), p_value(estimate, variance, degrees)))
+        if K >= FEWEST:
+            found.append(mean_of_costs(means[:, j]))
+            continue
+        # These environments, by their rows.
+        where = float(means[:, j].mean()), float(fixed[j]), math.inf
+        found.append((student(*where), p_value(*where)))
     return found
 
 

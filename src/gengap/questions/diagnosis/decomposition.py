@@ -17,6 +17,7 @@ from gengap.statistics.decomposition.moves import Moves, moves
 from gengap.statistics.decomposition.parts import CAUSES, Parts, Sample, decompose
 from gengap.statistics.intervals import Interval, p_value, skewed_student, student
 from gengap.statistics.multiple import holm
+from gengap.statistics.source import mean_of_costs
 
 ALPHA = (
     0.01  # of naming: the limits of one environment are a little narrow, see docs/calibration.md
@@ -176,13 +177,10 @@ def mean_interval(parts: Parts, place: int, cause: int) -> tuple[Interval, float
     if K < FEWEST:
         degrees = float(parts.degrees.min())
         return student(estimate, rows, degrees), p_value(estimate, rows, degrees)
-    between = float(values.var(ddof=1)) * (K - 1) / (K - 2) / K
-    found = max(
-        (student(estimate, between, K - 1), student(estimate, rows, math.inf)),
-        key=lambda interval: interval.half_width,
-    )
-    p = max(p_value(estimate, between, K - 1), p_value(estimate, rows, math.inf))
-    return found, p
+    between, p = mean_of_costs(values)
+    within = student(estimate, rows, math.inf)
+    found = max((between, within), key=lambda interval: interval.half_width)
+    return found, max(p, p_value(estimate, rows, math.inf))
 
 
 def environment_interval(

@@ -6,8 +6,8 @@ that mean loss unseen minus mean loss of the reference is the cost of unseen as 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -188,3 +188,12 @@ def material(result: Result, method: str | None = None) -> Material:
     name = method or result.plan.baseline
     result.paired_under(name)
     return Material(result, name)
+
+
+def without(data: Environments, columns: Sequence[str]) -> Environments:
+    """The same examples without some columns; numbered ones of an array are ``x0``, ``x1``, ..."""
+    X = data.X
+    if isinstance(X, pd.DataFrame):
+        return replace(data, X=X.drop(columns=[c for c in X.columns if str(c) in columns]))
+    kept = [k for k in range(X.shape[1]) if f"x{k}" not in columns]
+    return replace(data, X=np.ascontiguousarray(X[:, kept]))

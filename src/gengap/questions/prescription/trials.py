@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from gengap.base.progress import Progress
 from gengap.environments.core import Environments
+from gengap.questions.diagnosis.material import without
 from gengap.records.store import Store
 from gengap.records.study import Execution
 from gengap.statistics import Comparison, Differences
@@ -75,15 +75,6 @@ class Settings:
         result = Result(study.plan, self.store, done)
         result.study = study
         return result
-
-
-def without(data: Environments, columns: Sequence[str]) -> Environments:
-    """The same examples without some columns; numbered ones of an array are ``x0``, ``x1``, ..."""
-    X = data.X
-    if isinstance(X, pd.DataFrame):
-        return replace(data, X=X.drop(columns=[c for c in X.columns if str(c) in columns]))
-    kept = [k for k in range(X.shape[1]) if f"x{k}" not in columns]
-    return replace(data, X=np.ascontiguousarray(X[:, kept]))
 
 
 def differences(
