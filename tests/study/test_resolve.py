@@ -200,3 +200,15 @@ def test_what_is_no_method_is_refused_in_a_sentence(wanted, words):
 def test_a_classifier_for_values_is_refused():
     with pytest.raises(UsageError, match="LogisticRegression is a classifier"):
         resolved(LogisticRegression(), task="regression")
+
+
+def test_what_an_entry_was_given_as_makes_it_again():
+    given = [
+        "erm", {"irm": {"penalty": 2.0}}, "sklearn:DecisionTreeClassifier:max_depth=5",
+        {"mine": LogisticRegression(C=0.5)}, LogisticRegression(C=2.0),
+    ]  # fmt: skip
+    entries, _ = resolve(given, "classification", 3, trials=2)
+    assert [entry.given for entry in entries] == given
+    for entry in entries:
+        (again,), _ = resolve([entry.given], "classification", 3, trials=2)
+        assert (again.name, again.trials) == (entry.name, entry.trials)

@@ -43,6 +43,8 @@ class Entry:
         estimator: the scikit-learn estimator, else None.
         model: the architecture in words; empty for estimators.
         settings: what else decides the result of its runs, whatever the split.
+        given: what it was made from, to be given to another study; None in a plan that was read
+            from records.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Entry:
     estimator: Any = None
     model: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
+    given: Any = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -57,39 +57,16 @@ def resolve(
             name = item if named else type(item).__name__
             skipped[name] = f"{name} needs a table, which these data are not."
             continue
-        if is_estimator(item):
-            _check_estimator(item, task)
-            entries.append(_estimator_entry(type(item).__name__, item))
-            continue
-        if named_estimator := _named_estimator(item):
-            _check_estimator(named_estimator[1], task)
-            entries.append(_estimator_entry(*named_estimator, titled=True))
-            continue
-        if isinstance(item, Mapping) and is_named_estimator(_only(item)):
-            (same,), _ = resolve([_only(item)], task, environments, trials)
-            entries.append(_estimator_entry(str(next(iter(item))), same.estimator, titled=True))
-            continue
-        name, given = _name_and_values(item)
-        if name.startswith(SURVIVAL_PREFIX):
-            kind = survival_estimator(name.removeprefix(SURVIVAL_PREFIX), **given)
-            _check_estimator(kind, task)
-            entries.append(_estimator_entry(name, kind))
-            continue
-        if task == "survival" and (name in BOOSTERS or name.startswith(ESTIMATOR_PREFIX)):
-            raise UsageError(f"{name} {NO_TIMES}")
-        if name in BOOSTERS:
-            entries.append(_estimator_entry(name, booster(name, task, **given)))
-            continue
-        if name.startswith(ESTIMATOR_PREFIX):
-            kind = name.removeprefix(ESTIMATOR_PREFIX)
-            entries.append(_estimator_entry(name, estimator_named(kind, task, **given)))
-            continue
-        info = method_info(name)
-        reason = info.why_not(task, environments, hidden_features, lacks)
-        if reason:
-            skipped[name] = reason
-        else:
-            entries.append(_method_entry(name, info.method, given, trials))
+        entry = _estimator_asked(item, task)
+        if entry is None:
+            name, given = _name_and_values(item)
+            info = method_info(name)
+            reason = info.why_not(task, environments, hidden_features, lacks)
+            if reason:
+                skipped[name] = reason
+                continue
+            entry = _method_entry(name, info.method, given, trials)
+        entries.append(replace(entry, given=item))
     if not entries:
         reasons = " ".join(skipped.values())
         raise UsageError(f"No method is left to run: {reasons or 'name one with --methods.'}")
@@ -101,6 +78,33 @@ def resolve(
         terms = (task, environments, trials, None, hidden_features, lacks, estimators)
         first, _ = resolve([baseline], *terms)
     return [*first, *(entry for entry in entries if entry.name != baseline)], skipped
+
+
+def _estimator_asked(item: Any, task: str) -> Entry | None:
+    """The entry of an estimator, given or named; None for a training method."""
+    if is_estimator(item):
+        _check_estimator(item, task)
+        return _estimator_entry(type(item).__name__, item)
+    if named_estimator := _named_estimator(item):
+        _check_estimator(named_estimator[1], task)
+        return _estimator_entry(*named_estimator, titled=True)
+    if isinstance(item, Mapping) and is_named_estimator(_only(item)):
+        same = _estimator_asked(_only(item), task)
+        assert same is not None
+        return _estimator_entry(str(next(iter(item))), same.estimator, titled=True)
+    name, given = _name_and_values(item)
+    if name.startswith(SURVIVAL_PREFIX):
+        kind = survival_estimator(name.removeprefix(SURVIVAL_PREFIX), **given)
+        _check_estimator(kind, task)
+        return _estimator_entry(name, kind)
+    if task == "survival" and (name in BOOSTERS or name.startswith(ESTIMATOR_PREFIX)):
+        raise UsageError(f"{name} {NO_TIMES}")
+    if name in BOOSTERS:
+        return _estimator_entry(name, booster(name, task, **given))
+    if name.startswith(ESTIMATOR_PREFIX):
+        kind = name.removeprefix(ESTIMATOR_PREFIX)
+        return _estimator_entry(name, estimator_named(kind, task, **given))
+    return None
 
 
 def _only(item: Mapping[Any, Any]) -> Any:

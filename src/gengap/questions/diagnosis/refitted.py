@@ -13,16 +13,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from gengap.base.errors import UsageError, unknown
 from gengap.base.progress import Progress
-from gengap.environments.core import Environments
-from gengap.questions.diagnosis.material import Losses, Material, material
-from gengap.statistics.intervals import Interval, p_value, student
+from gengap.questions.diagnosis.material import Losses, Material, material, without
+from gengap.statistics.intervals import Interval
 from gengap.statistics.multiple import holm
-from gengap.study.plan import Entry
-from gengap.study.resolve import ESTIMATOR_PREFIX
+from gengap.statistics.source import mean_of_costs
 
 FEWEST = 3  # environments for limits
 
@@ -85,28 +82,15 @@ def _without(
     progress: Callable[[Progress], None] | None,
 ) -> Material:
     data, study = about.data, about.study
-    kept = [name for name in about.columns.columns if str(name) != column]
-    own = data.X[kept] if isinstance(data.X, pd.DataFrame) else about.columns[kept].to_numpy()
-    given = Environments(
-        own, data.y, data.environment, data.names, data.classes, data.factors,
-        f"{data.name} without {column}", cluster=data.cluster, kind=data.kind,
-    )  # fmt: skip
-    (entry,) = (e for e in study.plan.entries if e.name == about.method)
+    given = replace(without(data, [column]), name=f"{data.name} without {column}", notes=())
     source = dict(study.source or {})
     if source:
         source["drop"] = [*source.get("drop", []), column]
     again = replace(
-        study, environments=given, methods=[_method(entry)], baseline=None, store=store,
-        keep_models="none", plain_training=False, name=given.name, source=source,
+        study, environments=given, methods=[study.plan.entry(about.method).given], baseline=None,
+        store=store, keep_models="none", plain_training=False, name=given.name, source=source,
     )  # fmt: skip
     return material(again.run(progress=progress))
-
-
-def _method(entry: Entry) -> object:
-    if entry.estimator is not None and not entry.name.startswith(ESTIMATOR_PREFIX):
-        return entry.estimator
-    single = len(entry.trials) == 1 and entry.estimator is None
-    return {entry.name: dict(entry.trials[0])} if single else entry.name
 
 
 Change = tuple[tuple[Interval, Interval, Interval], float]
@@ -131,8 +115,6 @@ def _by_environment(before: Losses, after: Losses, name: str) -> np.ndarray:
 
 def _mean(values: np.ndarray) -> tuple[Interval, float]:
     """Over environments like these, whose models share training data."""
-    K, estimate = len(values), float(values.mean())
-    if K < FEWEST:
-        return Interval(estimate, math.nan, math.nan), math.nan
-    variance = float(values.var(ddof=1)) * (K - 1) / (K - 2) / K
-    return student(estimate, variance, K - 1), p_value(estimate, variance, K - 1)
+    if len(values) < FEWEST:
+        return Interval(float(values.mean()), math.nan, math.nan), math.nan
+    return mean_of_costs(values)

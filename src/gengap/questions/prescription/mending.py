@@ -138,7 +138,8 @@ def mend(
             f"Mending needs at least {FEWEST + 1} environments: {FEWEST} to diagnose and to choose "
             f"a remedy on, and one that took no part to measure it in; there are {number}."
         )
-    settings = Settings(own.study, _baseline(own.study), seeds, result.store)
+    baseline = own.study.plan.entry(result.plan.baseline).given
+    settings = Settings(own.study, baseline, seeds, result.store)
     before = len(result.store.runs())
     apart = _apart(number, turns, seed)
     stages = _Stages(progress, 2 * len(apart) + 2)
@@ -179,16 +180,6 @@ class _Stages:
                 self.progress(Progress(start + share, self.total, f"{doing}: {now.doing}"))
 
         return tell
-
-
-def _baseline(study: Any) -> Any:
-    """The study's baseline as it was given."""
-    names = [entry.name for entry in study.plan.entries]
-    given = [m for m in study.methods if study.plan.baseline in (m, getattr(m, "name", None))]
-    if given:
-        return given[0]
-    place = names.index(study.plan.baseline)
-    return study.methods[place] if place < len(study.methods) else study.plan.baseline
 
 
 def _apart(number: int, turns: int, seed: int) -> list[int]:
@@ -237,29 +228,19 @@ def _measured(
 ) -> tuple[tuple[Turn, ...], Comparison | None]:
     """What each turn's choice gained in the environment that was kept apart from it."""
     chosen = {c.name: c for _, _, c in found if c is not None}
-    compared = differences(data, list(chosen.values()), settings, None) if chosen else {}
+    if not chosen:
+        named = [(data.names[code], causes.named) for code, causes, _ in found]
+        return tuple(Turn(name, causes, "", 0.0) for name, causes in named), None
+    compared = differences(data, list(chosen.values()), settings, None)
+    rows = next(iter(compared.values()))
+    compared[""] = rows._replace(difference=np.zeros_like(rows.difference))  # the baseline itself
     turns: list[Turn] = []
     pieces: list[Differences] = []
     for code, causes, candidate in found:
-        gained = 0.0
-        if candidate is not None:
-            every = compared[candidate.name]
-            mine = np.asarray(every.environment) == code
-            piece = Differences(*(np.asarray(column)[mine] for column in every))
-            gained = _mean(piece)
-        elif compared:
-            any_of = next(iter(compared.values()))
-            mine = np.asarray(any_of.environment) == code
-            piece = Differences(*(np.asarray(column)[mine] for column in any_of))
-            piece = piece._replace(difference=np.zeros(int(mine.sum())))
-        else:
-            piece = None
-        if piece is not None:
-            pieces.append(piece)
         name = candidate.name if candidate else ""
-        turns.append(Turn(data.names[code], tuple(causes.named), name, gained))
-    if not pieces:
-        return tuple(turns), None
+        mine = np.asarray(rows.environment) == code
+        pieces.append(Differences(*(np.asarray(column)[mine] for column in compared[name])))
+        turns.append(Turn(data.names[code], causes.named, name, _mean(pieces[-1])))
     joined = Differences(*(np.concatenate(column) for column in zip(*pieces, strict=True)))
     return tuple(turns), compare({"procedure": joined})["procedure"]
 
