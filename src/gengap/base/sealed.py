@@ -77,3 +77,48 @@ def is_signed(values: Mapping[str, Any], key: bytes) -> bool:
     """
     signed = str(values.get("signature")).encode()
     return hmac.compare_digest(signature(values, key).encode(), signed)
+
+
+def opened(
+    description: bytes,
+    *contents: bytes,
+    folder: Path,
+    what: str,
+    form: Any,
+    key: bytes | None,
+    broken: UsageError,
+    altered: UsageError,
+) -> dict[str, Any]:
+    """The values of a sealed description, once it is as it was saved.
+
+    Args:
+        description: JSON of a mapping with its format, its checksum and perhaps a signature.
+        contents: what its checksum covers beside itself.
+        folder: where it comes from, for errors.
+        what: what is described there, a guard or a model, for errors.
+        form: the format that is read.
+        key: what it must be signed with; None where it need not be.
+        broken: raised where it is no such description.
+        altered: raised where its checksum differs.
+
+    Raises:
+        UsageError: those two; another format; no signature with the key.
+    """
+    try:
+        values = json.loads(description)
+    except (ValueError, RecursionError):
+        values = None
+    if not isinstance(values, dict) or "format" not in values:
+        raise broken
+    if values["format"] != form:
+        raise UsageError(
+            f"The {what} in {folder} has format {str(values['format'])[:20]!r}, this gengap reads "
+            f"{form}; use the gengap that saved it, or fit the {what} again."
+        )
+    if values.get("checksum") != checksum(values, *contents):
+        raise altered
+    if key is not None and not is_signed(values, key):
+        raise UsageError(
+            f"The {what} in {folder} was not signed with this key; take it from where it was made."
+        )
+    return values

@@ -20,7 +20,7 @@ from safetensors import SafetensorError
 
 from gengap.base.errors import UsageError
 from gengap.base.paths import typed
-from gengap.base.sealed import checksum, is_signed, ordinary_bytes
+from gengap.base.sealed import opened, ordinary_bytes
 from gengap.delivery.form import form_of
 from gengap.delivery.guarding import asked
 from gengap.delivery.model import Delivered, delivered
@@ -82,24 +82,15 @@ def load(folder: str | Path, *, key: bytes | None = None) -> Delivered:
 
 def _values(folder: Path, key: bytes | None) -> dict[str, Any]:
     """What ``model.json`` holds, checked as a whole."""
-    try:
-        values = json.loads(ordinary_bytes(folder / JSON, MOST, NAMED))
-    except (ValueError, RecursionError):
-        values = None
-    if not isinstance(values, dict) or "format" not in values:
-        raise _not_whole(folder / JSON)
-    if values["format"] != FORMAT:
-        raise UsageError(
-            f"The model in {folder} has format {str(values['format'])[:20]!r}, this gengap reads "
-            f"{FORMAT}; use the gengap that saved it, or fit the model again."
-        )
-    if values.get("checksum") != checksum(values):
-        raise _altered(folder)
-    if key is not None and not is_signed(values, key):
-        raise UsageError(
-            f"The model in {folder} was not signed with this key; take it from where it was made."
-        )
-    return values
+    return opened(
+        ordinary_bytes(folder / JSON, MOST, NAMED),
+        folder=folder,
+        what="model",
+        form=FORMAT,
+        key=key,
+        broken=_not_whole(folder / JSON),
+        altered=_altered(folder),
+    )
 
 
 def _content(folder: Path, name: str, said: Description) -> bytes:

@@ -20,7 +20,7 @@ from safetensors import SafetensorError
 
 from gengap.base.errors import UsageError
 from gengap.base.files import json_text, json_values, write_files
-from gengap.base.sealed import checksum, is_signed, ordinary_bytes, signature
+from gengap.base.sealed import checksum, opened, ordinary_bytes, signature
 from gengap.detectors.registry import detector_info
 from gengap.environments.core import suspect
 from gengap.guard.calibration import Calibration
@@ -191,26 +191,20 @@ def _not_whole(path: Path) -> UsageError:
 def _read(folder: Path, key: bytes | None) -> tuple[dict[str, Any], bytes]:
     """The checked contents of both files."""
     contents = {name: ordinary_bytes(folder / name, most, NAMED) for name, most in MOST.items()}
-    try:
-        values = json.loads(contents[JSON])
-    except (ValueError, RecursionError):
-        values = None
-    if not isinstance(values, dict) or "format" not in values:
-        raise _not_whole(folder / JSON)
-    if values["format"] != FORMAT:
-        raise UsageError(
-            f"The guard in {folder} has format {str(values['format'])[:20]!r}, this gengap reads "
-            f"{FORMAT}; use the gengap that saved it, or fit the guard again."
-        )
-    if values.get("checksum") != checksum(values, contents[TENSORS]):
-        raise UsageError(
-            f"The files in {folder} are not as they were saved (the checksum differs); copy both "
-            "again or save the guard anew."
-        )
-    if key is not None and not is_signed(values, key):
-        raise UsageError(
-            f"The guard in {folder} was not signed with this key; take it from where it was made."
-        )
+    altered = UsageError(
+        f"The files in {folder} are not as they were saved (the checksum differs); copy both "
+        "again or save the guard anew."
+    )
+    values = opened(
+        contents[JSON],
+        contents[TENSORS],
+        folder=folder,
+        what="guard",
+        form=FORMAT,
+        key=key,
+        broken=_not_whole(folder / JSON),
+        altered=altered,
+    )
     return values, contents[TENSORS]
 
 
