@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +44,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(command: str) -> tuple[int, str]:
     found = CliRunner().invoke(app, command, env={"COLUMNS": "200"})
     return found.exit_code, found.output
+
+
+def test_numbers_have_minus_signs_on_the_page_and_hyphens_in_the_text(folder: Path) -> None:
+    code, said = run(f"explain {folder / 'out'} --parts decomposition,columns,factors")
+    assert code == 0, said
+    page = (folder / "out" / "report.html").read_text(encoding="utf-8")
+    words = html.unescape(re.sub(r"<(style|script)[^>]*>.*?</\1>|<[^>]*>", " ", page, flags=re.S))
+    negative = re.compile(r"(?<![\w-])-\d")
+    assert not negative.findall(words)
+    text = (folder / "out" / "report.md").read_text(encoding="utf-8")
+    assert negative.search(text)
+    assert not re.search(r"−\d", text)
 
 
 def test_the_report_gains_a_section_and_the_folder_a_file(folder: Path) -> None:

@@ -3,7 +3,18 @@
 import pytest
 from summary_builders import environment_row, method_row, small_summary
 
-from gengap.report.numerals import Numerals, count, counted, duration, p_equals, share
+from gengap.report.numerals import (
+    Numerals,
+    count,
+    counted,
+    duration,
+    fixed,
+    given,
+    p_equals,
+    share,
+    significant,
+    typeset,
+)
 from gengap.report.reading import read
 
 PERCENT = Numerals(percent=True, decimals=1)
@@ -30,7 +41,16 @@ def test_signs():
     assert PERCENT(0.012, plus=True) == "+1.2"
     assert PERCENT(-0.012, plus=True) == "-1.2"
     assert PERCENT(0.0001, plus=True) == "0.0"
-    assert Numerals(True, 1, minus="−")(-0.012) == "−1.2"
+
+
+def test_typeset_numbers_have_a_minus_sign_in_words_and_tables_alike():
+    number = Numerals(False, 2)
+    with typeset():
+        assert PERCENT(-0.012) == "−1.2"
+        assert number.interval(-0.5, 0.5, plus=True) == "−0.50 to +0.50"
+        assert [fixed(-0.1), given(-2.0), significant(-1e-9)] == ["−0.10", "−2", "−1e−09"]
+        assert Numerals(False, None)(1e-9) == "1e−09"
+    assert PERCENT(-0.012) == "-1.2"
 
 
 def test_intervals():

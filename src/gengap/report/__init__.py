@@ -38,8 +38,10 @@ def render_html(found: Any, command: str = "") -> str:
         UsageError: as of :func:`answer`.
     """
     from gengap.report.html import render_document
+    from gengap.report.numerals import typeset
 
-    return render_document(of(found).build(found, page=True, command=command))
+    with typeset():
+        return render_document(of(found).build(found, page=True, command=command))
 
 
 def render_markdown(found: Any, command: str = "") -> str:
@@ -59,13 +61,16 @@ def files(found: Any) -> dict[str, str]:
     Raises:
         UsageError: as of :func:`answer`.
     """
+    from gengap.report.numerals import typeset
+
     module = of(found)
     summary = found if isinstance(found, Mapping) else found.summary
     texts = {module.NUMBERS: json_text(summary)}
     if hasattr(module, "build"):
         texts |= {"report.html": render_html(found), "report.md": render_markdown(found)}
     if hasattr(module, "drawings"):
-        texts |= {f"{name}.svg": text for name, text in module.drawings(found).items()}
+        with typeset():
+            texts |= {f"{name}.svg": text for name, text in module.drawings(found).items()}
     return texts
 
 

@@ -10,7 +10,7 @@ from gengap.base.errors import listing
 from gengap.delivery.answers import Answers
 from gengap.delivery.profile import Moved
 from gengap.report.document import Block, Cell, Column, Note, Table, make_table
-from gengap.report.numerals import Numerals, count, counted, p_equals
+from gengap.report.numerals import Numerals, count, counted, p_equals, significant
 from gengap.report.sentences.study import place
 from gengap.report.text import clean, shorten
 
@@ -48,7 +48,7 @@ def _told(found: Answers) -> Callable[[int], Cell]:
         value = found.prediction[k]
         if value is None:
             return Cell("refused")
-        return Cell(f"{value:.4g}" if found.values else shorten(clean(value), 24))
+        return Cell(significant(value) if found.values else shorten(clean(value), 24))
 
     return told
 
@@ -84,7 +84,7 @@ def _moved(found: Moved) -> str:
         more = "more" if found.mean > found.high else "fewer"
         return f"{number.score(found.mean)} of rows have {clean(found.column)}, {more} than"
     higher = "higher" if found.mean > found.high else "lower"
-    return f"{clean(found.column)} is {higher} (mean {found.mean:.4g}) than"
+    return f"{clean(found.column)} is {higher} (mean {significant(found.mean)}) than"
 
 
 def _answered(found: Answers) -> str:

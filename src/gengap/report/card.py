@@ -26,7 +26,15 @@ from gengap.report.document import (
 from gengap.report.figures.drawing import label
 from gengap.report.figures.rows import NO_ENDS, Figure, axis_for, interval_row
 from gengap.report.glossary import says
-from gengap.report.numerals import Numerals, count, counted, fixed, magnitude, share
+from gengap.report.numerals import (
+    Numerals,
+    count,
+    counted,
+    fixed,
+    magnitude,
+    share,
+    significant,
+)
 from gengap.report.sentences.study import place
 from gengap.report.text import isolate
 from gengap.statistics import student_interval
@@ -63,7 +71,6 @@ def terminal(found: Card, quiet: bool = False) -> list[Block]:
 
 def build(found: Card, *, page: bool, command: str = "") -> Document:
     """The whole card; only a ``page`` has figures."""
-    minus = "−" if page else "-"
     return document(
         f"{_method(found.choice)} on {found.name}",
         "model card",
@@ -86,7 +93,7 @@ def build(found: Card, *, page: bool, command: str = "") -> Document:
             section("Training data", *_training(found)),
             section(
                 "Quantitative analyses",
-                *_analyses(found, page, minus),
+                *_analyses(found, page),
                 *([Heading("What it refuses"), *_refusals(found)] if found.guard else []),
             ),
             section("Ethical considerations", Bullets(_ethics(found))),
@@ -128,13 +135,13 @@ def article(noun: str) -> str:
     return f"{'an' if spelled else 'a'} {noun}"
 
 
-def numerals(found: Card, minus: str = "-") -> Numerals:
+def numerals(found: Card) -> Numerals:
     """Shares in percent to one decimal, other scores to three digits."""
     if found.fraction:
-        return Numerals(True, 1, minus)
+        return Numerals(True, 1)
     size = abs(found.inside) or 1.0
     decimals = 2 - magnitude(size) if math.isfinite(size) else 2
-    return Numerals(False, None if decimals > 6 else max(decimals, 0), minus)
+    return Numerals(False, None if decimals > 6 else max(decimals, 0))
 
 
 def _score(expected: Expectation) -> float:
@@ -278,7 +285,7 @@ def _seen(column: Column) -> str:
         return "text, new ones are usual" if column.open else f"{column.categories} categories"
     if column.low is None or column.high is None:
         return "numbers"
-    return f"{column.low:.4g} to {column.high:.4g}"
+    return f"{significant(column.low)} to {significant(column.high)}"
 
 
 def _metrics(found: Card) -> str:
@@ -320,8 +327,8 @@ def _training(found: Card) -> list[Block]:
     ]
 
 
-def _analyses(found: Card, page: bool, minus: str) -> list[Block | None]:
-    number, word = numerals(found, minus), place(found.environment_word)
+def _analyses(found: Card, page: bool) -> list[Block | None]:
+    number, word = numerals(found), place(found.environment_word)
     at_home = (
         f"On rows of its own {word}s kept apart from training, this model's {metric(found)} is "
         f"{number.score(found.inside)}."

@@ -91,7 +91,7 @@ def drawings(found: Any) -> dict[str, str]:
         UsageError: ``found`` is not what ``compare.json`` holds.
     """
     summary = read(found)
-    means = intervals_figure(summary, digits(summary, typeset=True))
+    means = intervals_figure(summary, digits(summary))
     drawn: Drawn = {"intervals": means, **_drawn(summary)}
     return {
         name: (one.drawing() if isinstance(one, Figure) else one).standalone()
@@ -102,7 +102,7 @@ def drawings(found: Any) -> dict[str, str]:
 def build(found: Any, *, page: bool, command: str = "") -> Document:
     """The whole report; only a ``page`` has figures, and only there tables are folded."""
     summary = read(found)
-    about, number = summary["comparison"], digits(summary, typeset=page)
+    about, number = summary["comparison"], digits(summary)
     level, small = level_text(about["level"]), "Small print gives" if page else "Brackets hold"
     drawn = _drawn(summary) if page else {}
     first, friedman = _first_drawn(summary), _friedman(summary)

@@ -37,11 +37,8 @@ def read(found: Any) -> Summary:
     return {key: cleaned(value) for key, value in summary.items()}
 
 
-def digits(summary: Summary, *, typeset: bool = False) -> Numerals:
-    """Digits of the whole report: the typical half-width of a mean shows two that count.
-
-    ``typeset`` prints minus signs, not hyphens.
-    """
+def digits(summary: Summary) -> Numerals:
+    """Digits of the whole report: the typical half-width of a mean shows two that count."""
     ends = [(row["mean_low"], row["mean_high"]) for row in summary["methods"]]
     halves = [(high - low) / 2 for low, high in ends if low is not None and high > low]
     differences = [row["difference"] for row in summary["pairs"]]
@@ -49,7 +46,7 @@ def digits(summary: Summary, *, typeset: bool = False) -> Numerals:
     largest = max((abs(row["mean"]) for row in summary["methods"]), default=0.0)
     decimals = max(1 - magnitude(size or (largest or 1.0) / 100), 0)
     several = decimals > 8 or largest >= 1e9
-    return Numerals(False, None if several else decimals, "−" if typeset else "-")
+    return Numerals(False, None if several else decimals)
 
 
 def reference(summary: Summary) -> str:

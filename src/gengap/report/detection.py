@@ -59,18 +59,17 @@ def terminal(found: Found, quiet: bool = False) -> list[Block]:
 
 def build(found: Found, *, page: bool, command: str = "") -> Document:
     """The whole report; ``command`` is what the user typed. Only a ``page`` has figures."""
-    minus = "−" if page else "-"
     if isinstance(found, TwoSets):
         title, settled = "Normal and other", _two_sets_facts(found)
         parts = [section("Separation", _two_sets_words(found), _two_sets_table(found))]
     else:
-        title, settled, parts = found.problem, _facts(found), _sections(found, minus)
+        title, settled, parts = found.problem, _facts(found), _sections(found)
     areas = words("areas", level=level_text(found.level))
     return document(
         title,
         "detectors",
         settled,
-        _sentences(found, minus),
+        _sentences(found),
         [
             section("What each detector tells apart", areas, *_figures(found)) if page else None,
             *parts,
@@ -83,10 +82,10 @@ def build(found: Found, *, page: bool, command: str = "") -> Document:
     )
 
 
-def _sentences(found: Found, minus: str = "-") -> list[str]:
+def _sentences(found: Found) -> list[str]:
     if isinstance(found, TwoSets):
         return two_sets_sentences(found)
-    return evaluation_sentences(found, minus)
+    return evaluation_sentences(found)
 
 
 def _facts(found: Evaluation) -> str:
@@ -154,7 +153,7 @@ def _areas(identifier: str, title: str, areas: Mapping[str, Interval | None]) ->
     )
 
 
-def _sections(found: Evaluation, minus: str) -> list[Section | None]:
+def _sections(found: Evaluation) -> list[Section | None]:
     graded = list(found.detectors.values())
     best, kind = graded[0], found.environment_word
     classes = found.task == "classification"
@@ -168,7 +167,7 @@ def _sections(found: Evaluation, minus: str) -> list[Section | None]:
         section(
             "What rejecting buys",
             words("rejecting", kind=kind, unit=unit),
-            _rejecting_table(graded, gains(found.task, minus)),
+            _rejecting_table(graded, gains(found.task)),
         ),
         section(
             "Synthetic inputs",

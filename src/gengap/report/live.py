@@ -13,7 +13,7 @@ from markupsafe import Markup
 from gengap.base.files import json_text
 from gengap.base.printable import steady
 from gengap.base.progress import Progress
-from gengap.report.numerals import Numerals, duration
+from gengap.report.numerals import Numerals, duration, typeset
 from gengap.report.text import shorten
 from gengap.study.filling import Filled
 from gengap.study.plan import Plan
@@ -43,7 +43,7 @@ def state(
         seconds_left: NaN where it cannot be told yet.
     """
     percent = plan.score.fraction
-    number = Numerals(percent, 1 if percent else None, "−")
+    number = Numerals(percent, 1 if percent else None)
     left = "" if math.isnan(seconds_left) else f"about {duration(max(seconds_left, 1.0))} left"
     return {
         "done": 0 if now is None else float(now.done),
@@ -56,7 +56,8 @@ def state(
 
 def text(*values: Any) -> str:
     """The state as JSON text."""
-    return json_text(state(*values))
+    with typeset():
+        return json_text(state(*values))
 
 
 def _method(number: Numerals, name: str, rows: Sequence[Filled]) -> dict[str, Any]:

@@ -3,13 +3,35 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
 from gengap.statistics.intervals import Interval
 
 MISSING = "n/a"
+HYPHEN, MINUS = "-", "−"
+_MINUS = ContextVar("minus", default=HYPHEN)
+
+
+@contextmanager
+def typeset() -> Iterator[None]:
+    """Print numbers with minus signs, as pages and drawings do; plain text has hyphens.
+
+    It holds for all numbers printed inside, so no sentence or table can forget it.
+    """
+    token = _MINUS.set(MINUS)
+    try:
+        yield
+    finally:
+        _MINUS.reset(token)
+
+
+def signed(text: str) -> str:
+    """Return a printed number with the minus sign of where it is printed."""
+    return text.replace(HYPHEN, _MINUS.get())
 
 
 @dataclass(frozen=True)
@@ -20,12 +42,10 @@ class Numerals:
         percent: scores are fractions, shown in percent, and differences in points.
         decimals: digits after the point, of scores and differences alike; None for three
             significant digits.
-        minus: a hyphen in plain text, a minus sign in HTML.
     """
 
     percent: bool
     decimals: int | None
-    minus: str = "-"
 
     def __call__(self, value: float | None, *, plus: bool = False) -> str:
         """Print a score or a difference; ``plus`` marks positive values with a sign."""
@@ -34,7 +54,7 @@ class Numerals:
         text = self._digits(abs(float(value)))
         if not any(digit in "123456789" for digit in text):
             return text
-        return ("+" if plus else "") + text if value > 0 else self.minus + text
+        return ("+" if plus else "") + text if value > 0 else signed(f"-{text}")
 
     def interval(self, low: float | None, high: float | None, *, plus: bool = False) -> str:
         """Print ``1.2 to 3.0``; empty when either end was not measured."""
@@ -72,7 +92,7 @@ class Numerals:
         if self.decimals is None or shown >= 1e15:  # beyond, decimals are no information
             if 999.5 <= shown < 1e9:
                 return f"{shown:,.0f}"
-            return f"{shown:.3g}".replace("e-", f"e{self.minus}")
+            return signed(f"{shown:.3g}")
         # repr gives the shortest decimal that names the float, so 0.0215 is exactly 2.15 points.
         exact = Decimal(repr(size)).scaleb(2 if self.percent else 0)
         step = Decimal(1).scaleb(-self.decimals)
@@ -111,7 +131,7 @@ def p_equals(p: float) -> str:
 
 def fixed(value: float | None, decimals: int = 2) -> str:
     """Print a rank, a probability or another number without a unit."""
-    return MISSING if value is None or math.isnan(value) else f"{value:.{decimals}f}"
+    return MISSING if value is None or math.isnan(value) else signed(f"{value:.{decimals}f}")
 
 
 def tenths(value: float | None) -> str:
@@ -121,7 +141,12 @@ def tenths(value: float | None) -> str:
 
 def given(value: float | None) -> str:
     """Print a number as the user gave it; empty where none was."""
-    return "" if value is None else f"{value:g}"
+    return "" if value is None else signed(f"{value:g}")
+
+
+def significant(value: float | None, digits: int = 4) -> str:
+    """Print a value of a column or a factor to so many significant digits."""
+    return MISSING if value is None else signed(f"{value:.{digits}g}")
 
 
 def count(value: float | None) -> str:

@@ -61,7 +61,6 @@ class Summary:
         rules: rows in the given order.
         sequential: what was decided after how many seeds, where seeds were added until decided.
         curves: one row per method and quantity along training, where they were asked for.
-        minus: how numbers show that they are negative.
         sizes: what sizes of training sets did, where they were studied.
     """
 
@@ -71,7 +70,6 @@ class Summary:
     rules: list[Row]
     sequential: Row
     curves: list[Row]
-    minus: str = "-"
     sizes: Row = field(default_factory=Row)
 
     @cached_property
@@ -82,7 +80,7 @@ class Summary:
         """
         costs = [row[key] for row in [*self.methods, *self.environments] for key in COST]
         if self.study["metric_is_fraction"]:
-            return Numerals(True, 2 if 0 < typical(costs) < 0.001 else 1, self.minus)
+            return Numerals(True, 2 if 0 < typical(costs) < 0.001 else 1)
         scores = [row[key] for row in self.methods for key in ("score_unseen", "worst_unseen")]
         if size := typical(costs):
             digits = 1 - magnitude(size)
@@ -90,7 +88,7 @@ class Summary:
             digits = 2 - magnitude(typical(scores) or 1.0)
         largest = max((abs(v) for v in [*costs, *scores] if v is not None), default=0.0)
         several = digits > 6 or largest >= 1e9
-        return Numerals(False, None if several else max(digits, 0), self.minus)
+        return Numerals(False, None if several else max(digits, 0))
 
     @property
     def metric(self) -> str:
@@ -164,12 +162,11 @@ class Summary:
         return max((gain for gain in gains if gain is not None), default=None)
 
 
-def read(found: Any, minus: str = "-") -> Summary:
+def read(found: Any) -> Summary:
     """Check a study's summary and put it in reading order; the argument is not modified.
 
     Args:
         found: a result, or what its ``gap.json`` holds.
-        minus: how numbers show that they are negative.
 
     Raises:
         UsageError: a part is missing or is not of the kind it should be.
@@ -189,7 +186,7 @@ def read(found: Any, minus: str = "-") -> Summary:
     curves = [Row(row) for row in cleaned(summary.get("curves") or [])]
     rules = _rows(summary, "rules")
     sizes = Row(cleaned(summary.get("sizes") or {}))
-    return Summary(study, methods, environments, rules, Row(sequential or {}), curves, minus, sizes)
+    return Summary(study, methods, environments, rules, Row(sequential or {}), curves, sizes)
 
 
 def cleaned(value: Any) -> Any:

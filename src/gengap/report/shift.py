@@ -7,7 +7,7 @@ from gengap.questions.shift.stream import Look
 from gengap.questions.shift.tables import TableShift
 from gengap.questions.shift.univariate import ColumnTest
 from gengap.report.document import Block, Note, Table, text_table
-from gengap.report.numerals import Numerals, p_equals, p_text
+from gengap.report.numerals import Numerals, p_equals, p_text, significant
 
 NUMBERS = "shift.json"
 SHOWN, NAMED = 10, 3
@@ -34,7 +34,7 @@ def change(column: ColumnTest) -> str:
     """What moved most in a column: ``median 50 to 61``, ``missing 0.0% to 5.0%``."""
     of, before, after = column.change.of, column.change.before, column.change.after
     if column.kind == "number":
-        return f"{of} {before:.4g} to {after:.4g}"
+        return f"{of} {significant(before)} to {significant(after)}"
     shares = f"{TENTHS.score(before)} to {TENTHS.score(after)}"
     return f"{of} {shares}" if column.kind == "missing" else f"{of}: {shares}"
 

@@ -77,7 +77,7 @@ def terminal(found: Any, quiet: bool = False) -> list[Block]:
 
 def build(found: Any, *, page: bool, command: str = "") -> Document:
     """The whole report; only a ``page`` has figures, and only a page is kept below 1 MB."""
-    summary = read(found, minus="−" if page else "-")
+    summary = read(found)
     head, study = summary.headline, summary.study
     methods = sorted(summary.methods, key=lambda row: row is not head)
     panels, cut = _panels(summary, methods, ROOM if page else math.inf)
@@ -171,7 +171,7 @@ def _curves(summary: Summary) -> Section | None:
         if not rows:
             continue
         score = unit == "score"
-        number = summary.number if score else Numerals(False, None, summary.minus)
+        number = summary.number if score else Numerals(False, None)
         shown = (summary.metric + (" in %" if number.percent else "")) if score else unit
         drawing = curves_drawing(f"curve-{name.replace(' ', '-')}", title, shown, rows, number)
         drawn += [Folded(title, "", [drawing])] if drawn else [Heading(title), drawing]

@@ -54,7 +54,7 @@ def test_a_classifier_that_guesses_is_worse_on_both_sides(result: gg.Result):
     said = sentences(found)
     assert "rank correlation" in said[0]
     assert said[1].startswith("Choosing among all runs by the score inside")
-    html = render_document(document("t", "a", "f", said, [section(found, "−")], "c"))
+    html = render_document(document("t", "a", "f", said, [section(found)], "c"))
     assert html.count('class="mark c') >= len(found.points["method"])
 
 

@@ -10,7 +10,6 @@ from gengap.base.errors import UsageError
 from gengap.questions.comparison.summary import summarise
 from gengap.report.comparison_reading import (
     against_reference,
-    digits,
     facing,
     read,
     reference,
@@ -63,14 +62,6 @@ def test_names_become_single_lines_everywhere():
     summary = small()
     summary["methods"][0]["method"] = "a\nb\u202e\ud800"
     assert read(summary)["methods"][0]["method"] == "a b\N{REPLACEMENT CHARACTER}"
-
-
-def test_typeset_numbers_have_a_minus_sign():
-    summary = small()
-    plain, typeset = digits(summary), digits(summary, typeset=True)
-    assert typeset(-0.5) == plain(-0.5).replace("-", "−")
-    assert typeset.interval(-0.5, 0.5, plus=True).startswith("−0.5")
-    assert typeset(0.5, plus=True) == plain(0.5, plus=True)
 
 
 def test_anything_else_is_refused_by_name():

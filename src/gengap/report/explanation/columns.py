@@ -7,7 +7,7 @@ from gengap.questions.diagnosis.columns import ColumnDiagnosis, ColumnFinding
 from gengap.report.document import Block, Cell, Column, Maker, Note, Section, make_table
 from gengap.report.explanation.decomposition import other_metric
 from gengap.report.figures.rows import Figure, axis_for, interval_row
-from gengap.report.numerals import Numerals, count, counted, share
+from gengap.report.numerals import Numerals, count, counted, share, significant
 from gengap.report.text import shorten
 from gengap.statistics.intervals import Interval
 
@@ -150,7 +150,7 @@ def _change(c: ColumnFinding) -> str:
         return ""
     of, before, after = c.change.of, c.change.before, c.change.after
     if of == "median":
-        return f"{c.most_moved}: median {before:.3g} to {after:.3g}"
+        return f"{c.most_moved}: median {significant(before, 3)} to {significant(after, 3)}"
     return f"{c.most_moved}: {of} {TENTHS.score(before)} to {TENTHS.score(after)}"
 
 

@@ -17,7 +17,7 @@ from gengap.report.explanation.words import (
 )
 from gengap.report.figures.along import along_drawing
 from gengap.report.figures.drawing import Drawing
-from gengap.report.numerals import Numerals, count, p_equals, p_text, share
+from gengap.report.numerals import Numerals, count, p_equals, p_text, share, significant
 from gengap.statistics.intervals import Interval
 
 DRAWN, SAID, ROWS = 3, 3, 12
@@ -30,9 +30,9 @@ def sentences(found: Factors) -> list[str]:
     return [*_lines(found, number), *_shares(found), *_pairs(found, number)]
 
 
-def section(found: Factors, minus: str = "-") -> Section:
+def section(found: Factors) -> Section:
     """Figures of the first factors, and tables of all, of their shares, and of pairs."""
-    number = numerals(found.about, minus)
+    number = numerals(found.about)
     place = name(found.about.place)
     unit = f"{place}s" if found.unit == "environment" else "seeds"
     words = (
@@ -133,7 +133,8 @@ def _drawing(found: Factors, along: Along, number: Numerals, place: int) -> Draw
     ]
     factor = name(along.factor)
     told = "; ".join(
-        f"{band.low:.4g} to {band.high:.4g}: {number(band.cost.estimate)}" for band in along.bands
+        f"{significant(band.low)} to {significant(band.high)}: {number(band.cost.estimate)}"
+        for band in along.bands
     )
     return along_drawing(
         f"along-{place}",
@@ -153,7 +154,7 @@ def _along_table(found: Factors, number: Numerals) -> Iterator[Table | Note]:
     rows = [
         (
             name(a.factor),
-            "n/a" if a.common is None else f"{a.common[0]:.4g} to {a.common[1]:.4g}",
+            "n/a" if a.common is None else " to ".join(map(significant, a.common)),
             count(a.rows_beyond),
             cell(number, a.inside),
             cell(number, a.beyond),

@@ -20,9 +20,9 @@ def sentences(found: InsideOutside) -> list[str]:
     return [_agreement(found), *_regret(found, number)]
 
 
-def section(found: InsideOutside, minus: str = "-") -> Section:
+def section(found: InsideOutside) -> Section:
     """The scatter, the rules, and how to read them."""
-    number = numerals(found.about, minus)
+    number = numerals(found.about)
     words = (
         f"Every run of the study: {counted(found.agreement.models, 'combination')} of method, "
         "trial and checkpoint in each split and seed, scored on validation rows of the training "
@@ -124,7 +124,7 @@ def _scatter(found: InsideOutside, number: Numerals) -> Drawing:
         "inside-outside",
         "Scores inside and outside",
         f"Each run's score outside against its score inside, both minus the mean of their split "
-        f"and seed; the line has slope {slope:.2f}.",
+        f"and seed; the line has slope {fixed(slope)}.",
         list(zip(*(c.tolist() for c in centred), group.tolist(), strict=True)),
         [clean(name) for name in methods],
         (f"inside, {unit} from the mean", f"outside, {unit} from the mean"),

@@ -8,7 +8,15 @@ from gengap.questions.diagnosis.attributes import Condition
 from gengap.questions.diagnosis.segments import Segment, Segments
 from gengap.report.document import Note, Section, Table, text_table
 from gengap.report.explanation.words import metric, name, numerals, plural, with_limits
-from gengap.report.numerals import Numerals, count, counted, p_equals, p_text, share
+from gengap.report.numerals import (
+    Numerals,
+    count,
+    counted,
+    p_equals,
+    p_text,
+    share,
+    significant,
+)
 
 SAID = 3
 VALUES = {"cost": "cost of unseen", "loss": "loss"}
@@ -36,9 +44,9 @@ def sentences(found: Segments) -> list[str]:
     return said
 
 
-def section(found: Segments, minus: str = "-") -> Section:
+def section(found: Segments) -> Section:
     """All candidates with their tests."""
-    number = numerals(found.about, minus)
+    number = numerals(found.about)
     place = name(found.about.place)
     words = (
         f"Rules on {counted(found.columns, 'column')} in which the value is higher than in other "
@@ -105,11 +113,11 @@ def _condition(condition: Condition) -> str:
     column = name(condition.column)
     match condition.sign:
         case "<=":
-            return f"{column} <= {condition.high:.6g}"
+            return f"{column} <= {significant(condition.high, 6)}"
         case ">":
-            return f"{column} > {condition.low:.6g}"
+            return f"{column} > {significant(condition.low, 6)}"
         case "between":
-            return f"{condition.low:.6g} < {column} <= {condition.high:.6g}"
+            return f"{significant(condition.low, 6)} < {column} <= {significant(condition.high, 6)}"
         case "=":
             return f"{column} = {name(condition.value)}"
         case _:

@@ -26,9 +26,9 @@ def sentences(found: SubgroupsFound) -> list[str]:
     return [*said, *dearest]
 
 
-def section(found: SubgroupsFound, minus: str = "-") -> Section:
+def section(found: SubgroupsFound) -> Section:
     """Disparity by column, and the subgroups of each."""
-    number = numerals(found.about, minus)
+    number = numerals(found.about)
     place = name(found.about.place)
     words = (
         f"The gap between the worst and the best subgroup, free of the luck of the most extreme, "

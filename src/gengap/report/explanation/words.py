@@ -14,9 +14,9 @@ from gengap.statistics.intervals import Interval
 MISSING_LIMITS = "no interval"
 
 
-def numerals(about: About, minus: str = "-") -> Numerals:
+def numerals(about: About) -> Numerals:
     """How a part prints scores: shares in percent with one decimal, others with three digits."""
-    return Numerals(about.fraction, 1 if about.fraction else None, minus)
+    return Numerals(about.fraction, 1 if about.fraction else None)
 
 
 def name(text: str, most: int = 32) -> str:

@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from gengap.report.numerals import MINUS
+
 MARGIN = 0.04
 
 
@@ -26,9 +28,9 @@ class Axis:
         """Return the ticks as text, with as many decimals as the step needs."""
         step = abs(self.ticks[1] - self.ticks[0]) if len(self.ticks) > 1 else 1.0
         if not 1e-6 <= step < 1e7:
-            return [f"{tick:.3g}".replace("-", "−") for tick in self.ticks]
+            return [f"{tick:.3g}".replace("-", MINUS) for tick in self.ticks]
         decimals = max(0, -math.floor(math.log10(step) + 1e-9))
-        return [f"{tick + 0.0:,.{decimals}f}".replace("-", "−") for tick in self.ticks]
+        return [f"{tick + 0.0:,.{decimals}f}".replace("-", MINUS) for tick in self.ticks]
 
 
 def make_axis(core: Iterable[float], extra: Iterable[float] = (), *, most_ticks: int = 6) -> Axis:

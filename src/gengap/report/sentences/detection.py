@@ -20,9 +20,9 @@ CHANCE = 0.5
 AREA = Numerals(False, 3)
 
 
-def evaluation_sentences(found: Evaluation, minus: str = "-") -> list[str]:
+def evaluation_sentences(found: Evaluation) -> list[str]:
     """The answer, sentence by sentence; the first says which detector separates best."""
-    said = [_separating(found), _alarms(found), _rejecting(found, minus), _errors(found)]
+    said = [_separating(found), _alarms(found), _rejecting(found), _errors(found)]
     if len(found.environments) < FEW:
         said.append(f"With fewer than {FEW} environments, all of this is rough.")
     return [sentence for sentence in said if sentence]
@@ -52,10 +52,10 @@ def at_share(detected: Detected, rejected: float = 0.1) -> Rejection:
     return min(detected.rejecting, key=lambda row: abs(row.rejected - rejected))
 
 
-def gains(task: str, minus: str = "-") -> Numerals:
+def gains(task: str) -> Numerals:
     """How differences of scores are printed: points of accuracy, or in the target's unit."""
     percent = task == "classification"
-    return Numerals(percent, 1 if percent else None, minus)
+    return Numerals(percent, 1 if percent else None)
 
 
 def area(interval: Interval) -> str:
@@ -105,9 +105,9 @@ def _alarms(found: Evaluation) -> str:
     )
 
 
-def _rejecting(found: Evaluation, minus: str) -> str:
+def _rejecting(found: Evaluation) -> str:
     name = max(found.detectors, key=lambda n: at_share(found.detectors[n]).gain.estimate)
-    row, number = at_share(found.detectors[name]), gains(found.task, minus)
+    row, number = at_share(found.detectors[name]), gains(found.task)
     before, after = row.score_before.estimate, row.score_after.estimate
     said = (
         f"accuracy there from {number.score(before)} to {number.score(after)}"
