@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -13,37 +15,58 @@ import sqlalchemy as sa
 
 from gengap.records.store import Store
 
-# Dies a number of seconds after it first tells of its progress; told none, it goes on to the end.
-STUDY = """
+# Forks a process a line, each of which runs the study and is killed a number of seconds after it
+# first tells of its progress; told none, it goes on to the end. What is imported is imported once.
+STUDIES = """
 import os, signal, sys, threading
+import sklearn.linear_model, torch
 import gengap as gg
 
-def die():
-    os.kill(os.getpid(), signal.SIGKILL)
-
-def tell(now):
-    if now.done > 0 and (seconds := sys.argv.pop() if len(sys.argv) > 2 else None):
-        threading.Timer(float(seconds), die).start() if float(seconds) else die()
-
 environments = gg.load_suite("linear-shift", n=60)
-study = gg.Study(
-    environments, ["erm", "irm", "sklearn:LogisticRegression"], seeds=3, steps=300, batch=8,
-    trials=2, threads=2, jobs=1, memory=1 << 20, model="mlp(16)", store=sys.argv[1],
-)
-study.run(tell)
-print("complete", flush=True)
+
+def run(store, *seconds):
+    left = list(map(float, seconds))
+
+    def die():
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def tell(now):
+        if now.done > 0 and left:
+            threading.Timer(after, die).start() if (after := left.pop()) else die()
+
+    gg.Study(
+        environments, ["erm", "irm", "sklearn:LogisticRegression"], seeds=3, steps=300, batch=8,
+        trials=2, threads=2, jobs=1, memory=1 << 20, model="mlp(16)", store=store,
+    ).run(tell)
+
+gg.Study(environments, ["erm", "sklearn:LogisticRegression"], model="mlp(16)").validate()
+for line in sys.stdin:
+    child = os.fork()
+    if not child:
+        run(*line.split())
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 
 
-def completes(path: Path, *seconds: float) -> bool:
-    """Run the study, to the end or until it is killed; whether it came to the end."""
-    done = subprocess.run(
-        [sys.executable, "-c", STUDY, f"sqlite:///{path}", *map(str, seconds)],
-        stdout=subprocess.PIPE, text=True, env=ENVIRONMENT,
-    )  # fmt: skip
-    assert done.returncode in (0, -signal.SIGKILL)
-    return done.stdout.endswith("complete\n")
+@contextmanager
+def studies() -> Iterator[Callable[..., bool]]:
+    """Yields what runs the study on a store, to the end or until it is killed: did it get there?"""
+    with subprocess.Popen(
+        [sys.executable, "-c", STUDIES], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        env=ENVIRONMENT,
+    ) as process:  # fmt: skip
+
+        def completes(path: Path, *seconds: float) -> bool:
+            process.stdin.write(" ".join([f"sqlite:///{path}", *map(str, seconds)]) + "\n")
+            process.stdin.flush()
+            code = int(process.stdout.readline())
+            assert code in (0, -signal.SIGKILL)
+            return code == 0
+
+        yield completes
+        process.stdin.close()
 
 
 def contents(path: Path) -> dict[tuple, tuple[np.ndarray, ...]]:
@@ -59,15 +82,16 @@ def contents(path: Path) -> dict[tuple, tuple[np.ndarray, ...]]:
 
 def test_kill_and_resume_until_done(tmp_path):
     undisturbed, disturbed = tmp_path / "undisturbed.db", tmp_path / "disturbed.db"
-    assert completes(undisturbed)
-    rng = np.random.default_rng(0)
-    # Three kills as soon as training has begun, on any machine; three more some time into it.
-    for seconds in (0, 0, 0, *rng.uniform(0, 0.3, 3).round(3)):
-        assert not completes(disturbed, seconds) or seconds
-        check = sa.create_engine(f"sqlite:///{disturbed}").connect()
-        assert check.exec_driver_sql("pragma integrity_check").scalar() == "ok"
-        check.close()
-    assert completes(disturbed)
+    with studies() as completes:
+        assert completes(undisturbed)
+        rng = np.random.default_rng(0)
+        # Three kills as soon as training has begun, on any machine; three more some time into it.
+        for seconds in (0, 0, 0, *rng.uniform(0, 0.3, 3).round(3)):
+            assert not completes(disturbed, seconds) or seconds
+            check = sa.create_engine(f"sqlite:///{disturbed}").connect()
+            assert check.exec_driver_sql("pragma integrity_check").scalar() == "ok"
+            check.close()
+        assert completes(disturbed)
     expected, found = contents(undisturbed), contents(disturbed)
     assert expected.keys() == found.keys()
     for key, (predicted, probability) in expected.items():
