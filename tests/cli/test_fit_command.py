@@ -66,6 +66,27 @@ def test_from_a_table_to_answers_and_back_from_the_study():
     assert "fixes its settings; leave --steps out" in said.stderr.replace("\n", " ")
 
 
+def test_data_are_named_as_gengap_run_takes_them():
+    """Several files, a pattern of them, and a study file are the table that they are made of."""
+    whole = pd.read_csv("clinics.csv")
+    Path("parts").mkdir()
+    for clinic, rows in whole.groupby("clinic"):
+        rows.drop(columns="clinic").to_csv(f"parts/{clinic}.csv", index=False)
+    alone = ["--no-study", "--no-guard", "--quiet", "--method", "sklearn:LogisticRegression"]
+    places = ["--target", "ill", "--environment-from", "file"]
+    run("fit", "clinics.csv", *COLUMNS, *alone, "--out", "whole")
+    run("fit", "parts/A.csv", "parts/B.csv", *places, *alone, "--out", "two")
+    run("fit", "parts/*.csv", *places, *alone, "--out", "pattern")
+    text = "data: clinics.csv\ntarget: ill\nenvironment: clinic\nmethods: [erm]\nbaseline: erm\n"
+    Path("study.yaml").write_text(text)
+    run("fit", "study.yaml", *alone, "--out", "file")
+    new = pd.read_csv("new.csv")
+    expected = gg.load("whole").predict_proba(new)
+    for made in ("two", "pattern", "file"):
+        np.testing.assert_allclose(gg.load(made).predict_proba(new), expected)
+    assert "goes alone" in run("fit", "study.yaml", "clinics.csv", *alone, code=2).stderr
+
+
 def test_alone_the_card_says_that_nothing_was_measured():
     Path("key").write_bytes(bytes(range(20)))
     alone = ["--method", "sklearn:LogisticRegression", "--no-study", "--no-guard", "--key", "key"]

@@ -23,7 +23,16 @@ from gengap.cli.base import (
     unsuspecting,
     writable,
 )
-from gengap.cli.options import Json, Key, Quiet, StudyName, listed, read_key, study_options
+from gengap.cli.options import (
+    Json,
+    Key,
+    Quiet,
+    StudyName,
+    listed,
+    read_key,
+    study_options,
+    with_data,
+)
 from gengap.study.keys import StudyFile
 
 if TYPE_CHECKING:
@@ -43,12 +52,13 @@ KEYS = [declared.name for declared in fields(StudyFile) if declared.name not in 
 def fit(
     given: dict[str, Any],
     source: Annotated[
-        str,
+        list[str] | None,
         typer.Argument(
-            help="A table, arrays (.npz) or an image folder to train on; or the folder of a study "
-            "that gengap run wrote."
+            help="The folder of a study that gengap run wrote; or what to train on, as gengap run "
+            "takes it: tables, a folder or pattern of them, a database's URL, arrays (.npz), an "
+            "image folder or a study file (.yaml)."
         ),
-    ],
+    ] = None,
     method: Annotated[
         str | None,
         typer.Option(
@@ -92,6 +102,8 @@ def fit(
 
         gengap fit gengap-out/ --method best --out model
 
+        gengap fit wards/*.csv --target cost --environment-from file
+
         gengap predict model/ new.csv
 
     The card says what to expect at a new environment. That is measured by a study: the one in the
@@ -106,24 +118,26 @@ def fit(
         "false_alarms": None if no_guard else false_alarms,
         "key": secret,
     }
-    if _is_study(source):
-        made = _of_study(source, method or BEST, study, data, given, no_study, options, talk)
+    if (records_of := _records(source, given)) is not None:
+        made = _of_study(records_of, method or BEST, study, data, given, no_study, options, talk)
     elif study or data:
         raise UsageError("--study and --data go with the folder of a study; leave them out.")
     else:
-        made = _of_data(source, method, records, given, no_study, options, talk)
+        made = _of_data(with_data(source, given), method, records, no_study, options, talk)
     written = [typed(out) / "card.html"]
     if onnx:
         written.append(made.export_onnx(typed(out) / "model.onnx"))
     print_finding(made.card, as_json, quiet, written, "Model")
 
 
-def _is_study(source: str) -> bool:
-    """Whether records are named, or the folder they are in."""
-    path = typed(source) if "://" not in source else None
-    if path is None:
-        return True
-    return (path / "records.db").exists() or path.suffix == ".db"
+def _records(source: list[str] | None, given: dict[str, Any]) -> str | None:
+    """The records that are named, or the folder they are in; None where data are."""
+    if source is None or len(source) != 1:
+        return None
+    (name,) = source
+    if "://" in name or typed(name).suffix == ".db":  # records, or a database with the data
+        return None if {"target", "query"} & given.keys() else name
+    return name if (typed(name) / "records.db").exists() else None
 
 
 def _of_study(
@@ -153,10 +167,9 @@ def _of_study(
 
 
 def _of_data(
-    source: str,
+    given: dict[str, Any],
     method: str | None,
     records: Path,
-    given: dict[str, Any],
     no_study: bool,
     options: dict[str, Any],
     talk: Console,
@@ -169,9 +182,9 @@ def _of_data(
     names = listed(method) if method and method != BEST else None
     if no_study and not names:
         raise UsageError("--no-study compares nothing; name one method with --method.")
-    keys: dict[str, Any] = {"seeds": SEEDS, "out": str(records), "data": source, **given}
+    keys: dict[str, Any] = {"seeds": SEEDS, "out": str(records), **given}
     if names:
-        keys["methods"] = names
+        keys |= {"methods": names, "baseline": None}
     file = validated(keys)
     with unsuspecting():
         study = build_study(file, load_environments(file), command=command_line())

@@ -21,6 +21,7 @@ from gengap.base.sealed import SHORTEST, ordinary_bytes
 from gengap.study.keys import METRICS, StudyFile
 
 MOST_KEY = 1 << 16  # bytes
+STUDY_FILE_ENDINGS = {".yaml", ".yml"}
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only the answer.")]
 Seeds = Annotated[int, typer.Option(help="Runs per environment left out.")]
@@ -92,6 +93,27 @@ def listed(text: str | None) -> list[str] | None:
     if repeated:
         raise UsageError(f"{text!r} names {repeated[0]} twice; name it once.")
     return names
+
+
+def with_data(source: list[str] | None, given: dict[str, Any]) -> dict[str, Any]:
+    """The keys of a study: those of the study file that is named, or the data, and those given.
+
+    Args:
+        source: a study file alone, or paths of data; nothing for a suite.
+        given: keys that the command line sets; they win.
+
+    Raises:
+        UsageError: a study file with something beside it, or one that cannot be read.
+    """
+    if not source:
+        return given
+    if Path(source[0]).suffix.lower() not in STUDY_FILE_ENDINGS:
+        return {**given, "data": source[0] if len(source) == 1 else source}
+    if len(source) > 1:
+        raise UsageError(f"{source[0]} is a study file, which goes alone; name the data in it.")
+    from gengap.study.study_file import read_study_file
+
+    return {**read_study_file(Path(source[0])), **given}
 
 
 def study_options(*keys: str) -> Callable[[Callable[..., None]], Callable[..., None]]:

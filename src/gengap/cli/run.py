@@ -28,7 +28,7 @@ from gengap.cli.base import (
     unsuspecting,
     writable,
 )
-from gengap.cli.options import Json, Quiet, study_options
+from gengap.cli.options import Json, Quiet, study_options, with_data
 from gengap.study.keys import StudyFile
 
 if TYPE_CHECKING:
@@ -36,9 +36,6 @@ if TYPE_CHECKING:
 
     from gengap.study.result import Result
     from gengap.study.study import Study
-
-STUDY_FILE_ENDINGS = {".yaml", ".yml"}
-
 
 STUDY_KEYS = [declared.name for declared in fields(StudyFile) if declared.name != "data"]
 
@@ -92,14 +89,9 @@ def run(
     on where it was when the same command is given again.
     """
     from gengap.records.store import Store
-    from gengap.study.study_file import build_study, load_environments, read_study_file, validated
+    from gengap.study.study_file import build_study, load_environments, validated
 
-    if source and Path(source[0]).suffix.lower() in STUDY_FILE_ENDINGS:
-        if len(source) > 1:
-            raise UsageError(f"{source[0]} is a study file, which goes alone; name the data in it.")
-        given = {**read_study_file(Path(source[0])), **given}
-    elif source:
-        given["data"] = source[0] if len(source) == 1 else source
+    given = with_data(source, given)
     if given.get("until_decided") is True:
         from gengap.study.until_decided import MOST_SEEDS
 
