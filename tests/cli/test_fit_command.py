@@ -87,6 +87,26 @@ def test_data_are_named_as_gengap_run_takes_them():
     assert "goes alone" in run("fit", "study.yaml", "clinics.csv", *alone, code=2).stderr
 
 
+def test_numbers_are_read_as_those_of_training_were():
+    """With decimal commas the model and its answers are those of the same table without."""
+    alone = ["--no-study", "--quiet", "--method", "sklearn:LogisticRegression", *COLUMNS]
+    for name in ("clinics", "new"):
+        pd.read_csv(f"{name}.csv").to_csv(f"{name}-commas.csv", sep=";", decimal=",", index=False)
+    run("fit", "clinics.csv", *alone, "--out", "plain")
+    run("fit", "clinics-commas.csv", *alone, "--out", "commas")
+    answers = [
+        json.loads(run("predict", model, new, "--json").stdout)["rows"]
+        for model, new in (("plain", "new.csv"), ("commas", "new-commas.csv"))
+    ]
+    assert answers[0] == answers[1]
+    Path("new-commas.csv").write_text("age;dose\n50,5;0,5\n1.050,5;0,5\n50,5;half\n")
+    rows = json.loads(run("predict", "commas", "new-commas.csv", "--json").stdout)["rows"]
+    assert [bool(row["refused"]) for row in rows] == [False, True, True]
+    assert "age" in rows[1]["reason"]  # a thousand and fifty, which nobody has seen
+    assert "no number" not in rows[1]["reason"]
+    assert "'half', no number" in rows[2]["reason"]
+
+
 def test_alone_the_card_says_that_nothing_was_measured():
     Path("key").write_bytes(bytes(range(20)))
     alone = ["--method", "sklearn:LogisticRegression", "--no-study", "--no-guard", "--key", "key"]

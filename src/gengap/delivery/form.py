@@ -16,6 +16,7 @@ from gengap.delivery.schema import Description, SavedCode, SavedColumn, SavedFor
 from gengap.environments.core import SERIES, TEXTS
 from gengap.environments.dates import DAYS_FIRST
 from gengap.environments.preparation import ColumnCode, encoded_by
+from gengap.environments.texts import NUMBER_STYLES
 from gengap.training.tables import Tables
 
 MOST_VALUES = 1 << 24  # of one example
@@ -31,14 +32,16 @@ def saved_form(form: Tables) -> tuple[SavedForm, tuple[SavedCode, ...]]:
     table = isinstance(X, pd.DataFrame)
     columns: tuple[SavedColumn, ...] = ()
     first: dict[str, bool | None] = {}
+    styles: dict[str, Any] = {}
     if isinstance(X, pd.DataFrame):
         first = {str(name): own for name, own in X.attrs.get(DAYS_FIRST, {}).items()}
+        styles = {str(name): own for name, own in X.attrs.get(NUMBER_STYLES, {}).items()}
         columns = tuple(_column(X[name], X.attrs.get(TEXTS, {})) for name in X.columns)
     series = isinstance(X, pd.DataFrame) and bool(X.attrs.get(SERIES))
     shape = tuple(X.shape[1:])
     codes = tuple(SavedCode(**vars(code)) for code in form.encoded.codes)
     return SavedForm(
-        table=table, series=series, shape=shape, columns=columns, days_first=first
+        table=table, series=series, shape=shape, columns=columns, days_first=first, numbers=styles
     ), codes
 
 
@@ -52,7 +55,7 @@ def form_of(said: Description) -> Tables:
     if form.table:
         X: Any = pd.DataFrame({column.name: _empty(column) for column in form.columns})
         texts = {column.name: column.text for column in form.columns if column.text}
-        X.attrs = {TEXTS: texts, DAYS_FIRST: form.days_first}
+        X.attrs = {TEXTS: texts, DAYS_FIRST: form.days_first, NUMBER_STYLES: form.numbers}
         X.attrs |= {SERIES: True} if form.series else {}
         if len(X.columns) != len(form.columns) or len(form.columns) != len(said.codes):
             raise ValueError

@@ -37,7 +37,8 @@ class SavedColumn(Strict):
 class SavedForm(Strict):
     """What examples look like: a table, or an array of examples of a shape.
 
-    ``days_first`` says of columns of dates whether 3/4/2020 is in April.
+    ``days_first`` says of columns of dates whether 3/4/2020 is in April, and ``numbers`` of columns
+    whose numbers were text what stood between thousands and before decimals.
     """
 
     table: bool
@@ -45,6 +46,7 @@ class SavedForm(Strict):
     shape: tuple[Size, ...]
     columns: tuple[SavedColumn, ...]
     days_first: dict[str, bool | None]
+    numbers: dict[str, tuple[Literal["", ",", ".", " ", "'"], Literal[".", ","]]] = {}
 
 
 class SavedCode(Strict):

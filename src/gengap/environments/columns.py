@@ -28,7 +28,15 @@ from gengap.environments.dates import DAYS_FIRST, date_features, said_of
 from gengap.environments.grouping import CALENDAR, Part, grouped, parse_environment
 from gengap.environments.labels import folded, merged, refuse_missing
 from gengap.environments.recognition import FEW, Kind, examine
-from gengap.environments.texts import is_text, parse_numbers, spread, text_levels
+from gengap.environments.texts import (
+    NUMBER_STYLES,
+    PLAIN,
+    Style,
+    is_text,
+    parse_numbers,
+    spread,
+    text_levels,
+)
 
 NOTES = "gengap_notes"  # where a table's attributes keep what its reader assumed
 
@@ -161,6 +169,7 @@ def _features(
     """
     features: dict[Hashable, Any] = {}
     days_first: dict[str, bool | None] = {}
+    styles: dict[str, Style] = {}
     for column in frame.columns:
         if column in others and column not in (within or ()):
             continue
@@ -170,6 +179,8 @@ def _features(
                 said.append(found.note)
             if found.values is not None:
                 features[column] = found.values
+            if found.style != PLAIN:
+                styles[str(column)] = found.style
         elif within is not None:
             made = date_features(found.dates, str(column), within.get(column))
             features.update({k: v for k, v in made.items() if k not in frame.columns})
@@ -177,6 +188,7 @@ def _features(
             said.append(said_of(found.dates, made, str(column)))
     X = pd.DataFrame(features, copy=False)
     X.attrs = {DAYS_FIRST: days_first} if days_first else {}
+    X.attrs |= {NUMBER_STYLES: styles} if styles else {}
     return X
 
 

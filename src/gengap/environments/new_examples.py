@@ -10,7 +10,14 @@ import pandas as pd
 from gengap.base.errors import UsageError, listing
 from gengap.environments.dates import date_of, with_date_features
 from gengap.environments.labels import folded
-from gengap.environments.texts import MISSING_MARKERS
+from gengap.environments.texts import (
+    MISSING_MARKERS,
+    NUMBER_STYLES,
+    PLAIN,
+    Style,
+    is_text,
+    numbers_in,
+)
 
 
 def joined(X: np.ndarray | pd.DataFrame, new: Any) -> np.ndarray | pd.DataFrame:
@@ -36,7 +43,9 @@ def joined(X: np.ndarray | pd.DataFrame, new: Any) -> np.ndarray | pd.DataFrame:
         )
     if len(new) == 0:
         raise UsageError("There are no new examples; give at least one row.")
-    both = pd.DataFrame({str(name): _joined_column(X[name], new[name]) for name in X.columns})
+    both = pd.DataFrame(
+        {str(name): _joined_column(X[name], new[name], style_of(X, name)) for name in X.columns}
+    )
     both.attrs = dict(X.attrs)
     return both
 
@@ -63,11 +72,11 @@ def _joined_arrays(X: np.ndarray, new: Any) -> np.ndarray:
     return np.concatenate([X, below])
 
 
-def _joined_column(old: pd.Series, new: pd.Series) -> Any:
+def _joined_column(old: pd.Series, new: pd.Series, style: Style) -> Any:
     if isinstance(old.dtype, pd.CategoricalDtype):
         return _joined_categories(old, new)
     label = f"Column {old.name!r} of the new examples"
-    numbers, bad = _numbers(new)
+    numbers, bad = _numbers(new, style)
     if bad.any():
         row = int(np.argmax(bad))
         raise UsageError(
@@ -101,7 +110,7 @@ def unreadable(X: np.ndarray | pd.DataFrame, new: Any) -> tuple[Any, np.ndarray,
     for name in X.columns:
         if name not in new.columns or isinstance(X[name].dtype, pd.CategoricalDtype):
             continue
-        numbers, bad = _numbers(new[name])
+        numbers, bad = _numbers(new[name], style_of(X, name))
         infinite = np.isinf(numbers)
         for row in np.flatnonzero((bad | infinite) & (reason == "")):
             held = "an infinite value" if infinite[row] else repr(str(new[name].iloc[row])[:40])
@@ -111,9 +120,21 @@ def unreadable(X: np.ndarray | pd.DataFrame, new: Any) -> tuple[Any, np.ndarray,
     return new.assign(**repaired) if repaired else new, reason, column
 
 
-def _numbers(new: pd.Series) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers ``(m,)``, NaN where missing, and which values are neither."""
-    numbers = pd.to_numeric(new, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+def style_of(X: pd.DataFrame, name: Any) -> Style:
+    """How a column of the labelled examples wrote its numbers, where they were text."""
+    thousands, decimal = X.attrs.get(NUMBER_STYLES, {}).get(str(name), PLAIN)
+    return thousands, decimal
+
+
+def _numbers(new: pd.Series, style: Style) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers ``(m,)``, NaN where missing, and which values are neither.
+
+    Texts are read as those of training were, where these did not write plain numbers.
+    """
+    if style != PLAIN and is_text(new):
+        numbers = numbers_in(new, style)
+    else:
+        numbers = pd.to_numeric(new, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
     text = new.astype("str").str.strip().str.lower()
     known = text.isin(MISSING_MARKERS).to_numpy()
     return numbers, np.isnan(numbers) & new.notna().to_numpy() & ~known

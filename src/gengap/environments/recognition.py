@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -12,7 +12,16 @@ from gengap.environments.core import refuse_infinite
 from gengap.environments.dates import DATE, Dates, dates_of
 from gengap.environments.labels import folded, merged
 from gengap.environments.repeats import ID_NAME
-from gengap.environments.texts import SAMPLE, is_text, parse_numbers, some_of, spread, text_levels
+from gengap.environments.texts import (
+    PLAIN,
+    SAMPLE,
+    Style,
+    is_text,
+    parse_numbers,
+    some_of,
+    spread,
+    text_levels,
+)
 
 Kind = Literal[
     "number",
@@ -44,12 +53,14 @@ class Column:
         values: ``(n,)`` as a feature; None when left out, and for dates.
         note: a sentence, or empty.
         dates: of dates that can be read; they become several features.
+        style: how numbers that were text are written.
     """
 
     kind: Kind
     values: Any = None
     note: str = ""
     dates: Dates | None = None
+    style: Style = PLAIN
 
 
 def examine(series: pd.Series) -> Column:
@@ -148,7 +159,7 @@ def _text(series: pd.Series, label: str) -> Column:
         return _left_out("empty", label)
     if (parsed := parse_numbers(levels, codes)) is not None:
         numbers = pd.Series(spread(parsed[0], codes, np.nan), name=series.name)
-        return _number(numbers, label, before=f"{label} {parsed[1]}. ")
+        return replace(_number(numbers, label, before=f"{label} {parsed[1]}. "), style=parsed[2])
     kind = _text_kind(some_of(levels), len(levels), int((codes >= 0).sum()))
     if kind == "date":
         return _dates(series, label)

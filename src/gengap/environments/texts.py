@@ -14,8 +14,11 @@ SAMPLE = 10_000  # rows or levels on which patterns are judged
 MISSING_MARKERS = frozenset(
     ["", "?", "-", "--", ".", "..", "na", "n/a", "#n/a", "nan", "null", "none", "missing"]
 )
-# (thousands separator, decimal mark), in the order in which they are preferred.
-_STYLES = (("", "."), (",", "."), (".", ","), (" ", "."), (" ", ","), ("'", "."))
+NUMBER_STYLES = "gengap_number_styles"  # in a table's attributes: how columns of it write numbers
+Style = tuple[str, str]  # thousands separator, decimal mark
+PLAIN: Style = ("", ".")
+# In the order in which they are preferred.
+STYLES: tuple[Style, ...] = (("", "."), (",", "."), (".", ","), (" ", "."), (" ", ","), ("'", "."))
 
 
 def is_text(series: pd.Series) -> bool:
@@ -51,31 +54,49 @@ def some_of(levels: pd.Index) -> pd.Index:
     return levels[:: max(1, len(levels) // SAMPLE)]
 
 
-def parse_numbers(levels: pd.Index, codes: np.ndarray) -> tuple[np.ndarray, str] | None:
+def parse_numbers(levels: pd.Index, codes: np.ndarray) -> tuple[np.ndarray, str, Style] | None:
     """Read texts as numbers if at least 99% of them are; else None.
 
-    Returns the number per level (NaN for markers such as "?" and for what is no number) and a
-    phrase on how they were read. "1,234" alone is taken for a thousand; one "1,23" among them
-    makes the comma a decimal mark. Texts such as "007" are codes, not numbers.
+    Returns the number per level (NaN for markers such as "?" and for what is no number), a phrase
+    on how they were read, and the style they are written in. "1,234" alone is taken for a
+    thousand; one "1,23" among them makes the comma a decimal mark. Texts such as "007" are codes,
+    not numbers.
     """
-    plain = levels.str.replace("[\u00a0\u202f]", " ", regex=True).str.replace("\u2019", "'")
+    plain = _plain(levels)
     sample = some_of(plain)
     sample = sample[~sample.str.lower().isin(MISSING_MARKERS)]
     if sample.str.match(r"[+-]?0\d").any():
         return None
-    best, (thousands, decimal) = 0.0, _STYLES[0]
-    for style in _STYLES:
+    best, chosen = 0.0, PLAIN
+    for style in STYLES:
         share = float(np.mean(sample.str.fullmatch(_number_pattern(*style)))) if len(sample) else 1
         if share > best:
-            best, (thousands, decimal) = share, style
+            best, chosen = share, style
     if best < 0.99:
         return None
+    numbers, fits = _read(plain, chosen)
+    return numbers, _how_read(plain, codes, numbers, fits, *chosen), chosen
+
+
+def numbers_in(column: pd.Series, style: Style) -> np.ndarray:
+    """Numbers ``(n,)`` of a column of texts in a style; NaN for what is not written so."""
+    codes, levels = text_levels(column)
+    return spread(_read(_plain(levels), style)[0], codes, np.nan)
+
+
+def _plain(levels: pd.Index) -> pd.Index:
+    return levels.str.replace("[\u00a0\u202f]", " ", regex=True).str.replace("\u2019", "'")
+
+
+def _read(plain: pd.Index, style: Style) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers per level in a style, NaN for what is not written so, and which are."""
+    thousands, decimal = style
     fits = np.asarray(plain.str.fullmatch(_number_pattern(thousands, decimal)), dtype=bool)
     digits = plain.str.replace(thousands, "", regex=False) if thousands else plain
     digits = digits.str.replace(decimal, ".", regex=False)
-    numbers = np.full(len(levels), np.nan)
+    numbers = np.full(len(plain), np.nan)
     numbers[fits] = [float(text) for text in digits[fits]]
-    return numbers, _how_read(plain, codes, numbers, fits, thousands, decimal)
+    return numbers, fits
 
 
 def _number_pattern(thousands: str, decimal: str) -> str:
