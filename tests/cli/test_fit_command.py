@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -85,6 +86,39 @@ def test_data_are_named_as_gengap_run_takes_them():
     for made in ("two", "pattern", "file"):
         np.testing.assert_allclose(gg.load(made).predict_proba(new), expected)
     assert "goes alone" in run("fit", "study.yaml", "clinics.csv", *alone, code=2).stderr
+
+
+def test_a_network_of_ones_own_is_imported_where_the_command_names_it(monkeypatch):
+    monkeypatch.setattr("sys.path", [*sys.path])
+    Path("my_nets.py").write_text(
+        "from pathlib import Path\nfrom torch import nn\n"
+        "Path('imported').touch()\n"
+        "def small(shape, outputs):\n"
+        "    return nn.Sequential(nn.Linear(*shape, 4), nn.Tanh(), nn.Linear(4, outputs))\n"
+    )
+    own = ["--model", "my_nets:small"]
+    settings = [*COLUMNS, *own, "--seeds", "1", "--steps", "20", "--jobs", "1", "--quiet"]
+    run("fit", "clinics.csv", "--method", "erm", *settings)
+    run("fit", "gengap-out", *own, "--out", "again", "--quiet")
+    sys.modules.pop("my_nets")
+    Path("imported").unlink()
+    for command in (["predict", "model", "new.csv"], ["fit", "gengap-out"]):
+        said = " ".join(run(*command, code=2).stderr.split())
+        assert "if you trust it" in said
+    Path("study.yaml").write_text("data: clinics.csv\nmodel: my_nets:small\n")
+    said = run("run", "study.yaml", *COLUMNS, code=2).stderr
+    assert "only where the command itself names it" in " ".join(said.split())
+    assert not Path("imported").exists()
+    asked = ["new.csv", "--json", "--model-code", "my_nets:small"]
+    answers = [json.loads(run("predict", at, *asked).stdout)["rows"] for at in ("model", "again")]
+    assert Path("imported").exists()
+    assert answers[0] == answers[1]
+    assert not all(row["refused"] for row in answers[0])
+    for name, reason in {
+        "gone:Net": "no module gone", "my_nets:gone": "has no 'gone'", "small": "names no code",
+    }.items():  # fmt: skip
+        said = run("predict", "model", "new.csv", "--model-code", name, code=2).stderr
+        assert reason in " ".join(said.split())
 
 
 def test_numbers_are_read_as_those_of_training_were():

@@ -10,6 +10,7 @@ from sklearn.inspection import permutation_importance
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from torch import nn
 
 import gengap as gg
 from gengap.delivery.choice import choice_of
@@ -198,13 +199,23 @@ def test_a_rule_that_peeks_is_refused():
         studied(["erm"], selection="oracle").fit("erm")
 
 
-def test_a_network_of_ones_own_serves_in_memory_only(tmp_path):
-    from torch import nn
+def test_a_network_of_ones_own_is_opened_with_its_code(tmp_path):
+    def made(shape, outputs, last=nn.Identity):
+        width = int(np.prod(shape))
+        layers = [nn.Flatten(), nn.Linear(width, 8), nn.BatchNorm1d(8), nn.ReLU()]
+        return nn.Sequential(*layers, nn.Linear(8, outputs), last())
 
-    def made(shape, outputs):
-        return nn.Sequential(nn.Flatten(), nn.Linear(int(np.prod(shape)), outputs))
+    own = studied(["erm"], model=lambda shape, outputs: made(shape, outputs)).fit("erm")
+    own.save(tmp_path)
+    name = f"{__name__}:test_a_network_of_ones_own_is_opened_with_its_code.<locals>.<lambda>"
+    assert own.description.code == name
+    loaded = gg.load(tmp_path, modules={name: lambda shape, outputs: made(shape, outputs)})
+    np.testing.assert_allclose(loaded.predict_proba(NEW), own.predict_proba(NEW), atol=1e-7)
+    pd.testing.assert_frame_equal(loaded.decide(NEW).frame, own.decide(NEW).frame)
 
-    own = studied(["erm"], model=made).fit("erm", false_alarms=None)
-    assert set(own.predict(NEW)) <= {"no", "yes"}
-    with pytest.raises(gg.UsageError, match="made by your own code"):
-        own.save(tmp_path)
+    with pytest.raises(gg.UsageError, match=r"code that the folder does not hold.*modules="):
+        gg.load(tmp_path, modules={"other:Net": made})
+    others = [lambda s, o: made(s, o, nn.Tanh), lambda s, o: nn.Linear(*s, o), lambda s, o: s / o]
+    for other, said in zip(others, ["another network", "another network", "cannot make"], strict=1):
+        with pytest.raises(gg.UsageError, match=said):
+            gg.load(tmp_path, modules={name: other})

@@ -10,6 +10,7 @@ import typer
 
 from gengap.base.errors import UsageError
 from gengap.base.paths import typed
+from gengap.base.printable import sentence
 from gengap.base.terminal import say, terminal
 from gengap.cli.base import (
     app,
@@ -33,12 +34,14 @@ from gengap.cli.options import (
     study_options,
     with_data,
 )
+from gengap.cli.own_code import is_code, own_network
 from gengap.study.keys import StudyFile
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from gengap.delivery import Delivered
+    from gengap.study.result import Result
     from gengap.study.study import Study
 
 BEST = "best"
@@ -123,7 +126,8 @@ def fit(
     elif study or data:
         raise UsageError("--study and --data go with the folder of a study; leave them out.")
     else:
-        made = _of_data(with_data(source, given), method, records, no_study, options, talk)
+        own, keys = own_network(given), with_data(source, given)
+        made = _of_data(keys, own, method, records, no_study, options, talk)
     written = [typed(out) / "card.html"]
     if onnx:
         written.append(made.export_onnx(typed(out) / "model.onnx"))
@@ -155,19 +159,41 @@ def _of_study(
 
     if no_study:
         raise UsageError("--no-study is for data; the study in the folder is there already.")
-    if given:
-        name = next(iter(given)).replace("_", "-")
+    own = own_network(given)
+    if fixed := [name for name in given if name != "model" or not own]:
+        name = fixed[0].replace("_", "-")
         raise UsageError(f"The study in {records} fixes its settings; leave --{name} out.")
     with open_records(records) as store:
         print_choice(store, study, talk)
         with unsuspecting():
             result = reopened(store, study, data=data)
+        _with_network(result, own, given.get("model"))
         with training(talk, store.address) as tell:
             return deliver(result, method, progress=tell, **options)
 
 
+def _with_network(result: Result, own: Any, name: str | None) -> None:
+    """Give a study its network of the user's own code, which was named anew: no record runs code.
+
+    Raises:
+        UsageError: it is not named, or is another.
+    """
+    study = result.study
+    assert study is not None
+    asked = str(study.source.get("model") or "")
+    if is_code(asked) and asked != name:
+        raise UsageError(
+            f"The study's network is made by {sentence(asked)}, code that no record runs by "
+            f"itself; if you trust it, add --model {sentence(asked)}."
+        )
+    if name and asked != name:
+        raise UsageError("The study in the folder fixes its settings; leave --model out.")
+    study.model = own or study.model
+
+
 def _of_data(
     given: dict[str, Any],
+    own: Any,
     method: str | None,
     records: Path,
     no_study: bool,
@@ -188,6 +214,7 @@ def _of_data(
     file = validated(keys)
     with unsuspecting():
         study = build_study(file, load_environments(file), command=command_line())
+    study.model = own or study.model
     study.validate()
     writable(file.folder)
     print_notes(study.warnings, talk)

@@ -12,6 +12,7 @@ from gengap.base.paths import typed
 from gengap.base.terminal import terminal
 from gengap.cli.base import app, print_finding, print_notes, unsuspecting, writable
 from gengap.cli.options import Json, Key, Quiet, read_key
+from gengap.cli.own_code import imported
 
 if TYPE_CHECKING:
     from gengap.delivery import Delivered
@@ -25,6 +26,13 @@ def predict(
     ],
     out: Annotated[
         Path | None, typer.Option(help="Write all answers into this .csv, a line a row.")
+    ] = None,
+    model_code: Annotated[
+        str | None,
+        typer.Option(
+            help="The code that makes the model's network, as mypackage:Net, where that is your "
+            "own; a folder by itself runs no code."
+        ),
     ] = None,
     key: Key = None,
     as_json: Json = False,
@@ -45,7 +53,8 @@ def predict(
 
     talk = terminal(stderr=True, quiet=quiet or as_json)
     with unsuspecting():
-        made = load(model, key=read_key(key))
+        modules = {model_code: imported(model_code)} if model_code else None
+        made = load(model, key=read_key(key), modules=modules)
         rows, notes = _rows(new, made)
     print_notes(notes, talk)
     found = made.decide(rows)

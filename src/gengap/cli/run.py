@@ -29,6 +29,7 @@ from gengap.cli.base import (
     writable,
 )
 from gengap.cli.options import Json, Quiet, study_options, with_data
+from gengap.cli.own_code import own_network
 from gengap.study.keys import StudyFile
 
 if TYPE_CHECKING:
@@ -91,6 +92,7 @@ def run(
     from gengap.records.store import Store
     from gengap.study.study_file import build_study, load_environments, validated
 
+    own = own_network(given)
     given = with_data(source, given)
     if given.get("until_decided") is True:
         from gengap.study.until_decided import MOST_SEEDS
@@ -107,6 +109,7 @@ def run(
     talk = terminal(stderr=True, quiet=quiet or as_json)
     with unsuspecting():
         study = build_study(file, load_environments(file), command=command_line())
+    study.model = own or study.model
     study.validate()
     out = writable(file.folder)
     if fresh and (out / "records.db").exists():

@@ -35,6 +35,7 @@ from gengap.delivery.guarding import (
     refused_elsewhere,
 )
 from gengap.delivery.model import Delivered, delivered
+from gengap.delivery.own_code import code_of
 from gengap.delivery.parts import Parts
 from gengap.delivery.schema import Description, SavedRun
 from gengap.delivery.weights import weights_of
@@ -171,6 +172,7 @@ def _wrapped(study: Study, trained: Trained, choice: Choice, result: Result | No
     """A trained model as one that is delivered, without guard and card."""
     problem = study.problem
     weights, content, unsaved = weights_of(trained)
+    code, layers = code_of(trained.model, trained.run.model)
     own = trained.run
     slim = replace(trained, problem=problem.form, train_rows=trained.train_rows[:0])
     form, codes = saved_form(slim.problem)
@@ -196,6 +198,8 @@ def _wrapped(study: Study, trained: Trained, choice: Choice, result: Result | No
         rows=len(trained.train_rows),
         apart=len(problem) - len(trained.train_rows),
         weights=weights,  # type: ignore[arg-type]
+        code=code,
+        layers=layers,
         guard=False,
     )
     return delivered(Parts(slim, said, content, unsaved))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -45,16 +46,20 @@ WRONG = (
 )  # fmt: skip
 
 
-def load(folder: str | Path, *, key: bytes | None = None) -> Delivered:
+def load(
+    folder: str | Path, *, key: bytes | None = None, modules: Mapping[str, Any] | None = None
+) -> Delivered:
     """Read a delivered model; nothing in its files is executed.
 
     Args:
         folder: that ``gengap fit`` or :meth:`~gengap.delivery.model.Delivered.save` wrote.
         key: that it must have been signed with; without it signatures are not looked at.
+        modules: code of your own that the network may be made by, by the name in the folder:
+            ``{"mypackage:Net": Net}``; a module or what makes one, as a study was given it.
 
     Raises:
         UsageError: a file is missing, cut short, altered or of another version, or what it needs
-            is not installed.
+            is not installed or not in ``modules``.
     """
     folder = typed(folder)
     values = _values(folder, key)
@@ -64,7 +69,7 @@ def load(folder: str | Path, *, key: bytes | None = None) -> Delivered:
         raise _not_whole(folder / JSON) from None
     contents = {name: _content(folder, name, said) for name in said.files}
     try:
-        parts = _parts(said, contents)
+        parts = _parts(said, contents, modules)
     except WRONG:
         raise _not_whole(folder) from None
     _warn_of_versions(said)
@@ -105,11 +110,14 @@ def _content(folder: Path, name: str, said: Description) -> bytes:
     return content
 
 
-def _parts(said: Description, contents: dict[str, bytes]) -> Parts:
+def _parts(
+    said: Description, contents: dict[str, bytes], modules: Mapping[str, Any] | None
+) -> Parts:
     """The parts that files describe.
 
     Raises:
-        UsageError: a library is missing, or the weights hold what is not trusted.
+        UsageError: a library or the user's own code is missing, or the weights hold what is not
+            trusted.
         ValueError: and many others, where parts do not fit together.
     """
     form = form_of(said)
@@ -122,7 +130,7 @@ def _parts(said: Description, contents: dict[str, bytes]) -> Parts:
     cell = Cell("reference", run.split, none, 1.0, len(names), (), names, none)
     rows = np.empty(0, np.int64)
     prepared = Prepared(_preparation(tensors, form), said.shift, said.scale)
-    trained = Trained(run, cell, rows, prepared, model_of(said, form, weights), form)
+    trained = Trained(run, cell, rows, prepared, model_of(said, form, weights, modules), form)
     own = None if homes is None else _homes(homes.numpy(), names)
     return Parts(trained, said, weights, homes=own, profile=profile)
 

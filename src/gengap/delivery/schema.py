@@ -96,6 +96,8 @@ class Description(Strict):
         shift, scale: of a target of regression.
         rows: trained on; ``apart`` those kept apart from training.
         weights: in which format the model lies beside this.
+        code: which code makes the network, where that is the user's own, and ``layers`` a digest
+            of them; see :mod:`gengap.delivery.own_code`.
         guard: whether a guard does.
         files: SHA-256 of each further file, by name.
     """
@@ -119,6 +121,8 @@ class Description(Strict):
     rows: Size
     apart: Size
     weights: Literal["safetensors", "skops", "xgboost", "lightgbm", ""]
+    code: Name = ""
+    layers: Name = ""
     guard: bool
     files: dict[str, str] = {}
     checksum: str = ""

@@ -7,12 +7,14 @@ LightGBM the JSON and the text that these libraries write themselves.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from gengap.base.errors import UsageError
+from gengap.delivery.own_code import initialised, layers_of, made_by, refuse_other
 from gengap.delivery.schema import Description
 from gengap.methods.base import headed, stack
 from gengap.methods.registry import registered
@@ -40,9 +42,6 @@ def weights_of(trained: Trained) -> tuple[str, bytes, str]:
     """The format, the bytes, and why there are none where no format can hold the model."""
     model = trained.model
     if isinstance(model, Network):
-        name = trained.run.model
-        if not isinstance(model.architecture, MLP) and name != "cnn":
-            return "", b"", f"the network {name} is made by your own code, which a file cannot hold"
         (kept,) = networks_to_bytes(model, 1, 0)
         return "safetensors", kept.content, ""
     home = type(model).__module__.split(".")[0]
@@ -61,15 +60,21 @@ def weights_of(trained: Trained) -> tuple[str, bytes, str]:
     return "skops", held.content, ""
 
 
-def model_of(said: Description, form: Tables, content: bytes) -> Any:
+def model_of(
+    said: Description, form: Tables, content: bytes, modules: Mapping[str, Any] | None = None
+) -> Any:
     """The model that :func:`weights_of` gave.
 
+    Args:
+        modules: the user's own code by its name; see :mod:`gengap.delivery.own_code`.
+
     Raises:
-        UsageError: a library is missing, or the file holds what is not trusted.
+        UsageError: a library or the user's own code is missing, or the file holds what is not
+            trusted.
         ValueError: parts do not fit together.
     """
     if said.weights == "safetensors":
-        return _network(said, form, content)
+        return _network(said, form, content, modules)
     if said.weights == "skops":
         return estimator_from_bytes(KeptModel(0, "skops", content))
     if said.weights == "xgboost":
@@ -79,24 +84,31 @@ def model_of(said: Description, form: Tables, content: bytes) -> Any:
     raise ValueError
 
 
-def _network(said: Description, form: Tables, content: bytes) -> Network:
+def _network(
+    said: Description, form: Tables, content: bytes, modules: Mapping[str, Any] | None
+) -> Network:
     from safetensors.torch import load
 
-    made: Any = architecture(said.run.model)
+    made: Any = made_by(said.code, modules) if said.code else architecture(said.run.model)
     tensors = load(content)
     if isinstance(made, MLP):
         sizes = [math.prod(form.shape), *made.widths, form.outputs]
         weights = sum(a * b for a, b in pairwise(sizes))
         if 4 * weights > len(content):
             raise ValueError
-    elif said.run.model != "cnn" or tensors["0.weight"].shape[1] != form.shape[0]:
+    elif not said.code and tensors["0.weight"].shape[1] != form.shape[0]:
         raise ValueError
-    fresh = made.initialise(form.shape, form.outputs, 0)
+    if said.code:
+        fresh = initialised(said.code, made, form.shape, form.outputs)
+        refuse_other(said.code, layers_of(made) == said.layers and fresh.keys() <= tensors.keys())
+    else:
+        fresh = made.initialise(form.shape, form.outputs, 0)
     info = registered(said.run.method)
     method = info.method.make(**said.run.hyperparameters)
     kept = network_from_bytes(KeptModel(0, "safetensors", content), made, form.shape)
     for name, value in fresh.items():
         if kept.parameters[name].shape[1:] != value.shape:
+            refuse_other(said.code, not said.code)
             raise ValueError
     return headed(kept, stack([method]))
 

@@ -333,6 +333,11 @@ def _architecture(
         readable = len(widths) <= MOST_LAYERS and max(map(len, widths)) <= 12
         if readable and all(w.isascii() and w.isdigit() and int(w) > 0 for w in widths):
             return MLP(tuple(int(w) for w in widths))
+    if ":" in text:
+        raise UsageError(
+            f"{model!r} names code, which is imported only where the command itself names it "
+            "(gengap run --model, gengap fit --model); in Python give what makes the module."
+        )
     raise UsageError(
         f"There is no model {model!r}; use linear, mlp, mlp(64,64) with widths of your choice, or "
         "cnn (in Python also any function that returns a torch.nn.Module)."

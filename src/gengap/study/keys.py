@@ -75,7 +75,9 @@ class StudyFile:
     curves: bool = key(
         "Score the training part too and note gradient and weight norms, for the report.", False
     )
-    model: str = key("linear, mlp, mlp(64,64) or cnn.", "mlp")
+    model: str = key(
+        "linear, mlp, mlp(64,64) or cnn; on the command line also mypackage:Net.", "mlp"
+    )
     metric: str | None = key(
         f"{', '.join(METRICS['classification'])}; {', '.join(METRICS['regression'])} (as in "
         f"quantile:0.9); of ordinal targets {', '.join(METRICS['ordinal'][:2])}; of survival "

@@ -62,7 +62,8 @@ class DetectorConformance:
         What applies to several labels and to other tasks as well reads no label of them.
         """
         for task in self.info.tasks[:2]:
-            yield self.detector(), blobs(task), dict(_fitted(self.detector, task))
+            detector: Any = self.detector
+            yield detector(), blobs(task), dict(_fitted(detector, task))
 
     def test_record_is_complete(self) -> None:
         """The record states a summary, a source, a cost, and needs and tasks that exist."""
@@ -203,7 +204,7 @@ class DetectorConformance:
 
 
 @lru_cache
-def _fitted(detector: type[Detector], task: str) -> Fitted:
+def _fitted(detector: Callable[[], Detector], task: str) -> Fitted:
     """The detector fitted on a toy, once for all the tests that only ask it.
 
     Whether another fit gives the same, and whether a fit changes its arguments, are tests too.
