@@ -173,10 +173,10 @@ def test_a_network_is_left_as_it_was_and_can_be_judged_by_its_outputs():
 
 @pytest.mark.parametrize("per_environment", [False, True])
 def test_false_alarms_of_whole_guards(per_environment):
-    """Over 200 draws of the guard's examples; also in the environment that spreads most."""
+    """Over 100 draws of the guard's examples; also in the environment that spreads most."""
     model, rng = classifier(), np.random.default_rng(5)
     rates = []
-    for seed in range(200):
+    for seed in range(100):
         x, y = blobs(200, seed)
         where = rng.integers(0, 2, 200)
         x[where == 1] *= 2
@@ -189,7 +189,7 @@ def test_false_alarms_of_whole_guards(per_environment):
         new[half == 1] *= 2
         rejected = ~guard(new).accept
         rates.append([rejected.mean(), rejected[half == 1].mean()])
-    mean, error = np.mean(rates, 0), np.std(rates, 0, ddof=1) / np.sqrt(200)
+    mean, error = np.mean(rates, 0), np.std(rates, 0, ddof=1) / np.sqrt(100)
     assert mean[0] <= 0.1 + 3 * error[0]
     if per_environment:
         assert mean[1] <= 0.1 + 3 * error[1]

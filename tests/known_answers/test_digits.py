@@ -50,14 +50,14 @@ def test_plain_training(suite, costs):
 def test_colour_is_a_shortcut_and_escaping_it_takes_peeking():
     """ColoredMNIST's construction: colour agrees at 0.9 and 0.8 in training, at 0.1 unseen."""
     result = study(
-        "digits-coloured", ["erm", "irm"], splits="hold-out:agree 0.1", trials=8
+        "digits-coloured", ["erm", "irm"], splits="hold-out:agree 0.1", trials=8, seeds=3
     )  # fmt: skip
     methods = result.methods.set_index("method")
     # Following colour gets 10% there, following shape 75%: one in four labels is noise.
     assert methods.score_unseen["erm"] < 0.4
     assert methods.score_in_distribution["erm"] > 0.75
     rules = result.rules.set_index(["method", "rule"])
-    assert rules.looks["irm", "oracle"] == 8 * 3 * 5  # trials x checkpoints x seeds
+    assert rules.looks["irm", "oracle"] == 8 * 3 * 3  # trials x checkpoints x seeds
     assert rules.looks["irm", "validation"] == 0
     # Invariance shows only to who looks: the honest rule keeps what fits colour.
     won = rules.score_unseen["irm", "oracle"] - rules.score_unseen["irm", "validation"]

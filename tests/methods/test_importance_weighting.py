@@ -34,7 +34,7 @@ def trained():
         task = Task(run, train, prepared, unlabelled=unseen)
         kept = []
         train_fleet(
-            problem, [task], [method], MLP(()), steps=1500, batch=256, slots=5, checkpoints=(),
+            problem, [task], [method], MLP(()), steps=800, batch=256, slots=5, checkpoints=(),
             keep=kept.append,
         )  # fmt: skip
         parameters = kept[0].run(0).parameters

@@ -50,8 +50,8 @@ def coverage(case: str, n: int, seeds: int, studies: int) -> tuple[np.ndarray, f
 
 @pytest.fixture(scope="module")
 def fresh():
-    """Twenty studies of fresh data sets under concept shift, and the true costs."""
-    return [study("concept", 100, 5, draw) for draw in range(20)]
+    """Twelve studies of fresh data sets under concept shift, and the true costs."""
+    return [study("concept", 100, 5, draw) for draw in range(12)]
 
 
 def test_fresh_data_sets_under_concept_shift(fresh):

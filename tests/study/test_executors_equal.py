@@ -46,7 +46,7 @@ def plainly() -> dict:
 @pytest.fixture
 def executor(request: pytest.FixtureRequest) -> Iterator[Any]:
     if request.param == "given processes":
-        with ProcessPoolExecutor(2, get_context("spawn")) as pool:
+        with ProcessPoolExecutor(1, get_context("spawn")) as pool:
             yield pool
     elif request.param == "given threads":
         with ThreadPoolExecutor(2) as pool:
@@ -145,7 +145,7 @@ def test_a_stopped_study_goes_on_where_it_was(executor, tmp_path):
     with Store(path, create=False) as store:
         kept = contents(store)
     assert 0 < len(kept) < 2 * 3 * 5
-    again = study(wards(), [Slow()], plain_training=False, jobs=2, store=path, seeds=3).run()
+    again = study(wards(), [Slow()], plain_training=False, jobs=1, store=path, seeds=3).run()
     whole = study(wards(), [Slow()], plain_training=False, jobs=1, seeds=3).run()
     assert_same_contents(contents(whole.store), contents(again.store))
 
