@@ -144,3 +144,23 @@ def test_options_that_do_not_fit_the_data_are_refused(folder, args, words):
     result = CliRunner().invoke(app, ["run", *args])
     assert result.exit_code == 2
     assert words in " ".join(result.stderr.split())
+
+
+def test_text_is_named_and_the_study_is_found_again_with_it(folder):
+    frame = pd.concat(
+        [pd.read_json(f"{n}.jsonl", lines=True).assign(hospital=n) for n in ("north", "south")],
+        ignore_index=True,
+    )
+    frame["who"] = [f"Ann{k} {'Lee' if k % 2 else 'Smith'}" for k in range(len(frame))]
+    frame.to_csv("named.csv", index=False)
+    columns = ["named.csv", "--target", "cost", "--environment", "hospital", *QUICK]
+    said("run", *columns, "--text", "who", "--quiet")
+    assert "who" in said("explain", "gengap-out", "--json")
+    assert "cannot be free text" in said_wrong("run", *columns, "--text", "who", "--drop", "who")
+    assert "of which no words can be features" in said_wrong("run", *columns, "--text", "x")
+
+
+def said_wrong(*args: str) -> str:
+    result = CliRunner().invoke(app, list(args))
+    assert result.exit_code == 2
+    return " ".join(result.stderr.split())

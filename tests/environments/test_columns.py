@@ -201,11 +201,11 @@ def test_what_is_left_out_is_said_and_warned_about():
     with pytest.warns(SuspiciousInput) as caught:
         e = environments_from_frame(table, "y", "site")
     assert [str(w.message) for w in caught] == list(e.notes)
-    assert list(e.X.columns) == ["age"]
+    assert list(e.X.columns) == ["age", "note"]
     assert "names rows" in note_on(e, "row")
-    assert "free text" in note_on(e, "note")
+    assert "free text; features are its words" in note_on(e, "note")
     assert "one value" in note_on(e, "same")
-    assert all("left out" in note for note in e.notes)
+    assert ["left out" in note for note in e.notes].count(True) == 2
 
 
 def test_factors_are_kept_as_they_are_and_are_no_features():

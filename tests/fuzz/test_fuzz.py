@@ -82,7 +82,7 @@ VALUES = st.recursive(
 @given(st.dictionaries(st.sampled_from(["seeds", "methods", "target", "drop", "x"]), VALUES))
 def test_any_values_make_a_study_file_or_a_sentence(values):
     with suppress(UsageError):  # any other error fails the test
-        assert validated(values).text()
+        assert validated(values).as_text()
 
 
 @settings(max_examples=100, deadline=None, derandomize=True, database=None)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from importlib.resources import files
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from catboost import CatBoostClassifier
 from lightgbm import LGBMRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
@@ -98,6 +100,8 @@ def test_models_of_one_name_and_other_classes_are_other_runs(tmp_path):
         (LGBMRegressor(n_estimators=30, min_child_samples=5, verbosity=-1), False),
         ("xgboost:n_estimators=9", False),
         ("lightgbm:n_estimators=9;min_child_samples=5", True),
+        (CatBoostClassifier(iterations=9, verbose=False, allow_writing_files=False), True),
+        ("catboost:iterations=30;depth=3", False),
     ],
     ids=str,
 )
@@ -113,6 +117,7 @@ def test_boosters_of_other_packages(model, classes):
 
 def test_boosters_that_cannot_be_had(monkeypatch):
     frame = table().drop(columns="patient")
+    monkeypatch.setitem(sys.modules, "catboost", None)
     with pytest.raises(UsageError, match=r'catboost is not installed; .*"gengap\[catboost\]"'):
         gg.measure("catboost", frame, "fate", environment="ward", **SMALL)
     with pytest.raises(UsageError, match="no parameter 'max_dept'; did you mean 'max_depth'"):

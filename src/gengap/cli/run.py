@@ -100,7 +100,7 @@ def run(
         given.setdefault("seeds", MOST_SEEDS)
     file = validated(given)
     if print_study:
-        typer.echo(file.text(), nl=False)
+        typer.echo(file.as_text(), nl=False)
         return
     if fresh and file.store is not None:
         raise UsageError(

@@ -1,7 +1,8 @@
 """The form of examples, as JSON values and back: tables without any rows.
 
 What is kept of a table are the names of its columns, the values of its categories, and a median of
-each column of numbers: no row, but the values of categories come from rows.
+each column of numbers: no row, but the values of categories and the words of free text come from
+rows.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from gengap.environments.core import SERIES, TEXTS
 from gengap.environments.dates import DAYS_FIRST
 from gengap.environments.preparation import ColumnCode, encoded_by
 from gengap.environments.texts import NUMBER_STYLES
+from gengap.environments.words import WORDS
 from gengap.training.tables import Tables
 
 MOST_VALUES = 1 << 24  # of one example
@@ -57,7 +59,11 @@ def form_of(said: Description) -> Tables:
         texts = {column.name: column.text for column in form.columns if column.text}
         X.attrs = {TEXTS: texts, DAYS_FIRST: form.days_first, NUMBER_STYLES: form.numbers}
         X.attrs |= {SERIES: True} if form.series else {}
+        if words := [code.name for code in said.codes if code.kind == "text"]:
+            X.attrs[WORDS] = words
         if len(X.columns) != len(form.columns) or len(form.columns) != len(said.codes):
+            raise ValueError
+        if any(len(set(code.terms)) < len(code.terms) for code in said.codes):
             raise ValueError
     else:
         if np.prod(form.shape, dtype=np.float64) > MOST_VALUES or form.columns:
@@ -131,4 +137,5 @@ def _empty(column: SavedColumn) -> Any:
     """A column without rows; categories repeat or are of several kinds only in a damaged file."""
     if column.categories is None:
         return np.empty(0)
-    return pd.Categorical([], list(column.categories), ordered=column.ordered)
+    values = pd.Index(column.categories, dtype=None if column.categories else "str")
+    return pd.Categorical([], values, ordered=column.ordered)

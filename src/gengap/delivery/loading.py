@@ -137,14 +137,18 @@ def _parts(
 
 def _preparation(tensors: dict[str, torch.Tensor], form: Tables) -> Preparation:
     shift, scale = tensors.pop("shift").numpy(), tensors.pop("scale").numpy()
+    texts, none = form.encoded.texts, torch.zeros(0)
+    lengths = tensors.pop("lengths", none).numpy()
     counts = {int(name.removeprefix("counts.")): t.numpy() for name, t in tensors.items()}
     levels = {column: len(values) for column, values in counts.items()}
     shape = (form.shape[0], *(1,) * (len(form.shape) - 1))
     if shift.shape != shape or scale.shape != shape or levels != dict(form.encoded.levels):
         raise ValueError
-    if any(part.dtype != np.float32 for part in (shift, scale, *counts.values())):
+    if lengths.shape != (len(texts),) or not (lengths >= 0).all():
         raise ValueError
-    return Preparation(shift, scale, counts)
+    if any(part.dtype != np.float32 for part in (shift, scale, lengths, *counts.values())):
+        raise ValueError
+    return Preparation(shift, scale, counts, texts, lengths)
 
 
 def _profile(tensors: dict[str, torch.Tensor], form: Tables) -> Profile | None:

@@ -202,6 +202,11 @@ class _Graph:
             present = self.put(np.array([code.present], np.float64))
             same = self.add("Equal", column, present)
             return [self.add("Cast", same, to=TensorProto.FLOAT)]
+        if code.kind == "text":
+            raise UsageError(
+                f"This model cannot be written as ONNX, because column {code.name!r} holds free "
+                "text, whose words ONNX divides in other ways."
+            )
         if code.kind == "code":
             raise UsageError(
                 f"This model cannot be written as ONNX, because column {code.name!r} has too many "

@@ -85,6 +85,8 @@ def _clear(folder: Path, wanted: set[str], guard: bool) -> None:
 def _tensors(parts: Parts) -> dict[str, torch.Tensor]:
     inputs = parts.trained.prepared.inputs
     arrays = {"shift": inputs.shift, "scale": inputs.scale}
+    if len(inputs.lengths):
+        arrays["lengths"] = inputs.lengths
     arrays |= {f"counts.{column}": values for column, values in inputs.counts.items()}
     if parts.homes is not None:
         arrays["homes"] = parts.homes.astype(np.int64)

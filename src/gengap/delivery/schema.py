@@ -53,12 +53,14 @@ class SavedCode(Strict):
     """How a column becomes numbers; see :class:`gengap.environments.preparation.ColumnCode`."""
 
     name: Name
-    kind: Literal["number", "category", "code"]
+    kind: Literal["number", "category", "code", "text"]
     middle: float
     exponent: Annotated[int, Field(ge=-2000, le=2000)]
     marked: bool
     present: tuple[Annotated[int, Field(ge=-1, lt=2**31)], ...]
     count: Size
+    terms: tuple[Name, ...] = ()
+    least: Size = 0
 
 
 class SavedRun(Strict):

@@ -1,7 +1,7 @@
 """From a DataFrame to :class:`~gengap.environments.core.Environments`, column by column.
 
-Each column is recognised as one kind. Numbers, booleans, categories and dates become features;
-columns that cannot help in a new environment (identifiers, free text, constant and empty columns)
+Each column is recognised as one kind. Numbers, booleans, categories, dates and free text become
+features; columns that cannot help in a new environment (identifiers, constant and empty columns)
 are left out. Whatever is left out, converted or suspicious gets one sentence in ``notes``.
 """
 
@@ -27,7 +27,7 @@ from gengap.environments.core import (
 from gengap.environments.dates import DAYS_FIRST, date_features, said_of
 from gengap.environments.grouping import CALENDAR, Part, grouped, parse_environment
 from gengap.environments.labels import folded, merged, refuse_missing
-from gengap.environments.recognition import FEW, Kind, examine
+from gengap.environments.recognition import FEW, Kind, examine, free_text
 from gengap.environments.texts import (
     NUMBER_STYLES,
     PLAIN,
@@ -37,6 +37,7 @@ from gengap.environments.texts import (
     spread,
     text_levels,
 )
+from gengap.environments.words import WORDS
 
 NOTES = "gengap_notes"  # where a table's attributes keep what its reader assumed
 
@@ -53,6 +54,7 @@ def environments_from_frame(
     drop_missing: bool = False,
     min_examples: int = SMALLEST,
     dates: bool = True,
+    text: Sequence[str] = (),
 ) -> Environments:
     """Build environments from a table with a target column and an environment column.
 
@@ -71,10 +73,11 @@ def environments_from_frame(
             with a note that counts them.
         min_examples: environments with fewer are left out of studies.
         dates: whether dates become features (:mod:`gengap.environments.dates`).
+        text: columns of free text, whatever they look like; others are recognised.
 
     Returns:
         Environments whose ``X`` is a DataFrame with float columns for numbers and booleans and
-        categorical columns for the rest, and whose ``notes`` say what was done.
+        categorical columns for the rest, free text too, and whose ``notes`` say what was done.
 
     Raises:
         UsageError: a column is missing, repeated or used twice; targets or environments are
@@ -85,7 +88,7 @@ def environments_from_frame(
     _refuse_repeated(list(frame.columns))
     if len(frame) == 0:
         raise UsageError("The table has no rows; give at least two environments of examples.")
-    parts = _parts(frame, target, environment, factors, drop, cluster)
+    parts = _parts(frame, target, environment, factors, drop, cluster, text)
     named = [*factors, *(part.column for part in parts), *([cluster] if cluster else [])]
     roles = list(dict.fromkeys(named))
     for column in (target, *(part.column for part in parts)):
@@ -99,7 +102,7 @@ def environments_from_frame(
     said += grouping.notes
     used = (target, *roles, *drop)
     within = {part.column: part.cut for part in parts if part.cut in CALENDAR}
-    X = _features(frame, used, within if dates else None, said)
+    X = _features(frame, used, within if dates else None, said, text)
     if len(X.columns) == 0:
         left_out = [f"{c} ({examine(frame[c]).kind})" for c in frame.columns if c not in used]
         raise UsageError(
@@ -136,13 +139,15 @@ def _parts(
     factors: Sequence[str],
     drop: Sequence[str],
     cluster: str | None,
+    text: Sequence[str],
 ) -> tuple[Part, ...]:
     """The columns that say the environment, after all names were checked."""
     columns = list(frame.columns)
     if target not in columns:
         raise unknown(f"There is no column {target!r} for the target", target, columns, 40)
     parts = parse_environment(environment, columns)
-    check_names(columns, target, [part.column for part in parts], factors, drop, cluster)
+    named = [part.column for part in parts]
+    check_names(columns, target, named, factors, drop, cluster, text)
     return parts
 
 
@@ -158,6 +163,7 @@ def _features(
     others: Sequence[Hashable],
     within: Mapping[Hashable, Any] | None,
     said: list[str],
+    text: Sequence[str] = (),
 ) -> pd.DataFrame:
     """All columns but the others as features; ``said`` grows by what was done.
 
@@ -166,15 +172,18 @@ def _features(
         within: dates among the others whose years, quarters or months are the environments, of
             which the season within a year, the weekday and the time of day are features; None
             where no date becomes one.
+        text: columns of free text, whatever they look like.
     """
     features: dict[Hashable, Any] = {}
     days_first: dict[str, bool | None] = {}
     styles: dict[str, Style] = {}
+    words: list[str] = []
     for column in frame.columns:
         if column in others and column not in (within or ()):
             continue
-        found = examine(frame[column])
+        found = free_text(frame[column]) if column in text else examine(frame[column])
         if found.dates is None:
+            words += [str(column)] * (found.kind == "text" and found.values is not None)
             if found.note:
                 said.append(found.note)
             if found.values is not None:
@@ -189,6 +198,7 @@ def _features(
     X = pd.DataFrame(features, copy=False)
     X.attrs = {DAYS_FIRST: days_first} if days_first else {}
     X.attrs |= {NUMBER_STYLES: styles} if styles else {}
+    X.attrs |= {WORDS: words} if words else {}
     return X
 
 
@@ -255,6 +265,7 @@ def check_names(
     factors: Sequence[str] = (),
     drop: Sequence[str] = (),
     cluster: str | None = None,
+    text: Sequence[str] = (),
 ) -> None:
     """Raise :class:`UsageError` unless the options name existing columns in compatible roles."""
     options: tuple[tuple[str, Sequence[Hashable]], ...] = (
@@ -264,10 +275,15 @@ def check_names(
         ("cluster", [cluster] if cluster else []),
     )
     purposes = ((f"for the {role}", names) for role, names in options)
-    for purpose, names in (*purposes, ("to drop", drop)):
+    for purpose, names in (*purposes, ("to drop", drop), ("of text", text)):
         for column in names:
             if column not in columns:
                 raise unknown(f"There is no column {column!r} {purpose}", column, columns, 40)
+    for role, names in (*options, ("column to drop", drop)):
+        if both := [column for column in names if column in text]:
+            raise UsageError(
+                f"Column {both[0]!r} is the {role} and cannot be free text as well; name it once."
+            )
     if target in environment:
         raise UsageError(
             f"Column {target!r} cannot be both target and environment; choose another column for "

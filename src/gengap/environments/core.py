@@ -17,8 +17,11 @@ import numpy as np
 import pandas as pd
 
 from gengap.base.errors import SuspiciousInput, UsageError, check_whole, listing, unknown
+from gengap.environments.given_columns import as_column, as_factors, numpy_of
 from gengap.environments.labels import codes_of, label_of, merged, refuse_missing
 from gengap.environments.parts import FOLDS
+from gengap.environments.texts import is_free_text
+from gengap.environments.words import WORDS, words_of
 
 Task = Literal["classification", "regression"]
 
@@ -104,7 +107,8 @@ class Environments:
 
         Args:
             X: ``(n, ...)`` numbers, a DataFrame of numeric, categorical and text columns, or
-                ``(n,)`` texts. Text is held as categories; a pipeline gets it as it was given.
+                ``(n,)`` texts. Text is held as categories, of which the words of free text are the
+                features; a pipeline gets it as it was given.
             y: ``(n,)`` targets.
             environment: ``(n,)`` environment labels of any type.
             factors: further columns of length ``n``.
@@ -140,14 +144,16 @@ class Environments:
         name: str = "data",
         drop_missing: bool = False,
         min_examples: int = SMALLEST,
+        text: Sequence[str] = (),
     ) -> Environments:
         """Build from a DataFrame with a target column and a column that says where a row came from.
 
         Several columns are crossed, ``"hospital,year"``; numbers and dates can be cut into bins,
         ``"age:5"`` or ``"admitted:year"`` (:mod:`gengap.environments.grouping`).
 
-        Identifiers, free text, constant and empty columns are left out and dates become trend and
-        season, each with a sentence in ``notes``; the environment column itself is never a feature,
+        Identifiers, constant and empty columns are left out, dates become trend and season, and
+        free text (``text`` names columns of it that are not recognised) its words, each with a
+        sentence in ``notes``; the environment column itself is never a feature,
         nor is ``cluster``, the column that says which rows belong together. ``drop_missing`` leaves
         out rows without target, environment, factor or cluster. Raises
         :class:`~gengap.base.errors.UsageError` on unusable input (see
@@ -166,6 +172,7 @@ class Environments:
             name=name,
             drop_missing=drop_missing,
             min_examples=min_examples,
+            text=text,
         )
 
     def together(self, column: str) -> Environments:
@@ -275,8 +282,8 @@ def assemble(
     texts = _as_texts(X)
     X = X if texts is None else texts
     features = _as_frame(X) if isinstance(X, pd.DataFrame) else _as_array(X)
-    target = _as_column(y, target_label, len(features))
-    where = _as_column(environment, environment_label, len(features))
+    target = as_column(y, target_label, len(features))
+    where = as_column(environment, environment_label, len(features))
     if len(features) == 0:
         raise UsageError("The data has no rows; give at least two environments of examples.")
     codes, names = codes_of(where, environment_label)
@@ -297,7 +304,7 @@ def assemble(
             f"The target is constant ({target_label} is {label_of(target[0])!r} in every row), so "
             "there is nothing to learn; choose another target."
         )
-    table = _as_factors(factors, len(features))
+    table = as_factors(factors, len(features))
     return Environments(features, values, codes, names, classes, table, name, notes)
 
 
@@ -371,7 +378,7 @@ def _as_array(X: Any) -> np.ndarray:
     if hasattr(X, "toarray"):
         raise UsageError("X is a sparse matrix; give X.toarray().")
     try:
-        array = np.asarray(_numpy(X))
+        array = np.asarray(numpy_of(X))
         if array.dtype.kind not in "fiub":
             raise ValueError(array.dtype)
     except (ValueError, TypeError, RuntimeError):
@@ -400,6 +407,7 @@ def _as_frame(frame: pd.DataFrame) -> pd.DataFrame:
     if len(frame.columns) == 0:
         raise UsageError("X has no columns; give at least one feature.")
     changed: dict[Any, pd.Series] = {}
+    words = list(words_of(frame))
     for column, dtype in frame.dtypes.items():
         numeric = pd.api.types.is_numeric_dtype(dtype)
         text = dtype.kind == "O" or pd.api.types.is_string_dtype(dtype)
@@ -412,6 +420,7 @@ def _as_frame(frame: pd.DataFrame) -> pd.DataFrame:
             if not text:
                 raise TypeError(dtype)
             changed[column] = frame[column].astype("category")
+            words += [str(column)] * is_free_text(frame[column])
         except TypeError:
             raise UsageError(
                 f"Column {column!r} of X holds {dtype} values; turn them into numbers, categories "
@@ -420,6 +429,7 @@ def _as_frame(frame: pd.DataFrame) -> pd.DataFrame:
     made = frame.assign(**changed) if changed else frame
     made = made.reset_index(drop=True)
     made.attrs = {**made.attrs, TEXTS: {c: str(frame[c].dtype) for c in changed}}
+    made.attrs |= {WORDS: words} if words else {}
     return made
 
 
@@ -439,59 +449,10 @@ def _as_texts(X: Any) -> pd.DataFrame | None:
 
 def as_given(X: np.ndarray | pd.DataFrame) -> Any:
     """Rows of ``X`` with text as the user gave it, and one column of texts as a Series."""
-    if not isinstance(X, pd.DataFrame) or not (texts := X.attrs.get(TEXTS)):
+    if not isinstance(X, pd.DataFrame):
+        return X
+    texts = {**dict.fromkeys(words_of(X), "str"), **X.attrs.get(TEXTS, {})}
+    if not texts:
         return X
     frame = X.astype({c: kind for c, kind in texts.items() if c in X.columns})
     return frame.iloc[:, 0] if X.attrs.get(SERIES) else frame
-
-
-def _as_column(values: Any, label: str, rows: int) -> np.ndarray:
-    """Return ``(rows,)`` entries; a single column ``(rows, 1)`` is accepted."""
-    try:
-        column = np.asarray(_numpy(values))
-    except (ValueError, TypeError, RuntimeError):
-        raise UsageError(f"{label} must be one column of numbers or text.") from None
-    if column.ndim == 2 and column.shape[1] == 1:
-        column = column[:, 0]
-    if column.ndim != 1:
-        raise UsageError(f"{label} must be one column, shape (n,); got {column.shape}.")
-    if len(column) != rows:
-        raise UsageError(
-            f"{label} has {len(column)} entries but X has {rows} rows; give one entry per row."
-        )
-    return column
-
-
-def _as_factors(factors: Mapping[str, Any] | pd.DataFrame | None, rows: int) -> pd.DataFrame:
-    """Collect factor columns by position: the index of a Series must not realign its rows."""
-    if factors is None:
-        return pd.DataFrame()
-    columns = {}
-    for column, values in factors.items():
-        held = (
-            values.array if isinstance(values, pd.Series) else _as_column(values, str(column), rows)
-        )
-        if len(held) != rows:
-            raise UsageError(f"Factor {column!r} has {len(held)} entries but X has {rows} rows.")
-        columns[column] = _whole_characters(held)
-    return pd.DataFrame(columns)
-
-
-def _whole_characters(column: Any) -> Any:
-    """Half characters (lone surrogates), which pandas cannot hold, replaced in an array of text."""
-    if not isinstance(column, np.ndarray) or column.dtype.kind != "U":
-        return column
-    return np.char.decode(np.char.encode(column, "utf-8", "replace"), "utf-8")
-
-
-def _numpy(values: Any) -> Any:
-    """Return tensors and masked arrays as arrays, everything else as it is."""
-    if isinstance(values, np.ma.MaskedArray):
-        return np.ma.filled(values.astype(np.float64), np.nan)
-    if not hasattr(values, "detach"):
-        return values
-    tensor = values.detach().cpu()
-    try:
-        return tensor.numpy()
-    except TypeError:  # NumPy has no bfloat16
-        return tensor.float().numpy()

@@ -9,6 +9,9 @@ A category has an indicator of its own for each of its values. Where these are m
 afforded, keeping the most frequent would be a choice by chance among the equally frequent; the
 matrix then holds the value's code, and a run reads it as ``log(1 + count)`` with the count in its
 own training rows, 0 for values it never saw.
+
+Free text has a column for each of its terms, of counts; a run weighs them by their rarity in its
+own training rows and brings each row's to one length (:mod:`gengap.environments.words`).
 """
 
 from __future__ import annotations
@@ -21,7 +24,9 @@ import numpy as np
 import pandas as pd
 from sklearn.preprocessing import StandardScaler
 
-ColumnKind = Literal["number", "indicator", "category", "code"]
+from gengap.environments.words import fill_counts, most_terms, vocabulary, weights, words_of
+
+ColumnKind = Literal["number", "indicator", "category", "code", "term"]
 
 MOST_INDICATORS = 1_000  # of one column
 INDICATOR_BYTES = 2**27  # of the indicators of all categories together, but for 30 a column
@@ -36,25 +41,31 @@ class ColumnCode:
     Attributes:
         name: of the column.
         kind: ``"number"``, also of ordered categories; ``"category"``, an indicator for each value;
-            or ``"code"``, one column of codes.
+            ``"code"``, one column of codes; or ``"text"``, a column of counts for each term.
         middle: what is subtracted from a number, the median; 0 where none was seen.
         exponent: of the power of two by which a number is divided.
         marked: whether a missing number also has an indicator.
         present: codes of the categories with an indicator, ascending; -1 stands for missing.
         count: number of codes of known categories.
+        terms: of free text, in the order of their columns.
+        least: how many of a run's training rows must hold a term for the run to learn from it.
     """
 
     name: str
-    kind: Literal["number", "category", "code"]
+    kind: Literal["number", "category", "code", "text"]
     middle: float = 0.0
     exponent: int = 0
     marked: bool = False
     present: tuple[int, ...] = ()
     count: int = 0
+    terms: tuple[str, ...] = ()
+    least: int = 0
 
     @property
     def width(self) -> int:
         """Columns of the matrix."""
+        if self.kind == "text":
+            return len(self.terms)
         return len(self.present) if self.kind == "category" else 1 + self.marked
 
 
@@ -66,7 +77,8 @@ class Encoded:
         matrix: ``(n, ...)`` float32; missing numbers are NaN.
         columns: ``(d,)`` names of a table's columns; empty for images and signals.
         kinds: ``(d,)`` what each column is: a ``"number"``, the ``"indicator"`` of a missing
-            number, one ``"category"`` of a column (0 or 1), or the ``"code"`` of its category.
+            number, one ``"category"`` of a column (0 or 1), the ``"code"`` of its category, or how
+            often it holds a ``"term"``.
         levels: for each code column its number of codes, the last for a value not known.
         codes: how each column of the table was encoded.
     """
@@ -76,6 +88,13 @@ class Encoded:
     kinds: tuple[ColumnKind, ...] = ()
     levels: Mapping[int, int] = field(default_factory=dict)
     codes: tuple[ColumnCode, ...] = ()
+
+    @property
+    def texts(self) -> tuple[tuple[int, int], ...]:
+        """Where the terms of each column of free text begin and end in the matrix."""
+        ends = np.cumsum([own.width for own in self.codes])
+        places = zip(self.codes, ends.tolist(), strict=True)
+        return tuple((end - own.width, end) for own, end in places if own.terms)
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,11 +106,15 @@ class Preparation:
             ``(c, 1)`` for signals, ``(c, 1, 1)`` for images.
         counts: for each code column the ``(levels,)`` float32 values of its codes, to be shifted
             and scaled.
+        texts: where the terms of each column of free text begin and end.
+        lengths: float32, one for each of these, to which a row's terms are brought when scaled.
     """
 
     shift: np.ndarray
     scale: np.ndarray
     counts: Mapping[int, np.ndarray] = field(default_factory=dict)
+    texts: tuple[tuple[int, int], ...] = ()
+    lengths: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
 
     def apply(self, rows: np.ndarray) -> np.ndarray:
         """Prepare rows ``(m, ...)`` of the matrix; returns new float32 of the same shape.
@@ -106,6 +129,9 @@ class Preparation:
                 rows[:, column] = values[rows[:, column].astype(np.int64)]
         prepared = np.subtract(rows, self.shift, dtype=np.float32)
         prepared *= self.scale
+        for (start, end), wanted in zip(self.texts, self.lengths, strict=True):
+            length = np.linalg.norm(prepared[:, start:end], axis=1, keepdims=True)
+            prepared[:, start:end] *= wanted / np.where(length > 0, length, 1)
         np.nan_to_num(prepared, copy=False, nan=0.0)
         return np.clip(prepared, -CLIP, CLIP, out=prepared)
 
@@ -118,7 +144,8 @@ def encode(X: np.ndarray | pd.DataFrame) -> Encoded:
     their digits; each run standardises again, so the median cancels. A number with missing values
     also gets a 0/1 column ``"NAME is missing"``. An ordered category becomes its rank; any other
     category becomes a 0/1 column ``"NAME=VALUE"`` for each of its values, missing being one of its
-    own, or one column ``"NAME"`` of codes where these would be too many.
+    own, or one column ``"NAME"`` of codes where these would be too many. Free text becomes a column
+    ``"NAME 'TERM'"`` of counts for each term.
 
     Which values there are is told from all rows: that is vocabulary, and columns not seen in
     training are silenced by :func:`fit_preparation`.
@@ -129,7 +156,12 @@ def encode(X: np.ndarray | pd.DataFrame) -> Encoded:
     if isinstance(X, np.ndarray) and X.ndim > 2:
         return Encoded(X.astype(np.float32))
     many = uncountable(X)
-    codes = tuple(_code(name, column, name in many) for name, column in _columns(X))
+    texts = words_of(X)
+    most = most_terms(len(X), len(texts))
+    codes = tuple(
+        _text_code(name, column, most) if name in texts else _code(name, column, name in many)
+        for name, column in _columns(X)
+    )
     return encoded_by(X, codes)
 
 
@@ -173,10 +205,12 @@ def uncountable(X: np.ndarray | pd.DataFrame) -> dict[str, int]:
     """Categories with more values than can have a column each: their names, and how many values."""
     if isinstance(X, np.ndarray):
         return {}
+    texts = words_of(X)
     counts = {
         str(name): int(X[name].nunique(dropna=False))
         for name in X.columns
-        if not pd.api.types.is_numeric_dtype(X[name].dtype)
+        if str(name) not in texts
+        and not pd.api.types.is_numeric_dtype(X[name].dtype)
         and not getattr(X[name].dtype, "ordered", False)
     }
     each = INDICATOR_BYTES // (4 * max(len(X) * len(counts), 1))
@@ -190,7 +224,9 @@ def fit_preparation(encoded: Encoded, rows: np.ndarray) -> Preparation:
     Numbers, channels of images and of signals: mean and 1 / standard deviation (population
     formula, as scikit-learn's StandardScaler), missing values ignored; scale 0 when constant in
     these rows. Indicators and categories: shift 0, and scale 1 if ever seen in these rows, else 0.
-    Codes: the logarithm of 1 plus their count in these rows, standardised as numbers are.
+    Codes: the logarithm of 1 plus their count in these rows, standardised as numbers are. Terms:
+    shift 0, and scale their inverse document frequency in these rows; their length is the square
+    root of how many different terms these rows hold on average.
     """
     matrix = encoded.matrix
     rows = np.flatnonzero(rows) if rows.dtype == bool else rows
@@ -201,9 +237,12 @@ def fit_preparation(encoded: Encoded, rows: np.ndarray) -> Preparation:
     scaler = StandardScaler()
     channels = matrix.shape[1]
     low, high = np.full(channels, np.nan), np.full(channels, np.nan)
+    holding = [np.zeros(end - start, np.int64) for start, end in encoded.texts]
     size = max(1, CHUNK_BYTES // max(1, 4 * int(np.prod(matrix.shape[1:]))))
     for start in range(0, len(rows), size):
         chunk = matrix[rows[start : start + size]]
+        for known, (first, last) in zip(holding, encoded.texts, strict=True):
+            known += np.count_nonzero(chunk[:, first:last], axis=0)
         for column, values in counts.items():
             chunk[:, column] = values[chunk[:, column].astype(np.int64)]
         if matrix.ndim > 2:
@@ -220,9 +259,20 @@ def fit_preparation(encoded: Encoded, rows: np.ndarray) -> Preparation:
         flags = np.array([kind in ("indicator", "category") for kind in encoded.kinds])
         shift = np.where(flags, 0.0, shift)
         scale = np.where(flags, high > 0, scale)
+    least = [own.least for own in encoded.codes if own.terms]
+    for known, (first, last), fewest in zip(holding, encoded.texts, least, strict=True):
+        shift[first:last], scale[first:last] = 0.0, weights(known, len(rows), fewest)
+    lengths = [
+        np.sqrt(known[scale[first:last] > 0].sum() / max(len(rows), 1))
+        for known, (first, last) in zip(holding, encoded.texts, strict=True)
+    ]
     shape = (channels, *(1,) * (matrix.ndim - 2))
     return Preparation(
-        shift.astype(np.float32).reshape(shape), scale.astype(np.float32).reshape(shape), counts
+        shift.astype(np.float32).reshape(shape),
+        scale.astype(np.float32).reshape(shape),
+        counts,
+        encoded.texts,
+        np.array(lengths, np.float32),
     )
 
 
@@ -240,6 +290,11 @@ def _code(name: str, column: Any, many: bool) -> ColumnCode:
     if many:
         return ColumnCode(name, "code", count=int(codes.max(initial=-1)) + 1)
     return ColumnCode(name, "category", present=tuple(np.unique(codes).tolist()))
+
+
+def _text_code(name: str, column: pd.Series, most: int) -> ColumnCode:
+    terms, least = vocabulary(column, most)
+    return ColumnCode(name, "text", terms=terms, least=least)
 
 
 def _number_code(name: str, column: np.ndarray) -> ColumnCode:
@@ -262,6 +317,8 @@ def _described(own: ColumnCode, column: Any) -> list[tuple[str, ColumnKind]]:
         return [(own.name, "number"), *mark[: own.marked]]
     if own.kind == "code":
         return [(own.name, "code")]
+    if own.kind == "text":
+        return [(f"{own.name} '{term}'", "term") for term in own.terms]
     _, levels = _coded(column)
     shown = [str(levels[k]) if k >= 0 else "(missing)" for k in own.present]
     return [(f"{own.name}={label}", "category") for label in shown]
@@ -280,6 +337,9 @@ def _fill(own: ColumnCode, column: Any, out: np.ndarray) -> None:
         out[:, 0] = values
         if own.marked:
             out[:, 1] = _missing(numbers)
+        return
+    if own.kind == "text":
+        fill_counts(column, own.terms, out)
         return
     codes, _ = _coded(column)
     if own.kind == "code":

@@ -43,6 +43,7 @@ def read(
     query: str | None = None,
     drop_missing: bool = False,
     min_examples: int = SMALLEST,
+    text: Sequence[str] = (),
 ) -> Environments:
     """Read environments from tables, a database, a NumPy archive or an image folder.
 
@@ -62,13 +63,14 @@ def read(
         query: what to select from a database.
         drop_missing: whether rows without target, environment, factor or cluster are left out.
         min_examples: environments with fewer are left out of studies.
+        text: table columns of free text, whatever they look like.
 
     Raises:
         UsageError: anything about the source, its content or the options that cannot be used.
     """
     image_folder = _image_folder(source)
     if image_folder is not None:
-        given = (target, environment, drop, factors, cluster, environment_from, query)
+        given = (target, environment, drop, factors, cluster, environment_from, query, text)
         if any(given):
             raise UsageError(
                 f"{image_folder} is a folder of images, which takes no target, environment, drop, "
@@ -80,7 +82,8 @@ def read(
         if environment is not None and not isinstance(environment, str):
             raise UsageError(f"{path} holds arrays, of which one says the environment; name one.")
         for option, asked in (
-            ("environment-from", environment_from), ("query", query), ("drop-missing", drop_missing)
+            ("environment-from", environment_from), ("query", query),
+            ("drop-missing", drop_missing), ("text", text),
         ):  # fmt: skip
             if asked:
                 raise UsageError(f"--{option} is for tables, not for arrays as in {path}.")
@@ -118,6 +121,7 @@ def read(
         name=_name(source),
         drop_missing=drop_missing,
         min_examples=min_examples,
+        text=text,
     )
 
 

@@ -8,20 +8,25 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from gengap.base.errors import UsageError
 from gengap.environments.core import refuse_infinite
 from gengap.environments.dates import DATE, Dates, dates_of
 from gengap.environments.labels import folded, merged
 from gengap.environments.repeats import ID_NAME
 from gengap.environments.texts import (
+    NEARLY_UNIQUE,
     PLAIN,
     SAMPLE,
     Style,
+    are_free_text,
+    is_long_text,
     is_text,
     parse_numbers,
     some_of,
     spread,
     text_levels,
 )
+from gengap.environments.words import vocabulary
 
 Kind = Literal[
     "number",
@@ -36,9 +41,8 @@ Kind = Literal[
     "other",
 ]
 
-FEATURES: tuple[Kind, ...] = ("number", "boolean", "category", "ordered")
+FEATURES: tuple[Kind, ...] = ("number", "boolean", "category", "ordered", "text")
 MOST_UNREAD = 0.01  # share of a column's texts that may be no dates
-NEARLY_UNIQUE = 0.9  # share of distinct values from which a column names rows
 FEW = 20  # rows below which "nearly unique" says nothing
 MANY = 30  # distinct texts from which those of an identifier's form are one
 _UUID = r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"
@@ -87,7 +91,7 @@ def examine(series: pd.Series) -> Column:
 
 _REASONS: dict[Kind, str] = {
     "identifier": "names rows (nearly every value is different or a running number)",
-    "text": "holds free text",
+    "text": "holds free text of which no word is in two rows",
     "date": "holds dates, of which too many cannot be read (name it as a factor to split by it)",
     "constant": "has one value in every row",
     "empty": "has no values",
@@ -152,8 +156,8 @@ def _text(series: pd.Series, label: str) -> Column:
     objects = pd.api.types.is_object_dtype(series.dtype)
     if objects and pd.api.types.infer_dtype(series, skipna=True) == "boolean":
         return _number(series.astype("boolean"), label, "boolean")
-    if _is_long_text(series):
-        return _left_out("text", label)
+    if is_long_text(series):
+        return free_text(series)
     codes, levels = text_levels(series)
     if len(levels) == 0:
         return _left_out("empty", label)
@@ -163,24 +167,30 @@ def _text(series: pd.Series, label: str) -> Column:
     kind = _text_kind(some_of(levels), len(levels), int((codes >= 0).sum()))
     if kind == "date":
         return _dates(series, label)
+    if kind == "text":
+        return free_text(series)
     if kind != "category":
         return _left_out(kind, label)
     return _category(pd.Categorical.from_codes(codes, levels), label)
 
 
-def _is_long_text(series: pd.Series) -> bool:
-    """Whether a large column is plainly free text, told without collecting its distinct texts."""
-    if len(series) <= SAMPLE:
-        return False
-    sample = series.iloc[:: len(series) // SAMPLE].dropna()
-    if len(sample) < SAMPLE // 10 or sample.nunique() < NEARLY_UNIQUE * len(sample):
-        return False
-    return _are_sentences(pd.Index(sample.astype(str)))
+def free_text(series: pd.Series) -> Column:
+    """A column whose words are to be features, whatever it looks like.
 
-
-def _are_sentences(texts: pd.Index) -> bool:
-    words = float(np.mean(texts.str.count(r"\s+"))) + 1
-    return words >= 5 or float(np.mean(texts.str.len())) >= 60
+    Raises:
+        UsageError: it holds no text.
+    """
+    label = f"Column {series.name!r}"
+    if not is_text(series) and not isinstance(series.dtype, pd.CategoricalDtype):
+        raise UsageError(f"{label} holds {series.dtype} values, of which no words can be features.")
+    codes, levels = text_levels(series.astype("str").where(series.notna()))
+    if not vocabulary(pd.Series(some_of(levels)), SAMPLE)[0]:
+        return _left_out("text", label)
+    return Column(
+        "text",
+        pd.Categorical.from_codes(codes, levels),
+        f"{label} holds free text; features are its words, weighted by how rare they are (TF-IDF).",
+    )
 
 
 def _text_kind(sample: pd.Index, distinct: int, present: int) -> Kind:
@@ -190,7 +200,7 @@ def _text_kind(sample: pd.Index, distinct: int, present: int) -> Kind:
         return "date"
     if sample.str.fullmatch(_UUID).mean() > 0.9 and distinct > MANY:
         return "identifier"
-    if _are_sentences(sample) and (share > 0.5 or distinct > 10 * MANY):
+    if are_free_text(sample, distinct, present):
         return "text"
     if share >= NEARLY_UNIQUE and (present >= FEW or (share == 1 and present >= FEW // 2)):
         return "identifier"

@@ -11,6 +11,8 @@ import pandas as pd
 from gengap.base.errors import listing
 
 SAMPLE = 10_000  # rows or levels on which patterns are judged
+NEARLY_UNIQUE = 0.9  # share of distinct values from which a column names rows
+MANY_SENTENCES = 300  # distinct ones from which sentences are free text even where they repeat
 MISSING_MARKERS = frozenset(
     ["", "?", "-", "--", ".", "..", "na", "n/a", "#n/a", "nan", "null", "none", "missing"]
 )
@@ -52,6 +54,35 @@ def spread(per_level: np.ndarray, codes: np.ndarray, missing: Any) -> np.ndarray
 def some_of(levels: pd.Index) -> pd.Index:
     """At most about 10,000 of many levels, spread evenly."""
     return levels[:: max(1, len(levels) // SAMPLE)]
+
+
+def is_free_text(series: pd.Series) -> bool:
+    """Whether texts are sentences of which most differ, or very many."""
+    if is_long_text(series):
+        return True
+    codes, levels = text_levels(series)
+    return are_free_text(some_of(levels), len(levels), int((codes >= 0).sum()))
+
+
+def are_free_text(sample: pd.Index, distinct: int, present: int) -> bool:
+    """The same, told by a sample of ``distinct`` texts in ``present`` rows."""
+    several = distinct > 0.5 * present or distinct > MANY_SENTENCES
+    return len(sample) > 0 and several and _are_sentences(sample)
+
+
+def is_long_text(series: pd.Series) -> bool:
+    """Whether a large column is plainly free text, told without collecting its distinct texts."""
+    if len(series) <= SAMPLE:
+        return False
+    sample = series.iloc[:: len(series) // SAMPLE].dropna()
+    if len(sample) < SAMPLE // 10 or sample.nunique() < NEARLY_UNIQUE * len(sample):
+        return False
+    return _are_sentences(pd.Index(sample.astype(str)))
+
+
+def _are_sentences(texts: pd.Index) -> bool:
+    words = float(np.mean(texts.str.count(r"\s+"))) + 1
+    return words >= 5 or float(np.mean(texts.str.len())) >= 60
 
 
 def parse_numbers(levels: pd.Index, codes: np.ndarray) -> tuple[np.ndarray, str, Style] | None:

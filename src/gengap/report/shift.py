@@ -25,7 +25,7 @@ def terminal(found: TableShift, quiet: bool = False) -> list[Block]:
     """What the command prints: the tests, the columns, and the answer."""
     if quiet:
         return [answer(found)]
-    left_out = f"Not tested (identifiers, dates, text, one value): {listing(found.left_out)}."
+    left_out = f"Not tested (identifiers, dates, one value): {listing(found.left_out)}."
     notes: list[Block] = [Note(left_out)] if found.left_out else []
     return [_tests(found), _columns(found), *notes, answer(found)]
 
@@ -36,6 +36,8 @@ def change(column: ColumnTest) -> str:
     if column.kind == "number":
         return f"{of} {significant(before)} to {significant(after)}"
     shares = f"{TENTHS.score(before)} to {TENTHS.score(after)}"
+    if column.kind == "words":
+        return f"rows with the word {of!r}: {shares}" if of else "no word in two rows"
     return f"{of} {shares}" if column.kind == "missing" else f"{of}: {shares}"
 
 

@@ -98,6 +98,11 @@ class StudyFile:
         "Column that says whether the target, a time, ended in the event (1) or without it (0)."
     )
     drop: list[str] = key("Columns to leave out, comma-separated.", [])
+    text: list[str] = key(
+        "Columns of free text, comma-separated, whose words are to be features (TF-IDF); columns "
+        "of sentences are found without it, and --drop leaves them out.",
+        [],
+    )
     factors: list[str] = key("Columns to split by, not to learn from, comma-separated.", [])
     cluster: str | None = key(
         "Column that says which rows belong together, such as a patient's: they are trained on or "
@@ -145,7 +150,7 @@ class StudyFile:
 
         return typed(self.out)
 
-    def text(self) -> str:
+    def as_text(self) -> str:
         """The file's text; keys that were not set, and a password in the address, are left out."""
         import yaml
 

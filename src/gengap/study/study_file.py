@@ -170,6 +170,7 @@ def load_environments(file: StudyFile) -> Environments:
             query=file.query,
             drop_missing=file.drop_missing,
             min_examples=file.min_examples,
+            text=file.text,
         )
         if file.task == "ordinal":
             return ordinal(found, file.order)
@@ -187,7 +188,7 @@ def load_environments(file: StudyFile) -> Environments:
 
 _OF_TABLES = (
     "target", "task", "drop", "factors", "cluster", "query", "environment_from", "drop_missing",
-    "order", "event",
+    "order", "event", "text",
 )  # fmt: skip
 
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 ROWS_AT_ONCE = 65_536
 # Numbers of the steps' inputs that are gathered in one go: small steps are many, and all of one.
 NUMBERS_AT_ONCE = 1 << 18
+TINY = 1e-30  # in place of the length of a text without any known word
 
 
 class TableFeed:
@@ -68,6 +69,12 @@ class TableFeed:
         )
         # What runs read the codes of a category of very many values as, (R, levels) by column.
         self.runs = torch.arange(len(tasks), device=device)[:, None]
+        # The length of a row's terms in each run, (R, 1, 1), by where they begin and end.
+        lengths = [torch.from_numpy(t.prepared.inputs.lengths) for t in tasks]
+        self.texts = [
+            (*place, torch.stack([own[k] for own in lengths]).to(device)[:, None, None])
+            for k, place in enumerate(data.encoded.texts)
+        ]
         self.counts = {
             column: torch.from_numpy(
                 np.stack([t.prepared.inputs.counts[column] for t in tasks])
@@ -88,6 +95,9 @@ class TableFeed:
         for column, values in self.counts.items():
             x[..., column] = values[self.runs, x[..., column].long()]
         x.sub_(self.shift).mul_(self.scale)
+        for start, end, length in self.texts:
+            own = x[..., start:end]
+            own *= length / own.norm(dim=-1, keepdim=True).clamp_min_(TINY)
         if self.missing:
             torch.nan_to_num_(x, nan=0.0)
         return x.clamp_(-CLIP, CLIP)

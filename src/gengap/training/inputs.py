@@ -7,6 +7,8 @@
 - ``encoded``: numbers as they are, missing ones too, and categories as 0/1 columns: for estimators
   whose tags allow missing numbers but that read no categories.
 - ``prepared``: what networks get (:mod:`gengap.environments.preparation`), for all others.
+
+Of free text the last three have the words (:mod:`gengap.environments.words`).
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ import pandas as pd
 from gengap.base.errors import listing
 from gengap.environments.core import TEXTS
 from gengap.environments.preparation import uncountable
+from gengap.environments.words import words_of
 
 Kind = Literal["raw", "table", "encoded", "prepared"]
 
@@ -43,10 +46,10 @@ def input_of(estimator: Any, X: np.ndarray | pd.DataFrame, named: bool = False) 
     model = _innermost(estimator)
     if not _allows_missing(model) and (named or _has_missing(X)):
         return "prepared"
-    columns = _categories(X)
-    if not columns:
+    columns, texts = _categories(X), words_of(X)
+    if not columns and not texts:
         return "raw"
-    if _reads_categories(model, columns):
+    if columns and _reads_categories(model, columns):
         return "table"
     return "encoded" if _allows_missing(model) else "prepared"
 
@@ -86,11 +89,13 @@ def said_of_categories(X: np.ndarray | pd.DataFrame) -> list[str]:
 def _changes(kind: str, X: np.ndarray | pd.DataFrame) -> list[str]:
     if X.ndim != 2:
         return []
-    columns = _categories(X)
+    columns, texts = _categories(X), words_of(X)
+    words = ["free text is TF-IDF of its words"] * bool(texts)
     if kind == "table":
-        return ["text is read as categories"] * bool(X.attrs.get(TEXTS))  # type: ignore[union-attr]
-    found = ["categories are 0/1 columns"] * bool(columns)
-    if kind == "prepared" and (columns or _has_missing(X)):
+        other = bool(set(X.attrs.get(TEXTS, {})) - set(texts))  # type: ignore[union-attr]
+        return ["text is read as categories"] * other + words
+    found = ["categories are 0/1 columns"] * bool(columns) + words
+    if kind == "prepared" and (found or _has_missing(X)):
         found = ["numbers are standardised", *found]
     if kind == "prepared" and _has_missing(X):
         found.append("missing numbers are filled with their mean and marked")
@@ -126,10 +131,11 @@ def _reads_categories(model: Any, columns: list[pd.Series]) -> bool:
 
 
 def _categories(X: np.ndarray | pd.DataFrame) -> list[pd.Series]:
-    """The columns that are no numbers."""
+    """The columns that are neither numbers nor free text."""
     if isinstance(X, np.ndarray):
         return []
-    return [X[c] for c in X.columns if not pd.api.types.is_numeric_dtype(X[c].dtype)]
+    own = [c for c in X.columns if str(c) not in words_of(X)]
+    return [X[c] for c in own if not pd.api.types.is_numeric_dtype(X[c].dtype)]
 
 
 def _has_missing(X: np.ndarray | pd.DataFrame) -> bool:

@@ -22,6 +22,7 @@ from gengap.environments.preparation import (
     encoded_by,
     fit_preparation,
 )
+from gengap.environments.words import without_texts, words_of
 from gengap.methods.registry import OUTLIERS
 from gengap.training.feed import TableFeed
 from gengap.training.inputs import Kind
@@ -89,7 +90,7 @@ class Tables(Environments):
     def form(self) -> Self:
         """What new examples are read by: these tables without any rows."""
         rows = np.empty(0, np.int64)
-        X = self._all[:0].copy()
+        X = without_texts(self._all[:0].copy())
         made = replace(
             self, X=X, y=self.y[rows], environment=rows, factors=pd.DataFrame(), notes=(),
             cluster="", outliers=None,
@@ -205,11 +206,23 @@ class Tables(Environments):
         """
         if kind == "encoded":
             # Categories that the training part lacks are silenced, as for networks.
-            of = np.isin(self.encoded.kinds, ["category", "code"])
+            of = np.isin(self.encoded.kinds, ["category", "code", "term"])
             return np.column_stack([_numbers(own), prepared.inputs.apply(matrix)[:, of]])
+        if kind == "table" and isinstance(own, pd.DataFrame) and words_of(own):
+            return self._with_words(own, prepared.inputs.apply(matrix))
         if kind != "prepared":
             return as_given(own) if kind == "raw" else own
         return prepared.inputs.apply(matrix).reshape(len(matrix), -1)
+
+    def _with_words(self, own: pd.DataFrame, prepared: np.ndarray) -> pd.DataFrame:
+        """A table with the terms of its free text in the text's place, at its end."""
+        names, places = self.encoded.columns, np.flatnonzero(np.isin(self.encoded.kinds, ["term"]))
+        terms = pd.DataFrame(
+            prepared[:, places], index=own.index, columns=[names[k] for k in places]
+        )
+        texts = words_of(own)
+        others = own.drop(columns=[name for name in own.columns if str(name) in texts])
+        return pd.concat([others, terms], axis=1)
 
 
 def _numbers(X: np.ndarray | pd.DataFrame) -> np.ndarray:

@@ -62,7 +62,7 @@ class TableShift(Finding):
         nearest: environment of the largest p-value; empty without.
         p_value: of "the new rows come from the reference", or from one of its environments.
         among: the distance beside those between environments; None with fewer than 2.
-        left_out: columns that were not tested: identifiers, dates, free text, one value only.
+        left_out: columns that were not tested: identifiers, dates, one value only.
         alpha: chance of a false alarm.
     """
 
@@ -211,7 +211,7 @@ def _together(reference: pd.DataFrame, new: pd.DataFrame, names: tuple[str, str]
     both = pd.concat([reference[kept], new[kept]], ignore_index=True)
     if not set(recognise(both).values()) & set(FEATURES):
         raise UsageError(
-            "No column can be tested (identifiers, dates, text and constants cannot); add others."
+            "No column can be tested (identifiers, dates and constants cannot); add others."
         )
     side = np.repeat(["reference", "new"], [len(reference), len(new)])
     with warnings.catch_warnings():
@@ -220,7 +220,8 @@ def _together(reference: pd.DataFrame, new: pd.DataFrame, names: tuple[str, str]
         # Rows of another day differ in their dates, which is not what is asked.
         marked = both.assign(**{WHERE: side, AGAIN: side})
         found = environments_from_frame(marked, WHERE, AGAIN, dates=False)
-    return pd.DataFrame(found.X)
+    assert isinstance(found.X, pd.DataFrame)
+    return found.X
 
 
 def _kinds(table: pd.DataFrame, name: str) -> dict[Hashable, Kind]:

@@ -9,6 +9,8 @@ A *category* is tested by chi-square on the 2 x L table of counts. Where an expe
 5, its distribution comes from draws with the same margins (multivariate hypergeometric), which
 makes ``p = (1 + b) / (1 + B)`` exact.
 
+*Free text* is tested word by word (:mod:`gengap.questions.shift.word_shares`).
+
 *Missing numbers* are a column of their own: whether the share that is missing has moved.
 
 Holm's correction keeps the chance of any false finding, whatever the dependence between columns, so
@@ -37,6 +39,8 @@ from scipy import stats
 
 from gengap.base.errors import UsageError, listing
 from gengap.base.seeds import generator
+from gengap.environments.words import words_of
+from gengap.questions.shift.word_shares import word_shares
 from gengap.statistics.multiple import holm
 
 EXACT_UP_TO = 1_000_000  # n m, beyond which the asymptotic distribution is exact enough
@@ -45,14 +49,15 @@ FEWEST_EXPECTED = 5
 DRAWS = 9_999
 BLOCK = 4_000_000  # counts drawn at a time
 
-Kind = Literal["number", "category", "missing"]
+Kind = Literal["number", "category", "words", "missing"]
 
 
 @dataclass(frozen=True)
 class Change:
     """What moved in a column: its median, or the share of a value or of missing cells.
 
-    ``of`` is ``"median"``, ``"missing"`` or the value whose share rose most.
+    ``of`` is ``"median"``, ``"missing"``, the value whose share rose most, or the word of free text
+    whose share of rows moved most.
     """
 
     of: str
@@ -66,8 +71,9 @@ class ColumnTest:
 
     Attributes:
         name: the column.
-        kind: tested as a number, as a category, or for how many are missing.
-        statistic: Kolmogorov and Smirnov's distance, or chi-square.
+        kind: tested as a number, as a category, by its words, or for how many are missing.
+        statistic: Kolmogorov and Smirnov's distance, or chi-square; of words how far the share of
+            rows that hold one has moved.
         p_value: of this column alone; NaN where one side has no value.
         adjusted_p: Holm's, for all columns together.
         change: what moved most.
@@ -98,7 +104,11 @@ def column_tests(reference: Any, new: Any, seed: int = 0) -> tuple[ColumnTest, .
     if 0 in before.shape or len(after) == 0:
         raise UsageError("There is nothing to test; give at least one row each and one column.")
     tests: list[tuple[str, Kind, float, float, Change]] = []
+    texts = words_of(before)
     for name in before.columns:
+        if str(name) in texts:
+            tests += _tests_of_text(str(name), before[name], after[name], seed)
+            continue
         tests += _tests_of(str(name), before[name], after[name], seed)
     adjusted = holm([p for _, _, _, p, _ in tests])
     return tuple(
@@ -194,6 +204,21 @@ def _tests_of(
         return [(name, "category", *category_test(x, y, seed), _moved(x, y)), *tests]
     change = Change("median", float(np.median(x)), float(np.median(y)))
     return [(name, "number", *kolmogorov_smirnov(x, y), change), *tests]
+
+
+def _tests_of_text(
+    name: str, before: pd.Series, after: pd.Series, seed: int
+) -> list[tuple[str, Kind, float, float, Change]]:
+    found = word_shares(before, after)
+    change = Change(found.word, found.before, found.after)
+    words: tuple[str, Kind, float, float, Change] = (
+        name, "words", abs(found.after - found.before), found.p_value, change
+    )  # fmt: skip
+    lost = before.isna().to_numpy(), after.isna().to_numpy()
+    if not (lost[0].any() or lost[1].any()):
+        return [words]
+    gone = Change("missing", float(lost[0].mean()), float(lost[1].mean()))
+    return [words, (name, "missing", *category_test(*lost, seed), gone)]
 
 
 def _moved(reference: ArrayLike, new: ArrayLike) -> Change:
