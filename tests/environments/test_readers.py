@@ -260,6 +260,22 @@ def test_npz_with_other_keys_and_dropped_arrays(tmp_path):
     assert len(e.factors.columns) == 0
 
 
+def test_npz_without_the_rows_that_miss_something(tmp_path):
+    y, year = np.arange(12) // 2 % 2 * 1.0, np.arange(12) // 6 * 1.0
+    y[2], year[5], year[2] = np.nan, np.nan, np.nan
+    path = save(tmp_path / "d.npz", y=y, year=year)
+    assert "--drop-missing" in refusal(read, path)
+    e = read(path, drop_missing=True, factors=["year"])
+    rows = np.delete(np.arange(12), [2, 5])
+    np.testing.assert_array_equal(e.X[:, 0], 2 * rows)
+    np.testing.assert_array_equal(e.factors["year"], year[rows])
+    assert [e.names[k] for k in e.environment] == [["u", "v"][k % 2] for k in rows]
+    assert "Left out 2 of 12 rows with missing values: 1 in 'y', 2 in 'year'." in e.notes
+    assert len(read(path, drop_missing=True).y) == 11
+    nothing = save(tmp_path / "n.npz", y=np.full(12, np.nan))
+    assert "nothing is left" in refusal(read, nothing, drop_missing=True)
+
+
 @pytest.mark.parametrize(
     ("arrays", "words"),
     [

@@ -117,7 +117,7 @@ def test_boosters_of_other_packages(model, classes):
 
 def test_boosters_that_cannot_be_had(monkeypatch):
     frame = table().drop(columns="patient")
-    monkeypatch.setitem(sys.modules, "catboost", None)
+    monkeypatch.setitem(sys.modules, "catboost", None)  # as where it is not installed
     with pytest.raises(UsageError, match=r'catboost is not installed; .*"gengap\[catboost\]"'):
         gg.measure("catboost", frame, "fate", environment="ward", **SMALL)
     with pytest.raises(UsageError, match="no parameter 'max_dept'; did you mean 'max_depth'"):

@@ -13,6 +13,7 @@ from xgboost import XGBRegressor
 import gengap as gg
 from gengap.base.errors import UsageError
 from gengap.environments.targets import ordinal, survival
+from gengap.questions.diagnosis.matrix import correctness
 from gengap.study.study_file import build_study, load_environments, validated
 
 SMALL = {"seeds": 1, "jobs": 1}
@@ -82,7 +83,7 @@ def test_orders_that_are_none(order, words):
         ordinal(made, order)
 
 
-def test_survival_times_are_measured_by_concordance():
+def test_survival_times_are_measured_by_concordance(tmp_path):
     frame = table()
     result = gg.measure(
         CoxPHSurvivalAnalysis(), frame.drop(columns="pain"), "months", environment="ward",
@@ -104,6 +105,11 @@ def test_survival_times_are_measured_by_concordance():
         frame.months, environment=frame.ward, event=frame.died, **SMALL,
     )  # fmt: skip
     assert (other.methods.score_unseen > 0.6).all()
+    with pytest.raises(UsageError, match="cannot be saved so far"):
+        result.fit("CoxPHSurvivalAnalysis", out=tmp_path)
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(UsageError, match="it predicts who lasts longer"):
+        correctness(result)
 
 
 @pytest.mark.parametrize(

@@ -202,6 +202,7 @@ def _of_data(
 ) -> Delivered:
     from gengap.delivery import fit as deliver
     from gengap.delivery import fit_unmeasured
+    from gengap.delivery.fitting import refuse_undeliverable
     from gengap.records.store import Store
     from gengap.study.study_file import build_study, load_environments, validated
 
@@ -215,6 +216,7 @@ def _of_data(
     with unsuspecting():
         study = build_study(file, load_environments(file), command=command_line())
     study.model = own or study.model
+    refuse_undeliverable(study, options["out"])
     study.validate()
     writable(file.folder)
     print_notes(study.warnings, talk)

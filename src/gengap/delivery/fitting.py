@@ -119,8 +119,7 @@ def _made(
     key: bytes | None,
     progress: Tell | None,
 ) -> Delivered:
-    if not isinstance(study.environments, Environments):
-        raise UsageError("Only models of tables and images can be delivered so far.")
+    refuse_undeliverable(study, out)
     # What was decided seed by seed is decided; one more run needs no decision.
     own = replace(
         study, environments=study.problem, keep_models=[choice.method], until_decided=False
@@ -152,6 +151,21 @@ def _made(
     if out is not None:
         made.save(out, key=key)
     return made
+
+
+def refuse_undeliverable(study: Study, out: str | Path | None) -> None:
+    """Raise :class:`UsageError` where no method's model could be delivered, before any training.
+
+    Args:
+        out: folder to save it in; None for one that serves in this process only.
+    """
+    if not isinstance(study.environments, Environments):
+        raise UsageError("Only models of tables and images can be delivered so far.")
+    if out is not None and study.environments.scale == "survival":
+        raise UsageError(
+            "Models of survival times cannot be saved so far, because no file holds them that runs "
+            "no code; fit one in Python (result.fit(...) without out), which serves in its process."
+        )
 
 
 def _plan(study: Study, choice: Choice) -> Plan:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from gengap.base.errors import UsageError, listing, suggest
 from gengap.base.paths import existing, refuse_bomb, shown
@@ -21,11 +23,13 @@ def read_npz(
     drop: Sequence[str] = (),
     factors: Sequence[str] = (),
     cluster: str | None = None,
+    drop_missing: bool = False,
 ) -> Environments:
     """Read a NumPy archive with ``X`` ``(n, ...)``, ``y`` ``(n,)`` and ``environment`` ``(n,)``.
 
     Every further array ``(n,)`` becomes a factor, ``cluster`` among them. Pickled (object) arrays
-    are refused.
+    are refused. ``drop_missing`` leaves out examples without target, environment, cluster or a
+    factor that is named, with a note that counts them.
 
     Raises:
         UsageError: no such file, no archive, a key missing, or arrays of the wrong shape or type.
@@ -49,9 +53,33 @@ def read_npz(
                 f"Array {key!r} of {path} has shape {values.shape}, but a factor has one entry "
                 f"per example {X.shape[:1]}; leave it out (--drop {key})."
             )
-    return Environments.from_arrays(
+    notes: tuple[str, ...] = ()
+    if drop_missing:
+        told = {target: y, environment: where}
+        told |= {key: others[key] for key in (*factors, *([cluster] if cluster else []))}
+        kept, notes = _complete(told, len(X))
+        X, y, where = X[kept], y[kept], where[kept]
+        others = {key: values[kept] for key, values in others.items()}
+    made = Environments.from_arrays(
         X, y, where, factors=others, cluster=cluster, task=task, name=shown(path.stem)
     )
+    return replace(made, notes=(*notes, *made.notes))
+
+
+def _complete(told: dict[str, np.ndarray], n: int) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Which of ``n`` examples miss nothing in any array ``(n,)``, and a note on the others.
+
+    Raises:
+        UsageError: none is left.
+    """
+    missing = {key: pd.isna(values) for key, values in told.items() if values.shape == (n,)}
+    bad = np.any([*missing.values(), np.zeros(n, bool)], axis=0)
+    if not bad.any():
+        return ~bad, ()
+    counts = listing(f"{rows.sum():,} in {key!r}" for key, rows in missing.items() if rows.any())
+    if bad.all():
+        raise UsageError(f"Every row has a missing value ({counts}); nothing is left.")
+    return ~bad, (f"Left out {bad.sum():,} of {n:,} rows with missing values: {counts}.",)
 
 
 def load_npz(path: Path) -> dict[str, np.ndarray]:

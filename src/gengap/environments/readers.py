@@ -82,14 +82,19 @@ def read(
         if environment is not None and not isinstance(environment, str):
             raise UsageError(f"{path} holds arrays, of which one says the environment; name one.")
         for option, asked in (
-            ("environment-from", environment_from), ("query", query),
-            ("drop-missing", drop_missing), ("text", text),
+            ("environment-from", environment_from), ("query", query), ("text", text)
         ):  # fmt: skip
             if asked:
                 raise UsageError(f"--{option} is for tables, not for arrays as in {path}.")
         keys = {"target": target or "y", "environment": environment or "environment"}
         return read_npz(
-            path, **keys, task=task, drop=drop, factors=factors, cluster=cluster
+            path,
+            **keys,
+            task=task,
+            drop=drop,
+            factors=factors,
+            cluster=cluster,
+            drop_missing=drop_missing,
         ).with_least(min_examples)
     if path.name.lower().removesuffix(".gz").endswith(("ubyte", ".idx")):
         raise UsageError(

@@ -56,6 +56,15 @@ class Matrix:
         return held_out[:, self.environment] & (self.predicted >= 0)
 
 
+# What is predicted where answers are more or less wrong.
+PREDICTS = {
+    "regression": "(it predicts numbers), ",
+    "ordinal": "(it predicts ranks of ordered categories, and --task classification would predict "
+    "the categories), ",
+    "survival": "(it predicts who lasts longer), ",
+}
+
+
 def correctness(result: Result, part: Part | None = "test") -> Matrix:
     """Read the runs that a classification study's selection rule keeps for unseen environments.
 
@@ -70,8 +79,8 @@ def correctness(result: Result, part: Part | None = "test") -> Matrix:
     plan, store = result.plan, result.store
     if plan.problem.task != "classification":
         raise UsageError(
-            f"{plan.problem.name!r} is no classification, so its answers are not right or wrong; "
-            "this needs a classification problem."
+            f"{plan.problem.name!r} is no classification {PREDICTS.get(plan.problem.task, '')}so "
+            "its answers are not right or wrong; this needs a classification problem."
         )
     kept = {c.key: c.step for scores in result.scores.values() for c in _kept(scores, result)}
     runs = [
