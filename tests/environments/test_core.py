@@ -102,7 +102,7 @@ def test_factors_are_taken_by_position_not_by_index():
         ((pd.DataFrame(X, columns=["a", "a"]), Y, WHERE), ["several columns called a"]),
         ((pd.DataFrame(index=range(6)), Y, WHERE), ["no columns"]),
         ((pd.DataFrame({"d": pd.date_range("2020", periods=6)}), Y, WHERE), ["'d'", "datetime"]),
-        ((pd.DataFrame({"l": [[1]] * 6}), Y, WHERE), ["'l'", "object"]),
+        ((pd.DataFrame({"l": [[1]] * 5 + [[1, 2]]}), Y, WHERE), ["'l'", "object"]),
     ],
 )
 def test_unusable_arrays_are_refused_by_name(arguments, words):

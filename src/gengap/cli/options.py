@@ -57,7 +57,7 @@ Draw = Annotated[int, typer.Option(help="Seed of whatever is drawn at random.")]
 # The keys that say what the data are.
 DATA = (
     "data", "query", "target", "environment", "environment_from", "suite", "task", "drop",
-    "drop_missing", "min_examples", "text",
+    "drop_missing", "min_examples", "text", "embeddings",
 )  # fmt: skip
 
 

@@ -27,6 +27,10 @@ def predict(
     out: Annotated[
         Path | None, typer.Option(help="Write all answers into this .csv, a line a row.")
     ] = None,
+    embeddings: Annotated[
+        str | None,
+        typer.Option(help="A .npy file with a row of numbers for each new row, as in training."),
+    ] = None,
     model_code: Annotated[
         str | None,
         typer.Option(
@@ -55,7 +59,7 @@ def predict(
     with unsuspecting():
         modules = {model_code: imported(model_code)} if model_code else None
         made = load(model, key=read_key(key), modules=modules)
-        rows, notes = _rows(new, made)
+        rows, notes = _rows(new, made, embeddings)
     print_notes(notes, talk)
     found = made.decide(rows)
     written = []
@@ -67,20 +71,25 @@ def predict(
     print_finding(found, as_json, quiet, written)
 
 
-def _rows(path: str, model: Delivered) -> tuple[Any, list[str]]:
+def _rows(path: str, model: Delivered, embeddings: str | None) -> tuple[Any, list[str]]:
     """The new rows as the model takes them, and what was assumed in reading them."""
+    from gengap.base.paths import existing
     from gengap.environments.archives import load_npz
     from gengap.environments.readers import read_table
+    from gengap.environments.vectors import vector_of, with_embeddings
 
     if path.lower().endswith(".npz"):
         from gengap.base.errors import UsageError
-        from gengap.base.paths import existing
 
         arrays = load_npz(existing(path))
         if "X" not in arrays:
             raise UsageError(f"{path} has no array 'X'; save it with numpy.savez(path, X=...).")
         return arrays["X"], []
     table = read_table(path)
+    if embeddings is not None:
+        known = (vector_of(name) for name in getattr(model, "feature_names_in_", ()))
+        lacking = {name for name in known if name not in table.columns}
+        table = with_embeddings(table, existing(embeddings), min(lacking, default=""))
     if not hasattr(model, "feature_names_in_"):
         return table.to_numpy(), []
     return table, list(table.attrs.get("gengap_notes", ()))

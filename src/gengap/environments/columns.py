@@ -37,6 +37,7 @@ from gengap.environments.texts import (
     spread,
     text_levels,
 )
+from gengap.environments.vectors import spread_out
 from gengap.environments.words import WORDS
 
 NOTES = "gengap_notes"  # where a table's attributes keep what its reader assumed
@@ -55,6 +56,7 @@ def environments_from_frame(
     min_examples: int = SMALLEST,
     dates: bool = True,
     text: Sequence[str] = (),
+    text_encoder: Any = None,
 ) -> Environments:
     """Build environments from a table with a target column and an environment column.
 
@@ -74,6 +76,8 @@ def environments_from_frame(
         min_examples: environments with fewer are left out of studies.
         dates: whether dates become features (:mod:`gengap.environments.dates`).
         text: columns of free text, whatever they look like; others are recognised.
+        text_encoder: makes numbers of free text, instead of TF-IDF of its words; see
+            :mod:`gengap.environments.vectors`.
 
     Returns:
         Environments whose ``X`` is a DataFrame with float columns for numbers and booleans and
@@ -102,7 +106,9 @@ def environments_from_frame(
     said += grouping.notes
     used = (target, *roles, *drop)
     within = {part.column: part.cut for part in parts if part.cut in CALENDAR}
-    X = _features(frame, used, within if dates else None, said, text)
+    plain, spread = spread_out(frame, used, text_encoder, text)
+    said += spread
+    X = _features(plain, used, within if dates else None, said, text)
     if len(X.columns) == 0:
         left_out = [f"{c} ({examine(frame[c]).kind})" for c in frame.columns if c not in used]
         raise UsageError(

@@ -21,6 +21,7 @@ from gengap.environments.given_columns import as_column, as_factors, numpy_of
 from gengap.environments.labels import codes_of, label_of, merged, refuse_missing
 from gengap.environments.parts import FOLDS
 from gengap.environments.texts import is_free_text
+from gengap.environments.vectors import spread_out
 from gengap.environments.words import WORDS, words_of
 
 Task = Literal["classification", "regression"]
@@ -102,6 +103,7 @@ class Environments:
         task: Task | None = None,
         name: str = "data",
         notes: Sequence[str] = (),
+        text_encoder: Any = None,
     ) -> Environments:
         """Build from arrays, tensors, lists or a DataFrame ``X``; nothing is modified.
 
@@ -116,6 +118,8 @@ class Environments:
             task: told apart from ``y`` when not given (see :func:`guess_task`).
             name: what to call this problem in reports.
             notes: sentences to show in the report.
+            text_encoder: makes numbers of free text, instead of TF-IDF of its words; see
+                :mod:`gengap.environments.vectors`.
 
         Raises:
             UsageError: lengths differ, features are infinite or no numbers, targets or
@@ -125,6 +129,11 @@ class Environments:
         named = isinstance(cluster, str)
         if cluster is not None and not named:
             factors = {**({} if factors is None else factors), "cluster": cluster}
+        texts = _as_texts(X)
+        X = X if texts is None else texts
+        if isinstance(X, pd.DataFrame):
+            X, said = spread_out(X, (), text_encoder)
+            notes = [*notes, *said]
         made = assemble(
             X, y, environment, factors=factors, task=task, name=name, notes=tuple(notes)
         )
@@ -145,6 +154,7 @@ class Environments:
         drop_missing: bool = False,
         min_examples: int = SMALLEST,
         text: Sequence[str] = (),
+        text_encoder: Any = None,
     ) -> Environments:
         """Build from a DataFrame with a target column and a column that says where a row came from.
 
@@ -152,10 +162,11 @@ class Environments:
         ``"age:5"`` or ``"admitted:year"`` (:mod:`gengap.environments.grouping`).
 
         Identifiers, constant and empty columns are left out, dates become trend and season, and
-        free text (``text`` names columns of it that are not recognised) its words, each with a
-        sentence in ``notes``; the environment column itself is never a feature,
-        nor is ``cluster``, the column that says which rows belong together. ``drop_missing`` leaves
-        out rows without target, environment, factor or cluster. Raises
+        free text (``text`` names columns of it that are not recognised) its words, or what
+        ``text_encoder`` makes of it (:mod:`gengap.environments.vectors`), each with a sentence in
+        ``notes``. The environment column itself is never a feature, nor is ``cluster``, the column
+        that says which rows belong together. ``drop_missing`` leaves out rows without target,
+        environment, factor or cluster. Raises
         :class:`~gengap.base.errors.UsageError` on unusable input (see
         ``gengap.environments.columns``).
         """
@@ -173,6 +184,7 @@ class Environments:
             drop_missing=drop_missing,
             min_examples=min_examples,
             text=text,
+            text_encoder=text_encoder,
         )
 
     def together(self, column: str) -> Environments:
@@ -279,8 +291,6 @@ def assemble(
     """
     if task not in (None, "classification", "regression"):
         raise UsageError(f"The task must be 'classification' or 'regression'; got {task!r}.")
-    texts = _as_texts(X)
-    X = X if texts is None else texts
     features = _as_frame(X) if isinstance(X, pd.DataFrame) else _as_array(X)
     target = as_column(y, target_label, len(features))
     where = as_column(environment, environment_label, len(features))

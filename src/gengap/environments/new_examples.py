@@ -18,6 +18,7 @@ from gengap.environments.texts import (
     is_text,
     numbers_in,
 )
+from gengap.environments.vectors import vector_of, with_vectors
 
 
 def joined(X: np.ndarray | pd.DataFrame, new: Any) -> np.ndarray | pd.DataFrame:
@@ -35,8 +36,10 @@ def joined(X: np.ndarray | pd.DataFrame, new: Any) -> np.ndarray | pd.DataFrame:
         return _joined_arrays(X, new)
     if not isinstance(new, pd.DataFrame):
         raise UsageError("The new examples must be a DataFrame, as the labelled ones are.")
-    new = with_date_features(X, new)
-    if missing := dict.fromkeys(date_of(c, X) for c in X.columns if c not in new.columns):
+    new = with_vectors(X, with_date_features(X, new))
+    if missing := dict.fromkeys(
+        vector_of(date_of(c, X)) for c in X.columns if c not in new.columns
+    ):
         raise UsageError(
             f"The new examples have no column {listing(map(repr, missing))}; they need every "
             "feature that the model learns from."

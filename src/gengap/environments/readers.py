@@ -25,6 +25,7 @@ from gengap.environments.formats.packed import unpacked_name
 from gengap.environments.formats.queries import is_url, name_of, read_query
 from gengap.environments.formats.several import files_of, read_files, tables_in
 from gengap.environments.images import LAYOUT, read_image_folder
+from gengap.environments.vectors import with_embeddings
 
 Source = str | Path | Sequence[str | Path]
 Origin = Literal["file", "folder"]
@@ -44,6 +45,7 @@ def read(
     drop_missing: bool = False,
     min_examples: int = SMALLEST,
     text: Sequence[str] = (),
+    embeddings: str | Path | None = None,
 ) -> Environments:
     """Read environments from tables, a database, a NumPy archive or an image folder.
 
@@ -64,13 +66,24 @@ def read(
         drop_missing: whether rows without target, environment, factor or cluster are left out.
         min_examples: environments with fewer are left out of studies.
         text: table columns of free text, whatever they look like.
+        embeddings: a ``.npy`` file with a row of numbers for each row of the table.
 
     Raises:
         UsageError: anything about the source, its content or the options that cannot be used.
     """
     image_folder = _image_folder(source)
     if image_folder is not None:
-        given = (target, environment, drop, factors, cluster, environment_from, query, text)
+        given = (
+            target,
+            environment,
+            drop,
+            factors,
+            cluster,
+            environment_from,
+            query,
+            text,
+            embeddings,
+        )
         if any(given):
             raise UsageError(
                 f"{image_folder} is a folder of images, which takes no target, environment, drop, "
@@ -82,7 +95,8 @@ def read(
         if environment is not None and not isinstance(environment, str):
             raise UsageError(f"{path} holds arrays, of which one says the environment; name one.")
         for option, asked in (
-            ("environment-from", environment_from), ("query", query), ("text", text)
+            ("environment-from", environment_from), ("query", query), ("text", text),
+            ("embeddings", embeddings),
         ):  # fmt: skip
             if asked:
                 raise UsageError(f"--{option} is for tables, not for arrays as in {path}.")
@@ -102,6 +116,8 @@ def read(
             "gengap.environments.read_idx with Environments.from_arrays."
         )
     frame = read_table(source, query=query, origin=environment_from)
+    if embeddings is not None:
+        frame = with_embeddings(frame, existing(embeddings))
     if environment_from is not None:
         if environment is not None:
             raise UsageError(

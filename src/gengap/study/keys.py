@@ -103,6 +103,10 @@ class StudyFile:
         "of sentences are found without it, and --drop leaves them out.",
         [],
     )
+    embeddings: str | None = key(
+        "A .npy file with a row of numbers for each row of the table, such as what an encoder "
+        "makes of its texts."
+    )
     factors: list[str] = key("Columns to split by, not to learn from, comma-separated.", [])
     cluster: str | None = key(
         "Column that says which rows belong together, such as a patient's: they are trained on or "

@@ -36,6 +36,7 @@ def measure(
     task: str | None = None,
     order: Sequence[Any] = (),
     event: Any = None,
+    text_encoder: Any = None,
     **settings: Any,
 ) -> Result:
     """Measure what unseen environments cost a model, or several that are compared.
@@ -53,6 +54,8 @@ def measure(
         task: ``"classification"``, ``"regression"`` or ``"ordinal"``; told apart when not given.
         order: the classes of an ordinal target, lowest first.
         event: ``(n,)`` whether the target, a time, ended in the event, or that column of ``X``.
+        text_encoder: makes numbers of free text; see
+            :meth:`~gengap.environments.core.Environments.from_arrays`.
         settings: further settings of a study, such as ``steps`` and ``store``.
 
     Returns:
@@ -84,6 +87,7 @@ def measure(
         environment,
         cluster=cluster,
         task="regression" if event is not None else kind,  # type: ignore[arg-type]
+        text_encoder=text_encoder,
     )
     if task == "ordinal":
         environments = ordinal(environments, order or _levels(y))

@@ -171,6 +171,7 @@ def load_environments(file: StudyFile) -> Environments:
             drop_missing=file.drop_missing,
             min_examples=file.min_examples,
             text=file.text,
+            embeddings=file.embeddings,
         )
         if file.task == "ordinal":
             return ordinal(found, file.order)
@@ -188,7 +189,7 @@ def load_environments(file: StudyFile) -> Environments:
 
 _OF_TABLES = (
     "target", "task", "drop", "factors", "cluster", "query", "environment_from", "drop_missing",
-    "order", "event", "text",
+    "order", "event", "text", "embeddings",
 )  # fmt: skip
 
 
@@ -253,6 +254,8 @@ def source_keys(file: StudyFile) -> dict[str, Any]:
         keys["data"] = [absolute(path) for path in file.data]
     elif file.data:
         keys["data"] = absolute(file.data)
+    if file.embeddings:
+        keys["embeddings"] = absolute(file.embeddings)
     return keys
 
 
