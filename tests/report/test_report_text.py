@@ -7,7 +7,15 @@ import pytest
 from markdown_it import MarkdownIt
 from summary_builders import ODD_NAMES
 
-from gengap.report.text import clean, code_span, escape_markdown, isolate, shorten
+from gengap.report.text import clean, code_span, escape_markdown, isolate, many, shorten
+
+
+def test_plurals_of_users_words():
+    words = {
+        "hospital": "hospitals", "country": "countries", "Krankenhaus": "Krankenhauses",
+        "class": "classes", "day": "days", "branch": "branches",
+    }  # fmt: skip
+    assert {word: many(word) for word in words} == words
 
 
 @pytest.mark.parametrize("name", ODD_NAMES)

@@ -36,7 +36,7 @@ from gengap.report.numerals import (
     significant,
 )
 from gengap.report.sentences.study import place
-from gengap.report.text import isolate
+from gengap.report.text import isolate, many
 from gengap.statistics import student_interval
 
 NUMBERS = "card.json"
@@ -49,18 +49,19 @@ def answer(found: Card) -> str:
     expected = found.expected
     if expected is None:
         return (
-            f"How this model does at a new {word} was not measured; on rows of its own {word}s "
-            f"that were kept apart from training its {metric(found)} is "
+            f"How this model does at a new {word} was not measured; on rows of its own "
+            f"{many(word)} that were kept apart from training its {metric(found)} is "
             f"{number.score(found.inside)}."
         )
     said = f"At a new {word}, expect {article(metric(found))} of {number.score(_score(expected))}"
     if expected.mean.defined:
-        said += f" (95% interval {number.limits(expected.mean)} for the mean of {word}s like these"
+        said += f" (95% interval {number.limits(expected.mean)} for the mean of "
+        said += f"{many(word)} like these"
         if expected.new.defined:
             low, high = number(expected.new.low), number(expected.new.high)
             said += f"; between {low} and {high} for a single new one"
         return f"{said})."
-    return f"{said}; {len(expected.environments)} {word}s are too few for an interval."
+    return f"{said}; {len(expected.environments)} {many(word)} are too few for an interval."
 
 
 def terminal(found: Card, quiet: bool = False) -> list[Block]:
@@ -118,7 +119,7 @@ def findings(found: Card) -> list[str]:
         rate = _rate(found.guard.false_alarms)
         said.append(
             f"Its guard ({found.guard.detector}) refuses about {rate} of rows like those of its "
-            f"own {word}s, and rows that are stranger than these."
+            f"own {many(word)}, and rows that are stranger than these."
         )
     said.append(_refused_elsewhere(found))
     return [sentence for sentence in said if sentence]
@@ -160,9 +161,9 @@ def _all_of_them(found: Card, expected: Expectation) -> str:
     word, own = place(found.environment_word), len(found.environments)
     lacked = "one" if expected.left_out == 1 else f"up to {expected.left_out}"
     return (
-        f"That is where the study's models stood at {word}s that were new to them. Each of those "
-        f"lacked {lacked} of the {own} {word}s; this one has trained on all {own}, so it should do "
-        "no worse."
+        f"That is where the study's models stood at {many(word)} that were new to them. Each of "
+        f"those lacked {lacked} of the {own} {many(word)}; this one has trained on all {own}, so "
+        "it should do no worse."
     )
 
 
@@ -211,7 +212,7 @@ def _refused_elsewhere(found: Card) -> str:
     number = Numerals(True, 1)
     told = f" (95% interval {number.limits(limits)})" if limits.defined else ""
     return (
-        f"At {word}s that were new to their models, guards like it refused "
+        f"At {many(word)} that were new to their models, guards like it refused "
         f"{number.score(limits.estimate)} of rows on average{told}, and most at "
         f"{place(worst.environment)}, {number.score(worst.share)}."
     )
@@ -252,15 +253,15 @@ def _predicted(found: Card) -> str:
 def _use(found: Card) -> list[str]:
     word, what = place(found.environment_word), place(found.target or "the target")
     said = [
-        f"To predict {what} of rows from the {word}s it was trained on, and from new ones from the "
-        "same source, where what is expected of it is good enough for what depends on it."
+        f"To predict {what} of rows from the {many(word)} it was trained on, and from new ones "
+        "from the same source, where what is expected of it is good enough for what depends on it."
     ]
     if found.guard is not None:
         said.append(
             "Rows that its guard refuses are for a person, or for another model: its answers there "
             "are not covered by what is expected."
         )
-    said.append(says("card", "not_meant", word=word))
+    said.append(says("card", "not_meant", words=many(word)))
     return said
 
 
@@ -293,20 +294,20 @@ def _metrics(found: Card) -> str:
     told = f"Scores are {metric(found)}; {better} is better."
     if found.expected is None:
         return told
-    return f"{told} {says('card', 'metrics', word=place(found.environment_word))}"
+    return f"{told} {says('card', 'metrics', words=many(place(found.environment_word)))}"
 
 
 def _evaluation(found: Card) -> list[Block]:
     word = place(found.environment_word)
     apart = (
-        f"{count(found.apart_rows)} rows of all {word}s were kept apart from training: they "
+        f"{count(found.apart_rows)} rows of all {many(word)} were kept apart from training: they "
         "calibrate the guard, and the test part of them shows how the model does at home."
     )
     if found.expected is None:
         return [f"No study was carried out. {apart}"]
     own = found.expected
     runs = counted(own.seeds, "seed")
-    lacking = f"{len(own.environments)} {word}s were left out, {own.left_out} at a time"
+    lacking = f"{len(own.environments)} {many(word)} were left out, {own.left_out} at a time"
     return [
         f"What is expected comes from a study of the same data: {lacking}, with {runs}, and each "
         f"was scored by models that had seen nothing of it. {apart}"
@@ -330,8 +331,8 @@ def _training(found: Card) -> list[Block]:
 def _analyses(found: Card, page: bool) -> list[Block | None]:
     number, word = numerals(found), place(found.environment_word)
     at_home = (
-        f"On rows of its own {word}s kept apart from training, this model's {metric(found)} is "
-        f"{number.score(found.inside)}."
+        f"On rows of its own {many(word)} kept apart from training, this model's {metric(found)} "
+        f"is {number.score(found.inside)}."
     )
     if found.expected is None:
         return [at_home, "How it does where it has not been was not measured."]
@@ -339,9 +340,9 @@ def _analyses(found: Card, page: bool) -> list[Block | None]:
     unit = "points" if number.percent else metric(found)
     return [
         at_home,
-        f"In the study, its method scored {number.score(own.score_in_distribution)} at {word}s it "
-        f"had seen and {number.score(own.score_unseen)} at the one it had not; of that gap of "
-        f"{number.points(own.gap)}, {number(own.difficulty)} is difficulty and "
+        f"In the study, its method scored {number.score(own.score_in_distribution)} at "
+        f"{many(word)} it had seen and {number.score(own.score_unseen)} at the one it had "
+        f"not; of that gap of {number.points(own.gap)}, {number(own.difficulty)} is difficulty and "
         f"{number(own.cost_of_unseen)} the cost of not having seen it.",
         Heading(f"By {word}, when it was new"),
         _figure(found, number, unit) if page else None,
@@ -452,7 +453,7 @@ def _kept(guard: GuardCard) -> str:
 
 
 def _ethics(found: Card) -> list[str]:
-    said = [says("card", "ethics", word=place(found.environment_word))]
+    said = [says("card", "ethics", words=many(place(found.environment_word)))]
     said.append(says("card", "groups"))
     return said
 

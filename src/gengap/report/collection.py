@@ -5,7 +5,7 @@ from __future__ import annotations
 from gengap.questions.planning.collection import Collection, Factor, Way
 from gengap.report.document import Block, Heading, Note, Table, text_table
 from gengap.report.numerals import Numerals, count, counted
-from gengap.report.text import isolate
+from gengap.report.text import isolate, many
 from gengap.study.metric_names import metric_named
 
 NUMBERS = "collection.json"
@@ -53,7 +53,7 @@ def _table(found: Collection, factor: Factor) -> Table:
         )
         for way in shown
     ]  # fmt: skip
-    heads = (f"new {factor.word}s", "examples each", "more of each old one",
+    heads = (f"new {many(factor.word)}", "examples each", "more of each old one",
              "spent", "gain", "95%")  # fmt: skip
     return text_table("Ways to spend the budget", heads, rows)
 
@@ -71,7 +71,7 @@ def _advice(found: Collection, factor: Factor) -> str:
     way, number = factor.ways[0], _number(found)
     if way.gain.estimate <= 0:
         return (
-            f"These sizes do not show that more {factor.word}s or more examples would improve "
+            f"These sizes do not show that more {many(factor.word)} or more examples would improve "
             f"{found.metric} in an unseen {factor.word}; with {found.budget:g} to spend, measure "
             "first with more seeds or smaller sizes."
         )
@@ -101,7 +101,7 @@ def _against(found: Collection, factor: Factor) -> str:
     if not only:
         return ""
     way = only[0]
-    what = f"{factor.word}s alone" if way.environments and not way.more_examples else (
+    what = f"{many(factor.word)} alone" if way.environments and not way.more_examples else (
         "more examples alone" if not way.environments else "both"
     )  # fmt: skip
     return f"Spent on {what}: {number.points(way.gain.estimate, plus=True)}."
@@ -113,7 +113,7 @@ def _backtest(found: Collection, factor: Factor) -> str:
         return "There are too few sizes to check such a forecast by holding the largest back."
     verdict = "it held" if test.holds else "it did not hold"
     return (
-        f"Checked by holding back: without the sizes of {test.size:g} {factor.word}s, "
+        f"Checked by holding back: without the sizes of {test.size:g} {many(factor.word)}, "
         f"{number.score(factor.foreseen.estimate)} ({number.limits(factor.foreseen)}) was foreseen "
         f"there and {number.score(factor.measured)} was measured, so {verdict}."
     )
@@ -123,6 +123,6 @@ def _beyond(factor: Factor) -> str:
     if factor.beyond <= FAR:
         return ""
     return (
-        f"The advice goes to {factor.beyond:.1f} times as many {factor.word}s as were measured: "
-        "collect in steps and measure again."
+        f"The advice goes to {factor.beyond:.1f} times as many {many(factor.word)} as were "
+        "measured: collect in steps and measure again."
     )

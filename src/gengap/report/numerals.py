@@ -9,6 +9,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
+from gengap.report.text import many
 from gengap.statistics.intervals import Interval
 
 MISSING = "n/a"
@@ -156,7 +157,7 @@ def count(value: float | None) -> str:
 
 def counted(number: float, noun: str) -> str:
     """Print a number of things: ``1 run``, ``1,234 runs``."""
-    return f"{count(number)} {noun}{'' if number == 1 else 's'}"
+    return f"{count(number)} {noun if number == 1 else many(noun)}"
 
 
 def duration(seconds: float | None) -> str:

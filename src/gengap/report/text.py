@@ -31,6 +31,13 @@ def shorten(text: str, most: int = 48) -> str:
     return f"{text[: most - tail - 1].rstrip()}…{text[-tail:].lstrip()}"
 
 
+def many(noun: str) -> str:
+    """The plural of a noun, a user's own among them: ``countries``, ``classes``, ``wards``."""
+    if re.search("[^aeiou]y$", noun):
+        return f"{noun[:-1]}ies"
+    return f"{noun}es" if re.search("(s|x|z|ch|sh)$", noun) else f"{noun}s"
+
+
 def isolate(text: str) -> str:
     """Wrap right-to-left text so that it does not reorder the sentence around it."""
     right_to_left = any(unicodedata.bidirectional(letter) in ("R", "AL", "AN") for letter in text)

@@ -18,6 +18,7 @@ from gengap.report.explanation.words import (
 from gengap.report.figures.along import along_drawing
 from gengap.report.figures.drawing import Drawing
 from gengap.report.numerals import Numerals, count, p_equals, p_text, share, significant
+from gengap.report.text import many
 from gengap.statistics.intervals import Interval
 
 DRAWN, SAID, ROWS = 3, 3, 12
@@ -34,7 +35,7 @@ def section(found: Factors) -> Section:
     """Figures of the first factors, and tables of all, of their shares, and of pairs."""
     number = numerals(found.about)
     place = name(found.about.place)
-    unit = f"{place}s" if found.unit == "environment" else "seeds"
+    unit = f"{many(place)}" if found.unit == "environment" else "seeds"
     words = (
         "Rise: what the cost gains from the rows in the middle of what their split trained on to "
         f"those farthest out. Limits of rises and differences count {unit}; those of the costs in "
@@ -87,13 +88,13 @@ def _shares(found: Factors) -> Iterator[str]:
     for part in sure[:SAID]:
         yield (
             f"Distance in {name(part.factor)} goes with {share(min(part.share, 1.0))} of the "
-            f"differences in cost between {name(found.about.place)}s "
+            f"differences in cost between {many(name(found.about.place))} "
             f"({p_equals(part.p_value)}, corrected for all factors)."
         )
     if found.explained and not sure:
         yield (
             f"No factor is shown to go with the differences in cost between "
-            f"{found.about.environments} {name(found.about.place)}s."
+            f"{found.about.environments} {many(name(found.about.place))}."
         )
 
 
@@ -142,7 +143,7 @@ def _drawing(found: Factors, along: Along, number: Numerals, place: int) -> Draw
         f"Cost of unseen by {factor}: {told}.",
         bands,
         along.common,
-        (factor, f"cost of unseen, {unit}, 95% limits for these {name(found.about.place)}s"),
+        (factor, f"cost of unseen, {unit}, 95% limits for these {many(name(found.about.place))}"),
     )
 
 

@@ -17,6 +17,7 @@ from gengap.report.numerals import (
     share,
     significant,
 )
+from gengap.report.text import many
 
 SAID = 3
 VALUES = {"cost": "cost of unseen", "loss": "loss"}
@@ -70,7 +71,7 @@ def _table(found: Segments, of: str, candidates: Sequence[Segment], number: Nume
     place = name(found.about.place)
     heads = (
         f"{VALUES[of]} in rows where", "rows", "share", f"excess, {unit}", "limits",
-        f"higher in, {place}s", "p", "confirmed",
+        f"higher in, {many(place)}", "p", "confirmed",
     )  # fmt: skip
     rows = (
         (

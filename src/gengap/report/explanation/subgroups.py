@@ -13,6 +13,7 @@ from gengap.report.explanation.words import (
     with_limits,
 )
 from gengap.report.numerals import Numerals, count, p_equals, p_text
+from gengap.report.text import many
 
 SAID, SHOWN = 3, 12
 SURE = 0.05
@@ -33,9 +34,9 @@ def section(found: SubgroupsFound) -> Section:
     words = (
         f"The gap between the worst and the best subgroup, free of the luck of the most extreme, "
         f"which the gap as measured holds. Inside: models that have seen the {place}; outside: "
-        f"models that have not; both on the same rows. Limits count {place}s. Growth is that of "
-        "the two subgroups told apart most clearly by both together; p: of none, adjusted for all "
-        "columns (Holm)."
+        f"models that have not; both on the same rows. Limits count {many(place)}. Growth is that "
+        "of the two subgroups told apart most clearly by both together; p: of none, adjusted for "
+        "all columns (Holm)."
     )
     unit = "points" if number.percent else metric(found.about)
     heads = (
@@ -64,7 +65,7 @@ def section(found: SubgroupsFound) -> Section:
     ]
     if found.left_out:
         told = ", ".join(name(column) for column in found.left_out[:SHOWN])
-        blocks.append(Note(f"Not told, as too few {place}s have two of their levels: {told}."))
+        blocks.append(Note(f"Not told, as too few {many(place)} have two of their levels: {told}."))
     return Section("Subgroups inside and outside", tuple(blocks))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from gengap.questions.diagnosis.about import About
 from gengap.report.document import Cell, Column, Table
 from gengap.report.numerals import MISSING, Numerals
-from gengap.report.text import clean, isolate, shorten
+from gengap.report.text import clean, isolate, many, shorten
 from gengap.statistics.intervals import Interval
 
 MISSING_LIMITS = "no interval"
@@ -37,7 +37,7 @@ def with_limits(number: Numerals, found: Interval, *, plus: bool = False) -> str
 
 def plural(word: str, number: int) -> str:
     """A user's word for so many: ``3 hospitals``; a word that is a phrase stays as it is."""
-    return f"{number:,} {name(word)}{'' if number == 1 else 's'}"
+    return f"{number:,} {name(word) if number == 1 else many(name(word))}"
 
 
 def cell(number: Numerals, found: Interval | None, *, plus: bool = True) -> Cell:

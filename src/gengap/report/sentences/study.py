@@ -7,7 +7,7 @@ interval excludes zero, and otherwise the sentence says how large the cost could
 from __future__ import annotations
 
 from gengap.report.reading import PLAIN_TRAINING, Row, Summary, called, is_plain_training
-from gengap.report.text import isolate, shorten
+from gengap.report.text import isolate, many, shorten
 
 FEWEST = 3
 # Score lost, loss risen, score gained, loss fallen.
@@ -27,7 +27,7 @@ def _protocol(summary: Summary) -> str:
     word, names, splits = study["environment_word"], study["environments"], study["split_count"]
     if not splits or splits == 1:
         return ""
-    places, at_once = f"{len(names)} {place(word)}s", study["unseen_at_once"]
+    places, at_once = f"{len(names)} {many(place(word))}", study["unseen_at_once"]
     if at_once == 1 and splits == len(names):
         return f"Each of the {places} was left out in turn."
     form = str(study["splits"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gengap.report.reading import Row, Summary
 from gengap.report.sentences.sequential import bracketed, sequential_sentences
 from gengap.report.sentences.study import baseline_name, method_name, place
-from gengap.report.text import isolate, shorten
+from gengap.report.text import isolate, many, shorten
 
 FEW = 5
 
@@ -164,7 +164,7 @@ def _few(summary: Summary, row: Row) -> str:
 def _doubts(summary: Summary) -> list[str]:
     """Count what is listed at the end of the report."""
     parts = [
-        f"{'one' if more == 1 else more} {noun}{'' if more == 1 else 's'}"
+        f"{'one' if more == 1 else more} {noun if more == 1 else many(noun)}"
         for more, noun in (
             (len(summary.study["warnings"]), "warning"),
             (len(summary.study["skipped"]), "skipped method"),
