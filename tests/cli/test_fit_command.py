@@ -192,12 +192,20 @@ def test_what_cannot_be_used_is_one_sentence(args, words):
 
 
 def test_boosted_trees_keep_their_own_formats(tmp_path):
-    kinds = {"xgboost": "XGBClassifier", "lightgbm": "LGBMClassifier"}
+    kinds = {
+        "xgboost": "XGBClassifier",
+        "lightgbm": "LGBMClassifier",
+        "catboost": "CatBoostClassifier",
+    }
+    quiet = {
+        "lightgbm": {"verbose": -1},
+        "catboost": {"verbose": False, "allow_writing_files": False},
+    }
     frame = pd.read_csv("clinics.csv")
     environments = gg.Environments.from_frame(frame, "ill", "clinic")
     for module, name in kinds.items():
         kind = getattr(pytest.importorskip(module), name)
-        own = kind(n_estimators=5, **({"verbose": -1} if module == "lightgbm" else {}))
+        own = kind(n_estimators=5, **quiet.get(module, {}))
         result = gg.Study(environments, [own], seeds=1, jobs=1).run()
         made = result.fit(name, out=tmp_path / module, false_alarms=None)
         loaded = gg.load(tmp_path / module)

@@ -392,3 +392,9 @@ def timed(n: int) -> float:
     seconds = time.process_time() - start
     assert e.X.shape == (n, 26)
     return seconds
+
+
+def test_two_targets_are_two_studies():
+    table = frame(cost=np.arange(N) % 7 + 0.5)
+    said = refusal(table, target="y,cost")
+    assert "run one for each, such as --target y --drop cost --out y" in said

@@ -93,7 +93,7 @@ def test_factors_are_taken_by_position_not_by_index():
         ((X, Y, ["a", None, "b", None, "a", "b"]), ["environment", "2 of 6", "row 1"]),
         ((X, [1, 2, np.nan, 4, 5, 6], WHERE), ["y has missing", "1 of 6", "row 2"]),
         ((X, [7.0] * 6, WHERE), ["constant", "'7'"]),
-        ((X, np.ones((6, 2)), WHERE), ["y must be one column", "(6, 2)"]),
+        ((X, np.ones((6, 2)), WHERE), ["y must be one column", "(6, 2)", "columns at a time"]),
         ((X, [[1], [2, 3], [1], [1], [1], [1]], WHERE), ["y must be one column"]),
         ((X, np.array([1j] * 6), WHERE), ["y holds", "complex"]),
         ((X, pd.date_range("2020", periods=6), WHERE), ["y holds dates"]),

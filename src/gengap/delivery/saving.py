@@ -2,7 +2,7 @@
 
 ==================  ==========================================================================
 model.json          all about the model (:mod:`gengap.delivery.schema`), and checksums
-model.*             its weights: safetensors, skops, or what XGBoost and LightGBM write
+model.*             its weights: safetensors, skops, or what XGBoost, LightGBM and CatBoost write
 inputs.safetensors  how inputs are standardised, and where the guard's calibration rows are from
 guard/              the guard, as :meth:`gengap.guard.Guard.save` writes it
 card.html, card.md  the card; people may edit it, so no checksum covers it

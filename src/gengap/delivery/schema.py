@@ -122,7 +122,7 @@ class Description(Strict):
     scale: float
     rows: Size
     apart: Size
-    weights: Literal["safetensors", "skops", "xgboost", "lightgbm", ""]
+    weights: Literal["safetensors", "skops", "xgboost", "lightgbm", "catboost", ""]
     code: Name = ""
     layers: Name = ""
     guard: bool

@@ -1,14 +1,16 @@
 """A trained model as bytes and back, in formats that run no code when they are read.
 
-Networks are safetensors, estimators of scikit-learn skops files, and boosted trees of XGBoost and
-LightGBM the JSON and the text that these libraries write themselves.
+Networks are safetensors, estimators of scikit-learn skops files, and boosted trees of XGBoost,
+LightGBM and CatBoost the JSON and the text that these libraries write themselves.
 """
 
 from __future__ import annotations
 
 import math
+import tempfile
 from collections.abc import Mapping
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -35,6 +37,7 @@ ENDINGS = {
     "skops": "skops",
     "xgboost": "xgboost.json",
     "lightgbm": "lightgbm.txt",
+    "catboost": "catboost.json",
 }
 
 
@@ -45,13 +48,15 @@ def weights_of(trained: Trained) -> tuple[str, bytes, str]:
         (kept,) = networks_to_bytes(model, 1, 0)
         return "safetensors", kept.content, ""
     home = type(model).__module__.split(".")[0]
-    boosted, classes = home in ("xgboost", "lightgbm"), trained.problem.classes
+    boosted, classes = home in ("xgboost", "lightgbm", "catboost"), trained.problem.classes
     if boosted and classes and len(model.classes_) != len(classes):
         return "", b"", "some classes are missing from the rows it was trained on"
     if home == "xgboost":
         return "xgboost", bytes(model.get_booster().save_raw("json")), ""
     if home == "lightgbm":
         return "lightgbm", model.booster_.model_to_string().encode(), ""
+    if home == "catboost":
+        return "catboost", _catboost_bytes(model), ""
     held = estimator_to_bytes(model)
     if held is None:
         return "", b"", f"skops is missing or cannot hold a {type(model).__name__}"
@@ -81,6 +86,8 @@ def model_of(
         return _xgboost(said, content)
     if said.weights == "lightgbm":
         return _lightgbm(said, content)
+    if said.weights == "catboost":
+        return _catboost(said, content)
     raise ValueError
 
 
@@ -136,6 +143,30 @@ def _lightgbm(said: Description, content: bytes) -> Any:
     except lightgbm.basic.LightGBMError:
         raise ValueError from None
     return BoostedClasses(booster, len(said.classes)) if said.classes else Boosted(booster)
+
+
+def _catboost_bytes(model: Any) -> bytes:
+    """CatBoost writes files alone."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.json"
+        model.save_model(str(path), format="json")
+        return path.read_bytes()
+
+
+def _catboost(said: Description, content: bytes) -> Any:
+    try:
+        import catboost
+    except ImportError:
+        raise UsageError("This model is CatBoost's; run pip install catboost.") from None
+    model = catboost.CatBoostClassifier() if said.classes else catboost.CatBoostRegressor()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.json"
+        path.write_bytes(content)
+        try:
+            model.load_model(str(path), format="json")
+        except catboost.CatBoostError:
+            raise ValueError from None
+    return model
 
 
 class Boosted:

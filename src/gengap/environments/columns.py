@@ -149,6 +149,12 @@ def _parts(
 ) -> tuple[Part, ...]:
     """The columns that say the environment, after all names were checked."""
     columns = list(frame.columns)
+    several = [name.strip() for name in str(target).split(",")]
+    if target not in columns and len(several) > 1 and set(several) <= set(columns):
+        raise UsageError(
+            f"A study predicts one column, and {target!r} names {len(several)}; run one for each, "
+            f"such as --target {several[0]} --drop {','.join(several[1:])} --out {several[0]}."
+        )
     if target not in columns:
         raise unknown(f"There is no column {target!r} for the target", target, columns, 40)
     parts = parse_environment(environment, columns)

@@ -20,7 +20,8 @@ def as_column(values: Any, label: str, rows: int) -> np.ndarray:
     if column.ndim == 2 and column.shape[1] == 1:
         column = column[:, 0]
     if column.ndim != 1:
-        raise UsageError(f"{label} must be one column, shape (n,); got {column.shape}.")
+        remedy = "; give one of its columns at a time" * (column.ndim == 2)
+        raise UsageError(f"{label} must be one column, shape (n,); got {column.shape}{remedy}.")
     if len(column) != rows:
         raise UsageError(
             f"{label} has {len(column)} entries but X has {rows} rows; give one entry per row."
