@@ -142,3 +142,36 @@ def test_columns_are_named_for_factors_subgroups_and_training_without_them(folde
     code, said = run(f"explain {folder / 'out'} --parts factors --along hight")
     assert code == 2
     assert "hight" in said
+
+
+def test_a_report_written_again_keeps_what_explains_the_same_runs(folder: Path) -> None:
+    out = folder / "out"
+    code, said = run(f"explain {out} --parts decomposition,columns --without weight")
+    assert code == 0, said
+    names = ("report.html", "report.md", "gap.json", "explanation.json")
+    before = {name: (out / name).read_bytes() for name in names if (out / name).exists()}
+    assert b"<h2>Why:" in before["report.html"]
+    code, said = run(f"report {out} --quiet")
+    assert code == 0, said
+    assert {name: (out / name).read_bytes() for name in before} == before
+    study = f"run {folder / 'patients.csv'} --target days --environment clinic --jobs 1"
+    code, said = run(f"{study} --seeds 2 --methods sklearn:Ridge --out {out} --quiet")
+    assert code == 0, said
+    assert "<h2>Why:" in (out / "report.html").read_text(encoding="utf-8")
+    code, said = run(f"{study} --seeds 1 --methods sklearn:Ridge --out {out} --quiet")
+    assert code == 0, said
+    assert "<h2>Why:" not in (out / "report.html").read_text(encoding="utf-8")  # other runs
+    code, said = run(f"report {out} --study {json.loads(before['gap.json'])['study']['key']}")
+    assert code == 0, said
+    assert "<h2>Why:" in (out / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", "broken"])
+def test_a_file_that_is_no_explanation_changes_no_report(folder: Path, text: str) -> None:
+    out = folder / "again"
+    run(f"report {folder / 'out'} --out {out} --quiet")
+    plain = (out / "report.html").read_bytes()
+    (out / "explanation.json").write_text(text, encoding="utf-8")
+    code, said = run(f"report {folder / 'out'} --out {out} --quiet")
+    assert code == 0, said
+    assert (out / "report.html").read_bytes() == plain

@@ -59,7 +59,7 @@ class Finding:
         Raises:
             UsageError: a file cannot be written.
         """
-        texts = reports().files(self)
+        texts = reports().files(self, folder)
         paths = {name: Path(folder) / name for name in texts}
         write_files({paths[name]: text for name, text in texts.items()})
         return paths

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from gengap.base.files import json_text
+
+EXPLANATION = "explanation.json"
 
 
 def of(found: Any) -> Any:
@@ -55,8 +58,12 @@ def render_markdown(found: Any, command: str = "") -> str:
     return render_document(of(found).build(found, page=False, command=command))
 
 
-def files(found: Any) -> dict[str, str]:
+def files(found: Any, folder: str | Path | None = None) -> dict[str, str]:
     """Return the texts of all files of a report by name: the page, the text, the numbers, drawings.
+
+    Args:
+        found: the finding.
+        folder: where they are to lie; what explains the same runs there stays in the page.
 
     Raises:
         UsageError: as of :func:`answer`.
@@ -67,11 +74,21 @@ def files(found: Any) -> dict[str, str]:
     summary = found if isinstance(found, Mapping) else found.summary
     texts = {module.NUMBERS: json_text(summary)}
     if hasattr(module, "build"):
-        texts |= {"report.html": render_html(found), "report.md": render_markdown(found)}
+        shown = found if folder is None else _explained(found, folder)
+        texts |= {"report.html": render_html(shown), "report.md": render_markdown(shown)}
     if hasattr(module, "drawings"):
         with typeset():
             texts |= {f"{name}.svg": text for name, text in module.drawings(found).items()}
     return texts
+
+
+def _explained(found: Any, folder: str | Path) -> Any:
+    """A study's result with the explanation that lies in a folder; any other finding as it is."""
+    if getattr(found, "kind", "") != "study" or not (Path(folder) / EXPLANATION).exists():
+        return found
+    from gengap.report.explanation.kept import kept
+
+    return kept(folder, found) or found
 
 
 def show(found: Any, quiet: bool = False) -> None:

@@ -10,14 +10,14 @@ import importlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from gengap.report import study
+from gengap.report import EXPLANATION, study
 from gengap.report.document import Block, Bullets, Document, Note, Section, section
 from gengap.report.numerals import Numerals
 
 if TYPE_CHECKING:
     from gengap.questions.diagnosis.explanation import Explanation
 
-NUMBERS = "explanation.json"
+NUMBERS = EXPLANATION
 TITLES = {
     "decomposition": "what moved",
     "columns": "columns",
