@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from gengap.base.errors import listing
-from gengap.questions.prescription.mending import FEWEST, Mending, Trial, Turn
+from gengap.questions.prescription.mending import FEWEST, Mending, Turn
 from gengap.questions.prescription.remedies import INVARIANCE, WITHOUT
+from gengap.questions.prescription.trials import Trial
 from gengap.report.document import (
     Block,
     Document,
+    Note,
     Table,
     document,
     facts,
@@ -17,7 +19,7 @@ from gengap.report.document import (
 )
 from gengap.report.figures.drawing import label
 from gengap.report.figures.rows import Figure, axis_for, interval_row
-from gengap.report.numerals import Numerals, counted, p_text
+from gengap.report.numerals import Numerals, count, counted, p_text
 from gengap.report.text import isolate
 
 NUMBERS = "mending.json"
@@ -58,10 +60,12 @@ def build(found: Mending, *, page: bool, command: str = "") -> Document:
             section(
                 "What was tried",
                 "On all environments, each unseen in turn, beside "
-                f"{isolate(found.baseline)} with the same steps; limits are widened for the number "
-                "of remedies. The best was chosen among these, so its own figure promises too "
-                "much.",
+                f"{isolate(found.baseline)} with the same steps. Limits are 90% limits of each by "
+                "itself, so that the lower one errs in 5%; p is that of being no better, corrected "
+                "for the number of remedies. The best was chosen among these, so its own figure "
+                "promises too much.",
                 _trials(found),
+                *_left_out(found),
             )
             if found.trials
             else None,
@@ -137,19 +141,26 @@ def _trials(found: Mending) -> Table:
     number = _numbers(found)
 
     def row(trial: Trial) -> tuple[str, ...]:
-        difference = trial.comparison.difference
         return (
             trial.name,
             trial.cause,
             _source(trial.name),
-            number(difference.estimate, plus=True),
-            number.limits(difference, plus=True),
-            p_text(trial.comparison.adjusted_p),
-            trial.comparison.verdict,
+            number(trial.gain.estimate, plus=True),
+            number.limits(trial.gain, plus=True),
+            p_text(trial.p_value),
+            "better" if trial.shown else "not shown",
         )
 
-    heads = ("remedy", "for", "source", "gain", "limits", "p corrected", "verdict")
+    heads = ("remedy", "for", "source", "gain", "90%", "p corrected", "verdict")
     return text_table(f"Remedies beside {found.baseline}", heads, map(row, found.trials))
+
+
+def _left_out(found: Mending) -> list[Note]:
+    """Says of which remedies some scores have no counterpart."""
+    said = [f"{isolate(t.name)} {count(t.left_out)}" for t in found.trials if t.left_out]
+    metric = found.result.plan.score.name
+    words = f"Left out, as {metric} is not defined on both sides: scores of {listing(said)}."
+    return [Note(words, below=True)] if said else []
 
 
 def _source(name: str) -> str:

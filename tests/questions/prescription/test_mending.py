@@ -7,13 +7,18 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 import gengap as gg
 from gengap.methods.registry import method_info
 from gengap.questions.diagnosis.material import Material
+from gengap.questions.prescription import trials as trying
 from gengap.questions.prescription.causes import Causes
 from gengap.questions.prescription.mending import Mending, mend
 from gengap.questions.prescription.remedies import REMEDIES, WITHOUT, fitting
+from gengap.questions.prescription.trials import Candidate, Tried, shared, trials
+from gengap.statistics import Differences
+from gengap.study.scores import Paired
 
 MODEL = "sklearn:DecisionTreeRegressor:max_depth=5"
 
@@ -126,3 +131,40 @@ def test_each_remedy_is_tried_once():
     names = [r.name for r in fitting({"inputs moved", "relation changed", "labels' shares moved"})]
     assert names == ["coral", "mmd", "mixup", "averaging", "vrex", "irm", "groupdro", "balanced"]
     assert fitting({"more noise"}) == []
+
+
+def scores(seed: list[int], example: list[int]) -> Paired:
+    value, code = np.array(example, np.float64), np.array(example) // 10
+    return Paired(value, value, code, np.array(seed), np.array(example), {})
+
+
+def test_only_what_both_scored_is_paired():
+    first = scores([0, 0, 1, 1], [3, 14, 3, 25])
+    second = scores([1, 0, 0], [25, 14, 7])
+    mine, other = shared(first, second)
+    assert first.example[mine].tolist() == second.example[other].tolist() == [14, 25]
+    assert first.seed[mine].tolist() == second.seed[other].tolist() == [0, 1]
+
+
+def test_gains_are_tested_on_one_side_and_corrected_for_their_number():
+    """Two remedies with the same gains in 4 environments, one of them turned round."""
+    gains = np.array([1.0, 2.0, 3.0, 6.0])
+    codes = np.arange(4)
+    tables = {
+        name: Differences(sign * gains, codes, np.zeros(4, int), codes)
+        for name, sign in (("helps", 1), ("hurts", -1))
+    }
+    made = Tried(tables, {"helps": 0, "hurts": 3}, tables["helps"])
+    candidates = [Candidate(name, None, (name,), "columns") for name in tables]
+    helps, hurts = trials(made, candidates)
+    t = stats.ttest_1samp(gains, 0.0, alternative="greater")
+    assert helps.p_value == pytest.approx(2 * t.pvalue)
+    assert helps.gain.low == pytest.approx(t.confidence_interval(0.95).low)
+    assert hurts.p_value == pytest.approx(1 - t.pvalue)
+    assert (helps.shown, hurts.shown, hurts.left_out) == (2 * t.pvalue <= 0.05, False, 3)
+
+
+def test_what_is_defined_in_nothing_common_is_a_sentence(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(trying, "shared", lambda first, second: (np.array([], int),) * 2)
+    with pytest.raises(gg.UsageError, match="squared_error is defined in nothing that both"):
+        mended(marked(environments=5), seeds=2, turns=1)

@@ -14,6 +14,7 @@ Each turn diagnoses on at least :data:`FEWEST` environments, so it takes one mor
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
@@ -29,7 +30,7 @@ from gengap.environments.core import Environments
 from gengap.questions.diagnosis.material import Material, material
 from gengap.questions.prescription.causes import Causes, causes_of
 from gengap.questions.prescription.remedies import WITHOUT, fitting
-from gengap.questions.prescription.trials import Candidate, Settings, best, differences
+from gengap.questions.prescription.trials import Candidate, Settings, Trial, trials, tried
 from gengap.statistics import Comparison, Differences, compare
 from gengap.study.result import Result
 
@@ -41,20 +42,6 @@ Diagnose = Callable[[Material, int], Causes]
 
 
 @dataclass(frozen=True)
-class Trial:
-    """One remedy beside the baseline on all environments, each unseen in turn.
-
-    Attributes:
-        name, cause: of the remedy.
-        comparison: how much better it is, the limits widened for the number of remedies.
-    """
-
-    name: str
-    cause: str
-    comparison: Comparison
-
-
-@dataclass(frozen=True)
 class Turn:
     """What the procedure did with an environment kept apart.
 
@@ -62,7 +49,8 @@ class Turn:
         environment: its name.
         causes: what was diagnosed without it.
         chosen: the remedy, empty for the baseline.
-        difference: how much better it was there than the baseline; 0 for the baseline.
+        difference: how much better it was there than the baseline; 0 for the baseline, NaN where
+            the metric is not defined.
     """
 
     environment: str
@@ -200,12 +188,9 @@ def _procedure(
     tell = stages.next(f"trying, {names}")
     if not candidates:
         return causes, (), None
-    compared = compare(differences(data, candidates, settings, tell))
-    by_name = {candidate.name: candidate for candidate in candidates}
-    trials = [Trial(name, by_name[name].cause, found) for name, found in compared.items()]
-    trials.sort(key=lambda trial: -trial.comparison.difference.estimate)
-    chosen = best(compared)
-    return causes, tuple(trials), by_name[chosen] if chosen else None
+    found = trials(tried(data, candidates, settings, tell), candidates)
+    best = next((trial.name for trial in found if trial.shown), None)
+    return causes, found, next((c for c in candidates if c.name == best), None)
 
 
 def _candidates(causes: Causes, data: Environments, baseline: str) -> list[Candidate]:
@@ -231,21 +216,24 @@ def _measured(
     if not chosen:
         named = [(data.names[code], causes.named) for code, causes, _ in found]
         return tuple(Turn(name, causes, "", 0.0) for name, causes in named), None
-    compared = differences(data, list(chosen.values()), settings, None)
-    rows = next(iter(compared.values()))
-    compared[""] = rows._replace(difference=np.zeros_like(rows.difference))  # the baseline itself
+    made = tried(data, list(chosen.values()), settings, None)
+    compared = {"": made.unchanged, **made.tables}
     turns: list[Turn] = []
     pieces: list[Differences] = []
     for code, causes, candidate in found:
         name = candidate.name if candidate else ""
-        mine = np.asarray(rows.environment) == code
-        pieces.append(Differences(*(np.asarray(column)[mine] for column in compared[name])))
+        table = compared[name]
+        mine = np.asarray(table.environment) == code
+        pieces.append(Differences(*(np.asarray(column)[mine] for column in table)))
         turns.append(Turn(data.names[code], causes.named, name, _mean(pieces[-1])))
     joined = Differences(*(np.concatenate(column) for column in zip(*pieces, strict=True)))
-    return tuple(turns), compare({"procedure": joined})["procedure"]
+    gain = compare({"procedure": joined})["procedure"] if len(joined.difference) else None
+    return tuple(turns), gain
 
 
 def _mean(table: Differences) -> float:
-    """Mean over seeds of the mean over rows."""
+    """Mean over seeds of the mean over rows; NaN where there is none."""
     values, seeds = np.asarray(table.difference), np.asarray(table.seed)
+    if not len(values):
+        return math.nan
     return float(np.mean([values[seeds == s].mean() for s in np.unique(seeds)]))

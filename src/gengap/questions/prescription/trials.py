@@ -5,19 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 
+from gengap.base.errors import UsageError
 from gengap.base.progress import Progress
 from gengap.environments.core import Environments
 from gengap.questions.diagnosis.material import without
 from gengap.records.store import Store
 from gengap.records.study import Execution
-from gengap.statistics import Comparison, Differences
+from gengap.statistics import Comparison, Differences, compare
+from gengap.statistics.intervals import Interval
+from gengap.statistics.multiple import holm
 from gengap.study.result import Result
+from gengap.study.scores import Paired
 from gengap.study.study import Study
 
+ALPHA = 0.05  # chance that any remedy is called better that is not
 Tell = Callable[[Progress], None]
 
 
@@ -77,34 +83,105 @@ class Settings:
         return result
 
 
-def differences(
-    data: Environments, candidates: Sequence[Candidate], settings: Settings, tell: Tell | None
-) -> dict[str, Differences]:
-    """How much better each candidate is than the baseline, unseen, row by row; larger is better.
+class Tried(NamedTuple):
+    """Candidates beside the baseline.
 
-    Candidates that cannot be trained on these data are left out.
+    Attributes:
+        tables: by name, how much better each is, unseen, row by row; larger is better.
+        left_out: by name, scores without a counterpart: some metrics are not defined everywhere.
+        unchanged: the baseline beside itself.
     """
-    found: dict[str, Differences] = {}
+
+    tables: dict[str, Differences]
+    left_out: dict[str, int]
+    unchanged: Differences
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One remedy beside the baseline on all environments, each unseen in turn.
+
+    Attributes:
+        name, cause: of the remedy.
+        gain: how much better it is, for itself; its lower limit errs in :data:`ALPHA`.
+        p_value: of being no better, corrected for the number of remedies; NaN where it cannot be
+            had.
+        left_out: scores of either that have no counterpart.
+    """
+
+    name: str
+    cause: str
+    gain: Interval
+    p_value: float
+    left_out: int
+
+    @property
+    def shown(self) -> bool:
+        """Whether it is shown to be better."""
+        return self.p_value <= ALPHA
+
+
+def tried(
+    data: Environments, candidates: Sequence[Candidate], settings: Settings, tell: Tell | None
+) -> Tried:
+    """Train candidates beside the baseline; those that cannot be trained on the data are left out.
+
+    Raises:
+        UsageError: the metric is defined in nothing that a candidate and the baseline both scored.
+    """
     own = [c for c in candidates if not c.without]
     whole = settings.result(data, [settings.baseline, *(c.method for c in own)], tell)
     base = whole.paired_under(whole.plan.baseline)
-    sign = 1.0 if whole.plan.score.higher_is_better else -1.0
-    others = {c.name: (whole, c.method) for c in own if c.method in whole.scores}
+    results = {c.name: (whole, str(c.method)) for c in own if c.method in whole.scores}
     for candidate in candidates:
         if candidate.without:
             reduced = without(data, candidate.without)
             result = settings.result(reduced, [settings.baseline], tell)
-            others[candidate.name] = (result, result.plan.baseline)
-    for name, (result, method) in others.items():
-        paired = result.paired_under(str(method))
-        assert np.array_equal(paired.example, base.example)
-        found[name] = Differences(
-            sign * (paired.unseen - base.unseen), base.environment, base.seed, base.example
-        )
-    return found
+            results[candidate.name] = (result, result.plan.baseline)
+    metric = whole.plan.score
+    unchanged = Differences(np.zeros(len(base.example)), base.environment, base.seed, base.example)
+    made = Tried({}, {}, unchanged)
+    for name, (result, method) in results.items():
+        other = result.paired_under(method)
+        first, second = shared(base, other)
+        if not len(first):
+            raise UsageError(
+                f"{metric.name} is defined in nothing that both {name} and "
+                f"{whole.plan.baseline} scored; give gengap run another --metric."
+            )
+        gain = other.unseen[second] - base.unseen[first]
+        made.tables[name] = Differences(
+            gain if metric.higher_is_better else -gain,
+            base.environment[first], base.seed[first], base.example[first],
+        )  # fmt: skip
+        made.left_out[name] = len(base.example) + len(other.example) - 2 * len(first)
+    return made
 
 
-def best(compared: dict[str, Comparison]) -> str | None:
-    """The candidate that is better by most among those shown to be better; None for none."""
-    shown = {name: c for name, c in compared.items() if c.verdict == "better"}
-    return max(shown, key=lambda name: shown[name].difference.estimate, default=None)
+def shared(first: Paired, second: Paired) -> tuple[np.ndarray, np.ndarray]:
+    """Positions ``(m,)`` in either of what both scored: environment, seed and example."""
+    one, other = (
+        pd.MultiIndex.from_arrays([p.environment, p.seed, p.example]) for p in (first, second)
+    )
+    place = other.get_indexer(one)
+    return np.flatnonzero(place >= 0), place[place >= 0]
+
+
+def trials(made: Tried, candidates: Sequence[Candidate]) -> tuple[Trial, ...]:
+    """How much each candidate gains, the best first.
+
+    Only a gain is looked for, so tests have one side; Holm's correction holds for their number.
+    """
+    causes = {candidate.name: candidate.cause for candidate in candidates}
+    alone = {n: compare({n: table}, 1 - 2 * ALPHA)[n] for n, table in made.tables.items()}
+    corrected = holm([_no_better(comparison) for comparison in alone.values()])
+    found = [
+        Trial(name, causes[name], comparison.difference, float(p), made.left_out[name])
+        for (name, comparison), p in zip(alone.items(), corrected, strict=True)
+    ]
+    return tuple(sorted(found, key=lambda trial: -trial.gain.estimate))
+
+
+def _no_better(comparison: Comparison) -> float:
+    half = comparison.p_value / 2
+    return half if comparison.difference.estimate > 0 else 1 - half
