@@ -103,15 +103,29 @@ def source_limits(cells: Cells, level: float) -> Limits:
     )
 
 
-def mean_of_costs(costs: np.ndarray, level: float = 0.95) -> tuple[Interval, float]:
+def mean_of_costs(
+    costs: np.ndarray, level: float = 0.95, *, measurement: float = 0.0
+) -> tuple[Interval, float]:
     """Student's interval and p-value of the mean of ``K >= 3`` costs ``(K,)``, or parts of them.
 
     The variance is ``(K - 1) / (K - 2)`` times that of independent ones, for models that share
-    training environments err alike (see the module); what is lopsided or common is not looked at.
+    training environments err alike (see the module); what is common to seeds is not looked at.
+
+    Args:
+        costs: one per environment.
+        level: the confidence level.
+        measurement: the variance of a single cost; above 0, limits reach as far as the skewness of
+            costs may ask for.
     """
     K, estimate = len(costs), float(costs.mean())
     variance = float(costs.var(ddof=1)) * (K - 1) / (K - 2) / K
-    return student(estimate, variance, K - 1, level), p_value(estimate, variance, K - 1)
+    p, found = p_value(estimate, variance, K - 1), student(estimate, variance, K - 1, level)
+    if not (measurement > 0 and K >= SHAPED and variance > 0):
+        return found, p
+    mean, _ = _drawn(costs, _START * math.sqrt(measurement), measurement, 0.0)
+    low, high = np.quantile(mean, [(1 - level) / 2, (1 + level) / 2])
+    low, high = min(found.low, float(low)), max(found.high, float(high))
+    return Interval(estimate, low, high, level), p
 
 
 def cost_share(trained_on: Sequence[int], environments: int) -> float:

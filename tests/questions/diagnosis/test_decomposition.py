@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from statistics import NormalDist
+
 import numpy as np
 import pandas as pd
 import pytest
+from benchmarks.calibration.explain import PLANTED
 from sklearn.linear_model import LinearRegression
 
 import gengap as gg
 from gengap.base.files import json_values
-from gengap.questions.diagnosis.decomposition import Decomposition, decomposition
+from gengap.questions.diagnosis.decomposition import (
+    Decomposition,
+    _of_rows,
+    adjusted_p_values,
+    decomposition,
+    environment_interval,
+    mean_interval,
+)
 from gengap.questions.diagnosis.material import material
 from gengap.report.explanation import decomposition as report
+from gengap.statistics.decomposition.parts import Parts, decompose
 
 
 def explained(data: gg.Environments, model: object = "sklearn:LinearRegression", **settings):
@@ -93,3 +105,31 @@ def test_too_few_rows_are_refused():
     data = gg.Environments.from_arrays(pd.DataFrame(X), X[:, 0], where)
     with pytest.raises(gg.UsageError, match="tested rows"):
         explained(data, LinearRegression(), seeds=1)
+
+
+def planted(kind: str, rows: int, options: dict[str, object]) -> Parts:
+    return decompose(PLANTED[kind].sample(options, rows, seed=1))
+
+
+def test_what_a_correction_alone_takes_for_relation_is_not_named():
+    """Loss that moves from noise to relation, and leaves their sum as it is."""
+    parts = planted("placebo", 60, {"offsets": (-1e-9, 0.0, 1e-9)})
+    moved = parts.estimate.copy()
+    by = 9 * np.sqrt(parts.variance[0, :, 2])
+    moved[0, :, 1], moved[0, :, 2] = moved[0, :, 1] - by, moved[0, :, 2] + by
+    shifted = replace(parts, estimate=moved)
+    assert environment_interval(shifted, 0, 0, 2)[1] < 1e-4
+    mean, each = adjusted_p_values(shifted)
+    assert min(mean[1:3].min(), each[:, 1:3].min()) > 0.05
+
+
+def test_shares_are_named_by_rows_where_environments_are_few():
+    """Of the same sign everywhere, but of a size that no six environments tell from their like."""
+    priors = (0.1, 0.15, 0.2, 0.25, 0.3, 0.85)
+    parts = planted("shares", 150, {"priors": priors, "separation": 2.0})
+    assert parts.shares_first
+    like = min(mean_interval(parts, place, 3)[1] for place in (0, 1))
+    mean, _ = adjusted_p_values(parts)
+    values = parts.estimate[1, :, 3].mean() / np.sqrt(parts.mean_variance[1, 3])
+    assert mean[3] <= 0.01 < like
+    assert values == pytest.approx(NormalDist().inv_cdf(1 - _of_rows(parts, 1, 3) / 2), rel=1e-6)

@@ -35,7 +35,8 @@ class Cause:
         gap: its part of the gap; ``cost`` and ``difficulty`` add up to it.
         cost: its part of the cost of unseen: what a model that has seen the environment wins back.
         difficulty: its part of the difficulty.
-        adjusted_p: of no part in gap or cost, corrected for all that were tested.
+        adjusted_p: of no part in gap or cost, corrected for all that were tested; on average over
+            environments like these, but of ``shares`` over these.
     """
 
     name: str
@@ -164,22 +165,25 @@ def decomposition(material: Material, seed: int = 0) -> Decomposition:
 def mean_interval(parts: Parts, place: int, cause: int) -> tuple[Interval, float]:
     """Mean of a part over environments like these with its p-value.
 
-    Student's t with environments as unit, at the variance of
-    :mod:`gengap.statistics.source`, or from rows alone where that reaches further. Below
-    three environments from rows alone: these environments, and none like them.
+    Of losses that could be avoided the limits of :mod:`gengap.statistics.source`, for they grow
+    with the square of a distance as costs do; of noise Student's at the variance derived there.
+    Limits from rows alone where those reach further. Below three environments from rows alone:
+    these environments, and none like them.
     """
     values = parts.estimate[place, :, cause]
-    values = values[~np.isnan(values)]
-    K = len(values)
+    told = ~np.isnan(values)
+    values, K = values[told], int(told.sum())
     if K == 0:
         return Interval(math.nan, math.nan, math.nan), math.nan
     estimate, rows = float(values.mean()), float(parts.mean_variance[place, cause])
     if K < FEWEST:
-        degrees = float(parts.degrees.min())
+        degrees = float(parts.degrees[place, :, cause].min())
         return student(estimate, rows, degrees), p_value(estimate, rows, degrees)
-    between, p = mean_of_costs(values)
+    noise = float(parts.variance[place, told, cause].mean())
+    shaped = CAUSES[cause] != "noise"
+    between, p = mean_of_costs(values, measurement=noise if shaped else 0.0)
     within = student(estimate, rows, math.inf)
-    found = max((between, within), key=lambda interval: interval.half_width)
+    found = Interval(estimate, min(between.low, within.low), max(between.high, within.high))
     return found, max(p, p_value(estimate, rows, math.inf))
 
 
@@ -187,12 +191,16 @@ def environment_interval(
     parts: Parts, place: int, environment: int, cause: int
 ) -> tuple[Interval, float]:
     """A part in one environment with its p-value, by the scatter and the skewness of rows."""
-    variance = float(parts.variance[place, environment, cause])
-    estimate, degrees = parts.estimate[place, environment, cause], parts.degrees[environment]
+    told = (parts.estimate, parts.variance, parts.skewness, parts.degrees)
+    return _skewed(*(values[place, environment, cause] for values in told))
+
+
+def _skewed(
+    estimate: float, variance: float, skewness: float, degrees: float
+) -> tuple[Interval, float]:
     if math.isnan(estimate):
         return Interval(math.nan, math.nan, math.nan), math.nan
-    skewness = float(parts.skewness[place, environment, cause])
-    return skewed_student(float(estimate), variance, skewness, float(degrees))
+    return skewed_student(float(estimate), float(variance), float(skewness), float(degrees))
 
 
 def adjusted_p_values(parts: Parts) -> tuple[np.ndarray, np.ndarray]:
@@ -200,16 +208,42 @@ def adjusted_p_values(parts: Parts) -> tuple[np.ndarray, np.ndarray]:
 
     A cause has two p-values, of its parts in the gap and in the cost; the smaller one counts.
     Holm's correction holds within the means and within the environments, each at half the level.
+
+    Relation and noise in the gap are told apart by a correction fitted on each environment's own
+    rows, which learns less where there is less to learn. That shifts loss from one to the other, so
+    either must show in their sum as well, which no correction enters. Nothing fitted enters the
+    part of the shares, so rows alone test its mean, over these environments.
     """
     E = parts.estimate.shape[1]
     means = np.array([[mean_interval(parts, at, c)[1] for c in range(4)] for at in (0, 1)])
+    shares = CAUSES.index("shares")
+    means[:, shares] = [_of_rows(parts, at, shares) for at in (0, 1)]
     each = np.array(
         [
             [[environment_interval(parts, at, j, c)[1] for c in range(4)] for j in range(E)]
             for at in (0, 1)
         ]
     )
+    same = np.array([_skewed(*parts.same[:, j])[1] for j in range(E)])
+    for cause in (CAUSES.index("relation"), CAUSES.index("noise")):
+        each[0, :, cause] = np.maximum(each[0, :, cause], same)
+        means[0, cause] = max(means[0, cause], _same_p(parts))
     return _smaller(means), _smaller(each)
+
+
+def _of_rows(parts: Parts, place: int, cause: int) -> float:
+    """P-value of a part's mean over these environments as they are."""
+    values = parts.estimate[place, :, cause]
+    values = values[~np.isnan(values)]
+    if not len(values):
+        return math.nan
+    return p_value(float(values.mean()), float(parts.mean_variance[place, cause]), math.inf)
+
+
+def _same_p(parts: Parts) -> float:
+    """P-value of what the same inputs lose more, on average over environments like these."""
+    values = parts.same[0][~np.isnan(parts.same[0])]
+    return mean_of_costs(values)[1] if len(values) >= FEWEST else 0.0
 
 
 def _smaller(p: np.ndarray) -> np.ndarray:

@@ -36,8 +36,9 @@ LEGEND = (
     "dependence of the target on them left alone. Relation changed: what a correction fitted on "
     "the environment's own rows wins back, more than such corrections do elsewhere. Noise: what it "
     "does not win back either, more than elsewhere; on average over environments that are each "
-    "left out once it cancels. Neighbours: share of the environment's rows with inputs like "
-    "them in training."
+    "left out once it cancels. Class shares: what other shares of classes make of it; beyond "
+    "chance on average means of these environments. Neighbours: share of the environment's rows "
+    "with inputs like them in training."
 )
 
 

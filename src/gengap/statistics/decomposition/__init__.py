@@ -47,6 +47,7 @@ its probabilities, so it does not matter how much of it cannot be known. :math:`
 examples to e; mostly little. What is in the gap and not in the cost is difficulty.
 
 *Limits.* Per environment from the influence of each row, or of each cluster of rows, with s and
-expected losses taken as known. Over all environments by Student's t, with environments as unit and
-the factor that :mod:`gengap.statistics.source` derives for models that share training data.
+expected losses taken as known, and degrees of freedom after Satterthwaite, few where few rows have
+the say. Over all environments with environments as unit, as :mod:`gengap.statistics.source` derives
+for models that share training data.
 """

@@ -17,6 +17,7 @@ CAUSES = ("inputs", "relation", "noise", "shares", "dilution")
 STRANGE = 0.95  # chance of being of the environment from which a row has no neighbours elsewhere
 LEAST_OVERLAP = 0.1  # of a pair, 1 where inputs are alike
 ROUNDING = 1e-9
+NORMAL = 3.0  # fourth moment of a normal variable over its squared variance
 LEAST_ROWS = 8.0  # equally weighted ones that either side of a pair is worth
 
 
@@ -64,8 +65,11 @@ class Parts:
         total: ``(3, E)`` gap, cost of unseen and difficulty themselves.
         variance: ``(3, E, 5)`` of each part, from rows.
         skewness: ``(3, E, 5)`` of each part, 0 for a normal one.
-        degrees: ``(E,)`` degrees of freedom of these variances.
+        degrees: ``(3, E, 5)`` degrees of freedom of these variances, after Satterthwaite: few where
+            few rows have the say.
         mean_variance: ``(3, 5)`` of the means over these environments as they are.
+        same: ``(4, E)`` of relation and noise in the gap together, what the same inputs lose more:
+            estimate, variance, skewness and degrees of freedom. No correction enters it.
         spoken_for: ``(E,)`` share of the environment that has neighbours in training environments.
         overlap: ``(E,)`` mean overlap with a training environment, 1 where inputs are alike.
         pairs: ``(E,)`` training environments that it could be compared with.
@@ -80,6 +84,7 @@ class Parts:
     skewness: np.ndarray
     degrees: np.ndarray
     mean_variance: np.ndarray
+    same: np.ndarray
     spoken_for: np.ndarray
     overlap: np.ndarray
     pairs: np.ndarray
@@ -105,7 +110,8 @@ def decompose(sample: Sample, seed: int = 0) -> Parts:
     E, flexible = len(sample.unseen), curved(sample.features[:1]).shape[1]
     skewness = np.zeros((3, E, 5))
     estimate, variance, total = np.empty((3, E, 5)), np.empty((3, E, 5)), np.empty((3, E))
-    degrees, spoken, overlap, pairs = (np.empty(E) for _ in range(4))
+    degrees, same = np.empty((3, E, 5)), np.empty((4, E))
+    spoken, overlap, pairs = (np.empty(E) for _ in range(3))
     mean, known = np.zeros((len(sample.weight), 3, 5)), np.zeros((3, 5))
     for j, e in enumerate(sample.unseen):
         beside = Beside(sample, weight, member.probability, int(e), sample.loss[:, j])
@@ -114,17 +120,18 @@ def decompose(sample: Sample, seed: int = 0) -> Parts:
             (centred[:, j], centred[:, E + j], centred[:, -1]),
         )
         rows = len(np.unique(sample.cluster[sample.environment == e]))
-        fitted = min(flexible, rows / 4)
-        estimate[:, j] = found
         # What was fitted on the environment's own rows costs them as many degrees of freedom.
-        scatter, third = _moments(influence, sample.cluster)
-        variance[:, j] = scatter * rows / (rows - 1 - fitted)
-        skewness[:, j] = third / np.where(scatter > 0, scatter, np.inf) ** 1.5
+        free = rows - 1 - min(flexible, rows / 4)
+        estimate[:, j] = found
+        scatter = _scatter(influence, sample.cluster, free, rows)
+        variance[:, j], skewness[:, j], degrees[:, j] = scatter
+        together = influence[:, 0, 1] + influence[:, 0, 2]
+        same[0, j] = found[0, 1] + found[0, 2]
+        same[1:, j] = np.ravel(_scatter(together[:, None], sample.cluster, free, rows))
         total[:, j] = beside.totals(sample.loss[:, j], sample.saved[:, j])
         told = ~np.isnan(found)
         known += told
         mean += np.where(told, influence, 0.0)
-        degrees[j] = max(rows - 1 - fitted, 1)
         spoken[j], overlap[j], pairs[j] = beside.spoken_for, beside.overlap, beside.comparable.sum()
     # What rounding leaves of equal losses is neither a part nor its noise.
     tiny = ROUNDING * float(np.nanmax(np.abs(sample.loss), initial=0.0))
@@ -133,7 +140,7 @@ def decompose(sample: Sample, seed: int = 0) -> Parts:
     return Parts(
         estimate, total, variance, skewness, degrees,
         _moments(mean / np.maximum(known, 1), sample.cluster)[0],
-        spoken, overlap, pairs, shares_first, corrected, member,
+        same, spoken, overlap, pairs, shares_first, corrected, member,
     )  # fmt: skip
 
 
@@ -277,11 +284,23 @@ class Beside:
         return found
 
 
-def _moments(influence: np.ndarray, cluster: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Variance and third moment of sums over independent clusters, of ``influence (n, ...)``."""
+def _scatter(
+    influence: np.ndarray, cluster: np.ndarray, free: float, rows: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Variances, skewnesses and degrees of freedom of parts, from ``influence (n, ...)``."""
+    second, third, fourth = _moments(influence, cluster)
+    skewness = third / np.where(second > 0, second, np.inf) ** 1.5
+    # As many squares of normal variables of one spread would scatter like these (Satterthwaite).
+    alike = NORMAL * second**2 / np.where(fourth > 0, fourth, np.inf)
+    alike = np.where(fourth > 0, alike, np.inf)
+    return second * rows / free, skewness, np.maximum(np.minimum(free, alike), 1)
+
+
+def _moments(influence: np.ndarray, cluster: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Second to fourth moments of sums over independent clusters, of ``influence (n, ...)``."""
     _, code = np.unique(cluster, return_inverse=True)
     flat = influence.reshape(len(influence), -1)
     number = int(code.max()) + 1
     sums = np.stack([np.bincount(code, column, number) for column in flat.T], axis=1)
     shape = influence.shape[1:]
-    return (sums**2).sum(axis=0).reshape(shape), (sums**3).sum(axis=0).reshape(shape)
+    return tuple((sums**power).sum(axis=0).reshape(shape) for power in (2, 3, 4))
