@@ -1,84 +1,110 @@
 """Measure what mending does on the built-in suites; the tables are in docs/questions/mend.md.
 
 python docs/make_remedies.py            measures all suites, half an hour on two cores
-python docs/make_remedies.py SUITE ...  prints what it finds on some, and writes nothing
-python docs/make_remedies.py --bare     writes which remedy is for which cause, unmeasured
+python docs/make_remedies.py SUITE ...  measures some of them again
+python docs/make_remedies.py --tables   writes the tables from what was measured
+
+What was found is kept in docs/remedies.json, suite by suite, so that a stopped one loses no suite.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import gengap as gg
 from gengap.environments.suites import parse_suite
-from gengap.questions.prescription.mending import Mending, Trial
 from gengap.questions.prescription.remedies import REMEDIES, WITHOUT
+from gengap.questions.prescription.trials import ALPHA
 from gengap.report.numerals import Numerals
+from gengap.statistics.intervals import Interval
+from gengap.study.metric_names import metric_named
 
 PAGE = Path(__file__).parent / "questions" / "mend.md"
-SUITES = {
-    "digits-writers-shuffled": "nothing: a placebo",
-    "covariate-shift": "inputs that move, which costs a line nothing",
-    "concept-shift": "a relation that changes",
-    "label-shift": "shares of classes",
-    "linear-shift:strengths=2,1.5,1,0.5,-0.5,-1,-1.5,-2": "a shortcut that is reversed in places",
-    "breast-cancer-size": "the range of a column",
-    "digits-writers": "handwriting",
-    "digits-rotated": "an angle",
-}
-METHOD, SEEDS, STEPS = "erm", 5, 300
+MEASURED = Path(__file__).parent / "remedies.json"
+# What is planted, the model, and how many environments are kept apart in turn: linear where the
+# closed form is a line's, fewer turns where training is dear.
+SUITES: dict[str, tuple[str, str, int]] = {
+    "digits-writers-shuffled": ("nothing: a placebo", "mlp", 5),
+    "linear-shift:strengths=2/1.5/1/0.5/-0.5/-1/-1.5/-2": (
+        "a shortcut, reversed in half of them", "mlp", 8,
+    ),
+    "concept-shift:offsets=-1.4/-1/-0.6/-0.2/0.2/0.6/1/1.4": (
+        "a relation that changes", "linear", 8,
+    ),
+    "covariate-shift": ("inputs that move, which costs a line", "linear", 6),
+    "label-shift:priors=0.05/0.15/0.3/0.45/0.55/0.7/0.85/0.95": ("shares of classes", "linear", 8),
+    "noise-shift": ("noise, which costs nothing", "linear", 6),
+    "breast-cancer-size": ("the range of a column", "mlp", 5),
+    "digits-rotated": ("an angle", "mlp", 5),
+    "digits-writers": ("handwriting", "mlp", 5),
+}  # fmt: skip
+METHOD, SEEDS, STEPS, BATCH = "erm", 5, 200, 16
+Summary = dict[str, Any]
 
 
-def mended(suite: str) -> Mending:
-    data = gg.load_suite(suite)
-    study = gg.Study(data, [METHOD], seeds=SEEDS, splits="leave-one-out", steps=STEPS)
-    return study.run().mend(seeds=SEEDS)
+def mended(suite: str) -> Summary:
+    """What mending finds on a suite."""
+    data, (_, model, turns) = gg.load_suite(suite), SUITES[suite]
+    study = gg.Study(
+        data, [METHOD], seeds=SEEDS, splits="leave-one-out", steps=STEPS, batch=BATCH, model=model
+    )
+    found = study.run().mend(seeds=SEEDS, turns=turns)
+    print(suite, found.answer, sep="\n", flush=True)
+    wanted = ("answer", "causes", "trials", "prescribed", "turns", "gain", "runs")
+    return {"metric": found.result.plan.score.name} | {k: found.summary[k] for k in wanted}
 
 
-def said(found: Mending, trial: Trial) -> str:
-    number, difference = numbers(found), trial.comparison.difference
-    return f"{number(difference.estimate, plus=True)} ({number.limits(difference, plus=True)})"
+def said(found: Summary, gain: Summary) -> str:
+    """A gain and its limits."""
+    number, own = numbers(found), Interval(**gain)
+    return f"{number(own.estimate, plus=True)} ({number.limits(own, plus=True)})"
 
 
-def numbers(found: Mending) -> Numerals:
-    fraction = found.result.plan.score.fraction
+def numbers(found: Summary) -> Numerals:
+    fraction = metric_named(found["metric"]).fraction
     return Numerals(fraction, 1 if fraction else 3)
 
 
-def suite_table(found: dict[str, Mending]) -> str:
+def suite_table(found: dict[str, Summary]) -> str:
     lines = [
         "| suite | what is planted | causes shown | prescribed | gain where it took no part |",
         "| --- | --- | --- | --- | --- |",
     ]
-    for suite, mending in found.items():
-        gain, number = mending.gain, numbers(mending)
-        told = "none measured"
-        if gain is not None:
-            limits = number.limits(gain.difference, plus=True)
-            told = f"{number(gain.difference.estimate, plus=True)} ({limits}), {gain.verdict}"
-        causes = ", ".join(mending.causes.named) or "none"
-        cells = (f"`{suite}`", SUITES[suite], causes, mending.prescribed or "nothing", told)
+    for suite, (planted, *_) in SUITES.items():
+        if suite not in found:
+            continue
+        own = found[suite]
+        chosen = sum(bool(turn["chosen"]) for turn in own["turns"])
+        told = f"no remedy chosen in {len(own['turns'])} turns"
+        if own["gain"] is not None:
+            told = f"{said(own, own['gain']['difference'])}, a remedy chosen in {chosen} of "
+            told += f"{len(own['turns'])} turns"
+        causes = ", ".join(own["causes"]["named"]) or "none"
+        cells = (f"`{suite}`", planted, causes, own["prescribed"] or "nothing", told)
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def remedy_table(found: dict[str, Mending]) -> str:
-    measured = [" measured beside plain training |", " --- |"] if found else ["", ""]
-    lines = [f"| cause | remedy | source |{measured[0]}", f"| --- | --- | --- |{measured[1]}"]
+def remedy_table(found: dict[str, Summary]) -> str:
+    lines = ["| cause | remedy | source | measured beside plain training |", f"|{' --- |' * 4}"]
     for remedy in REMEDIES:
         told = [
-            f"`{parse_suite(suite)[0]}` {said(mending, trial)}"
-            for suite, mending in found.items()
-            for trial in mending.trials
-            if trial.name.partition(" ")[0] == remedy.name
+            f"`{parse_suite(suite)[0]}` {said(own, trial['gain'])}"
+            + (" **shown**" if (trial["p_value"] or 0) <= ALPHA else "")
+            for suite, own in found.items()
+            for trial in own["trials"]
+            if trial["name"].partition(" ")[0] == remedy.name
         ]
         name = "without the columns that fail" if remedy.name == WITHOUT else f"`{remedy.name}`"
         paper = f"[{remedy.paper.short}]({remedy.paper.link})"
-        cells = [remedy.cause, name, paper, *(["; ".join(told) or "not tried"] if found else [])]
+        cells = (remedy.cause, name, paper, "; ".join(told) or "not tried")
         lines.append(f"| {' | '.join(cells)} |")
-    lines.append(f"| more noise | none: noise is not won back | |{' |' if found else ''}")
+    lines.append("| more noise | none: noise is not won back | | |")
     return "\n".join(lines)
 
 
@@ -87,15 +113,20 @@ def replaced(text: str, name: str, table: str) -> str:
     return pattern.sub(lambda match: match[1] + table + "\n" + match[2], text)
 
 
+def write_tables() -> None:
+    """Both tables of the page, from what was measured."""
+    measured: dict[str, Summary] = json.loads(MEASURED.read_text(encoding="utf-8"))
+    found = {suite: measured[suite] for suite in SUITES if suite in measured}
+    text = PAGE.read_text(encoding="utf-8")
+    text = replaced(text, "remedies", remedy_table(found))
+    PAGE.write_text(replaced(text, "suites", suite_table(found)), encoding="utf-8")
+
+
 if __name__ == "__main__":
-    bare = sys.argv[1:] == ["--bare"]
-    wanted = [] if bare else sys.argv[1:] or list(SUITES)
-    found = {}
+    wanted = [] if sys.argv[1:] == ["--tables"] else sys.argv[1:] or list(SUITES)
     for suite in wanted:
-        found[suite] = mended(suite)
-        print(suite, found[suite].answer, sep="\n", flush=True)
-    if bare or len(wanted) == len(SUITES):
-        text = PAGE.read_text(encoding="utf-8")
-        text = replaced(text, "remedies", remedy_table(found))
-        text = replaced(text, "suites", suite_table(found)) if found else text
-        PAGE.write_text(text, encoding="utf-8")
+        started, summary = time.perf_counter(), mended(suite)
+        known = json.loads(MEASURED.read_text(encoding="utf-8")) if MEASURED.exists() else {}
+        MEASURED.write_text(json.dumps(known | {suite: summary}, indent=1) + "\n", encoding="utf-8")
+        print(f"{time.perf_counter() - started:.0f} s", flush=True)
+    write_tables()

@@ -227,7 +227,7 @@ def _measured(
         pieces.append(Differences(*(np.asarray(column)[mine] for column in table)))
         turns.append(Turn(data.names[code], causes.named, name, _mean(pieces[-1])))
     joined = Differences(*(np.concatenate(column) for column in zip(*pieces, strict=True)))
-    gain = compare({"procedure": joined})["procedure"] if len(joined.difference) else None
+    gain = compare({"procedure": joined})["procedure"] if np.size(joined.difference) else None
     return tuple(turns), gain
 
 
