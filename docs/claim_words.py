@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from gengap.claims.detection import verdict
+from gengap.claims.claim import verdict
 from gengap.statistics.intervals import Interval
 
 INTRODUCTION = """\
@@ -26,9 +26,10 @@ detector has its default hyperparameters.
 the semantic shift, *other data* digits for a model of clothes and clothes for a model of digits.
 AUROC and FPR95 as in `gengap detect`: FPR95 is the share of strangers accepted where 95% of inliers
 are. A claim holds where the interval of the number named lies above 0, does not hold where it lies
-below, and else cannot be told. Networks this small were not what the papers studied: this says how
+below, and is else undecided. Networks this small were not what the papers studied: this says how
 far a claim carries, not whether the paper erred. What held on digits with room to spare is asserted
-by `pytest -m slow tests/claims/test_claims.py`.
+by `pytest -m slow tests/claims/test_claims.py`; `gengap claims` tries the claims on digits, one by
+one ([page](claims.md)).
 
 The angle of the rotation and which number judges a claim were settled after looks at seeds 0 and 1,
 which are among the seeds here. Limits are per number, not adjusted for how many are shown.

@@ -20,6 +20,7 @@ from statsmodels.stats.multitest import multipletests
 from torch import nn
 
 from gengap.base.errors import UsageError
+from gengap.claims.claim import verdict
 from gengap.claims.detection import (
     compare_with,
     hide_inliers,
@@ -27,7 +28,6 @@ from gengap.claims.detection import (
     rank_correlation,
     sensitivity,
     stopping_gain,
-    verdict,
 )
 from gengap.claims.detection_runs import (
     KNOWN,
@@ -63,8 +63,8 @@ def numbered(n: int = 400) -> Images:
 def test_a_claim_holds_only_where_the_interval_lies_on_its_side() -> None:
     assert verdict(Interval(0.2, 0.1, 0.3)) == "holds"
     assert verdict(Interval(-0.2, -0.3, -0.1)) == "does not hold"
-    assert verdict(Interval(0.1, -0.1, 0.3)) == "cannot tell here"
-    assert verdict(Interval(0.1, np.nan, np.nan)) == "cannot tell here"
+    assert verdict(Interval(0.1, -0.1, 0.3)) == "undecided"
+    assert verdict(Interval(0.1, np.nan, np.nan)) == "undecided"
 
 
 def test_comparison_is_a_paired_t_test_under_holm() -> None:

@@ -3,7 +3,7 @@
 Rows are seeds, columns detectors. The seed is the unit of every interval: Student's ``t`` over the
 ``S`` numbers of a statistic, or over the differences of two in the same seed. A claim that a
 statistic is positive then *holds* where its interval lies above 0, *does not hold* where it lies
-below, and cannot be told from this many seeds where it holds 0.
+below, and is undecided where it contains 0 (:mod:`gengap.claims.claim`).
 
 Two statistics need care:
 
@@ -22,7 +22,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -36,8 +35,6 @@ from gengap.statistics.intervals import Interval
 from gengap.statistics.multiple import holm
 from gengap.statistics.paired import t_test
 from gengap.statistics.separation.metrics import auroc
-
-Verdict = Literal["holds", "does not hold", "cannot tell here"]
 
 
 @dataclass(frozen=True)
@@ -71,13 +68,6 @@ class Contaminated:
     share: float
     agreement: float
     area: float
-
-
-def verdict(claimed_positive: Interval) -> Verdict:
-    """What an interval says about the claim that its estimand is positive."""
-    if claimed_positive.low > 0:
-        return "holds"
-    return "does not hold" if claimed_positive.high < 0 else "cannot tell here"
 
 
 def compare_with(

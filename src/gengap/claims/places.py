@@ -16,22 +16,22 @@ are the units of its interval (Student's t). Every training is a run of a study.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
 from scipy import stats
-from sklearn.datasets import load_digits
 
-from gengap.base.seeds import generator
+from gengap.base.paper import Paper
+from gengap.claims.claim import Claim
+from gengap.claims.material import digits, measured
 from gengap.environments.core import Environments
 from gengap.environments.splits import HoldOut, NamedSplit, Splitter, Table
 from gengap.environments.suites import load_suite
 from gengap.environments.suites.images import corrupt, rotate
-from gengap.questions.diagnosis.inside_outside import inside_outside_of
+from gengap.questions.diagnosis.inside_outside import InsideOutside, inside_outside_of
 from gengap.statistics.disparity import disparity
-from gengap.statistics.intervals import Interval, student_mean
+from gengap.statistics.intervals import Interval
 from gengap.study.study import Study
 
 REVERSED = "shortcut -1"
@@ -40,95 +40,94 @@ FACTORS = ("rotation", "noise", "contrast", "shift")
 LEARNERS = ("sklearn:LogisticRegression", "sklearn:RandomForestClassifier", "sklearn:SVC")
 CLEAN = 3
 DEGREES = 30
+SALT = "claims about places"
+INVERSE = Paper(
+    "ID and OOD performance are sometimes inversely correlated on real-world datasets",
+    "Teney, Lin, Oh, Abbasnejad",
+    2023,
+    "https://arxiv.org/abs/2209.00613",
+)
+DECOMPOSING = Paper(
+    "Decomposing the generalization gap in imitation learning for visual robotic manipulation",
+    "Xie, Lee, Xiao, Finn",
+    2023,
+    "https://arxiv.org/abs/2307.03659",
+)
+COOK = Paper(
+    "What can a cook in Italy teach a mechanic in India? Action recognition generalisation over "
+    "scenarios and locations",
+    "Plizzari, Perrett, Caputo, Damen",
+    2023,
+    "https://arxiv.org/abs/2306.08713",
+)
 
 
-@dataclass(frozen=True)
-class Inverse:
-    """Agreement of scores inside and outside where a shortcut is reversed.
+def inverse_agreement(draw: int, store: str) -> float:
+    """Minus the rank correlation of accuracy inside and outside, over settings of linear models."""
+    return -float(_leaning(draw, store).agreement.by_environment[0])
 
-    Attributes:
-        rank: rank correlation of the score inside with that outside.
-        regret: score outside lost by choosing by the score inside.
+
+def regret_of_choosing_inside(draw: int, store: str) -> float:
+    """Accuracy outside that choosing by validation inside loses."""
+    rules = _leaning(draw, store).rules
+    return float(next(rule for rule in rules if rule.rule == "validation").regret.estimate)
+
+
+def unequal(costs: np.ndarray) -> Interval:
+    """Gap between the dearest factor and the cheapest, free of the luck of extremes.
+
+    Args:
+        costs: ``(draws, factors)``.
     """
-
-    rank: Interval
-    regret: Interval
+    return disparity(costs).gap
 
 
-@dataclass(frozen=True)
-class FactorOrder:
-    """The costs of factors and how far their order is the same across learners.
-
-    Attributes:
-        costs: cost of each factor, of all learners.
-        unequal: gap between the dearest factor and the cheapest, free of the luck of extremes.
-        agreement: Kendall's tau between the orders of two learners, averaged over pairs.
-    """
-
-    costs: dict[str, Interval]
-    unequal: Interval
-    agreement: Interval
+def mean_costs(draw: int, store: str) -> np.ndarray:
+    """Cost of each factor ``(factors,)``, mean of all learners."""
+    return np.asarray(_costs_of_factors(draw, store).mean(0))
 
 
-def inverse_agreement(draws: Sequence[int], trials: int = 6) -> Inverse:
-    """Train linear models that lean on a shortcut more or less, and score them where it lies."""
-    ranks, regrets = [], []
-    for draw in draws:
-        data = load_suite("linear-shift", seed=draw, n=300)
-        study = Study(
-            data, PENALISED, splits=HoldOut((REVERSED,)), seeds=[draw], trials=trials, steps=100,
-            model="linear", jobs=1,
-        )  # fmt: skip
-        found = inside_outside_of(study.run())
-        ranks.append(float(found.agreement.by_environment[0]))
-        chosen = next(rule for rule in found.rules if rule.rule == "validation")
-        regrets.append(chosen.regret.estimate)
-    return Inverse(student_mean(np.array(ranks)), student_mean(np.array(regrets)))
+def order_agrees(draw: int, store: str) -> float:
+    """Kendall's tau between the orders of factors of two learners, averaged over pairs."""
+    costs = _costs_of_factors(draw, store)
+    return float(np.mean([stats.kendalltau(a, b).statistic for a, b in combinations(costs, 2)]))
 
 
-def factor_order(draws: Sequence[int]) -> FactorOrder:
-    """Leave digits out that differ in one factor each, with several learners."""
-    costs = np.array([_costs_of_factors(draw) for draw in draws])  # (draws, learners, factors)
-    taus = [
-        np.mean([stats.kendalltau(a, b).statistic for a, b in combinations(own, 2)])
-        for own in costs
-    ]
-    by_factor = costs.mean(1)
-    return FactorOrder(
-        costs={
-            name: student_mean(column) for name, column in zip(FACTORS, by_factor.T, strict=True)
-        },
-        unequal=disparity(by_factor).gap,
-        agreement=student_mean(np.array(taus)),
-    )
-
-
-def two_at_once(draws: Sequence[int], learner: str = LEARNERS[0]) -> Interval:
+def two_at_once(draw: int, store: str) -> float:
     """Accuracy on rotated, noisy digits lost by lacking both rather than the dearer one.
 
     Training sets are of one size, half of it upright and clean.
     """
-    lost = []
-    for draw in draws:
-        data = _two_factors(draw)
-        both, *single = (
-            _score(data, learner, draw, ("upright clean A", other))
-            for other in ("upright clean B", "upright noisy", "rotated clean")
-        )
-        lost.append(min(single) - both)
-    return student_mean(np.array(lost))
+    data = _two_factors(draw)
+    both, *single = (
+        _score(data, draw, ("upright clean A", other), store)
+        for other in ("upright clean B", "upright noisy", "rotated clean")
+    )
+    return min(single) - both
 
 
-def _costs_of_factors(draw: int) -> np.ndarray:
+def _leaning(draw: int, store: str) -> InsideOutside:
+    """Linear models that lean on a shortcut more or less, scored where it is reversed."""
+    study = Study(
+        load_suite("linear-shift", seed=draw, n=300), PENALISED, splits=HoldOut((REVERSED,)),
+        seeds=[draw], trials=6, steps=100, model="linear", jobs=1, store=store, keep_models="none",
+    )  # fmt: skip
+    return inside_outside_of(study.run())
+
+
+def _costs_of_factors(draw: int, store: str) -> np.ndarray:
     """Cost of unseen ``(learners, factors)`` on one deal of the digits."""
-    pixels, y, rng = _digits(draw)
+    pixels, y, rng = digits(draw, salt=SALT)
     part = rng.integers(0, CLEAN + len(FACTORS), len(y))
     for k, factor in enumerate(FACTORS):
         own = part == CLEAN + k
         pixels[own] = _changed(pixels[own], factor, rng)
     names = np.array([*(f"clean {k + 1}" for k in range(CLEAN)), *FACTORS])
     data = Environments.from_arrays(pixels.reshape(len(y), -1), y, names[part])
-    result = Study(data, LEARNERS, splits=_Each(FACTORS), seeds=[draw], jobs=1).run()
+    study = Study(
+        data, LEARNERS, splits=_Each(FACTORS), seeds=[draw], jobs=1, store=store, keep_models="none"
+    )
+    result = study.run()
     table = result.gaps.pivot_table(index="method", columns="environment", values="cost_of_unseen")
     return np.asarray(table.loc[list(LEARNERS), list(FACTORS)].to_numpy())
 
@@ -142,7 +141,7 @@ def _changed(images: np.ndarray, factor: str, rng: np.random.Generator) -> np.nd
 
 
 def _two_factors(draw: int) -> Environments:
-    pixels, y, rng = _digits(draw)
+    pixels, y, rng = digits(draw, salt=SALT)
     names = np.array(
         ["upright clean A", "upright clean B", "upright noisy", "rotated clean", "rotated noisy"]
     )
@@ -156,16 +155,10 @@ def _two_factors(draw: int) -> Environments:
     return Environments.from_arrays(pixels.reshape(len(y), -1), y, names[part])
 
 
-def _score(data: Environments, learner: str, draw: int, train: tuple[str, ...]) -> float:
+def _score(data: Environments, draw: int, train: tuple[str, ...], store: str) -> float:
     splits = _Given(train, "rotated noisy")
-    result = Study(data, [learner], splits=splits, seeds=[draw], jobs=1).run()
-    return float(result.methods["score_unseen"].iloc[0])
-
-
-def _digits(draw: int) -> tuple[np.ndarray, np.ndarray, np.random.Generator]:
-    digits = load_digits()
-    pixels = (digits.images / 16).astype(np.float32)
-    return pixels.copy(), digits.target, generator(draw, "claims about places")
+    table = measured(data, LEARNERS[:1], splits, draw, store)
+    return float(table.score_unseen.iloc[0])
 
 
 @dataclass(frozen=True)
@@ -193,3 +186,57 @@ class _Given(Splitter):
 def _split(table: Table, unseen: str, train: np.ndarray) -> NamedSplit:
     held = table.codes == table.names.index(unseen)
     return NamedSplit(unseen, np.flatnonzero(train), np.flatnonzero(held))
+
+
+_LINEAR = "the suite linear-shift, its shortcut reversed outside; settings of erm, vrex and irm"
+_DIGITS = "digits changed in one of four factors; logistic regression, forest, support vectors"
+CLAIMS = (
+    Claim(
+        "inverse-agreement",
+        INVERSE,
+        737,
+        "Scores inside and outside can be inversely correlated, even in a minimal linear setting",
+        "minus the rank correlation of accuracy inside and outside",
+        _LINEAR,
+        inverse_agreement,
+        20,
+    ),
+    Claim(
+        "choosing-inside-misses",
+        INVERSE,
+        737,
+        "Choosing by the score inside misses the best model outside",
+        "accuracy outside lost by choosing by validation inside",
+        _LINEAR,
+        regret_of_choosing_inside,
+        20,
+    ),
+    Claim(
+        "factors-unequal",
+        DECOMPOSING,
+        157,
+        "Factors contribute unequally to the gap",
+        "gap between the costs of the dearest and the cheapest factor, in accuracy",
+        _DIGITS,
+        mean_costs,
+        read=unequal,
+    ),
+    Claim(
+        "factors-ordered",
+        DECOMPOSING,
+        157,
+        "The order of factors is the same across setups",
+        "Kendall's tau between the orders of two learners, mean of three pairs",
+        _DIGITS,
+        order_agrees,
+    ),
+    Claim(
+        "two-factors-at-once",
+        COOK,
+        273,
+        "What is new in two factors at once is harder than what is new in one",
+        "accuracy with the less useful factor in training minus accuracy with neither",
+        "rotated, noisy digits; logistic regression",
+        two_at_once,
+    ),
+)

@@ -1,0 +1,76 @@
+"""Try published claims; the page is docs/claims.md.
+
+python docs/make_claims.py [--store records.db]    about ten minutes of processor time
+
+With a store that is kept, a making that was stopped goes on from there.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from gengap.claims.catalogue import ALL
+from gengap.claims.trying import Tried, try_claims
+from gengap.report.claims import answer, numbers
+
+PAGE = Path(__file__).parent / "claims.md"
+INTRODUCTION = """\
+# Published claims, tried
+
+What papers say about where models fail and why, each as a number that is positive where it holds:
+
+```sh
+gengap claims                    # lists them
+gengap claims 737                # tries those of a paper, by its number here or on arXiv
+gengap claims simplest-alone     # or one
+gengap claims all --out claims   # or all: ten minutes of processor time; stopped, it goes on
+```
+
+Number, data, models and the number of draws are written down in the claim's definition
+(`src/gengap/claims/`), and what came out stands here whatever it was. Each number is found on
+several draws of the data, which are the units of its limits (Student's 95%). The claim *holds*
+where they lie above 0, *does not hold* where they lie below, and is *undecided* where they contain
+0. Limits are per number, not adjusted for how many stand here; draws of digits share one pool of
+1,797, so they speak for other deals of this pool and other trainings. Models and data this small
+were not what the papers studied: this says how far a claim carries, not whether a paper erred.
+Everything that is trained is a run of a study, in the records when `--out` names a folder; where
+these have it nothing is trained again.
+
+"""
+NOTES = """
+Claims about strangers are tried on clothes, on convolutional networks and with every detector in
+[published claims about detectors](detectors.md); those about sizes and statistics have
+[their page](statistics.md#published-claims). The same questions of a study of yours:
+[where does it fail?](questions/where.md), [what moved?](questions/causes.md),
+[which examples are hard?](questions/examples.md)
+"""
+
+
+def row(claim: Tried) -> str:
+    """A line of the page's table."""
+    short = claim.paper.split(",")[0] + (" et al." if claim.paper.count(",") > 1 else "")
+    year = claim.paper.split(" 20")[1][:2]
+    cells = (
+        f"{claim.says} ([{short} 20{year}]({claim.link}))",
+        f"`gengap claims {claim.name}`",
+        f"{claim.positive}; {claim.setting}",
+        f"{numbers(claim)}, {claim.draws} draws",
+        claim.verdict,
+    )
+    return "| " + " | ".join(cells) + " |"
+
+
+def main(store: str | None) -> None:
+    """Try all claims and write the page."""
+    found = try_claims([ALL], store=store, progress=lambda now: print(now, flush=True))
+    heads = ("claim", "command", "the number, above 0 where it holds", "found", "verdict")
+    lines = ["| " + " | ".join(heads) + " |", "| --- " * len(heads) + "|", *map(row, found.claims)]
+    PAGE.write_text(INTRODUCTION + answer(found) + "\n\n" + "\n".join(lines) + "\n" + NOTES)
+    print(f"wrote {PAGE}")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--store", help="records of the runs; kept nowhere when not given")
+    main(parser.parse_args().store)

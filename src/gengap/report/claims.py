@@ -1,0 +1,73 @@
+"""What came of published claims, in words: each number with its interval, and the verdict."""
+
+from __future__ import annotations
+
+from gengap.base.errors import listing
+from gengap.claims.claim import Verdict
+from gengap.claims.trying import ClaimsTried, Tried
+from gengap.report.document import Block, Note, Table, text_table
+from gengap.report.numerals import Numerals, counted
+
+NUMBERS = "claims.json"
+NUMBER = Numerals(False, 2)
+SAID: dict[Verdict, tuple[str, str]] = {
+    "holds": ("holds here", "hold here"),
+    "does not hold": ("does not hold here", "do not hold here"),
+    "undecided": ("is undecided", "are undecided"),
+}
+
+
+def answer(found: ClaimsTried) -> str:
+    """What came of one claim with its number, or which of several hold."""
+    if len(found.claims) == 1:
+        return _one(found.claims[0])
+    groups = []
+    for verdict, said in SAID.items():
+        names = [claim.name for claim in found.claims if claim.verdict == verdict]
+        if names:
+            groups.append(f"{len(names)} {said[len(names) > 1]} ({listing(names, len(names))})")
+    return f"Of {counted(len(found.claims), 'claim')} {', '.join(groups)}."
+
+
+def terminal(found: ClaimsTried, quiet: bool = False) -> list[Block]:
+    """What the command prints: a row for each claim, what its number is, and the answer."""
+    if quiet:
+        return [answer(found)]
+    notes: list[Block] = [
+        Note(f"{claim.name}: {claim.positive}; {claim.setting}; {claim.paper}.")
+        for claim in found.claims
+    ]
+    explained = Note(
+        "A claim holds where its number is above 0: the limits (95%, draws of the data as units) "
+        "lie above 0, below 0, or contain it and leave it undecided."
+    )
+    return [_table(found), *notes, explained, answer(found)]
+
+
+def numbers(claim: Tried) -> str:
+    """The number of a claim with its limits: ``+0.24 (+0.18 to +0.30)``."""
+    middle = NUMBER(claim.found.estimate, plus=True)
+    limits = NUMBER.limits(claim.found, plus=True)
+    return f"{middle} ({limits})" if limits else middle
+
+
+def _one(claim: Tried) -> str:
+    said = {"holds": "Holds", "does not hold": "Does not hold", "undecided": "Undecided"}
+    return (
+        f"{said[claim.verdict]} here: {claim.says} ({claim.positive}: {numbers(claim)}, "
+        f"{counted(claim.draws, 'draw')})."
+    )
+
+
+def _table(found: ClaimsTried) -> Table:
+    rows = [
+        (
+            claim.name,
+            str(claim.draws),
+            NUMBER(claim.found.estimate, plus=True),
+            NUMBER.limits(claim.found, plus=True),
+            claim.verdict,
+        )
+        for claim in found.claims
+    ]
+    return text_table("Claims", ("claim", "draws", "number", "95%", "verdict"), rows)
