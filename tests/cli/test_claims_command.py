@@ -54,7 +54,9 @@ def test_verdicts_are_printed_and_written(few, tmp_path: Path) -> None:
     kept = json.loads((tmp_path / "tried" / "claims.json").read_text())
     assert [row["verdict"] for row in kept["claims"]] == ["holds", "does not hold", "undecided"]
     assert json.loads(run("up", "--json")[1])["claims"] == kept["claims"][:1]
-    assert run("up", "-q")[1].startswith("Holds here: It is so (a number: +1.10 (+0.85 to +1.35)")
+    assert run("up", "-q")[1].startswith(
+        "Holds here: It is so (a number: +1.100 (+0.852 to +1.348)"
+    )
 
 
 def test_what_cannot_be_tried_is_one_sentence(tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ import os
 import random
 import signal
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -199,3 +201,16 @@ def test_killed_writers_leave_whole_runs(url: str) -> None:
             # Batches of three are stored whole or not at all.
             assert len(seeds) % 3 == 0
             assert_complete(store, seeds)
+
+
+def test_a_second_store_here_keeps_the_locks_of_the_first(tmp_path: Path) -> None:
+    """Else another process takes the log of the first for abandoned, and removes it in use."""
+    path = tmp_path / "records.db"
+    read = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT * FROM runs')"
+    with Store(path) as first, first.engine.connect() as connection:
+        connection.execute(text("SELECT count(*) FROM runs"))
+        for again in (path, tmp_path / "." / "records.db", f"sqlite:///{path}"):
+            with Store(again) as second:
+                assert not second.problems()
+            subprocess.run([sys.executable, "-c", f"{read}; c.close()", path], check=True)
+            assert Path(f"{path}-wal").exists()

@@ -1,8 +1,9 @@
 """Networks fit what there is nothing to learn in.
 
 C. Zhang et al., Understanding deep learning requires rethinking generalization (arXiv 1611.03530):
-labels at random and inputs at random are fitted as perfectly as true ones. ``gengap memorise`` asks
-it of other data and models.
+labels at random and inputs at random are fitted as perfectly as true ones. Here after 1,000 steps
+of 64 examples, 59 passes over what is trained on; ``gengap memorise`` asks it of other data and
+models, with the number of steps that it takes.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ CLAIMS = (
         420,
         "Networks fit random labels perfectly",
         "accuracy on what was trained on, minus 0.95",
-        "digits, labels shuffled; perceptron, 1,000 steps",
+        "digits, labels shuffled; perceptron, 1,000 steps of 64",
         random_labels,
     ),
     Claim(
@@ -58,7 +59,7 @@ CLAIMS = (
         420,
         "Networks fit noise perfectly",
         "accuracy on what was trained on, minus 0.95",
-        "random inputs with the labels of digits; perceptron, 1,000 steps",
+        "random inputs with the labels of digits; perceptron, 1,000 steps of 64",
         random_inputs,
     ),
 )

@@ -8,7 +8,8 @@ with every detector in its tables.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -30,7 +31,7 @@ from gengap.claims.detection_runs import (
 )
 from gengap.detectors.registry import detectors
 from gengap.records.store import Store
-from gengap.statistics.intervals import Interval
+from gengap.statistics.intervals import Interval, student_mean
 from gengap.statistics.separation.metrics import auroc, separation
 from gengap.statistics.separation.unit_tests import threshold
 from gengap.study.trained import Trained
@@ -129,7 +130,7 @@ def _network(draw: int, store: str, wrong: float = 0.0, steps: int = STEPS) -> T
         return trained_networks(_problem(draw, wrong), "mlp", (steps,), records)[steps]
 
 
-@cache
+@lru_cache(maxsize=32)
 def _asked(draw: int, store: str, names: Sequence[str] | None = None) -> Scored:
     """What detectors, all where none is named, make of a draw's images."""
     return score_all(_network(draw, store), _problem(draw), names)
@@ -140,11 +141,17 @@ def _areas(found: Scored, kind: str) -> np.ndarray:
 
 
 def _claim(
-    name: str, number: int, paper: Paper, says: str, positive: str, measure: Callable[..., object],
-    **others: object,
-) -> Claim:  # fmt: skip
+    name: str,
+    number: int,
+    paper: Paper,
+    says: str,
+    positive: str,
+    measure: Callable[[int, str], Any],
+    draws: int = 10,
+    read: Callable[[np.ndarray], Interval] = student_mean,
+) -> Claim:
     setting = "digits, three of ten classes held out; perceptron"
-    return Claim(name, paper, number, says, positive, setting, measure, **others)  # type: ignore[arg-type]
+    return Claim(name, paper, number, says, positive, setting, measure, draws, read)
 
 
 CLAIMS = (

@@ -44,6 +44,9 @@ PATIENCE = 60
 _LOCK = 0x67656E676170
 _SQLITE_OPTIONS = {"uri", "mode", "cache", "immutable"}
 _MAGIC = b"SQLite format 3\0"
+# Files of this process, never opened but by SQLite again: closing a file gives up every lock that
+# the process has on it, and others would take the log of an open connection for abandoned.
+_LOOKED_AT: set[str] = set()
 # What SQLite's header says of whose file it is ("geng"), and where; files that were made without it
 # are known by the statements near their beginning that made their tables.
 _APPLICATION = 0x67656E67
@@ -143,13 +146,15 @@ def _check_path(url: URL, create: bool) -> None:
         )
     if not create and not path.exists():
         raise UsageError(f"There is no store at {path}; give the path of the file a study wrote.")
-    if path.exists() and not (path.is_file() and _starts_as_sqlite(path)):
+    seen = os.path.realpath(path) in _LOOKED_AT
+    if path.exists() and not (path.is_file() and (seen or _starts_as_sqlite(path))):
         if not create:
             raise UsageError(
                 f"{path} is not gengap's records (records.db); for a table of scores use gengap "
                 "compare."
             )
         raise UsageError(f"{path} is not a SQLite file; give the path of a store or of a new file.")
+    _LOOKED_AT.add(os.path.realpath(path))
 
 
 def _cannot_be_written(path: Path) -> bool:

@@ -9,7 +9,7 @@ from gengap.report.document import Block, Note, Table, text_table
 from gengap.report.numerals import Numerals, counted
 
 NUMBERS = "claims.json"
-NUMBER = Numerals(False, 2)
+NUMBER = Numerals(False, 3)
 SAID: dict[Verdict, tuple[str, str]] = {
     "holds": ("holds here", "hold here"),
     "does not hold": ("does not hold here", "do not hold here"),
@@ -34,7 +34,7 @@ def terminal(found: ClaimsTried, quiet: bool = False) -> list[Block]:
     if quiet:
         return [answer(found)]
     notes: list[Block] = [
-        Note(f"{claim.name}: {claim.positive}; {claim.setting}; {claim.paper}.")
+        Note(f"{claim.name}: {claim.positive}; {claim.setting}. {claim.paper}: {claim.link}")
         for claim in found.claims
     ]
     explained = Note(
