@@ -207,10 +207,12 @@ def test_a_second_store_here_keeps_the_locks_of_the_first(tmp_path: Path) -> Non
     """Else another process takes the log of the first for abandoned, and removes it in use."""
     path = tmp_path / "records.db"
     read = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT * FROM runs')"
-    with Store(path) as first, first.engine.connect() as connection:
-        connection.execute(text("SELECT count(*) FROM runs"))
-        for again in (path, tmp_path / "." / "records.db", f"sqlite:///{path}"):
-            with Store(again) as second:
-                assert not second.problems()
-            subprocess.run([sys.executable, "-c", f"{read}; c.close()", path], check=True)
-            assert Path(f"{path}-wal").exists()
+    with Store(path) as first:
+        assert not first.problems()  # makes the tables
+        with first.engine.connect() as connection:
+            connection.execute(text("SELECT count(*) FROM runs"))
+            for again in (path, tmp_path / "." / "records.db", f"sqlite:///{path}"):
+                with Store(again) as second:
+                    assert not second.problems()
+                subprocess.run([sys.executable, "-c", f"{read}; c.close()", path], check=True)
+                assert Path(f"{path}-wal").exists()
