@@ -206,13 +206,14 @@ def test_killed_writers_leave_whole_runs(url: str) -> None:
 def test_a_second_store_here_keeps_the_locks_of_the_first(tmp_path: Path) -> None:
     """Else another process takes the log of the first for abandoned, and removes it in use."""
     path = tmp_path / "records.db"
-    read = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT * FROM runs')"
+    look = "SELECT count(*) FROM sqlite_master"
+    other = f"import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('{look}'); c.close()"
     with Store(path) as first:
-        assert not first.problems()  # makes the tables
+        first.add_problem(PROBLEM)
         with first.engine.connect() as connection:
-            connection.execute(text("SELECT count(*) FROM runs"))
+            connection.execute(text(look))
             for again in (path, tmp_path / "." / "records.db", f"sqlite:///{path}"):
                 with Store(again) as second:
-                    assert not second.problems()
-                subprocess.run([sys.executable, "-c", f"{read}; c.close()", path], check=True)
+                    assert second.problems() == [PROBLEM]
+                subprocess.run([sys.executable, "-c", other, path], check=True)
                 assert Path(f"{path}-wal").exists()

@@ -13,11 +13,8 @@ of its own where there are as many examples as pixels.
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 
-from gengap.base.errors import SuspiciousInput
 from gengap.base.paper import Paper
 from gengap.claims.claim import Claim
 from gengap.environments.suites import load_suite
@@ -79,13 +76,11 @@ def _gain(found: SizedScores, more: str, fewer: str) -> float:
 
 
 def _sized(draw: int, store: str, sizes: str, seeds: list[int]) -> SizedScores:
-    with warnings.catch_warnings():  # a few examples lack classes on purpose
-        warnings.simplefilter("ignore", SuspiciousInput)
-        study = Study(
-            load_suite("digits-rotated", seed=draw), [DISCRIMINANT], sizes=sizes, seeds=seeds,
-            jobs=1, threads=1, store=store, keep_models="none",
-        )  # fmt: skip
-        result = study.run()
+    study = Study(
+        load_suite("digits-rotated", seed=draw), [DISCRIMINANT], sizes=sizes, seeds=seeds,
+        jobs=1, threads=1, store=store, keep_models="none",
+    )  # fmt: skip
+    result = study.run()
     (scores,) = result.scores.values()
     found = sized_scores(scores, result.rule)
     assert found is not None
