@@ -36,7 +36,7 @@ SUITES: dict[str, tuple[str, str, int]] = {
     "concept-shift:offsets=-1.4/-1/-0.6/-0.2/0.2/0.6/1/1.4": (
         "a relation that changes", "linear", 8,
     ),
-    "covariate-shift": ("inputs that move, which costs a line", "linear", 6),
+    "covariate-shift": ("inputs that move, which costs a line nothing", "linear", 6),
     "label-shift:priors=0.05/0.15/0.3/0.45/0.55/0.7/0.85/0.95": ("shares of classes", "linear", 8),
     "noise-shift": ("noise, which costs nothing", "linear", 6),
     "breast-cancer-size": ("the range of a column", "mlp", 5),
