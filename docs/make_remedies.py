@@ -31,7 +31,7 @@ MEASURED = Path(__file__).parent / "remedies.json"
 SUITES: dict[str, tuple[str, str, int]] = {
     "digits-writers-shuffled": ("nothing: a placebo", "mlp", 5),
     "linear-shift:strengths=2/1.5/1/0.5/-0.5/-1/-1.5/-2": (
-        "a shortcut, reversed in half of them", "mlp", 8,
+        "a shortcut, reversed in half of them", "mlp", 3,
     ),
     "concept-shift:offsets=-1.4/-1/-0.6/-0.2/0.2/0.6/1/1.4": (
         "a relation that changes", "linear", 8,
