@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from gengap.base.errors import UsageError, suggest
@@ -24,7 +24,7 @@ class Registry(Generic[Facts, Record]):
     Args:
         record: makes a record from what is entered, its name and the facts stated of it.
         kind: what the entries are called, in the singular.
-        package: where they are; all its modules are imported before anything is looked up.
+        package: where they are, or several; all modules are imported before anything is looked up.
         first: the name that is listed first; the others follow in order.
         also: what is known beside the records, for the sentence on an unknown name.
     """
@@ -33,11 +33,12 @@ class Registry(Generic[Facts, Record]):
         self,
         record: Callable[Concatenate[Any, str, Facts], Record],
         kind: str,
-        package: str,
+        package: str | Sequence[str],
         first: str = "",
         also: str = "",
     ) -> None:
-        self.record, self.kind, self.package = record, kind, package
+        self.record, self.kind = record, kind
+        self.packages = (package,) if isinstance(package, str) else tuple(package)
         self.first, self.also = first, also
         self._records: dict[str, Record] = {}
 
@@ -56,9 +57,10 @@ class Registry(Generic[Facts, Record]):
 
     def all(self) -> dict[str, Record]:
         """All records by name."""
-        home = importlib.import_module(self.package)
-        for module in pkgutil.iter_modules(home.__path__):
-            importlib.import_module(f"{self.package}.{module.name}")
+        for package in self.packages:
+            home = importlib.import_module(package)
+            for module in pkgutil.iter_modules(home.__path__):
+                importlib.import_module(f"{package}.{module.name}")
         return dict(
             sorted(self._records.items(), key=lambda item: (item[0] != self.first, item[0]))
         )

@@ -11,7 +11,7 @@ with a leading axis of runs ``R``, and works for one run or a hundred.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -38,6 +38,14 @@ class Method(Hyperparameters):
 
     def extra_parameters(self, context: Context, generator: torch.Generator) -> Parameters:
         """Trainable parameters of one run beyond the network's, e.g. a discriminator's."""
+        return {}
+
+    def networks(self, context: Context) -> Mapping[str, tuple[int, int]]:
+        """Further networks of the study's architecture, each ``(further inputs, outputs)`` by name.
+
+        Their parameters are ``name/...``; :meth:`~gengap.models.networks.Network.branch` gives the
+        network. Further inputs are numbers that follow the flattened ones, such as an action.
+        """
         return {}
 
     def initial_state(self, context: Context, parameters: Parameters) -> dict[str, Tensor]:

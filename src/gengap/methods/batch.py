@@ -12,6 +12,7 @@ from torch import Tensor
 
 from gengap.base.errors import UsageError
 from gengap.methods.losses import cross_entropy, cross_entropy_slopes
+from gengap.methods.practice import Practice, Transitions
 
 MISSING = "The method needs {0}, which the problem's feed does not give; name it in its lacks."
 
@@ -63,6 +64,8 @@ class Batch:
             the batch has examples.
         another_view: of inputs ``(R, ..., *shape)``, the same perturbed as suits the problem.
         all_rows: every training row of every run once, as batches of a bounded size.
+        logged: what followed each example in the log, where units are acted in.
+        practice: ``n`` copies of the training levels to act in, the same at every step.
     """
 
     x: Tensor
@@ -77,6 +80,8 @@ class Batch:
     unlabelled: Tensor | None = None
     another_view: Callable[[Tensor], Tensor] | None = None
     all_rows: Callable[[], Iterator[Batch]] | None = None
+    logged: Callable[[], Transitions] | None = None
+    practice: Callable[[int], Practice] | None = None
 
     def losses(self, logits: Tensor) -> Tensor:
         """Cross-entropy or squared error per example, ``(R, E, B, ..., C)`` to ``(R, E, B)``.
@@ -131,6 +136,7 @@ class Batch:
             environment=taken(self.environment),
             mask=None if self.mask is None else taken(self.mask),
             rows=None if self.rows is None else taken(self.rows),
+            logged=None,
         )
 
     def only(self, slot: int) -> Batch:
@@ -143,6 +149,7 @@ class Batch:
             environment=self.environment[:, here],
             mask=None if self.mask is None else self.mask[:, here],
             rows=None if self.rows is None else self.rows[:, here],
+            logged=None,
         )
 
     def view(self, x: Tensor) -> Tensor:
@@ -150,6 +157,18 @@ class Batch:
         if self.another_view is None:
             raise UsageError(MISSING.format("other views of an input"))
         return self.another_view(x)
+
+    def transitions(self) -> Transitions:
+        """What followed the examples in the log."""
+        if self.logged is None:
+            raise UsageError(MISSING.format("logged transitions"))
+        return self.logged()
+
+    def act_in(self, count: int) -> Practice:
+        """``count`` copies of its training levels for every run to act in."""
+        if self.practice is None:
+            raise UsageError(MISSING.format("a simulator"))
+        return self.practice(count)
 
     def everything(self) -> Iterator[Batch]:
         """All training rows of every run once, whole environments in slots, padded by the mask."""

@@ -17,6 +17,11 @@ VIEWS = "other views of an input"
 UNLABELLED_TRAINING = "unlabelled inputs of training environments"
 UNLABELLED_UNSEEN = "unlabelled unseen inputs"
 OUTLIERS = "outliers"
+TRANSITIONS = "logged transitions"
+SIMULATOR = "a simulator"
+EXPERT = "an expert"
+# What only problems have whose units are acted in; all others lack them.
+CONTROL = (TRANSITIONS, SIMULATOR, EXPERT)
 
 
 @dataclass(frozen=True)

@@ -404,6 +404,20 @@ class Network:
         """The same networks at other parameters."""
         return Network(self.architecture, parameters, self.shape)
 
+    def branch(self, name: str, further: int = 0) -> Network:
+        """A further network of the same architecture, whose parameters are ``name/...``.
+
+        Args:
+            further: inputs that it has beyond the flattened ones of this network.
+        """
+        own = {
+            p[len(name) + 1 :]: v for p, v in self.parameters.items() if p.startswith(name + "/")
+        }
+        found = self.at(own)
+        if further:
+            found.shape = (math.prod(self.shape) + further,)
+        return found
+
     @torch.no_grad()
     def outputs(self, x: Tensor, labels: Tensor | None = None) -> Outputs:
         """What a fleet of one makes of prepared inputs ``(n, *shape)``, as detectors read it."""

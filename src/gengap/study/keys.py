@@ -29,7 +29,7 @@ METRICS = {
     "regression": ("r2", "squared_error", "absolute_error", "rmse", "quantile"),
     "ordinal": ("rank_error", "quadratic_kappa", *_OF_CLASSES),
     "survival": ("concordance",),
-    "score": ("exact_match", "return"),
+    "score": ("exact_match", "return", "success", "normalised_return"),
 }
 
 

@@ -20,7 +20,7 @@ from gengap.environments.checks import check, drop_small
 from gengap.environments.core import Environments
 from gengap.environments.splits import HoldOutCombinations, parse_splits
 from gengap.methods.erm import ERM
-from gengap.methods.registry import registered
+from gengap.methods.registry import CONTROL, registered
 from gengap.models.given_modules import said_of_module
 from gengap.records.database import parse
 from gengap.records.store import Store
@@ -301,7 +301,7 @@ class Study:
             environments=fewest,
             trials=self.trials,
             hidden_features=architecture(self.model) != MLP(()),
-            lacks=self.problem.lacks,
+            lacks=(*self.problem.lacks, *set(CONTROL).difference(_offered(self.problem))),
             estimators=self.problem.supports_estimators,
         )
         found, self.skipped = resolved(list(self.methods), baseline=self.baseline)
@@ -481,6 +481,11 @@ class Study:
             curves=self.curves,
             scores=self.metric_used.scores,
         )
+
+
+def _offered(problem: Any) -> tuple[str, ...]:
+    """What few problems have to offer, in the registry's words."""
+    return tuple(getattr(problem, "offers", ()))
 
 
 def _looks(result: Result) -> Mapping[tuple[str, str], int]:

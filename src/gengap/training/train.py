@@ -182,6 +182,10 @@ def initial_network(
     for parameters, method, task in zip(own, methods, tasks, strict=True):
         source = torch.Generator().manual_seed(derive(task.run.seed, "method weights"))
         parameters.update(method.extra_parameters(context, source))
+        for name, (further, outputs) in method.networks(context).items():
+            shape = (math.prod(problem.shape) + further,) if further else problem.shape
+            made = architecture.initialise(shape, outputs, derive(task.run.seed, "weights", name))
+            parameters.update({f"{name}/{own_name}": value for own_name, value in made.items()})
     stacked = {
         name: torch.stack([parameters[name] for parameters in own]).to(device).requires_grad_()
         for name in own[0]

@@ -1,0 +1,64 @@
+"""Where agents act: an arena scores them from each unit's start, and lets online methods practise.
+
+Compiled levels, vectorised physics and real simulators are arenas alike. A policy is a function of
+observations; it answers with a preference per action, and the largest is taken (each of several
+equal ones with the same chance), or, where actions are vectors, with the action itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import numpy as np
+from torch import Tensor
+
+from gengap.methods.practice import Practice
+
+# Observations (n, *shape) as prepared, to preferences (n, A) or actions (n, A).
+Policy = Callable[[Tensor], Tensor]
+
+
+class Arena(Protocol):
+    """Where agents act from each of ``n`` units' starts."""
+
+    @property
+    def digest(self) -> str:
+        """Differs where the content does."""
+        ...
+
+    def scores(self, policy: Policy, units: np.ndarray, score: str) -> np.ndarray:
+        """What a policy reaches from the starts of some units, ``(n,)`` float32.
+
+        Args:
+            policy: of prepared observations.
+            units: ``(n,)`` unit numbers.
+            score: the name of the score, one of :attr:`scores_known`.
+        """
+        ...
+
+    @property
+    def has_expert(self) -> bool:
+        """Whether it knows a policy to hold others against."""
+        ...
+
+    def expert_scores(self, units: np.ndarray, score: str) -> np.ndarray:
+        """What that policy reaches from the starts of some units, ``(n,)`` float32."""
+        ...
+
+    @property
+    def scores_known(self) -> tuple[str, ...]:
+        """Names of the scores it can give; the first is the default."""
+        ...
+
+    def practice(
+        self, units: Sequence[np.ndarray], draws: Sequence[np.random.Generator], count: int
+    ) -> Practice:
+        """Copies of the levels in which the runs of a fleet act.
+
+        Args:
+            units: whose starts each run may act from.
+            draws: one generator per run.
+            count: copies per run.
+        """
+        ...

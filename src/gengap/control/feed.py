@@ -1,0 +1,176 @@
+"""Feeds a fleet of agents: logged transitions of all runs, copies to act in, and scores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gengap.base.seeds import generator
+from gengap.control.arena import Policy
+from gengap.methods.base import Predictor
+from gengap.methods.batch import Batch, Context
+from gengap.methods.expert import Expert
+from gengap.methods.practice import Acted, Practice, Transitions
+from gengap.models.networks import Network
+from gengap.records.run import Outcome
+from gengap.training.tasks import Task, draw_batches
+
+if TYPE_CHECKING:
+    from gengap.control.levels import Levels
+
+# Observations that a network answers in one go.
+ROWS_AT_ONCE = 65_536
+
+
+class LevelFeed:
+    """Serves the runs of one fleet; every run draws from streams of its own."""
+
+    def __init__(
+        self,
+        problem: Levels,
+        tasks: Sequence[Task],
+        steps: int,
+        batch: int,
+        slots: int,
+        device: str,
+    ) -> None:
+        self.problem, self.tasks, self.device = problem, tasks, device
+        logs = problem.logs
+        drawn = [draw_batches(_by_transition(problem, task), steps, slots, batch) for task in tasks]
+        self.rows = torch.from_numpy(np.stack([rows for rows, _ in drawn], 1)).to(device)
+        self.environment = torch.from_numpy(np.stack([e for _, e in drawn], 1)).long().to(device)
+        self.observations = torch.from_numpy(logs.observations).to(device)
+        columns = logs.before, logs.after, logs.action, logs.reward, logs.end, logs.returns
+        self.before, self.after, self.action, self.reward, self.end, self.returns = (
+            torch.from_numpy(np.ascontiguousarray(column)).to(device) for column in columns
+        )
+        self.scaling = _stacked(tasks, problem.shape, device)
+        self.shares = torch.zeros(len(tasks), len(problem.names), 0, device=device)
+        self.generators = [generator(t.run.seed, "method", t.run.split) for t in tasks]
+        self.practices: dict[int, Practice] = {}
+
+    def batch(self, step: int, context: Context) -> Batch:
+        """What was seen, and what was done, in the transitions of one step."""
+        rows = self.rows[step].long()
+        action = self.action[rows]
+        return Batch(
+            x=self.prepared(self.before[rows]),
+            y=action if self.problem.logs.discrete else action.squeeze(-1),
+            environment=self.environment[step],
+            class_share=self.shares,
+            step=step,
+            context=context,
+            generators=self.generators,
+            logged=partial(self._transitions, rows),
+            practice=self._practice,
+        )
+
+    def _transitions(self, rows: Tensor) -> Transitions:
+        return Transitions(
+            action=self.action[rows],
+            reward=self.reward[rows],
+            next_x=self.prepared(self.after[rows]),
+            end=self.end[rows],
+            returns=self.returns[rows],
+            discount=self.problem.logs.discount,
+        )
+
+    def prepared(self, rows: Tensor) -> Tensor:
+        """Rows ``(R, ...)`` of the observations, each run's scaled as the run prescribes."""
+        found = self.observations.index_select(0, rows.flatten().long()).float()
+        found = found.view(*rows.shape, *self.problem.shape)
+        return found if self.scaling is None else self.scaling.of_all(found)
+
+    def _practice(self, count: int) -> Practice:
+        if count not in self.practices:
+            units = [task.train_rows for task in self.tasks]
+            draws = [generator(t.run.seed, "practice", t.run.split) for t in self.tasks]
+            made = self.problem.arena.practice(units, draws, count)
+            scales = self.scaling
+            self.practices[count] = made if scales is None else Scaled(made, scales)
+        return self.practices[count]
+
+    @torch.no_grad()
+    def predict(self, network: Network, step: int) -> list[list[Outcome]]:
+        """The score of every start that each run is scored on."""
+        return [
+            [
+                Outcome(step, part, values)
+                for part, values in zip(task.score, self._scores(network, run), strict=True)
+            ]
+            for run, task in enumerate(self.tasks)
+        ]
+
+    def _scores(self, network: Network, run: int) -> list[np.ndarray]:
+        """One array per part of what a run is scored on."""
+        parts = list(self.tasks[run].score.values())
+        units, arena = np.concatenate(parts), self.problem.arena
+        score = self.problem.score or arena.scores_known[0]
+        if isinstance(network, Predictor) and isinstance(network.method, Expert):
+            found = arena.expert_scores(units, score)
+        else:
+            found = arena.scores(self._policy(network.run(run), run), units, score)
+        return np.split(found.astype(np.float32), np.cumsum([len(p) for p in parts])[:-1])
+
+    def _policy(self, network: Network, run: int) -> Policy:
+        def answer(observations: Tensor) -> Tensor:
+            found = []
+            for rows in observations.to(self.device).split(ROWS_AT_ONCE):
+                x = rows.float()
+                x = x if self.scaling is None else self.scaling.of_one(run, x)
+                found.append(network(x[None]).logits[0])
+            return torch.cat(found).cpu()
+
+        return answer
+
+
+class Scales:
+    """The runs' shifts and scales of observations, ``(R, *shape)`` each."""
+
+    def __init__(self, shift: Tensor, scale: Tensor) -> None:
+        self.shift, self.scale = shift, scale
+
+    def of_all(self, x: Tensor) -> Tensor:
+        """Scale ``x (R, ..., *shape)``."""
+        view = (len(self.shift), *(1,) * (x.dim() - self.shift.dim()), *self.shift.shape[1:])
+        return (x - self.shift.view(view)) / self.scale.view(view)
+
+    def of_one(self, run: int, x: Tensor) -> Tensor:
+        """Scale one run's ``x (n, *shape)``."""
+        return (x - self.shift[run]) / self.scale[run]
+
+
+class Scaled:
+    """Practice whose observations are scaled as those of batches are."""
+
+    def __init__(self, practice: Practice, scales: Scales) -> None:
+        self.practice, self.scales = practice, scales
+        self.discount, self.draws = practice.discount, practice.draws
+        self.x = scales.of_all(practice.x)
+
+    def act(self, action: Tensor) -> Acted:
+        """Carry out one action in every copy."""
+        found, of_all = self.practice.act(action), self.scales.of_all
+        self.x = of_all(found.x)
+        return replace(found, last=of_all(found.last), x=self.x)
+
+
+def _stacked(tasks: Sequence[Task], shape: tuple[int, ...], device: str) -> Scales | None:
+    if any(task.prepared is None for task in tasks):
+        return None
+    shifts, scales = (
+        np.stack([getattr(task.prepared, name) for task in tasks]) for name in ("shift", "scale")
+    )
+    return Scales(torch.from_numpy(shifts).to(device), torch.from_numpy(scales).to(device))
+
+
+def _by_transition(problem: Levels, task: Task) -> Task:
+    """The task with the transitions of its training units in the place of their numbers."""
+    numbers = tuple(problem.logs.transitions(own).astype(np.int32) for own in task.train)
+    return replace(task, train=numbers)

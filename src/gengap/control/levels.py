@@ -1,0 +1,216 @@
+"""Levels as a problem: what a study runs on where agents learn from logs, or by acting."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+import torch
+
+from gengap.base.errors import UsageError, listing, suggest, unknown
+from gengap.control.arena import Arena
+from gengap.control.logs import Logs
+from gengap.methods.registry import (
+    ALL_ROWS,
+    CONTROL,
+    OUTLIERS,
+    SIMULATOR,
+    TRANSITIONS,
+    UNLABELLED_TRAINING,
+    UNLABELLED_UNSEEN,
+    VIEWS,
+)
+
+if TYPE_CHECKING:
+    from gengap.control.feed import LevelFeed
+    from gengap.training.tasks import Task
+
+LACKS = (ALL_ROWS, OUTLIERS, UNLABELLED_TRAINING, UNLABELLED_UNSEEN, VIEWS)
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """``(observation - shift) / scale``, learnt from the training episodes' observations."""
+
+    shift: np.ndarray
+    scale: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Levels:
+    """Episodes' starts in levels, what was logged from each, and where agents act from them.
+
+    Satisfies :class:`gengap.training.problem.Problem`. A unit's logged episode is what is trained
+    on; its score is what a trained agent reaches from the same start. By default each level is an
+    environment, so that the cost of unseen is what not having seen a level costs; ``regroup`` makes
+    environments of another factor, such as the instruction.
+
+    Attributes:
+        environment: ``(n,)`` environment codes of the units.
+        names: of the environments.
+        logs: what was logged from each unit's start.
+        arena: where agents act.
+        actions: names of the actions; of vectors, of their components.
+        factors: ``n`` rows of factors; ``level`` is among them.
+        name: what reports call the problem.
+        kind: what one environment is called.
+        notes: sentences about the levels.
+        score: what a unit's score is; None for the arena's default.
+    """
+
+    environment: np.ndarray
+    names: tuple[str, ...]
+    logs: Logs
+    arena: Arena
+    actions: tuple[str, ...]
+    factors: pd.DataFrame
+    name: str
+    kind: str = "level"
+    notes: tuple[str, ...] = ()
+    score: str | None = None
+    task: Literal["score"] = field(default="score", init=False)
+    classes: tuple[str, ...] = field(default=(), init=False)
+    supports_estimators: bool = field(default=False, init=False)
+    lacks: tuple[str, ...] = field(default=LACKS, init=False)
+    # Steps of training, and transitions of a level in each, unless others are asked for.
+    steps: int = field(default=2000, init=False)
+    batch: int = field(default=8, init=False)
+
+    def __post_init__(self) -> None:
+        if self.score not in (None, *self.arena.scores_known):
+            raise unknown(f"There is no score {self.score!r}", self.score, self.arena.scores_known)
+        if len(self.factors) != len(self):
+            raise UsageError(f"{len(self)} units need as many rows of factors.")
+        without = np.setdiff1d(np.arange(len(self)), self.logs.unit)
+        if len(without):
+            raise UsageError(
+                f"{len(without)} of {len(self)} starts have no logged episode, the first of them "
+                f"in {self.kind} {self.names[self.environment[without[0]]]!r}; drop them."
+            )
+
+    def __len__(self) -> int:
+        return len(self.environment)
+
+    @property
+    def y(self) -> np.ndarray:
+        """A start has no single target."""
+        return np.zeros(len(self))
+
+    @property
+    def targets(self) -> Literal["classification", "regression"]:
+        """Classes where actions are numbered, else values."""
+        return "classification" if self.logs.discrete else "regression"
+
+    @property
+    def offers(self) -> tuple[str, ...]:
+        """What methods may need and only levels have."""
+        return CONTROL if self.arena.has_expert else (TRANSITIONS, SIMULATOR)
+
+    @property
+    def sizes(self) -> np.ndarray:
+        """Starts per environment."""
+        return np.bincount(self.environment, minlength=len(self.names))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one observation."""
+        return self.logs.observations.shape[1:]
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Observations are prepared as float32."""
+        return torch.float32
+
+    @property
+    def outputs(self) -> int:
+        """Actions, or components of an action."""
+        return len(self.actions)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Differs where levels, logs, environments or the score do."""
+        found = sha256(f"{self.arena.digest} {self.logs.digest} {self.score}".encode())
+        found.update(np.ascontiguousarray(self.environment).tobytes())
+        found.update("\x1f".join(self.names).encode())
+        return found.hexdigest()
+
+    def metric(self, name: str | None) -> str:
+        """The score's name; another is refused, since it is decided when the levels are made.
+
+        Raises:
+            UsageError: another metric is asked for.
+        """
+        own = (self.score or self.arena.scores_known[0]).replace(" ", "_")
+        if name not in (None, own):
+            raise UsageError(
+                f"{self.name} is scored by {own}, not {name}; the scores to make it with are "
+                f"{listing(self.arena.scores_known)}."
+            )
+        return own
+
+    def regroup(self, column: str) -> Levels:
+        """The same units with the values of a factor as environments.
+
+        Raises:
+            UsageError: there is no such factor, or it has one value only.
+        """
+        if column not in self.factors:
+            known = list(self.factors)
+            raise UsageError(
+                f"{self.name} has no factor {column!r}{suggest(column, known)} "
+                f"(there are: {listing(known)})."
+            )
+        values = self.factors[column].map(str)
+        names, codes = np.unique(values.to_numpy(dtype=str), return_inverse=True)
+        if len(names) < 2:
+            raise UsageError(f"The factor {column!r} of {self.name} has one value only.")
+        return replace(self, environment=codes, names=tuple(map(str, names)), kind=column)
+
+    def with_least(self, examples: int | None) -> Levels:
+        """Itself: levels are made with as many starts as they are asked for."""
+        return self
+
+    def prepare(self, rows: np.ndarray) -> Scaling | None:
+        """How observations are scaled, learnt from the training episodes; bytes are left alone."""
+        if self.logs.observations.dtype == np.uint8:
+            return None
+        seen = self.logs.observations[self.logs.before[self.logs.transitions(rows)]]
+        scale = seen.std(0, dtype=np.float64)
+        scale[scale < 1e-6] = 1.0
+        return Scaling(seen.mean(0, dtype=np.float64).astype(np.float32), scale.astype(np.float32))
+
+    def feed(
+        self, tasks: Sequence[Task], *, steps: int, batch: int, slots: int, device: str
+    ) -> LevelFeed:
+        """Feed the runs of one fleet."""
+        from gengap.control.feed import LevelFeed
+
+        return LevelFeed(self, tasks, steps, batch, slots, device)
+
+
+def levels_of(
+    level: np.ndarray,
+    logs: Logs,
+    arena: Arena,
+    *,
+    names: Sequence[str],
+    actions: Sequence[str],
+    name: str,
+    factors: pd.DataFrame | None = None,
+    **more: Any,
+) -> Levels:
+    """Levels with each of them as an environment.
+
+    Args:
+        level: ``(n,)`` the level of each unit, a position in ``names``.
+        factors: of the units, beside the level.
+    """
+    own = pd.DataFrame({"level": np.asarray(names, dtype=object)[level]})
+    if factors is not None:
+        own = own.join(factors.reset_index(drop=True).drop(columns="level", errors="ignore"))
+    return Levels(level, tuple(names), logs, arena, tuple(actions), own, name, **more)

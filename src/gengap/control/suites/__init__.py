@@ -1,0 +1,1 @@
+"""Built-in families of levels, one file each; each registers itself among the suites."""

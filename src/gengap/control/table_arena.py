@@ -1,0 +1,181 @@
+"""Acting in compiled levels: exact scores, and copies that all runs step together by gathering."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from hashlib import sha256
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gengap.control.arena import Policy
+from gengap.control.exact import returns
+from gengap.control.planning import greedy, optimal
+from gengap.control.tables import LevelTables
+from gengap.methods.practice import Acted
+
+SCORES = ("success", "return", "normalised return")
+
+
+@dataclass(frozen=True, eq=False)
+class TableArena:
+    """Units in compiled levels.
+
+    Attributes:
+        tables: the levels.
+        level: ``(n,)`` rows of the tables.
+        start: ``(n,)`` states.
+    """
+
+    tables: LevelTables
+    level: np.ndarray
+    start: np.ndarray
+
+    @property
+    def has_expert(self) -> bool:
+        """The best policy of every level is known."""
+        return True
+
+    @property
+    def scores_known(self) -> tuple[str, ...]:
+        """``success``: the chance to end an episode with a reward; discounted ``return``.
+
+        ``normalised return`` is 0 for the random policy and 1 for the expert, on average over all
+        units.
+        """
+        return SCORES
+
+    @cached_property
+    def digest(self) -> str:
+        """Differs where levels or starts do."""
+        found = sha256(self.tables.digest.encode())
+        found.update(np.ascontiguousarray(self.level).tobytes())
+        found.update(np.ascontiguousarray(self.start).tobytes())
+        return found.hexdigest()
+
+    def scores(self, policy: Policy, units: np.ndarray, score: str) -> np.ndarray:
+        """What a policy of observations reaches, exactly, ``(n,)``."""
+        rows, level = np.unique(self.level[units], return_inverse=True)
+        tables = self.tables if len(rows) == len(self.tables) else self.tables.at(rows)
+        seen = torch.from_numpy(tables.observation[tables.real])
+        answers = policy(seen).numpy()
+        wanted = np.zeros(tables.next_state.shape, np.float32)
+        wanted[tables.real] = greedy(answers)
+        wanted[~tables.real, 0] = 1
+        return self.scored(tables, wanted, level, self.start[units], score)
+
+    def expert_scores(self, units: np.ndarray, score: str) -> np.ndarray:
+        """What the best policy reaches, which knows the level's state and not what can be seen."""
+        rows, level = np.unique(self.level[units], return_inverse=True)
+        best = greedy(self.values[rows])
+        return self.scored(self.tables.at(rows), best, level, self.start[units], score)
+
+    @cached_property
+    def values(self) -> np.ndarray:
+        """Value of each action under the best policy, ``(L, S, A)``."""
+        return optimal(self.tables)
+
+    def scored(
+        self, tables: LevelTables, policy: np.ndarray, level: np.ndarray, start: np.ndarray,
+        score: str,
+    ) -> np.ndarray:  # fmt: skip
+        """What a policy ``(L, S, A)`` of chances reaches in rows of the tables, ``(n,)``."""
+        if score == "success":
+            return returns(_of_success(tables), policy, level, start)
+        found = returns(tables, policy, level, start)
+        if score == "return":
+            return found
+        lowest, highest = self._reach
+        return (found - lowest) / max(highest - lowest, 1e-9)
+
+    @cached_property
+    def _reach(self) -> tuple[float, float]:
+        """Mean return of the random policy and of the expert."""
+        everywhere = np.arange(len(self.level))
+        even = np.full(self.tables.next_state.shape, 1 / len(self.tables.actions), np.float32)
+        lowest = returns(self.tables, even, self.level, self.start)
+        return float(lowest.mean()), float(self.expert_scores(everywhere, "return").mean())
+
+    def practice(
+        self, units: Sequence[np.ndarray], draws: Sequence[np.random.Generator], count: int
+    ) -> TablePractice:
+        """``count`` copies per run, each in a start of one of the run's units."""
+        return TablePractice(self, units, list(draws), count)
+
+
+def _of_success(tables: LevelTables) -> LevelTables:
+    """The same levels where only ending with a reward counts, as 1, whenever it happens."""
+    won = (tables.end & (tables.reward > 0)).astype(np.float32)
+    return replace(tables, reward=won, discount=1.0)
+
+
+class TablePractice:
+    """Copies of compiled levels; see :class:`gengap.methods.practice.Practice`."""
+
+    def __init__(
+        self,
+        arena: TableArena,
+        units: Sequence[np.ndarray],
+        draws: list[np.random.Generator],
+        count: int,
+    ) -> None:
+        tables = arena.tables
+        self.draws, self.discount, self.horizon = draws, tables.discount, tables.horizon
+        self.units, self.arena = [np.asarray(own) for own in units], arena
+        _, self.states, self.actions = tables.next_state.shape
+        self.next_state = torch.from_numpy(tables.next_state.astype(np.int64).ravel())
+        self.reward = torch.from_numpy(tables.reward.ravel())
+        self.end = torch.from_numpy(tables.end.ravel())
+        flat = tables.observation.reshape(-1, *tables.observation.shape[2:])
+        self.observation = torch.from_numpy(flat)
+        self.slip = torch.from_numpy(tables.slip)
+        self.slips = bool(tables.slip.any())
+        shape = len(units), count
+        self.level, self.state = torch.zeros(shape, dtype=torch.int64), torch.zeros(shape).long()
+        self.age = torch.zeros(shape, dtype=torch.int64)
+        self._restart(torch.ones(shape, dtype=torch.bool))
+        self.x = self._seen()
+
+    def act(self, action: Tensor) -> Acted:
+        """Carry out one action ``(R, n)`` in every copy."""
+        if self.slips:
+            action = self._slipped(action)
+        place = (self.level * self.states + self.state) * self.actions + action
+        reward, end = self.reward[place], self.end[place]
+        self.state = self.next_state[place]
+        self.age += 1
+        cut = (self.age >= self.horizon) & ~end
+        last = self._seen()
+        over = end | cut
+        if bool(over.any()):
+            self._restart(over)
+            self.x = self._seen()
+        else:
+            self.x = last
+        return Acted(reward, end, cut, last, self.x)
+
+    def _seen(self) -> Tensor:
+        rows = (self.level * self.states + self.state).flatten()
+        found = self.observation.index_select(0, rows).float()
+        return found.view(*self.level.shape, *self.observation.shape[1:])
+
+    def _restart(self, over: Tensor) -> None:
+        """Put the copies of a mask ``(R, n)`` at starts drawn from their run's own units."""
+        for run, (own, draw) in enumerate(zip(self.units, self.draws, strict=True)):
+            places = over[run].nonzero()[:, 0]
+            if not len(places):
+                continue
+            units = own[draw.integers(len(own), size=len(places))]
+            self.level[run, places] = torch.from_numpy(self.arena.level[units].astype(np.int64))
+            self.state[run, places] = torch.from_numpy(self.arena.start[units].astype(np.int64))
+        self.age[over] = 0
+
+    def _slipped(self, action: Tensor) -> Tensor:
+        """Actions as they are carried out; where a run slips, any is."""
+        drawn = np.stack([draw.random((2, action.shape[1])) for draw in self.draws])
+        slips = torch.from_numpy(drawn[:, 0]) < self.slip[self.level]
+        other = torch.from_numpy((drawn[:, 1] * self.actions).astype(np.int64))
+        return torch.where(slips, other, action)

@@ -1,0 +1,35 @@
+"""Behaviour cloning: say what was done in the log when this was seen.
+
+Maximum likelihood of the logged actions,
+
+    L = -1/N Σ log π(a_i | s_i),    or    1/N Σ |π(s_i) - a_i|²  where actions are vectors,
+
+which is plain training with actions as targets. It never asks what an action led to.
+
+Helps when the log is by an expert, and holds up on unseen levels where enough different ones were
+logged. Hurts when the log is by somebody mediocre: it becomes as mediocre.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gengap.base.paper import Paper
+from gengap.methods.erm import ERM
+from gengap.methods.registry import TRANSITIONS, register
+
+
+@register(
+    "bc",
+    summary="behaviour cloning: plain training on the logged actions",
+    paper=Paper(
+        "ALVINN: an autonomous land vehicle in a neural network",
+        "Pomerleau",
+        1988,
+        "https://proceedings.neurips.cc/paper/1988/hash/812b4ba287f5ee0bc9d43bbf5bbe87fb-Abstract.html",
+    ),
+    needs=(TRANSITIONS,),
+)
+@dataclass(frozen=True)
+class BC(ERM):
+    """Plain training, under the name that control knows it by."""

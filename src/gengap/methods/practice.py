@@ -1,0 +1,76 @@
+"""What a method is given by problems whose units are acted in: logged transitions, and practice.
+
+Offline methods read :class:`Transitions`, what followed each example of a batch in the log. Online
+ones act in :class:`Practice`, copies of the training levels that all runs of a fleet step together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Transitions:
+    """What followed the examples of a batch, each tensor with leading axes ``(R, E, B)``.
+
+    Attributes:
+        action: ``(R, E, B)`` int64, or ``(R, E, B, A)`` float32 between -1 and 1.
+        reward: ``(R, E, B)`` float32.
+        next_x: ``(R, E, B, *shape)`` the observation after; of no meaning where ``end``.
+        end: ``(R, E, B)`` bool, whether the episode ended with the action.
+        returns: ``(R, E, B)`` float32, the discounted return from here on as it was logged.
+        discount: of rewards, per action.
+    """
+
+    action: Tensor
+    reward: Tensor
+    next_x: Tensor
+    end: Tensor
+    returns: Tensor
+    discount: float
+
+    @property
+    def goes_on(self) -> Tensor:
+        """``(R, E, B)`` float32, the discount after the action: 0 where the episode ended."""
+        return self.discount * (~self.end).float()
+
+
+@dataclass(frozen=True)
+class Acted:
+    """What came of one action in every copy, tensors with leading axes ``(R, n)``.
+
+    Attributes:
+        reward: float32.
+        end: bool, whether the episode ended.
+        cut: bool, whether it was cut off by its length; then ``last`` is what could be seen.
+        last: ``(R, n, *shape)`` the observation after the action, before any new start.
+        x: ``(R, n, *shape)`` the observation to act on next, of a new episode where one is over.
+    """
+
+    reward: Tensor
+    end: Tensor
+    cut: Tensor
+    last: Tensor
+    x: Tensor
+
+
+class Practice(Protocol):
+    """``n`` copies of levels per run, restarted at a start of its own training units when over.
+
+    Attributes:
+        x: ``(R, n, *shape)`` the observations to act on, prepared as those of batches are.
+        discount: of rewards, per action.
+        draws: one generator per run for what the agents draw.
+    """
+
+    x: Tensor
+    discount: float
+    draws: list[np.random.Generator]
+
+    def act(self, action: Tensor) -> Acted:
+        """Carry out one action ``(R, n)`` int64, or ``(R, n, A)`` float32, in every copy."""
+        ...

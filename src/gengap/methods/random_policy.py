@@ -1,0 +1,46 @@
+"""Acting at random: what is reached without having learnt anything.
+
+Every action gets the same preference, and of equal preferences one is taken by chance; where
+actions are vectors it answers with the middle of what is possible. It is not trained.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from gengap.base.paper import Paper
+from gengap.methods.base import Method
+from gengap.methods.batch import Batch
+from gengap.methods.optimizers import Optimizer
+from gengap.methods.registry import TRANSITIONS, register
+from gengap.models.networks import Network, Output
+
+
+@register(
+    "random",
+    summary="takes any action with the same chance; trains nothing",
+    paper=Paper(
+        "Reinforcement learning: an introduction",
+        "Sutton, Barto",
+        2018,
+        "http://incompleteideas.net/book/the-book-2nd.html",
+    ),
+    needs=(TRANSITIONS,),
+    passes=0.0,
+)
+@dataclass(frozen=True)
+class RandomPolicy(Method):
+    """Prefers nothing."""
+
+    def update(
+        self, network: Network, optimizer: Optimizer, batch: Batch, state: dict[str, Tensor]
+    ) -> None:
+        """Nothing to learn."""
+
+    def output(self, network: Network, x: Tensor) -> Output:
+        """Equal preferences."""
+        made = network(x)
+        return Output(made.features, torch.zeros_like(made.logits))

@@ -1,0 +1,97 @@
+"""Levels are a problem like any other."""
+
+import numpy as np
+import pytest
+
+import gengap as gg
+from gengap.base.errors import UsageError
+from gengap.control.levels import Levels
+from gengap.testing.problems import ProblemConformance
+from gengap.training.problem import Problem
+
+
+def some(levels: int = 6, **options: object) -> Levels:
+    return gg.load_suite("mazes", levels=levels, size=7, **options)
+
+
+class TestMazes(ProblemConformance):
+    def problem(self) -> Problem:
+        return some()
+
+
+def test_a_level_is_the_same_whichever_are_drawn_with_it() -> None:
+    few, many = some(3), some(8)
+    n = few.arena.tables.next_state.shape[1]
+    of_few, of_many = few.arena.tables, many.arena.tables
+    for name in ("next_state", "end", "observation"):
+        of_same = getattr(of_many, name)[:3, :n]
+        np.testing.assert_array_equal(getattr(of_few, name), of_same)
+    np.testing.assert_array_equal(of_few.start, of_many.start[:3])
+    own = many.logs.unit < len(few)
+    np.testing.assert_array_equal(few.logs.action, many.logs.action[own])
+
+
+def test_mazes_are_connected_and_the_expert_walks_as_far_as_a_search_says() -> None:
+    """Breadth-first search from the goal, by itself, gives the distance of every start."""
+    levels = some()
+    tables = levels.arena.tables
+    for unit in range(len(levels)):
+        level, start = levels.arena.level[unit], levels.arena.start[unit]
+        front, steps = {int(start)}, 0
+        seen = set(front)
+        while not tables.end[level, list(front)].any():
+            front = {int(s) for f in front for s in tables.next_state[level, f]} - seen
+            seen |= front
+            steps += 1
+        assert levels.factors["distance"][unit] == steps + 1
+
+
+def test_logs_are_what_the_tables_do() -> None:
+    levels = some(data="replay", slip=0.2)
+    logs, tables = levels.logs, levels.arena.tables
+    width = tables.next_state.shape[1]
+    np.testing.assert_array_equal(logs.before // width, levels.arena.level[logs.unit])
+    joined = np.diff(logs.unit) == 0
+    np.testing.assert_array_equal(logs.after[:-1][joined], logs.before[1:][joined])
+    assert not logs.end[:-1][joined].any()
+    total = np.zeros(len(levels))
+    for t in range(len(logs) - 1, -1, -1):  # the return by its recursion, one by one
+        ends = t == len(logs) - 1 or logs.unit[t + 1] != logs.unit[t]
+        total[logs.unit[t]] = logs.reward[t] + (0 if ends else 0.99 * total[logs.unit[t]])
+        assert logs.returns[t] == pytest.approx(total[logs.unit[t]], rel=1e-5)
+
+
+def test_the_expert_succeeds_and_practice_restarts() -> None:
+    import torch
+
+    levels = some()
+    everywhere = np.arange(len(levels))
+    assert levels.arena.expert_scores(everywhere, "success").min() == 1
+    practice = levels.arena.practice([everywhere[:10]], [np.random.default_rng(0)], 4)
+    for _ in range(100):
+        acted = practice.act(torch.randint(4, (1, 4)))
+        assert not (acted.end & acted.cut).any()
+        assert (acted.reward[~acted.end] == 0).all()
+    assert set(practice.level.flatten().tolist()) == {0}
+
+
+def test_a_study_tells_what_an_unseen_level_costs() -> None:
+    found = gg.Study(
+        some(20), methods=["bc", "random", "expert"], splits="folds:2", seeds=2, steps=300, batch=8,
+        model="mlp(32)",
+    ).run()  # fmt: skip
+    gaps = found.gaps.groupby("method")[["unseen", "reference"]].mean()
+    assert gaps.loc["expert"].min() == 1
+    assert gaps.loc["random"].max() < gaps.loc["bc"].min()
+    assert gaps.loc["bc", "reference"] > gaps.loc["bc", "unseen"]
+
+
+def test_what_does_not_fit_is_said() -> None:
+    with pytest.raises(UsageError, match="odd"):
+        gg.load_suite("mazes", size=8)
+    with pytest.raises(UsageError, match="fewer starts"):
+        some(starts=60)
+    with pytest.raises(UsageError, match="no factor 'colour'"):
+        some().regroup("colour")
+    with pytest.raises(UsageError, match="scored by success"):
+        gg.Study(some(), metric="return")
