@@ -32,7 +32,7 @@ def test_every_record_states_its_source_and_costs(name):
     assert info.paper.authors in str(info.paper)
     assert set(info.tasks) <= TASKS
     assert info.tasks
-    assert info.passes >= 1
+    assert info.passes >= 1 or name in {"expert", "random"}  # which are not trained
     assert info.minimum_environments >= 1
     assert issubclass(info.method, Method)
     assert info.summary
@@ -51,7 +51,7 @@ def test_an_arxiv_paper_is_not_older_than_it_says(name):
 def test_every_file_of_a_method_is_registered():
     folder = Path(gengap.methods.__file__).parent
     helpers = {"__init__", "base", "batch", "registry", "annealing", "adamw", "optimizers",
-               "losses", "sphere", "outliers"}  # fmt: skip
+               "losses", "sphere", "outliers", "practice"}  # fmt: skip
     homes = {info.method.__module__.rpartition(".")[2] for info in methods().values()}
     assert homes == {path.stem for path in folder.glob("*.py")} - helpers
 

@@ -23,10 +23,10 @@ from gengap.methods.registry import TRANSITIONS, register
     "bc",
     summary="behaviour cloning: plain training on the logged actions",
     paper=Paper(
-        "ALVINN: an autonomous land vehicle in a neural network",
+        "Efficient training of artificial neural networks for autonomous navigation",
         "Pomerleau",
-        1988,
-        "https://proceedings.neurips.cc/paper/1988/hash/812b4ba287f5ee0bc9d43bbf5bbe87fb-Abstract.html",
+        1991,
+        "https://doi.org/10.1162/neco.1991.3.1.88",
     ),
     needs=(TRANSITIONS,),
 )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 import torch
@@ -21,7 +21,8 @@ from gengap.methods.base import Method, Predictor, stack, take_step
 from gengap.methods.batch import Batch, Context
 from gengap.methods.optimizers import Optimizer
 from gengap.models.networks import MLP, Architecture, Network, Parameters
-from gengap.training.train import CountingNetwork
+from gengap.testing.toy_levels import ToyPractice, transitions
+from gengap.training.train import CountingNetwork, further_parameters
 from gengap.training.views import another_view
 
 TASKS = ("classification", "regression")
@@ -133,6 +134,9 @@ def toy(
     for parameters, method, number in zip(own, methods, numbers, strict=True):
         source = torch.Generator().manual_seed(derive(number, "toy method weights"))
         parameters.update(method.extra_parameters(context, source))
+        parameters.update(
+            further_parameters(method, context, architecture, size.shape, derive(number, "further"))
+        )
     stacked = {name: torch.stack([p[name] for p in own]).requires_grad_() for name in own[0]}
     network = CountingNetwork(Network(architecture, stacked, size.shape))
     joined = stack(methods)
@@ -158,10 +162,17 @@ def _batches(numbers: Sequence[int], size: Size, context: Context) -> list[Batch
         batch = Batch(x, y, where, share, step, context, sources, rows=rows, another_view=view)
         yield replace(batch, mask=torch.ones(y.shape, dtype=torch.bool))
 
-    return [
-        Batch(
-            x[runs, order[:, step, :, None], rows[:, step]],
-            y[runs, order[:, step, :, None], rows[:, step]],
+    @cache
+    def practice(count: int) -> ToyPractice:
+        draws = [generator(number, "toy practice") for number in numbers]
+        return ToyPractice(x, y, draws, count)
+
+    def at(step: int) -> Batch:
+        own = x[runs, order[:, step, :, None], rows[:, step]]
+        targets = y[runs, order[:, step, :, None], rows[:, step]]
+        return Batch(
+            own,
+            targets,
             order[:, step],
             share,
             step,
@@ -171,9 +182,11 @@ def _batches(numbers: Sequence[int], size: Size, context: Context) -> list[Batch
             unlabelled=others[:, step],
             another_view=view,
             all_rows=partial(whole, step),
+            logged=partial(transitions, own, targets, step),
+            practice=practice,
         )
-        for step in range(size.steps)
-    ]
+
+    return [at(step) for step in range(size.steps)]
 
 
 def _run_data(number: int, size: Size, context: Context) -> tuple[np.ndarray, ...]:

@@ -148,6 +148,18 @@ class CountingNetwork(Network):
         return other
 
 
+def further_parameters(
+    method: Method, context: Context, architecture: Architecture, shape: Sequence[int], seed: int
+) -> Parameters:
+    """Initial parameters of the further networks of a method, each under its network's name."""
+    found: Parameters = {}
+    for name, (further, outputs) in method.networks(context).items():
+        own = (math.prod(shape) + further,) if further else tuple(shape)
+        made = architecture.initialise(own, outputs, derive(seed, "weights", name))
+        found.update({f"{name}/{parameter}": value for parameter, value in made.items()})
+    return found
+
+
 def initial_network(
     problem: Problem,
     tasks: Sequence[Task],
@@ -182,10 +194,9 @@ def initial_network(
     for parameters, method, task in zip(own, methods, tasks, strict=True):
         source = torch.Generator().manual_seed(derive(task.run.seed, "method weights"))
         parameters.update(method.extra_parameters(context, source))
-        for name, (further, outputs) in method.networks(context).items():
-            shape = (math.prod(problem.shape) + further,) if further else problem.shape
-            made = architecture.initialise(shape, outputs, derive(task.run.seed, "weights", name))
-            parameters.update({f"{name}/{own_name}": value for own_name, value in made.items()})
+        parameters.update(
+            further_parameters(method, context, architecture, problem.shape, task.run.seed)
+        )
     stacked = {
         name: torch.stack([parameters[name] for parameters in own]).to(device).requires_grad_()
         for name in own[0]

@@ -1,0 +1,67 @@
+"""What toys offer to methods of control: made-up transitions, and copies to act in.
+
+To act is to be shown an example of the run's own and to choose its target: the right class, or a
+value near the right one, earns 1. Three such choices are an episode, and some logged ones end
+there. Learning to act well and learning what was done are then the same, and easy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gengap.methods.practice import Acted, Transitions
+
+DISCOUNT, LENGTH, END = 0.9, 3, 0.25
+
+
+def transitions(x: Tensor, y: Tensor, number: int) -> Transitions:
+    """What followed each example ``x (R, E, B, *shape)`` in which ``y`` was done, earning 1.
+
+    Args:
+        number: decides what ends, with the place in the batch alone.
+    """
+    places = torch.arange(y[0].numel()).view(y.shape[1:])
+    end = ((places * 7 + number * 3) % 100 < 100 * END).expand(y.shape)
+    return Transitions(
+        action=y if not y.is_floating_point() else y.tanh()[..., None],
+        reward=torch.ones(y.shape),
+        next_x=x.roll(1, 2),
+        end=end,
+        returns=torch.ones(y.shape),
+        discount=DISCOUNT,
+    )
+
+
+class ToyPractice:
+    """Copies that show a run's own examples; see :class:`gengap.methods.practice.Practice`."""
+
+    def __init__(self, x: Tensor, y: Tensor, draws: Sequence[np.random.Generator], count: int):
+        self.examples, self.targets = x.flatten(1, 2), y.flatten(1, 2)
+        self.draws, self.discount = list(draws), DISCOUNT
+        self.age = torch.zeros(len(x), count, dtype=torch.int64)
+        self._show()
+
+    def act(self, action: Tensor) -> Acted:
+        """Carry out one action in every copy."""
+        runs = torch.arange(len(self.age))[:, None]
+        wanted = self.targets[runs, self.shown]
+        if wanted.is_floating_point():
+            reward = ((action.squeeze(-1) - wanted.tanh()).abs() < 0.2).float()
+        else:
+            reward = (action == wanted).float()
+        self.age += 1
+        end = self.age >= LENGTH
+        self.age[end] = 0
+        last = self.x
+        self._show()
+        return Acted(reward, end, torch.zeros_like(end), last, self.x)
+
+    def _show(self) -> None:
+        size, count = self.examples.shape[1], self.age.shape[1]
+        drawn = np.stack([draw.integers(size, size=count) for draw in self.draws])
+        self.shown = torch.from_numpy(drawn)
+        self.x = self.examples[torch.arange(len(self.draws))[:, None], self.shown]
