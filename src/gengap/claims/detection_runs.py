@@ -198,7 +198,7 @@ def trained_networks(
             checkpoints=",".join(map(str, steps)), selection="validation", jobs=1, threads=1,
             device="cpu",
         )  # fmt: skip
-    plan = replace(study.plan, cells=(everything(study.plan.cells[0]),))
+    plan = replace(study.plan, cells=(everything(study.plan),))
     return dict(zip(steps, train_models(study, store, plan=plan, steps=steps), strict=True))
 
 

@@ -20,7 +20,7 @@ from gengap.cli.base import (
     writable,
 )
 from gengap.cli.options import DATA, Json, Quiet, Seeds, listed, study_options
-from gengap.study.keys import StudyFile
+from gengap.study.keys import STEPS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,7 +76,7 @@ def detect(
 
     talk = terminal(stderr=True, quiet=quiet or as_json)
     page = None if out is None else _page(out)
-    steps = given.get("steps", StudyFile.steps)
+    steps = given.get("steps", STEPS)
     own: dict[str, Any] = {"detectors": listed(detectors), "seeds": seeds, "steps": steps}
     own["store"] = given.get("store") or (page and page.parent / "records.db")
     found: Evaluation | TwoSets

@@ -13,7 +13,7 @@ from gengap.base.paths import typed
 from gengap.base.terminal import terminal
 from gengap.cli.base import app, print_finding, read_environments, training, writable
 from gengap.cli.options import DATA, Json, Quiet, Seeds, study_options
-from gengap.study.keys import StudyFile
+from gengap.study.keys import STEPS
 
 if TYPE_CHECKING:
     from gengap.environments.core import Environments
@@ -57,7 +57,7 @@ def forecast(
     environments = read_environments(given, talk)
     unlabelled = None if new is None else _unlabelled(new, environments)
     folder = None if out is None else writable(typed(out))
-    steps = given.get("steps", StudyFile.steps)
+    steps = given.get("steps", STEPS)
     store = given.get("store") or (folder and folder / "records.db")
     with training(talk, store) as tell:
         found = forecasts(

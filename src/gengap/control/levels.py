@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 LACKS = (ALL_ROWS, OUTLIERS, UNLABELLED_TRAINING, UNLABELLED_UNSEEN, VIEWS)
 
+FEW = 20  # environments; each of so few is left out in turn
+
 
 @dataclass(frozen=True)
 class Scaling:
@@ -95,6 +97,11 @@ class Levels:
 
     def __len__(self) -> int:
         return len(self.environment)
+
+    @property
+    def splits(self) -> str:
+        """Halves of the levels, unless there are so few that each can be left out in turn."""
+        return "halves" if len(self.names) > FEW else "auto"
 
     @property
     def y(self) -> np.ndarray:

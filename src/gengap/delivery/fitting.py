@@ -178,8 +178,7 @@ def _plan(study: Study, choice: Choice) -> Plan:
 def _all_rows(plan: Plan) -> Any:
     """A cell that trains on the training part of every environment."""
     names, rows = plan.problem.environments, np.ones(len(plan.units.environment), bool)
-    cell = next(cell for cell in plan.cells if cell.role == "reference")
-    return everything(replace(cell, rows=rows, train=tuple(names), held_out=~rows))
+    return replace(everything(plan), rows=rows, train=tuple(names), held_out=~rows)
 
 
 def _wrapped(study: Study, trained: Trained, choice: Choice, result: Result | None) -> Delivered:

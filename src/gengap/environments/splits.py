@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,7 @@ __all__ = [
     "Extrapolate",
     "FlipCorrelation",
     "ForwardInTime",
+    "Halves",
     "HoldOut",
     "HoldOutCombinations",
     "LeaveOneEnvironmentOut",
@@ -115,6 +116,35 @@ class LeaveSeveralEnvironmentsOut(Splitter):
 
 
 @dataclass(frozen=True)
+class Halves(Splitter):
+    """Two splits: each half of the environments is trained on and the other is unseen.
+
+    What is trained on one half is the reference of the other half's environments, which it has
+    seen, so that nothing else is trained: every environment has a score of a run that saw it and
+    of one that did not, of equally many environments each. The cheapest way where environments are
+    many and alike, such as levels.
+
+    Attributes:
+        seed: decides which half an environment is in.
+    """
+
+    seed: int = 0
+
+    def _splits(self, table: Table) -> list[NamedSplit]:
+        total = len(table.names)
+        first = np.random.default_rng(self.seed).permutation(total)[: total // 2]
+        inside = np.isin(table.codes, first)
+        names = "first half", "second half"
+        return [
+            replace(make_split(own, unseen, f"{name} of {total} environments"), reference=other)
+            for own, other, unseen, name in (
+                (names[0], names[1], inside, "one half"),
+                (names[1], names[0], ~inside, "the other half"),
+            )
+        ]
+
+
+@dataclass(frozen=True)
 class HoldOut(Splitter):
     """One split, in which the environments named are unseen together."""
 
@@ -180,6 +210,7 @@ _WITHOUT_ARGUMENT: dict[str, Splitter] = {
     "auto": LeaveOneEnvironmentOut(),
     "leave-one-out": LeaveOneEnvironmentOut(),
     "extrapolate": Extrapolate(),
+    "halves": Halves(),
 }
 _WITH_ARGUMENT: dict[str, Callable[[str, str], Splitter]] = {
     "hold-out": lambda tail, text: HoldOut(tuple(name.strip() for name in tail.split(","))),
@@ -197,6 +228,7 @@ SPLIT_FORMS = (
     "leave-one-out",
     "leave-2-out",
     "folds:10",
+    "halves",
     "hold-out:ENVIRONMENT,...",
     "extrapolate",
     "extrapolate:FACTOR@0.7",

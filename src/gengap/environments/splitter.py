@@ -22,11 +22,14 @@ class NamedSplit:
         name: unique among the splits of one splitter.
         train: ``(n_train,)`` row numbers that may be trained on.
         unseen: ``(n_unseen,)`` row numbers of what training never sees.
+        reference: the split whose training is this one's reference; empty where a training of its
+            own is, on as many examples of everything.
     """
 
     name: str
     train: np.ndarray
     unseen: np.ndarray
+    reference: str = ""
 
     def train_environments(self, environments: Environments) -> tuple[str, ...]:
         """Names of the environments that own the training rows, in their order."""

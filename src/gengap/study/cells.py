@@ -43,12 +43,12 @@ def cells_of(units: Grouped, splits: Sequence[NamedSplit], inner: bool = False) 
     Raises:
         UsageError: a split that leaves nothing to train on.
     """
-    references = _references(units, splits)
+    references = _references(units, [split for split in splits if not split.reference])
     n = len(units.environment)
     unseen = [
         replace(
             _cell(units, "unseen", s.name, mask(s.train, n), mask(s.unseen, n)),
-            reference=references[s.name].name,
+            reference=s.reference or references[s.name].name,
         )
         for s in splits
     ]

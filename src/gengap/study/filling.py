@@ -95,7 +95,7 @@ def _pairs(plan: Plan, method: str) -> dict[tuple[str, int], tuple[str, str]]:
     return {
         (cell.name, seed): (
             keys["unseen", cell.name, seed],
-            keys["reference", cell.reference, seed],
+            keys[plan.reference(cell).role, cell.reference, seed],
         )
         for cell in plan.unseen
         for seed in plan.seeds

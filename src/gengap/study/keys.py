@@ -12,6 +12,9 @@ from typing import Any, Literal
 DEFAULT_SUITE = "digits-writers"
 MEBIBYTE = 1 << 20
 DEFAULT_MEMORY = 1 << 30
+# Training steps of a network, and examples of each environment in one, unless a problem suggests
+# others.
+STEPS, BATCH = 300, 32
 # By the kind of target; the first is the one that is used when none is named.
 _OF_CLASSES = (
     "accuracy",
@@ -67,8 +70,8 @@ class StudyFile:
     )
     seeds: int | list[int] = key("Repetitions; five test each row once.", 5)
     trials: int = key("Hyperparameter settings per method: defaults, then random.", 1)
-    steps: int = key("Training steps of a network.", 300)
-    batch: int = key("Examples per environment and step.", 32)
+    steps: int | None = key("Training steps of a network: 300, and 2000 of levels.")
+    batch: int | None = key("Examples per environment and step: 32, and 8 of levels.")
     checkpoints: str | None = key(
         "When runs are scored: log:20, linear:10 or steps such as 50,100,300; thirds otherwise."
     )

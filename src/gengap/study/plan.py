@@ -18,7 +18,7 @@ import pandas as pd
 
 from gengap.base.seeds import generator
 from gengap.environments.parts import TEST, TRAIN, VALIDATION, parts
-from gengap.records.run import ExampleSet, Part, Problem, Run
+from gengap.records.run import ExampleSet, Part, Problem, Role, Run
 from gengap.records.store import Store
 from gengap.records.studies import add_study, add_units, units_of
 from gengap.records.study import Cell, StudyRecord, Units
@@ -103,11 +103,19 @@ class Plan:
     @property
     def whole(self) -> bool:
         """Whether every unseen cell has its reference; a part of a plan may lack some."""
-        return all(("reference", cell.reference) in self._by_name for cell in self.unseen)
+        return all(
+            (role, cell.reference) in self._by_name
+            for cell in self.unseen
+            for role in (self._reference_role(cell),)
+        )
 
     def reference(self, cell: Cell) -> Cell:
-        """The reference of an unseen cell."""
-        return self._by_name["reference", cell.reference]
+        """The reference of an unseen cell, which of swapped halves is the other's unseen cell."""
+        return self._by_name[self._reference_role(cell), cell.reference]
+
+    def _reference_role(self, cell: Cell) -> Role:
+        swapped = ("unseen", cell.reference) in self._by_name
+        return "unseen" if swapped else "reference"
 
     def inner(self, cell: Cell) -> dict[str, Cell]:
         """Of an unseen cell, the cell that leaves out each of its training environments as well."""

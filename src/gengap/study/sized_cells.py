@@ -102,7 +102,9 @@ def sized_cells(
             f"track of {len(units):,} rows each; give fewer sizes or seeds, or --splits folds:5."
         )
     found: dict[str, Cell] = {}
+    names = {split.name for split in splits}
     for split in splits:
+        swapped = split.reference in names
         own = np.unique(groups.codes[split.rows])
         _check(split, sizes, len(own))
         for seed in seeds:
@@ -111,7 +113,9 @@ def sized_cells(
                 if is_whole(point, len(own)):
                     continue
                 chosen = np.isin(groups.codes, order[: point.groups]) & split.rows
-                for cell in _of_point(units, environments, split, point, seed, chosen, groups):
+                for cell in _of_point(
+                    units, environments, split, point, seed, chosen, groups, swapped
+                ):
                     found[cell.name] = cell
     return tuple(found.values())
 
@@ -124,6 +128,7 @@ def _of_point(
     seed: int,
     chosen: np.ndarray,
     groups: Grouping,
+    swapped: bool,
 ) -> list[Cell]:
     def cell(point: Point) -> Cell:
         rows = chosen | split.held_out if point.sees else chosen
@@ -133,7 +138,8 @@ def _of_point(
             split.unseen, train, split.held_out,
         )  # fmt: skip
 
-    if point.sees:
+    # The half that a swapped half has for a reference holds more environments than the point.
+    if point.sees or swapped:
         return [cell(point)]
     alone = cell(point)
     beside = cell(reference_point(point, *_counts(alone, groups)))

@@ -19,19 +19,20 @@ from gengap.base.progress import Progress
 from gengap.environments.checks import check, drop_small
 from gengap.environments.core import Environments
 from gengap.environments.splits import HoldOutCombinations, parse_splits
+from gengap.methods.bc import BC
 from gengap.methods.erm import ERM
-from gengap.methods.registry import CONTROL, registered
+from gengap.methods.registry import CONTROL, TRANSITIONS, registered
 from gengap.models.given_modules import said_of_module
 from gengap.records.database import parse
 from gengap.records.store import Store
 from gengap.records.studies import add_execution
 from gengap.records.study import Cell, Execution
 from gengap.study.affordable import check_affordable, check_workers
-from gengap.study.cells import cells_of
+from gengap.study.cells import MOST_SLOTS, cells_of
 from gengap.study.checkpoints import checkpoints_of
 from gengap.study.execution import Resources, Work, device, execute
 from gengap.study.keeping import affordable, keep_the_best, places
-from gengap.study.keys import DEFAULT_MEMORY
+from gengap.study.keys import BATCH, DEFAULT_MEMORY, STEPS
 from gengap.study.metric_names import metric_for
 from gengap.study.plan import Entry, Plan, write_plan
 from gengap.study.problem_records import problem_record, task_of, units_record
@@ -65,7 +66,8 @@ class Study:
         seeds: how many seeds (0, 1, ...), or which.
         splits: ``"auto"``, a form that ``parse_splits`` reads, or a splitter object.
         trials: hyperparameter settings per method: the defaults and ``trials - 1`` random draws.
-        steps: training steps of a network; ``batch`` examples per environment and step.
+        steps: training steps of a network; ``batch`` examples per environment and step. None for
+            what the problem suggests, else 300 and 32.
         checkpoints: when runs are scored, e.g. ``"log:20"``; None for each third of the training
             (:mod:`gengap.study.checkpoints`).
         curves: also score the training part at every checkpoint, and note the norms of gradients
@@ -109,8 +111,8 @@ class Study:
     seeds: int | Sequence[int] = 5
     splits: Any = "auto"
     trials: int = 1
-    steps: int = 300
-    batch: int = 32
+    steps: int | None = None
+    batch: int | None = None
     checkpoints: str | None = None
     curves: bool = False
     model: Any = "mlp"
@@ -136,6 +138,8 @@ class Study:
     skipped: dict[str, str] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
+        self.steps = self._steps
+        self.batch = self._batch
         check_whole(steps=self.steps, batch=self.batch, trials=self.trials, memory=self.memory)
         check_whole(0, jobs=self.jobs, threads=self.threads)
         check_workers(jobs=self.jobs, threads=self.threads)
@@ -159,6 +163,16 @@ class Study:
         self.metric_used = metric_for(
             named or self.metric, task_of(self.problem), len(self.problem.classes)
         )
+
+    @property
+    def _steps(self) -> int:
+        suggested = getattr(self.environments, "steps", STEPS)
+        return int(suggested if self.steps is None else self.steps)
+
+    @property
+    def _batch(self) -> int:
+        suggested = getattr(self.environments, "batch", BATCH)
+        return int(suggested if self.batch is None else self.batch)
 
     @cached_property
     def problem(self) -> Any:
@@ -192,7 +206,7 @@ class Study:
     @cached_property
     def scored_at(self) -> list[int]:
         """Steps at which runs are scored."""
-        return checkpoints_of(self.checkpoints, self.steps)
+        return checkpoints_of(self.checkpoints, self._steps)
 
     @cached_property
     def plan(self) -> Plan:
@@ -256,8 +270,9 @@ class Study:
         """The splits in words, and what makes them."""
         if not isinstance(self.splits, str):
             return repr(self.splits), self.splits
-        if self.splits != "auto":
-            return self.splits, parse_splits(self.splits)
+        own = getattr(self.problem, "splits", "auto") if self.splits == "auto" else self.splits
+        if own != "auto":
+            return own, parse_splits(own)
         seconds = sum(map(self._seconds, self.methods)) * len(self.seed_list)
         return leave_out(len(self.problem.names), seconds)
 
@@ -281,8 +296,8 @@ class Study:
         shape = self.problem.shape
         shared = len(shape) > 1 and not isinstance(self.architecture, MLP)
         return network_seconds(
-            self.steps,
-            self.batch * len(self.problem.names),
+            self._steps,
+            self._batch * min(len(self.problem.names), MOST_SLOTS),
             self._network_size[0],
             math.prod(shape[-2:]) if shared else 1,
         )
@@ -306,8 +321,9 @@ class Study:
         )
         found, self.skipped = resolved(list(self.methods), baseline=self.baseline)
         added: list[str] = []
-        if self.plain_training and len(found) == 1 and found[0].method not in (None, ERM):
-            found, added = [*found, *resolved(["erm"])[0]], ["erm"]
+        plain = "bc" if TRANSITIONS in _offered(self.problem) else "erm"
+        if self.plain_training and len(found) == 1 and found[0].method not in (None, ERM, BC):
+            found, added = [*found, *resolved([plain])[0]], [plain]
         seeing = [e.name for e in found if e.method is not None and registered(e.name).sees_unseen]
         self.warnings += [
             f"{name} sees unlabelled unseen inputs: of the training part of what its split leaves "
@@ -329,7 +345,11 @@ class Study:
 
     def _with_settings(self, entry: Entry) -> Entry:
         if entry.method is not None:
-            settings = {"steps": self.steps, "batch": self.batch, "checkpoints": self.scored_at}
+            settings: dict[str, Any] = {
+                "steps": self.steps,
+                "batch": self.batch,
+                "checkpoints": self.scored_at,
+            }
             if self.precision != "fp32":  # absent otherwise, so that runs keep their keys
                 settings["precision"] = self.precision
             return replace(entry, model=self.architecture.name, settings=settings)
@@ -470,8 +490,8 @@ class Study:
         return Work(
             problem=self.problem,
             architecture=self.architecture,
-            steps=self.steps,
-            batch=self.batch,
+            steps=self._steps,
+            batch=self._batch,
             checkpoints=tuple(self.scored_at),
             device=device(self.device),
             keep=self._kept,

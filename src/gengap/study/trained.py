@@ -251,9 +251,23 @@ def train_models(
             yield trained_model(study, store, plan, run, cell, step)
 
 
-def everything(cell: Cell) -> Cell:
+def everything(plan: Plan) -> Cell:
     """A reference that trains on all training rows of its environments, not on a share of them."""
-    return replace(cell, name="everything", fraction=1.0)
+    cell = next((cell for cell in plan.cells if cell.role == "reference"), plan.cells[0])
+    rows = cell.rows | cell.held_out
+    names, codes = plan.problem.environments, plan.units.environment
+    return replace(
+        cell,
+        role="reference",
+        name="everything",
+        rows=rows,
+        fraction=1.0,
+        unseen=(),
+        train=tuple(names[k] for k in np.unique(codes[rows])),
+        held_out=np.zeros(len(rows), bool),
+        reference="",
+        inner={},
+    )
 
 
 def trained_model(

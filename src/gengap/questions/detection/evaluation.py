@@ -221,6 +221,6 @@ def _class_case(
     with warnings.catch_warnings():  # what is suspicious was said of the whole
         warnings.simplefilter("ignore", SuspiciousInput)
         own = replace(study, environments=known, seeds=[seed], name=known.name)
-    plan = replace(own.plan, cells=(everything(own.plan.cells[0]),))
+    plan = replace(own.plan, cells=(everything(own.plan),))
     (trained,) = train_models(own, store, plan=plan)
     yield class_case(own, trained, held_out, e, entries)

@@ -174,7 +174,7 @@ def _models(
     study: Study, store: Store, progress: Callable[[Progress], None] | None
 ) -> Iterator[Trained | _Inputs]:
     """Under each seed one model of all normal examples that are not held out."""
-    plan = replace(study.plan, cells=(everything(study.plan.cells[0]),))
+    plan = replace(study.plan, cells=(everything(study.plan),))
     yield from train_models(study, store, progress, plan=plan)
 
 

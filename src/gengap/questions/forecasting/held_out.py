@@ -66,7 +66,7 @@ def measure(
         plan = replace(plan, cells=plan.unseen)
     else:
         asked[NOBODY] = Examples(below(problem.X, new), problem.encode_alike(new))
-        plan = replace(plan, cells=(everything(plan.cells[0]), *plan.unseen))
+        plan = replace(plan, cells=(everything(plan), *plan.unseen))
     values: dict[int, list[dict[str, float]]] = {k: [] for k in asked}
     answers: dict[int, list[np.ndarray]] = {k: [] for k in asked}
     for trained in train_models(study, store, progress, plan=plan):

@@ -31,6 +31,11 @@ def _protocol(summary: Summary) -> str:
     if at_once == 1 and splits == len(names):
         return f"Each of the {places} was left out in turn."
     form = str(study["splits"])
+    if form == "halves":
+        return (
+            f"The {places} were divided in two halves, and each was trained on without the other: "
+            f"what it costs that a {place(word)} is not among the {at_once} trained on."
+        )
     if form == "auto" or form.startswith(("folds:", "leave-")):
         return (
             f"The {places} were left out {at_once} at a time, in {splits} splits: what it costs to "
