@@ -10,14 +10,17 @@ from gengap.environments.splits import Halves, parse_splits
 
 
 def many(environments: int = 12, n: int = 20, cost: float = 1.0, seed: int = 0) -> gg.Environments:
-    """Environments with a column of their own that alone says what is added to their target."""
+    """Environments with a column of their own that alone says what is added to their target.
+
+    At a cost of 0 nothing is added, and there are no such columns.
+    """
     rng = np.random.default_rng(seed)
     names = np.repeat([f"place {k}" for k in range(environments)], n)
     own = np.repeat(np.eye(environments, dtype=np.float32), n, 0)
     added = np.repeat(rng.normal(size=environments) * cost, n)
     x = rng.normal(size=(len(names), 1)).astype(np.float32)
     y = x[:, 0] + added + rng.normal(size=len(names)) / 100
-    return gg.Environments.from_arrays(np.hstack([x, own]), y, names)
+    return gg.Environments.from_arrays(np.hstack([x, own]) if cost else x, y, names)
 
 
 def ridge(data: gg.Environments, **settings: object) -> object:

@@ -25,7 +25,7 @@ Behaviour = Literal["expert", "suboptimal", "mixed", "replay", "random"]
 
 @suite(
     "mazes",
-    summary="levels are mazes, an agent learns from logged walks to find the goal",
+    summary="levels are mazes, an agent learns from logged walks to find the goal.",
     source="generated: random spanning trees with loops",
     default_splits="halves",
 )
