@@ -66,8 +66,7 @@ def train(
         selection="validation", jobs=1, threads=1, device="cpu",
         **{"prepared_inputs": None, **settings},
     )  # fmt: skip
-    first = next(cell for cell in study.plan.cells if cell.role == "reference")
-    plan = replace(study.plan, cells=(everything(first),))
+    plan = replace(study.plan, cells=(everything(study.plan),))
     steps = () if study.plan.entries[0].estimator is not None else at
     with Store(store) as records:
         return list(train_models(study, records, plan=plan, steps=steps))
