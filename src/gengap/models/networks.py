@@ -344,6 +344,15 @@ def _architecture(
     )
 
 
+def of_numbers(architecture: Architecture) -> Architecture:
+    """What further networks have whose inputs are joined by numbers: a perceptron.
+
+    Flattened images with an action behind them are no images, so where the study's own architecture
+    is a module, they get the default perceptron.
+    """
+    return architecture if isinstance(architecture, MLP) else MLP()
+
+
 def gradients_of(
     values: Tensor | Sequence[Tensor], parameters: Parameters, slopes: Any = None
 ) -> Parameters:
@@ -408,7 +417,8 @@ class Network:
         """A further network of the same architecture, whose parameters are ``name/...``.
 
         Args:
-            further: inputs that it has beyond the flattened ones of this network.
+            further: inputs that it has beyond the flattened ones of this network; see
+                :func:`of_numbers`.
         """
         own = {
             p[len(name) + 1 :]: v for p, v in self.parameters.items() if p.startswith(name + "/")
@@ -416,6 +426,7 @@ class Network:
         found = self.at(own)
         if further:
             found.shape = (math.prod(self.shape) + further,)
+            found.architecture = of_numbers(self.architecture)
         return found
 
     @torch.no_grad()

@@ -18,7 +18,15 @@ from torch import Tensor
 from gengap.base.seeds import derive
 from gengap.methods.base import Method, headed, stack, take_step
 from gengap.methods.batch import Context
-from gengap.models.networks import MLP, Architecture, Network, Output, Parameters, Pullback
+from gengap.models.networks import (
+    MLP,
+    Architecture,
+    Network,
+    Output,
+    Parameters,
+    Pullback,
+    of_numbers,
+)
 from gengap.records.run import FinishedRun, KeptModel, Outcome
 from gengap.training.kept import networks_to_bytes
 from gengap.training.memory import keep_freed_memory
@@ -155,7 +163,8 @@ def further_parameters(
     found: Parameters = {}
     for name, (further, outputs) in method.networks(context).items():
         own = (math.prod(shape) + further,) if further else tuple(shape)
-        made = architecture.initialise(own, outputs, derive(seed, "weights", name))
+        kind = of_numbers(architecture) if further else architecture
+        made = kind.initialise(own, outputs, derive(seed, "weights", name))
         found.update({f"{name}/{parameter}": value for parameter, value in made.items()})
     return found
 
