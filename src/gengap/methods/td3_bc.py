@@ -1,0 +1,127 @@
+"""TD3+BC: climb the value of actions without leaving the logged ones behind.
+
+Twins learn what a vector of action is worth when the policy goes on; the policy climbs it, and is
+drawn to the logged action by a squared error,
+
+    L_Q = 1/N Σ Σ_i ½ [Q_i(s, a) - r - γ min_j Q'_j(s', ã)]²,   ã = clip(π'(s') + clip(ε, ±½), ±1),
+    L_π = 1/N Σ |π(s) - a|² - α / (1/N Σ |Q_1(s, π(s))|) · 1/N Σ Q_1(s, π(s)),
+
+with slow copies of twins and policy, ``ε`` normal with deviation 0.2, and ``π`` the tangens
+hyperbolicus of the network. The division makes ``α`` mean the same whatever the scale of rewards.
+The source moves its policy at every second step; here it moves at every one, more slowly followed.
+
+Helps on suboptimal logs of continuous actions whose values are smooth. Hurts where the log is
+narrow or an expert's, and where observations of unseen levels mislead ``Q``: cloning has no ``Q``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gengap.base.hyperparameters import hyperparameter
+from gengap.base.paper import Paper
+from gengap.methods.base import Method
+from gengap.methods.batch import Batch, Context, along_runs
+from gengap.methods.optimizers import Optimizer
+from gengap.methods.q_learning import (
+    TWINS,
+    follow,
+    joined,
+    mean_slopes,
+    part,
+    pulled,
+    slow,
+    slow_copies,
+    target_rate,
+    twins,
+    values_of,
+    worth,
+)
+from gengap.methods.registry import TRANSITIONS, register
+from gengap.models.networks import Network, Output, Parameters
+
+# Of the source: deviation of the noise on target actions, and where it is clipped.
+NOISE, CLIP = 0.2, 0.5
+
+
+@register(
+    "td3-bc",
+    summary="climbs the value of actions and is drawn to the logged ones",
+    paper=Paper(
+        "A minimalist approach to offline reinforcement learning",
+        "Fujimoto, Gu",
+        2021,
+        "https://arxiv.org/abs/2106.06860",
+    ),
+    tasks=("regression",),
+    needs=(TRANSITIONS,),
+    passes=7,
+)
+@dataclass(frozen=True)
+class TD3BC(Method):
+    """A deterministic policy between its values and the log."""
+
+    climb: float = hyperparameter(
+        2.5, 0.25, 10.0, log=True, help="weight of values beside cloning; 0 clones"
+    )
+    target_rate: float = target_rate()
+
+    def networks(self, context: Context) -> Mapping[str, tuple[int, int]]:
+        """Twins for values of actions."""
+        return twins(context)
+
+    def initial_state(self, context: Context, parameters: Parameters) -> dict[str, Tensor]:
+        """Slow copies of the policy and the twins."""
+        return slow_copies(parameters, ("", *TWINS))
+
+    def gradients(self, network: Network, batch: Batch, state: dict[str, Tensor]) -> Parameters:
+        """Gradients of both losses; the value's slope for the action goes through autograd."""
+        x, after = batch.x, batch.transitions()
+        with torch.no_grad():
+            behind = slow(network, state)
+            action = part(behind, "")(after.next_x).logits.tanh()
+            action = (action + noise(batch, action)).clamp(-1, 1)
+            later = torch.minimum(*(worth(behind, name, after.next_x, action) for name in TWINS))
+            aim = after.reward + after.goes_on * later
+        found: Parameters = {}
+        for name in TWINS:
+            said, back = values_of(network, name, x, after.action)
+            found |= back(mean_slopes(said - aim))
+        policy, back = pulled(network, "", x)
+        own = policy.logits.detach().tanh()
+        uphill = climbing(network, x, own) * along_runs(self.climb, own)
+        slopes = 2 * mean_slopes(own - after.action) * own.shape[-1] - uphill
+        return found | back(slopes * (1 - own.square()))
+
+    def update(
+        self, network: Network, optimizer: Optimizer, batch: Batch, state: dict[str, Tensor]
+    ) -> None:
+        """Take a step, then let the targets follow."""
+        super().update(network, optimizer, batch, state)
+        follow(state, network.parameters, self.target_rate)
+
+    def output(self, network: Network, x: Tensor) -> Output:
+        """The action, each component between -1 and 1."""
+        features, logits = part(network, "")(x)
+        return Output(features, logits.tanh())
+
+
+def climbing(network: Network, x: Tensor, action: Tensor) -> Tensor:
+    """Slopes for actions ``(R, E, B, A)`` of the mean value over the mean absolute value."""
+    with torch.enable_grad():
+        moved = action.detach().requires_grad_()
+        values = part(network, TWINS[0], action.shape[-1])(joined(x, moved)).logits
+        (slopes,) = torch.autograd.grad(values.sum(), moved)
+    size = values.detach().abs().flatten(1).sum(1).clamp(min=1e-6)
+    return slopes / along_runs(size, slopes)
+
+
+def noise(batch: Batch, action: Tensor) -> Tensor:
+    """What is added to target actions ``(R, E, B, A)``, each run's from its own generator."""
+    drawn = np.stack([g.normal(0, NOISE, action.shape[1:]) for g in batch.generators])
+    return torch.from_numpy(drawn.clip(-CLIP, CLIP).astype(np.float32)).to(action.device)
