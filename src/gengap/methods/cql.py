@@ -9,7 +9,9 @@ that lowers the values of all actions and raises that of the logged one again,
 
 the variant CQL(H) for numbered actions, on double Q-learning with slow targets ``Q'``
 (:mod:`~gengap.methods.q_learning`). The penalty is the cross-entropy of behaviour cloning with
-``Q`` as logits: a large ``α`` clones, ``α = 0`` is double Q-learning.
+``Q`` as logits: a large ``α`` clones, ``α = 0`` is double Q-learning (``dqn-offline``). What is
+large depends on the scale of rewards. With returns of at most 1, ``α = 1`` all but clones, and 0.1,
+the default here, wins ten points on the suboptimal log of the mazes, on which it was chosen.
 
 Helps when the log holds good pieces that no episode joined. Hurts, against cloning, when the log is
 by an expert: values must be right to a fraction where actions only have to be named.
@@ -57,7 +59,7 @@ class CQL(Method):
     """Double Q-learning with a penalty on the values of actions that were not logged."""
 
     penalty: float = hyperparameter(
-        1.0, 0.01, 10.0, log=True, help="weight of the penalty; 0 is double Q-learning"
+        0.1, 0.01, 10.0, log=True, help="weight of the penalty; 0 is double Q-learning"
     )
     target_rate: float = target_rate()
 

@@ -82,12 +82,7 @@ class TD3BC(Method):
     def gradients(self, network: Network, batch: Batch, state: dict[str, Tensor]) -> Parameters:
         """Gradients of both losses; the value's slope for the action goes through autograd."""
         x, after = batch.x, batch.transitions()
-        with torch.no_grad():
-            behind = slow(network, state)
-            action = part(behind, "")(after.next_x).logits.tanh()
-            action = (action + noise(batch, action)).clamp(-1, 1)
-            later = torch.minimum(*(worth(behind, name, after.next_x, action) for name in TWINS))
-            aim = after.reward + after.goes_on * later
+        aim = smoothed_target(network, state, batch)
         found: Parameters = {}
         for name in TWINS:
             said, back = values_of(network, name, x, after.action)
@@ -109,6 +104,16 @@ class TD3BC(Method):
         """The action, each component between -1 and 1."""
         features, logits = part(network, "")(x)
         return Output(features, logits.tanh())
+
+
+@torch.no_grad()
+def smoothed_target(network: Network, state: dict[str, Tensor], batch: Batch) -> Tensor:
+    """What the logged actions are worth when the slow policy goes on, blurred, ``(R, E, B)``."""
+    after, behind = batch.transitions(), slow(network, state)
+    action = part(behind, "")(after.next_x).logits.tanh()
+    action = (action + noise(batch, action)).clamp(-1, 1)
+    later = torch.minimum(*(worth(behind, name, after.next_x, action) for name in TWINS))
+    return after.reward + after.goes_on * later
 
 
 def climbing(network: Network, x: Tensor, action: Tensor) -> Tensor:
