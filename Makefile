@@ -53,6 +53,7 @@ bench: .venv/test
 	$(BIN)/python benchmarks/statistics_speed.py
 	$(BIN)/python benchmarks/detectors.py
 	$(BIN)/python benchmarks/detectors_distance.py
+	$(BIN)/python benchmarks/control.py
 
 calibration: .venv/test
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.calibration

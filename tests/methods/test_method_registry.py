@@ -81,6 +81,16 @@ def test_why_not_by_task():
     )
 
 
+def test_why_not_by_kind_of_actions():
+    assert method_info("td3-bc").why_not("regression", 1) is None
+    assert method_info("td3-bc").why_not("classification", 1) == (
+        "td3-bc is for actions that are vectors only; here there are numbered actions."
+    )
+    assert method_info("cql").why_not("regression", 1) == (
+        "cql is for numbered actions only; here there are actions that are vectors."
+    )
+
+
 def test_why_not_by_environments():
     info = method_info("groupdro")
     assert info.minimum_environments == 2

@@ -88,7 +88,8 @@ class A2PR(Method):
         x, action = batch.x, batch.transitions().action
         aim = smoothed_target(network, state, batch)
         value, value_back = pulled(network, VALUE, x)
-        usual, found = value.logits.detach()[..., 0], {}
+        usual = value.logits.detach()[..., 0]
+        found: Parameters = {}
         for name in reversed(TWINS):
             said, back = values_of(network, name, x, action)
             found |= back(mean_slopes(said - aim))

@@ -34,7 +34,7 @@ Back = Callable[[Tensor], Parameters]
 def target_rate() -> Any:
     """The hyperparameter ``ρ``."""
     return hyperparameter(
-        0.02, 0.002, 0.1, log=True, limit=1, help="share of the way that targets move in a step"
+        0.005, 0.001, 0.1, log=True, limit=1, help="share of the way that targets move in a step"
     )
 
 

@@ -22,6 +22,8 @@ SIMULATOR = "a simulator"
 EXPERT = "an expert"
 # What only problems have whose units are acted in; all others lack them.
 CONTROL = (TRANSITIONS, SIMULATOR, EXPERT)
+# What networks are trained to say, where they act.
+ACTIONS = {"classification": "numbered actions", "regression": "actions that are vectors"}
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,10 @@ class MethodInfo:
             hidden_features: whether the network has any.
             lacks: needs that the problem cannot meet.
         """
+        if task not in self.tasks and {TRANSITIONS, SIMULATOR} & set(self.needs):
+            return (
+                f"{self.name} is for {ACTIONS[self.tasks[0]]} only; here there are {ACTIONS[task]}."
+            )
         if task not in self.tasks:
             fitting = " and ".join(self.tasks)
             return f"{self.name} applies to {fitting} only; the target is a {task}."

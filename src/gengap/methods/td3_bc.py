@@ -118,9 +118,10 @@ def smoothed_target(network: Network, state: dict[str, Tensor], batch: Batch) ->
 
 def climbing(network: Network, x: Tensor, action: Tensor) -> Tensor:
     """Slopes for actions ``(R, E, B, A)`` of the mean value over the mean absolute value."""
+    still = network.at({name: value.detach() for name, value in network.parameters.items()})
     with torch.enable_grad():
         moved = action.detach().requires_grad_()
-        values = part(network, TWINS[0], action.shape[-1])(joined(x, moved)).logits
+        values = part(still, TWINS[0], action.shape[-1])(joined(x, moved)).logits
         (slopes,) = torch.autograd.grad(values.sum(), moved)
     size = values.detach().abs().flatten(1).sum(1).clamp(min=1e-6)
     return slopes / along_runs(size, slopes)

@@ -83,7 +83,8 @@ class _Perceptron(torch.autograd.Function):
     def backward(ctx: Any, features: Tensor | None, logits: Tensor | None) -> tuple[Any, ...]:
         count = len(ctx.saved_tensors) // 2
         inputs, weights = ctx.saved_tensors[:count], ctx.saved_tensors[count:]
-        down, slopes = _backward(inputs, weights, features, logits, ctx.needs_input_grad[1])
+        _, wanted, *parameters = ctx.needs_input_grad
+        down, slopes = _backward(inputs, weights, features, logits, wanted, any(parameters))
         return (None, down, *slopes)
 
 
@@ -103,8 +104,9 @@ def _backward(
     features: Tensor | None,
     logits: Tensor | None,
     wanted: bool,
+    parameters: bool = True,
 ) -> tuple[Tensor | None, list[Tensor | None]]:
-    """Gradients of the first input, if wanted, and of weights and biases, from slopes."""
+    """Gradients of the first input and of weights and biases, each if wanted, from slopes."""
     count, low = len(inputs), inputs[0].dtype
     given = features if logits is None else logits
     full = torch.float32 if given is None else given.dtype
@@ -113,15 +115,17 @@ def _backward(
     down = None if features is None else features.to(low, copy=logits is None)
     if logits is not None:
         own = logits.to(low)
-        slopes[count - 1], slopes[-1] = narrow_gradients(inputs[-1], own, full)
+        if parameters:
+            slopes[count - 1], slopes[-1] = narrow_gradients(inputs[-1], own, full)
         if count > 1 or wanted:
             through = torch.bmm(own, weights[-1].transpose(1, 2))
             down = through if down is None else through.add_(down)
     for layer in range(count - 2, -1, -1):
         assert down is not None
         _mask(down, inputs[layer + 1])
-        slopes[layer] = torch.bmm(inputs[layer].transpose(1, 2), down).to(full)
-        slopes[count + layer] = down.sum(1, keepdim=True, dtype=full)
+        if parameters:
+            slopes[layer] = torch.bmm(inputs[layer].transpose(1, 2), down).to(full)
+            slopes[count + layer] = down.sum(1, keepdim=True, dtype=full)
         if layer or wanted:
             down = torch.bmm(down, weights[layer].transpose(1, 2))
     return (down.to(full) if wanted and down is not None else None), slopes
