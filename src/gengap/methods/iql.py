@@ -72,7 +72,7 @@ class IQL(Method):
     sharpness: float = hyperparameter(
         1.0, 0.1, 10.0, log=True, help="weight of an advantage of one standard deviation, as a log"
     )
-    target_rate: float = target_rate()
+    target_rate: float = target_rate(0.02)
 
     def networks(self, context: Context) -> Mapping[str, tuple[int, int]]:
         """Values of states, and twins for values of actions."""

@@ -31,10 +31,10 @@ TWINS = ("q1", "q2")
 Back = Callable[[Tensor], Parameters]
 
 
-def target_rate() -> Any:
+def target_rate(default: float = 0.005) -> Any:
     """The hyperparameter ``ρ``."""
     return hyperparameter(
-        0.005, 0.001, 0.1, log=True, limit=1, help="share of the way that targets move in a step"
+        default, 0.001, 0.1, log=True, limit=1, help="share of the way that targets move in a step"
     )
 
 
