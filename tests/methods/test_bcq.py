@@ -53,7 +53,7 @@ def test_gradient_by_a_loop() -> None:
         chosen = []
         for place in every.tolist():
             may = [a for a in range(3) if chance[place, a] >= 0.5 * chance[place].max()]
-            chosen.append(max(may, key=lambda a: float(net("", on)[place, a])))
+            chosen.append(max(may, key=lambda a: float(net("", on)[place, a].detach())))
         later = behind("", on)[every, chosen]
         aim = after.reward[run].flatten() + after.goes_on[run].flatten() * later
         error = net("", x)[every, action] - aim.detach()
