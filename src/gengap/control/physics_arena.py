@@ -17,8 +17,8 @@ from torch import Tensor
 
 from gengap.control.arena import Policy
 from gengap.control.physics.contexts import Contexts
+from gengap.control.physics.drivers import DISCOUNT
 from gengap.control.physics.episodes import Act, Reached, at_random, expert, reached
-from gengap.control.physics.players import DISCOUNT
 from gengap.control.physics.system import some
 from gengap.control.planning import greedy
 from gengap.methods.practice import Acted

@@ -36,7 +36,7 @@ def test_cart_pole(changed: bool) -> None:
     real = gymnasium.make("CartPole-v1").unwrapped
     real.reset(seed=0)
     real.gravity, real.length, real.masspole = own["gravity"], own["length"], own["mass"]
-    real.masscart, real.force_mag = own["cart mass"], own["force"]
+    real.masscart, real.force_mag = own["cart_mass"], own["force"]
     real.polemass_length, real.total_mass = own["mass"] * own["length"], real.masscart + own["mass"]
     for row in range(STEPS):
         real.state, real.steps_beyond_terminated = states[row], None

@@ -28,7 +28,7 @@ PARAMETERS = {
     "gravity": Parameter(9.8, 5.0, 15.0, "m/s²"),
     "length": Parameter(0.5, 0.25, 2.0, "m"),
     "mass": Parameter(0.1, 0.05, 1.0, "kg"),
-    "cart mass": Parameter(1.0, 0.5, 2.0, "kg"),
+    "cart_mass": Parameter(1.0, 0.5, 2.0, "kg"),
     "force": Parameter(10.0, 5.0, 15.0, "N"),
 }
 
@@ -41,7 +41,7 @@ def begin(draws: np.ndarray) -> np.ndarray:
 def step(state: np.ndarray, action: np.ndarray, own: Parameters) -> Stepped:
     """One tick; ``action`` 1 pushes to the right, 0 to the left."""
     place, speed, angle, turn = state.T
-    total = own["mass"] + own["cart mass"]
+    total = own["mass"] + own["cart_mass"]
     moment = own["mass"] * own["length"]
     force = np.where(action == 1, own["force"], -own["force"])
     cosine, sine = np.cos(angle), np.sin(angle)
@@ -60,7 +60,7 @@ def step(state: np.ndarray, action: np.ndarray, own: Parameters) -> Stepped:
 def linear(own: Parameters) -> tuple[np.ndarray, np.ndarray]:
     """``A (n, 4, 4)`` and ``B (n, 4, 1)`` of small leans, the force being the action."""
     n = len(own["length"])
-    total, share = own["mass"] + own["cart mass"], own["mass"] / (own["mass"] + own["cart mass"])
+    total, share = own["mass"] + own["cart_mass"], own["mass"] / (own["mass"] + own["cart_mass"])
     inertia = own["length"] * (4 / 3 - share)
     fall, push = own["gravity"] / inertia, -1 / (inertia * total)
     lever = share * own["length"]

@@ -18,7 +18,7 @@ from gengap.control.physics import mountain_car as mountain_cars
 from gengap.control.physics import pendulum as pendulums
 from gengap.control.physics import point_mass as point_masses
 from gengap.control.physics.contexts import Sight, drawn
-from gengap.control.physics.players import logged
+from gengap.control.physics.drivers import logged
 from gengap.control.physics.system import System
 from gengap.control.physics_arena import PhysicsArena
 from gengap.environments.suites import suite
@@ -33,7 +33,7 @@ _OPTIONS = """
         vary: parameters that differ between contexts, all of them unless given; the others are at
             their defaults.
         context: whether agents see the parameters that differ, do not, or see them with noise.
-        data: who acted when the log was written (:mod:`gengap.control.physics.players`).
+        data: who acted when the log was written (:mod:`gengap.control.physics.drivers`).
         score: what agents are scored by.
         seed: decides the contexts, the starts and the log.
     """
@@ -41,7 +41,7 @@ _OPTIONS = """
 
 @suite(
     "cart-pole",
-    summary="levels are cart-poles of different lengths and masses, an agent learns from logs",
+    summary="Keep poles upright on carts; gravity, lengths, masses and forces differ.",
     source="generated: the equations of Gymnasium's CartPole",
     default_splits="folds:2",
 )
@@ -54,13 +54,13 @@ def cart_pole(
     score: Score = "normalised return",
     seed: int = 0,
 ) -> Levels:
-    """Keep a pole upright on a cart; gravity, length, mass, cart mass and force differ."""
+    """Keep a pole upright on a cart; gravity, length, mass, cart_mass and force differ."""
     return _made(cart_poles.SYSTEM, levels, starts, vary, context, data, score, seed)
 
 
 @suite(
     "pendulum",
-    summary="levels are pendulums of different lengths and masses, an agent learns from logs",
+    summary="Swing rods up by a weak motor and hold them; lengths, masses and gravity differ.",
     source="generated: the equations of Gymnasium's Pendulum",
     default_splits="folds:2",
 )
@@ -79,7 +79,7 @@ def pendulum(
 
 @suite(
     "mountain-car",
-    summary="levels are valleys of different gravity and cars, an agent learns from logs",
+    summary="Leave valleys by a weak engine; gravity, force and friction differ.",
     source="generated: the equations of Gymnasium's MountainCar",
     default_splits="folds:2",
 )
@@ -98,7 +98,7 @@ def mountain_car(
 
 @suite(
     "point-mass",
-    summary="levels are point masses of different mass and friction, an agent learns from logs",
+    summary="Bring masses to rest by a thruster; gravity, mass and friction differ.",
     source="generated: a mass with a thruster under gravity",
     default_splits="folds:2",
 )
