@@ -16,7 +16,7 @@ import numpy as np
 from gengap.base.errors import unknown
 from gengap.base.seeds import derive
 from gengap.control.logs import Logs
-from gengap.control.planning import greedy, optimal
+from gengap.control.planning import best_of, greedy, optimal
 from gengap.control.tables import LevelTables
 
 BEHAVIOURS = ("expert", "suboptimal", "mixed", "replay", "random")
@@ -34,6 +34,7 @@ def logged(
     behaviour: str = "expert",
     seed: int = 0,
     numbers: np.ndarray | None = None,
+    values: np.ndarray | None = None,
 ) -> Logs:
     """Play one episode from each start, all of them together.
 
@@ -43,6 +44,7 @@ def logged(
         behaviour: one of :data:`BEHAVIOURS`.
         seed: decides what is drawn, for each level apart.
         numbers: ``(L,)`` what to call each level's stream; their rows unless given.
+        values: of the best policy ``(L, S, A)``; found unless given.
 
     Raises:
         UsageError: there is no such behaviour.
@@ -60,7 +62,7 @@ def logged(
         ]
     )
     order = np.concatenate([np.arange(own) for own in count])
-    policy = _policies(tables, order, count[level], behaviour)
+    policy = _policies(tables, order, count[level], behaviour, values)
     state, going = start.astype(np.int64).copy(), np.arange(n)
     rows: list[tuple[np.ndarray, ...]] = []
     for step in range(horizon):
@@ -96,6 +98,7 @@ def _policies(
     order: np.ndarray,
     count: np.ndarray,
     behaviour: str,
+    values: np.ndarray | None,
 ) -> Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]:
     """Chances of actions ``(m, A)`` of some episodes, at their levels and states.
 
@@ -106,7 +109,7 @@ def _policies(
     actions = len(tables.actions)
     if behaviour == "random":
         return lambda going, at, here: np.full((len(going), actions), 1 / actions, np.float32)
-    values = optimal(tables)
+    values = optimal(tables) if values is None else values
     best = greedy(values)
     if behaviour == "expert":
         return lambda going, at, here: best[at, here]
@@ -115,7 +118,7 @@ def _policies(
         return lambda going, at, here: (
             skill[going] * best[at, here] + (1 - skill[going]) / np.float32(actions)
         )
-    worth = values.max(-1)
+    worth = best_of(values)
     # The value falls by the discount with each action, so its root is that of half the distance.
     near = worth >= np.sqrt(np.maximum(np.median(worth[tables.real]), 0))
     short = np.where(near[..., None], best, np.float32(1 / actions))

@@ -33,7 +33,7 @@ def returns(
         return _followed(tables, policy.argmax(-1), level, start)
     worth = np.zeros(tables.next_state.shape[:2], np.float32)
     for _ in range(tables.horizon):
-        worth = (action_values(tables, worth) * policy).sum(-1)
+        worth = np.einsum("lsa,lsa->ls", action_values(tables, worth), policy)
     return worth[level, start].astype(np.float32)
 
 

@@ -29,7 +29,7 @@ def optimal(tables: LevelTables, close: float = CLOSE) -> np.ndarray:
     values = np.zeros(tables.next_state.shape[:2], np.float32)
     for _ in range(MOST_SWEEPS):
         found = action_values(tables, values)
-        better = found.max(-1)
+        better = best_of(found)
         change = np.abs(better - values).max(initial=0.0)
         values = better
         if change <= close:
@@ -39,8 +39,7 @@ def optimal(tables: LevelTables, close: float = CLOSE) -> np.ndarray:
 
 def action_values(tables: LevelTables, values: np.ndarray) -> np.ndarray:
     """Value of each action where states are worth ``values (L, S)``, as ``(L, S, A)``."""
-    levels = np.arange(len(tables))[:, None, None]
-    own = tables.reward + tables.goes_on * values[levels, tables.next_state]
+    own = tables.reward + tables.goes_on * values.ravel().take(tables.onward)
     if not tables.slip.any():
         return own
     slip = tables.slip[:, None, None]
@@ -51,7 +50,7 @@ def policy_values(tables: LevelTables, policy: np.ndarray, close: float = CLOSE)
     """Value of each action under a policy ``(L, S, A)`` of probabilities, ``(L, S, A)``."""
     values = np.zeros(tables.next_state.shape[:2], np.float32)
     for _ in range(MOST_SWEEPS):
-        found = (action_values(tables, values) * policy).sum(-1)
+        found = np.einsum("lsa,lsa->ls", action_values(tables, values), policy)
         change = np.abs(found - values).max(initial=0.0)
         values = found
         if change <= close:
@@ -66,5 +65,13 @@ def greedy(values: np.ndarray, near: float = 1e-6) -> np.ndarray:
         values: ``(..., A)`` values, or logits.
         near: how far apart values count as equal.
     """
-    best = values >= values.max(-1, keepdims=True) - near
-    return (best / best.sum(-1, keepdims=True)).astype(np.float32)
+    best = values >= best_of(values)[..., None] - near
+    return best / np.einsum("...a->...", best.astype(np.float32))[..., None]
+
+
+def best_of(values: np.ndarray) -> np.ndarray:
+    """The largest of a few values ``(..., A)``; one by one, which is faster than along an axis."""
+    found = values[..., 0]
+    for action in range(1, values.shape[-1]):
+        found = np.maximum(found, values[..., action])
+    return found

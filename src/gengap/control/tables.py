@@ -85,6 +85,12 @@ class LevelTables:
         """``(L, S, A)`` float32, the discount after an action: 0 where the episode ends."""
         return np.where(self.end, 0.0, self.discount).astype(np.float32)
 
+    @cached_property
+    def onward(self) -> np.ndarray:
+        """``(L, S, A)`` where each action leads, counted through all states of all levels."""
+        levels, states, _ = self.next_state.shape
+        return np.arange(levels)[:, None, None] * states + self.next_state
+
     def at(self, rows: np.ndarray) -> LevelTables:
         """Some of the levels."""
         return LevelTables(

@@ -8,19 +8,16 @@ learn them by heart, with many it must learn to walk.
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 import pandas as pd
 
 from gengap.base.errors import UsageError
 from gengap.control.behaviour import stream
-from gengap.control.grids import MOVES, as_levels, offsets, windows
+from gengap.control.compiled import Behaviour, as_levels
+from gengap.control.grids import Cells, walk_tables
 from gengap.control.levels import Levels
 from gengap.control.tables import LevelTables
 from gengap.environments.suites import suite
-
-Behaviour = Literal["expert", "suboptimal", "mixed", "replay", "random"]
 
 
 @suite(
@@ -66,9 +63,8 @@ def maze_tables(
     draws = [stream(seed, "mazes", int(number)) for number in numbers]
     weight = np.stack([draw.random((2, walls), np.float32) for draw in draws])
     opened = np.stack([draw.random((2, walls), np.float32) for draw in draws]) < loops
-    free = _carved(size, weight, opened)
-    cells = np.cumsum(free.reshape(len(free), -1), 1) - 1  # number of each free cell
-    states = cells[:, -1] + 1
+    cells = Cells(_carved(size, weight, opened))
+    states = cells.count
     chosen = np.stack(
         [
             draw.permutation(int(count))[: starts + 1]
@@ -78,29 +74,10 @@ def maze_tables(
         else _too_many(starts, int(states.min()))
     )
     goal, start = chosen[:, 0], chosen[:, 1:]
-    level, row, column = np.nonzero(free)
-    at = cells[level, row * size + column]
-    shape = len(free), int(states.max()), len(MOVES)
-    onward = np.zeros(shape, np.int16)
-    for number, (down, right) in enumerate(MOVES.values()):
-        to = free[level, row + down, column + right]
-        onward[level, at, number] = np.where(
-            to, cells[level, (row + down) * size + column + right], at
-        )
-    end = onward == goal[:, None, None]
-    place = np.zeros((*shape[:2], 2), np.int64)
-    place[level, at] = np.stack([row, column], 1)
-    aim = place[np.arange(len(free)), goal]
-    seen = np.concatenate(
-        [windows(~free, place, size // 2), offsets(aim[:, None] - place, size - 3)], -1
-    )
-    real = np.arange(shape[1]) < states[:, None]
-    seen[~real] = 0
-    end[~real] = False
     factors = pd.DataFrame({"level": [f"maze {number}" for number in numbers]})
-    return LevelTables(
-        onward, end.astype(np.float32), end, seen, states, start, 4 * size, tuple(MOVES), factors,
-        np.full(1, slip, np.float32),
+    return walk_tables(
+        cells, goal, start, reach=size // 2, horizon=4 * size, factors=factors,
+        slip=slip,
     )  # fmt: skip
 
 
