@@ -103,9 +103,8 @@ def _without(kind: str, level: np.ndarray, solved: np.ndarray, unsolvable: str) 
     none = levels - len(np.unique(level[solved]))
     done = "dropped" if unsolvable == "drop" else "kept"
     return (
-        f"{none} of {levels} levels (each a {kind}) have no solution, nor have "
-        f"{int((~solved).sum())} of {len(solved)} starts in all; they were {done} "
-        f"(unsolvable={unsolvable}).",
+        f"{int((~solved).sum())} of {len(solved)} starts have no solution, among them all starts "
+        f"of {none} of {levels} levels (each a {kind}); they were {done}, unsolvable={unsolvable}.",
     )
 
 

@@ -103,17 +103,23 @@ def walk_tables(
 
 
 def windows(
-    filled: np.ndarray, place: np.ndarray, reach: int, grid: np.ndarray | None = None
+    filled: np.ndarray,
+    place: np.ndarray,
+    reach: int,
+    grid: np.ndarray | None = None,
+    *,
+    beyond: bool = True,
 ) -> np.ndarray:
-    """What is filled around each place, ``(L, S, (2 reach + 1)²)`` bytes; beyond the grid it is.
+    """What is filled around each place, ``(L, S, (2 reach + 1)²)`` bytes.
 
     Args:
         filled: ``(G, height, width)`` bool.
         place: ``(L, S, 2)`` row and column.
         reach: cells seen in each direction.
         grid: ``(L, S)`` which grid each place is in; unless given, there is one per level.
+        beyond: whether what lies beyond the grid counts as filled.
     """
-    wide = np.pad(filled, ((0, 0), (reach, reach), (reach, reach)), constant_values=True)
+    wide = np.pad(filled, ((0, 0), (reach, reach), (reach, reach)), constant_values=beyond)
     side = 2 * reach + 1
     around = np.lib.stride_tricks.sliding_window_view(wide, (side, side), (1, 2))
     grid = np.arange(len(filled))[:, None] if grid is None else grid

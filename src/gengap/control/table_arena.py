@@ -70,8 +70,8 @@ class TableArena:
     def expert_scores(self, units: np.ndarray, score: str) -> np.ndarray:
         """What the best policy reaches, which knows the level's state and not what can be seen."""
         rows, level = np.unique(self.level[units], return_inverse=True)
-        best = greedy(self.values[rows])
-        return self.scored(self.tables.at(rows), best, level, self.start[units], score)
+        tables = self.tables if len(rows) == len(self.tables) else self.tables.at(rows)
+        return self.scored(tables, greedy(self.values[rows]), level, self.start[units], score)
 
     @cached_property
     def values(self) -> np.ndarray:
