@@ -32,7 +32,7 @@ def test_tables_do_what_a_player_does_step_by_step() -> None:
             assert not pool[r, c]
             way = tables.observation[level, state, 49:71].reshape(2, 11).argmax(1) - 5
             goal = r + way[0], c + way[1]
-            for _ in range(30):
+            for _ in range(15):
                 action = int(rng.integers(4))
                 r = min(max(r + MOVES[action][0], 1), 6)
                 c = min(max(c + MOVES[action][1], 1), 6)
@@ -61,7 +61,7 @@ def test_slipping_changes_the_best_way_and_not_knowing_of_it_costs() -> None:
     careless, careful = (returns(tables, p, arena.level, arena.start).mean() for p in (firm, known))
     assert careful > careless + 0.03
     rng, reached = np.random.default_rng(0), []
-    for _ in range(20):  # the same by walking, slip by slip
+    for _ in range(3):  # the same by walking, slip by slip
         for level, start in zip(arena.level, arena.start, strict=True):
             state, worth, total = int(start), 1.0, 0.0
             for _ in range(tables.horizon):
@@ -72,7 +72,7 @@ def test_slipping_changes_the_best_way_and_not_knowing_of_it_costs() -> None:
                     break
                 worth, state = worth * 0.99, int(tables.next_state[level, state, action])
             reached.append(total)
-    assert np.mean(reached) == pytest.approx(careful, abs=4 * np.std(reached) / len(reached) ** 0.5)
+    assert abs(np.mean(reached) - careful) < 4 * np.std(reached) / len(reached) ** 0.5
 
 
 def test_hidden_context_is_not_seen() -> None:
