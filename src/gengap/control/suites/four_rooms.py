@@ -22,7 +22,7 @@ REACH = 4
 
 @suite(
     "four-rooms",
-    summary="levels are four rooms with gaps between them, an agent learns to find the goal",
+    summary="Levels are four rooms with gaps between them, an agent learns to find the goal.",
     source="generated: a cross of walls (Sutton, Precup & Singh 1999), gaps and goals at random",
     default_splits="halves",
 )

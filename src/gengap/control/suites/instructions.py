@@ -42,9 +42,9 @@ PARTS = np.array([["training", "new instruction"], ["new level", "both"]])
 
 @suite(
     "instructions",
-    summary="levels hold objects of several colours and shapes, an instruction names the goal",
+    summary="Levels hold objects of several colours and shapes, an instruction names the goal.",
     source="generated: objects scattered in a room",
-    default_splits="column:part=new level,new instruction,both",
+    default_splits="halves",
 )
 def instructions(
     levels: int = 200,
@@ -171,7 +171,7 @@ def instructed(
     row, verb, named = (index.ravel() for index in np.indices((maps, len(verbs), OBJECTS)))
     which = np.full(cells.place.shape[:2], -1)
     np.put_along_axis(which, room.object_at, np.arange(OBJECTS)[None], 1)
-    real = np.arange(which.shape[1]) < cells.count[:, None]
+    real = np.arange(cells.place.shape[1]) < cells.count[:, None]
     touched = which[np.arange(maps)[:, None, None], cells.beside]
     end = (touched >= 0) & real[..., None]
     told = end[row] & ((touched[row] == named[:, None, None]) != avoids[verb][:, None, None])

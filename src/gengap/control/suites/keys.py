@@ -32,7 +32,7 @@ REACH = 3
 
 @suite(
     "keys",
-    summary="levels are rooms behind locked doors, whose keys must be fetched on the way to a goal",
+    summary="Levels are rooms behind locked doors, whose keys are fetched on the way to a goal.",
     source="generated: rooms in a row, turned and mirrored",
     default_splits="halves",
 )

@@ -28,7 +28,7 @@ LIGHTS = 10
 
 @suite(
     "lava",
-    summary="levels are slippery walks among lava; how slippery, and so the best way, varies",
+    summary="Levels are slippery walks among lava; how slippery, and so the best way, varies.",
     source="generated: pools scattered in a room",
     default_splits="halves",
 )

@@ -1,0 +1,46 @@
+"""MiniGrid and BabyAI as a suite: levels of the real simulator, compiled and scored exactly."""
+
+from __future__ import annotations
+
+from gengap.base.errors import UsageError
+from gengap.control.compiled import Behaviour, Unsolvable, as_levels
+from gengap.control.levels import Levels
+from gengap.control.minigrid import minigrid_tables
+from gengap.environments.suites import suite
+
+# Levels of one seed of the suite are seeds of MiniGrid's from a multiple of this on.
+APART = 1_000_000
+
+
+@suite(
+    "minigrid",
+    summary="Levels of MiniGrid and BabyAI, played through once and scored exactly.",
+    source="MiniGrid (Chevalier-Boisvert et al. 2023), compiled level by level",
+    default_splits="halves",
+    needs='the extra "gengap[minigrid]"',
+)
+def minigrid(
+    task: str = "FourRooms",
+    levels: int = 20,
+    starts: int = 4,
+    states: int = 20_000,
+    data: Behaviour = "expert",
+    unsolvable: Unsolvable = "drop",
+    seed: int = 0,
+) -> Levels:
+    """Levels of MiniGrid, with the walks of a player.
+
+    Args:
+        task: such as ``FourRooms``, ``DoorKey-6x6`` or BabyAI's ``GoToLocal``, or a full name.
+        levels: how many seeds of MiniGrid, from 0 on.
+        starts: of each: its own and others before anything is touched.
+        states: of a level that are taken on; a level with more is refused.
+        data: who walked when the log was written (:mod:`gengap.control.behaviour`).
+        unsolvable: whether to ``drop`` or ``keep`` starts without a way to a reward.
+        seed: decides the levels, from a million times it on, the starts and the log.
+    """
+    if levels < 2 or starts < 1:
+        raise UsageError("minigrid needs two levels and one start at least.")
+    seeds = range(seed * APART, seed * APART + levels)
+    tables = minigrid_tables(task, seeds, starts, states, seed)
+    return as_levels(tables, f"minigrid {task}", "level", data, seed, unsolvable=unsolvable)
