@@ -27,6 +27,14 @@ _WRITERS = {
 }
 
 
+def check_counts(suite: str, levels: int, starts: int) -> None:
+    """Refuse fewer than two levels, of which none could be unseen, and levels without a start."""
+    if levels < 2 or starts < 1:
+        raise UsageError(
+            f"{suite} needs two levels and one start of each at least, not {levels} and {starts}."
+        )
+
+
 def as_levels(
     tables: LevelTables,
     name: str,

@@ -204,7 +204,7 @@ def made(task: str) -> Any:
     short = {name.split("-", 1)[1].rsplit("-v", 1)[0]: name for name in sorted(known)}
     name = task if task in known else short.get(task)
     if name is None:
-        raise UsageError(f"MiniGrid has no task {task!r}{suggest(task, short)}.")
+        raise UsageError(f"MiniGrid has no task {task!r}{suggest(task, short) or '.'}")
     with contextlib.redirect_stdout(io.StringIO()):
         return gymnasium.make(name, disable_env_checker=True).unwrapped
 

@@ -86,3 +86,7 @@ def test_what_is_too_small_is_said() -> None:
         some(size=(4,))
     with pytest.raises(UsageError, match="fewer starts"):
         some(starts=30)
+    with pytest.raises(UsageError, match="two levels"):
+        some(levels=0)
+    with pytest.raises(UsageError, match="one start"):
+        some(starts=0)

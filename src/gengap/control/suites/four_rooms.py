@@ -11,7 +11,7 @@ import numpy as np
 
 from gengap.base.errors import UsageError
 from gengap.control.behaviour import stream
-from gengap.control.compiled import Behaviour, as_levels
+from gengap.control.compiled import Behaviour, as_levels, check_counts
 from gengap.control.grids import Cells, crossed, drawn, inside, walk_tables, weighted
 from gengap.control.levels import Levels
 from gengap.control.tables import LevelTables
@@ -44,6 +44,7 @@ def four_rooms(
         slip: chance that a random move is made in place of the one chosen.
         seed: decides the levels, the starts and the log.
     """
+    check_counts("four-rooms", levels, starts)
     if min(size) < 5:
         raise UsageError(f"Four rooms need 5 cells on a side at least, not {min(size)}.")
     if not 0 <= slip < 1:

@@ -25,7 +25,7 @@ import pandas as pd
 from gengap.base.errors import UsageError
 from gengap.base.seeds import generator
 from gengap.control.behaviour import stream
-from gengap.control.compiled import Behaviour, Unsolvable, as_levels
+from gengap.control.compiled import Behaviour, Unsolvable, as_levels, check_counts
 from gengap.control.grids import MOVES, Cells, crossed, drawn, inside, weighted, windows
 from gengap.control.levels import Levels
 from gengap.control.tables import LevelTables
@@ -80,6 +80,7 @@ def instructions(
         unsolvable: whether to ``drop`` or ``keep`` starts without a way to what is named.
         seed: decides the levels, the starts and the log.
     """
+    check_counts("instructions", levels, starts)
     if not (2 <= colours <= len(COLOURS) and 2 <= shapes <= len(SHAPES)):
         raise UsageError("Instructions take 2 to 6 colours and 2 to 6 shapes.")
     if not verbs or not set(verbs) <= set(VERBS):

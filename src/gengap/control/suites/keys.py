@@ -20,7 +20,7 @@ import pandas as pd
 
 from gengap.base.errors import UsageError
 from gengap.control.behaviour import stream
-from gengap.control.compiled import Behaviour, Unsolvable, as_levels
+from gengap.control.compiled import Behaviour, Unsolvable, as_levels, check_counts
 from gengap.control.grids import MOVES, Cells, crossed, drawn, inside, offsets, weighted, windows
 from gengap.control.levels import Levels
 from gengap.control.tables import LevelTables
@@ -60,6 +60,7 @@ def keys(
         unsolvable: whether to ``drop`` or ``keep`` levels without a way to the goal.
         seed: decides the levels, the starts and the log.
     """
+    check_counts("keys", levels, starts)
     most = (min(size) - 3) // 2
     if not 0 < min(doors) <= max(doors) <= min(most, len(COLOURS)):
         raise UsageError(

@@ -15,7 +15,7 @@ import numpy as np
 
 from gengap.base.errors import UsageError
 from gengap.control.behaviour import stream
-from gengap.control.compiled import Behaviour, Unsolvable, as_levels
+from gengap.control.compiled import Behaviour, Unsolvable, as_levels, check_counts
 from gengap.control.grids import Cells, crossed, drawn, inside, walk_tables, weighted, windows
 from gengap.control.levels import Levels
 from gengap.control.tables import LevelTables
@@ -57,6 +57,7 @@ def lava(
         unsolvable: whether to ``drop`` or ``keep`` starts without a way to the goal.
         seed: decides the levels, the starts and the log.
     """
+    check_counts("lava", levels, starts)
     if min(size) < 5:
         raise UsageError(f"Lava needs 5 cells on a side at least, not {min(size)}.")
     if min(*slip, pools) < 0 or max(*slip, pools) >= 1:

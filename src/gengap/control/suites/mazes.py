@@ -13,7 +13,7 @@ import pandas as pd
 
 from gengap.base.errors import UsageError
 from gengap.control.behaviour import stream
-from gengap.control.compiled import Behaviour, as_levels
+from gengap.control.compiled import Behaviour, as_levels, check_counts
 from gengap.control.grids import Cells, walk_tables
 from gengap.control.levels import Levels
 from gengap.control.tables import LevelTables
@@ -46,6 +46,7 @@ def mazes(
         slip: chance that a random move is made in place of the one chosen.
         seed: decides the mazes, the starts and the log.
     """
+    check_counts("mazes", levels, starts)
     if size < 5 or size % 2 == 0:
         raise UsageError(f"size of mazes must be odd and at least 5, not {size}.")
     if not 0 <= loops <= 1 or not 0 <= slip < 1:

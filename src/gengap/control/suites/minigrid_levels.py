@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from gengap.base.errors import UsageError
-from gengap.control.compiled import Behaviour, Unsolvable, as_levels
+from gengap.control.compiled import Behaviour, Unsolvable, as_levels, check_counts
 from gengap.control.levels import Levels
 from gengap.control.minigrid import minigrid_tables
 from gengap.environments.suites import suite
@@ -39,8 +38,7 @@ def minigrid(
         unsolvable: whether to ``drop`` or ``keep`` starts without a way to a reward.
         seed: decides the levels, from a million times it on, the starts and the log.
     """
-    if levels < 2 or starts < 1:
-        raise UsageError("minigrid needs two levels and one start at least.")
+    check_counts("minigrid", levels, starts)
     seeds = range(seed * APART, seed * APART + levels)
     tables = minigrid_tables(task, seeds, starts, states, seed)
     return as_levels(tables, f"minigrid {task}", "level", data, seed, unsolvable=unsolvable)
