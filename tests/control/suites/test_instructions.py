@@ -13,12 +13,21 @@ from gengap.control.suites.instructions import (
     instructed,
     new_combinations,
 )
+from gengap.testing.problems import ProblemConformance
+from gengap.training.problem import Problem
 
 MOVES = ((-1, 0), (0, 1), (1, 0), (0, -1))
 
 
 def some(levels: int = 10, **options: object) -> Levels:
     return gg.load_suite("instructions", levels=levels, **options)
+
+
+class TestInstructions(ProblemConformance):
+    """Several rows of the tables a level, and starts dropped."""
+
+    def problem(self) -> Problem:
+        return some(6, starts=2, walls=0.3)
 
 
 @pytest.mark.parametrize("read", ["words", "index"])
