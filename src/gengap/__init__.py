@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gengap.base.errors import SuspiciousInput, UsageError
+    from gengap.control.levels import Levels
+    from gengap.control.logged import Logged
     from gengap.delivery.loading import load
     from gengap.environments.core import Environments
     from gengap.environments.readers import read
@@ -30,6 +32,8 @@ _HOMES = {
     "Environments": "gengap.environments.core",
     "Forecasts": "gengap.questions.forecasting.forecast",
     "Guard": "gengap.guard",
+    "Levels": "gengap.control.levels",
+    "Logged": "gengap.control.logged",
     "Result": "gengap.study.result",
     "Store": "gengap.records.store",
     "Study": "gengap.study.study",
@@ -44,8 +48,9 @@ _HOMES = {
     "suites": "gengap.environments.suites",
 }
 __all__ = [
-    "Environments", "Forecasts", "Guard", "Result", "Store", "Study", "SuspiciousInput",
-    "UsageError", "forecast", "load", "load_suite", "measure", "metric", "read", "suites",
+    "Environments", "Forecasts", "Guard", "Levels", "Logged", "Result", "Store", "Study",
+    "SuspiciousInput", "UsageError", "forecast", "load", "load_suite", "measure", "metric", "read",
+    "suites",
 ]  # fmt: skip
 
 

@@ -53,6 +53,10 @@ def run(
             "environment/class/image. Without it and without --suite: digits-writers."
         ),
     ] = None,
+    logs: Annotated[
+        list[str] | None,
+        typer.Option("--data", help="The same as DATA; logs of play, beside --simulator."),
+    ] = None,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Forget the records in --out and start anew.")
     ] = False,
@@ -83,6 +87,8 @@ def run(
 
         gengap run --suite digits-coloured --methods erm,irm,vrex --trials 8
 
+        gengap run --simulator mine.py:make --levels 0-999 --data logs/ --methods bc,random
+
         gengap run --print-study > study.yaml; gengap run study.yaml
 
     Each environment is left out in turn. The same model is scored on it with and without having
@@ -93,7 +99,7 @@ def run(
     from gengap.study.study_file import build_study, load_environments, validated
 
     own = own_network(given)
-    given = with_data(source, given)
+    given = with_data([*(source or []), *(logs or [])], given)
     if given.get("until_decided") is True:
         from gengap.study.until_decided import MOST_SEEDS
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -17,7 +18,7 @@ from gengap.control.arena import Arena
 from gengap.control.logs import Logs
 from gengap.methods.registry import (
     ALL_ROWS,
-    CONTROL,
+    EXPERT,
     OUTLIERS,
     SIMULATOR,
     TRANSITIONS,
@@ -28,6 +29,7 @@ from gengap.methods.registry import (
 
 if TYPE_CHECKING:
     from gengap.control.feed import LevelFeed
+    from gengap.control.logged import Logged
     from gengap.training.tasks import Task
 
 LACKS = (ALL_ROWS, OUTLIERS, UNLABELLED_TRAINING, UNLABELLED_UNSEEN, VIEWS)
@@ -63,6 +65,8 @@ class Levels:
         kind: what one environment is called.
         notes: sentences about the levels.
         score: what a unit's score is; None for the arena's default.
+        logged: whether somebody's play is to be learnt from; else the log only tells how
+            observations are scaled.
     """
 
     environment: np.ndarray
@@ -75,6 +79,7 @@ class Levels:
     kind: str = "level"
     notes: tuple[str, ...] = ()
     score: str | None = None
+    logged: bool = True
     task: Literal["score"] = field(default="score", init=False)
     classes: tuple[str, ...] = field(default=(), init=False)
     supports_estimators: bool = field(default=False, init=False)
@@ -94,6 +99,59 @@ class Levels:
                 f"{len(without)} of {len(self)} starts have no logged episode, the first of them "
                 f"in {self.kind} {self.names[self.environment[without[0]]]!r}; drop them."
             )
+
+    @classmethod
+    def from_gymnasium(
+        cls,
+        factory: str | Callable[..., Any],
+        *,
+        seeds: Iterable[int] | None = None,
+        contexts: Mapping[str, Iterable[Any]] | None = None,
+        instructions: Sequence[str] | None = None,
+        data: Logged | str | Path | Sequence[str | Path] | None = None,
+        starts: int | None = None,
+        expert: str | Callable[..., Any] | None = None,
+        unsolved: Literal["keep", "drop"] = "keep",
+        horizon: int | None = None,
+        discount: float = 0.99,
+        score: str | None = None,
+        name: str | None = None,
+    ) -> Levels:
+        """Levels of any Gymnasium environment, with logs of somebody's play in them or without.
+
+        Args:
+            factory: returns an environment; a function, ``"package:make"`` or the id of a
+                registered environment.
+            seeds: of levels, given to ``reset(seed=)``.
+            contexts: values of the factory's arguments, all combinations of which are levels,
+                e.g. ``{"gravity": [5, 10, 20]}``; with seeds each level is one of both.
+            instructions: texts under each of which each level is played; given to
+                ``reset(options={"instruction": ...})`` and shown to agents. Texts that the
+                simulator shows by itself are read without this.
+            data: logs, or files of them; their ``level`` is the seed, ``gravity=5`` or both. An
+                episode that was logged is a unit. None for methods that act only.
+            starts: episodes of a level, where something in it is drawn at random: as many of the
+                logged ones, or five without logs. A level in which nothing is has one.
+            expert: a policy to hold others against: a function of the observation, or of that and
+                the environment; or ``"package:policy"``.
+            unsolved: whether levels in which the expert never succeeds are kept or dropped.
+            horizon: actions after which an episode is cut off; what the simulator says, or 1,000.
+            discount: of rewards, for learning; scores count them in full.
+            score: ``return``, ``success`` or, with an expert, ``normalised return``.
+            name: what to call the problem.
+
+        Raises:
+            UsageError: the levels are not determined by their seeds, or logs do not fit.
+        """
+        from gengap.control.simulated import simulated
+
+        return cls(
+            **simulated(
+                factory, seeds=seeds, contexts=contexts, instructions=instructions, data=data,
+                starts=starts, expert=expert, unsolved=unsolved, horizon=horizon,
+                discount=discount, score=score, name=name,
+            )
+        )  # fmt: skip
 
     def __len__(self) -> int:
         return len(self.environment)
@@ -116,7 +174,8 @@ class Levels:
     @property
     def offers(self) -> tuple[str, ...]:
         """What methods may need and only levels have."""
-        return CONTROL if self.arena.has_expert else (TRANSITIONS, SIMULATOR)
+        log = (TRANSITIONS,) if self.logged else ()
+        return (*log, SIMULATOR, *((EXPERT,) if self.arena.has_expert else ()))
 
     @property
     def sizes(self) -> np.ndarray:

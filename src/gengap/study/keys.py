@@ -62,6 +62,28 @@ class StudyFile:
         "file or folder: each row came from where its file says."
     )
     suite: str | None = key("A built-in suite (see gengap suites).")
+    simulator: str | None = key(
+        "A Gymnasium environment to act in: package:make or path/to/file.py:make, a function that "
+        "returns one, or the id of a registered one. The data are then logs of play in it: "
+        "Parquet or CSV of episodes, or a Minari data set; without them only methods that act "
+        "apply."
+    )
+    levels: str | None = key("Seeds of the simulator's levels: 0-999, or 1,5,20-29.")
+    contexts: str | None = key(
+        "Levels by the simulator's arguments, all combinations: gravity=5/10/20;length=0.5/1."
+    )
+    instructions: list[str] = key(
+        "Instructions under each of which each level is played, comma-separated.", []
+    )
+    starts: int | None = key(
+        "Episodes of a level of the simulator at most; without logs 5, or 1 where nothing in it is "
+        "drawn at random."
+    )
+    expert: str | None = key(
+        "A policy for the simulator to hold others against: package:policy, a function of the "
+        "observation, or of that and the environment."
+    )
+    drop_unsolved: bool = key("Leave out levels in which the expert never succeeds.", False)
     methods: list[str | dict[str, dict[str, Any] | None]] | None = key(
         "Comma-separated, e.g. erm,irm:penalty=10;anneal=0.3,sklearn:Ridge (see gengap methods)."
     )

@@ -5,7 +5,7 @@ Plain YAML only: tags, which could build arbitrary objects, are refused.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -18,7 +18,14 @@ from gengap.base.paths import readable, typed
 from gengap.environments.core import Environments
 from gengap.environments.formats.queries import below, is_url, without_password
 from gengap.environments.splits import split_column
+from gengap.methods.registry import EXPERT, TRANSITIONS
 from gengap.study.keys import DEFAULT_SUITE, MEBIBYTE, StudyFile
+from gengap.study.simulator_keys import (
+    OF_SIMULATORS,
+    refuse_logs_alone,
+    rooted,
+    simulated_levels,
+)
 from gengap.study.study import Study
 
 MOST_BYTES, MOST_DEPTH = 1 << 20, 20
@@ -61,7 +68,7 @@ def read_study_file(path: Path) -> dict[str, Any]:
             f"The study file {path} holds no keys; write e.g. 'suite: digits-writers' "
             "(see gengap run --print-study)."
         )
-    values = {str(key): value for key, value in values.items()}
+    values = rooted({str(key): value for key, value in values.items()}, path.parent)
     data = values.get("data")
     if isinstance(data, str):
         values["data"] = _below(data, path.parent)
@@ -149,9 +156,15 @@ def load_environments(file: StudyFile) -> Environments:
     from gengap.environments.targets import ordinal, survival
 
     data = _data(file)
+    if file.simulator:
+        refuse_keys(file, (*_OF_TABLES, "suite"), "is not for a simulator; leave it out.")
+        levels: Any = simulated_levels(file, data)
+        return levels.regroup(file.environment) if file.environment else levels
+    refuse_keys(file, OF_SIMULATORS, "is for a simulator; name it too (--simulator package:make).")
     if data and file.suite:
         raise UsageError("Give either a data file or --suite, not both.")
     if data:
+        refuse_logs_alone(data, file.target)
         environment, factors = _columns(file)
         if file.event is not None and file.task not in (None, "regression"):
             raise UsageError("--event is for a target that is a time; leave --task out.")
@@ -176,15 +189,20 @@ def load_environments(file: StudyFile) -> Environments:
         if file.task == "ordinal":
             return ordinal(found, file.order)
         return survival(found, file.event) if file.event else found
-    for key in _OF_TABLES:
-        if getattr(file, key):
-            option = f"--{key.replace('_', '-')}"
-            raise UsageError(
-                f"{option} is for your own data; name the file (gengap run data.csv {option} ...), "
-                f"or leave {option} out."
-            )
+    refuse_keys(
+        file,
+        _OF_TABLES,
+        "is for your own data; name the file (gengap run data.csv ...), or leave it out.",
+    )
     environments = load_suite(file.suite or DEFAULT_SUITE).with_least(file.min_examples)
     return environments.regroup(file.environment) if file.environment else environments
+
+
+def refuse_keys(file: StudyFile, keys: Sequence[str], why: str) -> None:
+    """Raise :class:`UsageError` for the first of some keys that is set."""
+    for key in keys:
+        if getattr(file, key):
+            raise UsageError(f"--{key.replace('_', '-')} {why}")
 
 
 _OF_TABLES = (
@@ -256,7 +274,7 @@ def source_keys(file: StudyFile) -> dict[str, Any]:
         keys["data"] = absolute(file.data)
     if file.embeddings:
         keys["embeddings"] = absolute(file.embeddings)
-    return keys
+    return rooted(keys)
 
 
 def absolute(data: str) -> str:
@@ -267,6 +285,8 @@ def absolute(data: str) -> str:
 def _default_splits(file: StudyFile) -> str:
     from gengap.environments.suites import parse_suite, suite_info
 
+    if file.simulator and not file.environment:
+        return "halves"
     if file.data or file.environment:
         return "auto"
     return suite_info(parse_suite(file.suite or DEFAULT_SUITE)[0]).default_splits
@@ -275,8 +295,16 @@ def _default_splits(file: StudyFile) -> str:
 def default_methods(environments: Environments) -> list[str]:
     """Plain training, one method that aligns environments, and a scikit-learn baseline.
 
-    Tables also get gradient boosting, the model most of their owners would use.
+    Tables also get gradient boosting, the model most of their owners would use. Levels get
+    behaviour cloning and acting at random, and the expert where there is one.
     """
+    if offered := getattr(environments, "offers", ()):
+        if TRANSITIONS not in offered:
+            raise UsageError(
+                "Without logs nothing is learnt unless by acting; name online methods with "
+                "--methods (see gengap methods), or logs."
+            )
+        return ["bc", "random", *(["expert"] if EXPERT in offered else [])]
     if environments.scale == "survival":
         return ["sksurv:CoxPHSurvivalAnalysis", "sksurv:RandomSurvivalForest"]
     classify = environments.task == "classification"

@@ -1,0 +1,102 @@
+"""What a user names as ``module:name``: their own simulator or policy, imported from their folder.
+
+A module is looked for in the current directory first, or in a folder that is written before it:
+``mypackage:make``, ``levels.py:make``, ``/home/me/work/levels.py:make``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from gengap.base.errors import UsageError, suggest
+from gengap.base.paths import typed
+
+
+def named_object(text: str) -> Any:
+    """Import what is named.
+
+    Raises:
+        UsageError: it names nothing, there is no such module or name, or importing it fails.
+    """
+    folder, module, name = _parts(text)
+    home = os.path.abspath(typed(folder) if folder else Path.cwd())
+    if home not in sys.path:
+        # It stays: modules import others later, and processes that are started get the path.
+        sys.path.insert(0, home)
+        importlib.invalidate_caches()
+    try:
+        with told(f"Importing {module}"):
+            found: Any = importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name and (module == error.name or module.startswith(f"{error.name}.")):
+            raise UsageError(
+                f"There is no module {module} in {home}; run the command in its folder, or write "
+                f"the folder before it: path/to/{module}:{name}."
+            ) from None
+        raise UsageError(
+            f"Importing {module} needs {error.name}, which is not installed; install it."
+        ) from None
+    file = getattr(found, "__file__", None)
+    if folder and file and not Path(file).resolve().is_relative_to(Path(home).resolve()):
+        raise UsageError(f"{module} is {file} already, and not in {home}; rename one of them.")
+    for part in name.split("."):
+        if not hasattr(found, part):
+            known = [own for own in vars(found) if not own.startswith("_")]
+            raise UsageError(f"{module} has no {part}{suggest(part, known) or '; check the name.'}")
+        found = getattr(found, part)
+    return found
+
+
+def from_anywhere(text: str, beside: Path | None = None) -> str:
+    """The name with the folder that its module is in now; of an installed one as it is.
+
+    Args:
+        text: the name.
+        beside: the folder that it is written in; the current one if not given.
+    """
+    folder, module, name = _parts(text)
+    beside = Path.cwd() if beside is None else beside
+    home = beside / typed(folder) if folder else beside
+    top = home / module.partition(".")[0]
+    if folder or top.is_dir() or top.with_suffix(".py").exists():
+        return f"{os.path.abspath(home)}/{module}:{name}"
+    return text
+
+
+@contextmanager
+def told(doing: str) -> Iterator[None]:
+    """Where somebody else's code fails, say so in a sentence with the line; their imports aside.
+
+    Raises:
+        UsageError: the block failed.
+    """
+    try:
+        yield
+    except (UsageError, ModuleNotFoundError):
+        raise
+    except Exception as error:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        said = str(error) or "without a word"
+        raise UsageError(
+            f"{doing} failed with {type(error).__name__}: {said.rstrip('.')} (line {last.lineno} "
+            f"of {last.filename}); mend it."
+        ) from error
+
+
+def _parts(text: str) -> tuple[str, str, str]:
+    """Folder or nothing, module, name."""
+    place, _, name = text.rpartition(":")
+    folder, slash, module = place.rpartition("/")
+    module = module.removesuffix(".py")
+    if not module or not name:
+        raise UsageError(
+            f"{text!r} names nothing to import; write package:name, or path/to/file.py:name."
+        )
+    return (folder or "/") if slash else "", module, name
