@@ -118,8 +118,7 @@ class GymnasiumArena:
 
     def expert_scores(self, units: np.ndarray, score: str) -> np.ndarray:
         """What the expert reaches from some units' starts, ``(n,)``."""
-        assert self.expert is not None
-        total, won = self._played(self.expert)
+        total, won = self.of_expert
         return self._scored(total, won, score)[np.searchsorted(self._all, self.places[units])]
 
     def _scored(self, total: np.ndarray, won: np.ndarray, score: str) -> np.ndarray:

@@ -285,9 +285,7 @@ def absolute(data: str) -> str:
 def _default_splits(file: StudyFile) -> str:
     from gengap.environments.suites import parse_suite, suite_info
 
-    if file.simulator and not file.environment:
-        return "halves"
-    if file.data or file.environment:
+    if file.simulator or file.data or file.environment:
         return "auto"
     return suite_info(parse_suite(file.suite or DEFAULT_SUITE)[0]).default_splits
 
