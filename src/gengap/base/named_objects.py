@@ -7,8 +7,10 @@ A module is looked for in the current directory first, or in a folder that is wr
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import os
 import sys
+import sysconfig
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,6 +33,7 @@ def named_object(text: str) -> Any:
         # It stays: modules import others later, and processes that are started get the path.
         sys.path.insert(0, home)
         importlib.invalidate_caches()
+    _refuse_installed(module, text)
     try:
         with told(f"Importing {module}"):
             found: Any = importlib.import_module(module)
@@ -46,12 +49,32 @@ def named_object(text: str) -> Any:
     file = getattr(found, "__file__", None)
     if folder and file and not Path(file).resolve().is_relative_to(Path(home).resolve()):
         raise UsageError(f"{module} is {file} already, and not in {home}; rename one of them.")
-    for part in name.split("."):
-        if not hasattr(found, part):
-            known = [own for own in vars(found) if not own.startswith("_")]
-            raise UsageError(f"{module} has no {part}{suggest(part, known) or '; check the name.'}")
-        found = getattr(found, part)
+    if name not in vars(found):
+        known = [own for own in vars(found) if not own.startswith("_")]
+        raise UsageError(f"{module} has no {name}{suggest(name, known) or '; check the name.'}")
+    found = vars(found)[name]
+    _refuse_installed(str(getattr(found, "__module__", module)), text)
     return found
+
+
+def _refuse_installed(module: str, text: str) -> None:
+    """Raise :class:`UsageError` unless a module is the user's own.
+
+    Study files and records name code and what it is called with. Those of a stranger could
+    otherwise run whatever Python brings along, such as its functions that start programs.
+    """
+    top = module.partition(".")[0]
+    loaded = sys.modules.get(top)
+    spec = getattr(loaded, "__spec__", None) if loaded else importlib.util.find_spec(top)
+    if spec is None:
+        return  # importing it says what is missing
+    at = Path(spec.origin or "built-in").resolve()
+    homes = [Path(sysconfig.get_path(key)).resolve() for key in ("stdlib", "purelib", "platlib")]
+    if not spec.has_location or any(at.is_relative_to(home) for home in homes):
+        raise UsageError(
+            f"{text} is code of Python or of an installed package, which is not imported by name; "
+            "name a function in a file of your own, which may call it."
+        )
 
 
 def from_anywhere(text: str, beside: Path | None = None) -> str:
