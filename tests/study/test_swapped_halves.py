@@ -85,14 +85,14 @@ def test_sizes_with_halves_have_no_reference_of_their_own() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("cost", "truth", "least"), [(0.0, 0.0, 0.95), (1.0, 13 / 12, 0.89)])
+@pytest.mark.parametrize(("cost", "truth", "least"), [(0.0, 0.0, 0.95), (1.0, 13 / 12, 0.90)])
 def test_the_interval_of_environments_like_these_holds(
     cost: float, truth: float, least: float
 ) -> None:
     """Two hundred studies, within three errors of what Student's t covers.
 
     Of a normal addition with variance 1, E(a - mean of 12)² = 1 + 1/12. Costs are then squares of
-    normals, of whose mean Student's t with 24 of them covers about 89%.
+    normals, of whose mean Student's t with 24 of them covers about 90%.
     """
     held = 0
     for seed in range(200):
