@@ -215,7 +215,7 @@ def test_a_regressor_on_classes(folder, monkeypatch):
         (["--suite", "signal"], ["'signal'", "did you mean 'signals'?"]),
         (["--suite", "signals:m=3"], ["'m'", "n"]),
         (["--suite", "concept-shift", "--environment", "ofset"], ["'ofset'", "'offset'?"]),
-        (["--suite", "concept-shift", "--drop", "x0"], ["--drop", "leave --drop out"]),
+        (["--suite", "concept-shift", "--drop", "x0"], ["--drop", "or leave it out"]),
     ],
 )
 def test_unusable_suites(args, words, folder, monkeypatch):
@@ -230,7 +230,7 @@ def test_an_unknown_command():
 
 STUDY_FILES = {
     "unknown key": ("suite: signals\nseed: 3\n", ["'seed'", "did you mean 'seeds'?"]),
-    "far from any key": ("suite: signals\nqqq: 3\n", ["'qqq'", "selection"]),
+    "far from any key": ("suite: signals\nqqq: 3\n", ["'qqq'", "metric"]),
     "tag": ("suite: !!python/object/apply:os.mkdir [hacked]\n", ["line 1", "without tags"]),
     "own tag": ("suite: !mine signals\n", ["line 1", "!mine", "without tags"]),
     "list": ("- suite\n- signals\n", ["holds no keys", "--print-study"]),
