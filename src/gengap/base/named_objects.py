@@ -70,7 +70,10 @@ def _refuse_installed(module: str, text: str) -> None:
         return  # importing it says what is missing
     at = Path(spec.origin or "built-in").resolve()
     homes = [Path(sysconfig.get_path(key)).resolve() for key in ("stdlib", "purelib", "platlib")]
-    if not spec.has_location or any(at.is_relative_to(home) for home in homes):
+    # Packages also lie where pip was told to put them, beside what it notes of them.
+    folder = at.parent.parent if spec.submodule_search_locations else at.parent
+    noted = next(folder.glob("*.dist-info"), None) is not None
+    if not spec.has_location or noted or any(at.is_relative_to(home) for home in homes):
         raise UsageError(
             f"{text} is code of Python or of an installed package, which is not imported by name; "
             "name a function in a file of your own, which may call it."
