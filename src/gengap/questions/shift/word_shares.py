@@ -41,7 +41,7 @@ def word_shares(reference: pd.Series, new: pd.Series) -> WordShare:
     Example:
         >>> import pandas as pd
         >>> word_shares(pd.Series(["so it is"] * 9), pd.Series(["so it was"] * 9))[:3]
-        ('was', 0.0, 1.0)
+        ('is', 1.0, 0.0)
     """
     n, m = len(reference), len(new)
     both = pd.concat([reference.astype("str"), new.astype("str")], ignore_index=True)
@@ -54,6 +54,8 @@ def word_shares(reference: pd.Series, new: pd.Series) -> WordShare:
     above = stats.hypergeom.sf(after - 1, n + m, held, m)
     below = stats.hypergeom.cdf(after, n + m, held, m)
     p = 2 * np.minimum(above, below)
-    k = int(np.lexsort((-np.abs(after / m - before / n), p))[0])
+    # The two tails are computed apart: equal p-values may differ in their last digits.
+    smallest = p <= p.min() * (1 + 1e-9)
+    k = int(np.argmax(np.where(smallest, np.abs(after / m - before / n), -1.0)))
     word_p = min(1.0, float(p[k]) * len(terms))
     return WordShare(terms[k], float(before[k] / n), float(after[k] / m), word_p)
