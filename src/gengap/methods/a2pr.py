@@ -25,27 +25,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gengap.base.hyperparameters import hyperparameter
 from gengap.base.paper import Paper
-from gengap.methods.base import Method, gradients
+from gengap.methods.base import gradients
 from gengap.methods.batch import Batch, Context, along_runs
-from gengap.methods.optimizers import Optimizer
 from gengap.methods.q_learning import (
     TWINS,
-    follow,
     joined,
     mean_slopes,
     part,
     pulled,
-    slow_copies,
-    target_rate,
     twins,
     values_of,
     worth,
 )
 from gengap.methods.registry import TRANSITIONS, register
-from gengap.methods.td3_bc import climbing, smoothed_target
-from gengap.models.networks import Network, Output, Parameters
+from gengap.methods.td3_bc import TD3BC, climbing, smoothed_target
+from gengap.models.networks import Network, Parameters
 
 VALUE, ENCODER, DECODER = "value", "encoder", "decoder"
 # Numbers of a code, weight of the Kullback-Leibler divergence, and how far codes are drawn.
@@ -66,22 +61,13 @@ LATENT, DIVERGENCE, REACH = 2, 0.5, 0.5
     passes=12,
 )
 @dataclass(frozen=True)
-class A2PR(Method):
+class A2PR(TD3BC):
     """A deterministic policy between its values and the better actions of the log."""
-
-    climb: float = hyperparameter(
-        2.5, 0.25, 10.0, log=True, help="weight of values beside being drawn to logged actions"
-    )
-    target_rate: float = target_rate()
 
     def networks(self, context: Context) -> Mapping[str, tuple[int, int]]:
         """Twins, the mean of what logged actions are worth, and the autoencoder."""
         own = {VALUE: (0, 1), ENCODER: (context.outputs, 2 * LATENT)}
         return {**twins(context), **own, DECODER: (LATENT, context.outputs)}
-
-    def initial_state(self, context: Context, parameters: Parameters) -> dict[str, Tensor]:
-        """Slow copies of the policy and the twins."""
-        return slow_copies(parameters, ("", *TWINS))
 
     def gradients(self, network: Network, batch: Batch, state: dict[str, Tensor]) -> Parameters:
         """Gradients of all losses; those of the autoencoder go through autograd."""
@@ -112,18 +98,6 @@ class A2PR(Method):
         made = decoded(network, x, code.clamp(-REACH, REACH))
         other = worth(network, TWINS[0], x, made)
         return torch.where((other > said)[..., None], made, action), torch.maximum(other, said)
-
-    def update(
-        self, network: Network, optimizer: Optimizer, batch: Batch, state: dict[str, Tensor]
-    ) -> None:
-        """Take a step, then let the targets follow."""
-        super().update(network, optimizer, batch, state)
-        follow(state, network.parameters, self.target_rate)
-
-    def output(self, network: Network, x: Tensor) -> Output:
-        """The action, each component between -1 and 1."""
-        features, logits = part(network, "")(x)
-        return Output(features, logits.tanh())
 
 
 def codes(batch: Batch) -> Tensor:

@@ -19,23 +19,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from gengap.base.hyperparameters import hyperparameter
 from gengap.base.paper import Paper
-from gengap.methods.base import Method
 from gengap.methods.batch import Batch, Context
-from gengap.methods.optimizers import Optimizer
 from gengap.methods.q_learning import (
     TWINS,
-    follow,
+    Followed,
     mean_slopes,
     part,
     pulled,
     slow,
-    slow_copies,
     target_rate,
     twins,
 )
@@ -58,9 +56,10 @@ from gengap.models.networks import Network, Parameters
     passes=6,
 )
 @dataclass(frozen=True)
-class AWAC(Method):
+class AWAC(Followed):
     """The policy's own values, and cloning weighted by advantages over it."""
 
+    followed: ClassVar[tuple[str, ...]] = TWINS
     sharpness: float = hyperparameter(
         1.0, 0.1, 10.0, log=True, help="weight of an advantage of one standard deviation, as a log"
     )
@@ -69,10 +68,6 @@ class AWAC(Method):
     def networks(self, context: Context) -> Mapping[str, tuple[int, int]]:
         """Twins for values of actions."""
         return twins(context)
-
-    def initial_state(self, context: Context, parameters: Parameters) -> dict[str, Tensor]:
-        """Slow copies of the twins."""
-        return slow_copies(parameters, TWINS)
 
     def gradients(self, network: Network, batch: Batch, state: dict[str, Tensor]) -> Parameters:
         """Gradients of both losses, past autograd."""
@@ -92,13 +87,6 @@ class AWAC(Method):
         advantage = judged.gather(-1, place)[..., 0] - _expected(policy.logits, judged)
         slopes = cloning_slopes(policy.logits, after.action)
         return found | back(slopes * weights(advantage, self.sharpness)[..., None])
-
-    def update(
-        self, network: Network, optimizer: Optimizer, batch: Batch, state: dict[str, Tensor]
-    ) -> None:
-        """Take a step, then let the targets follow."""
-        super().update(network, optimizer, batch, state)
-        follow(state, network.parameters, self.target_rate)
 
 
 @torch.no_grad()

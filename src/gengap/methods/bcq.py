@@ -23,17 +23,14 @@ from torch import Tensor
 
 from gengap.base.hyperparameters import hyperparameter
 from gengap.base.paper import Paper
-from gengap.methods.base import Method
 from gengap.methods.batch import Batch, Context, along_runs
 from gengap.methods.losses import cross_entropy_slopes
-from gengap.methods.optimizers import Optimizer
 from gengap.methods.q_learning import (
+    Followed,
     double_target,
-    follow,
     mean_slopes,
     part,
     pulled,
-    slow_copies,
     target_rate,
     values_of,
 )
@@ -57,7 +54,7 @@ BEHAVIOUR = "behaviour"
     passes=5,
 )
 @dataclass(frozen=True)
-class BCQ(Method):
+class BCQ(Followed):
     """Q-learning among the actions that the log's writer might have taken."""
 
     threshold: float = hyperparameter(
@@ -69,10 +66,6 @@ class BCQ(Method):
         """The clone of the log's writer."""
         return {BEHAVIOUR: (0, context.outputs)}
 
-    def initial_state(self, context: Context, parameters: Parameters) -> dict[str, Tensor]:
-        """The slow copy of the network."""
-        return slow_copies(parameters, [""])
-
     def gradients(self, network: Network, batch: Batch, state: dict[str, Tensor]) -> Parameters:
         """Gradients of the loss, past autograd."""
         after = batch.transitions()
@@ -83,13 +76,6 @@ class BCQ(Method):
             **back(mean_slopes(worth - aim)),
             **clone_back(cross_entropy_slopes(clone.logits, after.action)),
         }
-
-    def update(
-        self, network: Network, optimizer: Optimizer, batch: Batch, state: dict[str, Tensor]
-    ) -> None:
-        """Take a step, then let the targets follow."""
-        super().update(network, optimizer, batch, state)
-        follow(state, network.parameters, self.target_rate)
 
     @torch.no_grad()
     def allowed(self, network: Network, x: Tensor) -> Tensor:

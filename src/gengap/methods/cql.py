@@ -25,16 +25,13 @@ from torch import Tensor
 
 from gengap.base.hyperparameters import hyperparameter
 from gengap.base.paper import Paper
-from gengap.methods.base import Method
-from gengap.methods.batch import Batch, Context, along_runs
+from gengap.methods.batch import Batch, along_runs
 from gengap.methods.losses import cross_entropy_slopes
-from gengap.methods.optimizers import Optimizer
 from gengap.methods.q_learning import (
+    Followed,
     double_target,
-    follow,
     mean_slopes,
     pulled,
-    slow_copies,
     target_rate,
 )
 from gengap.methods.registry import TRANSITIONS, register
@@ -55,17 +52,13 @@ from gengap.models.networks import Network, Parameters
     passes=3,
 )
 @dataclass(frozen=True)
-class CQL(Method):
+class CQL(Followed):
     """Double Q-learning with a penalty on the values of actions that were not logged."""
 
     penalty: float = hyperparameter(
         0.1, 0.01, 10.0, log=True, help="weight of the penalty; 0 is double Q-learning"
     )
     target_rate: float = target_rate()
-
-    def initial_state(self, context: Context, parameters: Parameters) -> dict[str, Tensor]:
-        """The slow copy of the network."""
-        return slow_copies(parameters, [""])
 
     def gradients(self, network: Network, batch: Batch, state: dict[str, Tensor]) -> Parameters:
         """Gradients of the loss, past autograd."""
@@ -77,10 +70,3 @@ class CQL(Method):
         slopes = slopes * along_runs(self.penalty, slopes)
         error = mean_slopes(made.logits.gather(-1, place) - aim[..., None])
         return back(slopes.scatter_add_(-1, place, error))
-
-    def update(
-        self, network: Network, optimizer: Optimizer, batch: Batch, state: dict[str, Tensor]
-    ) -> None:
-        """Take a step, then let the targets follow."""
-        super().update(network, optimizer, batch, state)
-        follow(state, network.parameters, self.target_rate)

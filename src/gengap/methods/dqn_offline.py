@@ -19,14 +19,11 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from gengap.base.paper import Paper
-from gengap.methods.base import Method
-from gengap.methods.batch import Batch, Context
-from gengap.methods.optimizers import Optimizer
+from gengap.methods.batch import Batch
 from gengap.methods.q_learning import (
+    Followed,
     double_target,
-    follow,
     mean_slopes,
-    slow_copies,
     target_rate,
     values_of,
 )
@@ -48,14 +45,10 @@ from gengap.models.networks import Network, Parameters
     passes=3,
 )
 @dataclass(frozen=True)
-class OfflineDQN(Method):
+class OfflineDQN(Followed):
     """Double Q-learning, as it is."""
 
     target_rate: float = target_rate()
-
-    def initial_state(self, context: Context, parameters: Parameters) -> dict[str, Tensor]:
-        """The slow copy of the network."""
-        return slow_copies(parameters, [""])
 
     def gradients(self, network: Network, batch: Batch, state: dict[str, Tensor]) -> Parameters:
         """Gradients of the loss, past autograd."""
@@ -63,10 +56,3 @@ class OfflineDQN(Method):
         aim = double_target(network, state, after)
         said, back = values_of(network, "", batch.x, after.action)
         return back(mean_slopes(said - aim))
-
-    def update(
-        self, network: Network, optimizer: Optimizer, batch: Batch, state: dict[str, Tensor]
-    ) -> None:
-        """Take a step, then let the targets follow."""
-        super().update(network, optimizer, batch, state)
-        follow(state, network.parameters, self.target_rate)

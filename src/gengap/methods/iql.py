@@ -21,23 +21,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from gengap.base.hyperparameters import hyperparameter
 from gengap.base.paper import Paper
-from gengap.methods.base import Method
 from gengap.methods.batch import Batch, Context, along_runs
-from gengap.methods.optimizers import Optimizer
 from gengap.methods.q_learning import (
     TWINS,
-    follow,
+    Followed,
     mean_slopes,
     part,
     pulled,
     slow,
-    slow_copies,
     target_rate,
     twins,
     values_of,
@@ -63,9 +61,10 @@ VALUE = "value"
     passes=7,
 )
 @dataclass(frozen=True)
-class IQL(Method):
+class IQL(Followed):
     """Values by expectiles, and cloning weighted by advantages."""
 
+    followed: ClassVar[tuple[str, ...]] = TWINS
     expectile: float = hyperparameter(
         0.7, 0.5, 0.95, limit=1, help="of the worth of logged actions; near 1 is the best's"
     )
@@ -77,10 +76,6 @@ class IQL(Method):
     def networks(self, context: Context) -> Mapping[str, tuple[int, int]]:
         """Values of states, and twins for values of actions."""
         return {VALUE: (0, 1), **twins(context)}
-
-    def initial_state(self, context: Context, parameters: Parameters) -> dict[str, Tensor]:
-        """Slow copies of the twins."""
-        return slow_copies(parameters, TWINS)
 
     def gradients(self, network: Network, batch: Batch, state: dict[str, Tensor]) -> Parameters:
         """Gradients of the three losses, past autograd."""
@@ -98,13 +93,6 @@ class IQL(Method):
         policy, back = pulled(network, "", x)
         slopes = cloning_slopes(policy.logits, after.action)
         return found | back(slopes * weights(advantage, self.sharpness)[..., None])
-
-    def update(
-        self, network: Network, optimizer: Optimizer, batch: Batch, state: dict[str, Tensor]
-    ) -> None:
-        """Take a step, then let the targets follow."""
-        super().update(network, optimizer, batch, state)
-        follow(state, network.parameters, self.target_rate)
 
 
 def expectile_slopes(error: Tensor, expectile: Tensor | float) -> Tensor:

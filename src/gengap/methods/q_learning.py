@@ -13,13 +13,15 @@ the slopes of its outputs.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from gengap.base.hyperparameters import hyperparameter
-from gengap.methods.batch import Context, along_runs
+from gengap.methods.base import Method
+from gengap.methods.batch import Batch, Context, along_runs
+from gengap.methods.optimizers import Optimizer
 from gengap.methods.practice import Transitions
 from gengap.models.networks import Network, Output, Parameters
 
@@ -36,6 +38,24 @@ def target_rate(default: float = 0.005) -> Any:
     return hyperparameter(
         default, 0.001, 0.1, log=True, limit=1, help="share of the way that targets move in a step"
     )
+
+
+class Followed(Method):
+    """A method some of whose networks slow copies follow, in its ``state``."""
+
+    followed: ClassVar[tuple[str, ...]] = ("",)
+    target_rate: float
+
+    def initial_state(self, context: Context, parameters: Parameters) -> dict[str, Tensor]:
+        """The slow copies."""
+        return slow_copies(parameters, self.followed)
+
+    def update(
+        self, network: Network, optimizer: Optimizer, batch: Batch, state: dict[str, Tensor]
+    ) -> None:
+        """Take a step, then let the slow copies follow."""
+        super().update(network, optimizer, batch, state)
+        follow(state, network.parameters, self.target_rate)
 
 
 def twins(context: Context) -> dict[str, tuple[int, int]]:

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -25,18 +26,15 @@ from torch import Tensor
 
 from gengap.base.hyperparameters import hyperparameter
 from gengap.base.paper import Paper
-from gengap.methods.base import Method
 from gengap.methods.batch import Batch, Context, along_runs
-from gengap.methods.optimizers import Optimizer
 from gengap.methods.q_learning import (
     TWINS,
-    follow,
+    Followed,
     joined,
     mean_slopes,
     part,
     pulled,
     slow,
-    slow_copies,
     target_rate,
     twins,
     values_of,
@@ -63,9 +61,10 @@ NOISE, CLIP = 0.2, 0.5
     passes=7,
 )
 @dataclass(frozen=True)
-class TD3BC(Method):
+class TD3BC(Followed):
     """A deterministic policy between its values and the log."""
 
+    followed: ClassVar[tuple[str, ...]] = ("", *TWINS)
     climb: float = hyperparameter(
         2.5, 0.25, 10.0, log=True, help="weight of values beside cloning; 0 clones"
     )
@@ -74,10 +73,6 @@ class TD3BC(Method):
     def networks(self, context: Context) -> Mapping[str, tuple[int, int]]:
         """Twins for values of actions."""
         return twins(context)
-
-    def initial_state(self, context: Context, parameters: Parameters) -> dict[str, Tensor]:
-        """Slow copies of the policy and the twins."""
-        return slow_copies(parameters, ("", *TWINS))
 
     def gradients(self, network: Network, batch: Batch, state: dict[str, Tensor]) -> Parameters:
         """Gradients of both losses; the value's slope for the action goes through autograd."""
@@ -92,13 +87,6 @@ class TD3BC(Method):
         uphill = climbing(network, x, own) * along_runs(self.climb, own)
         slopes = 2 * mean_slopes(own - after.action) * own.shape[-1] - uphill
         return found | back(slopes * (1 - own.square()))
-
-    def update(
-        self, network: Network, optimizer: Optimizer, batch: Batch, state: dict[str, Tensor]
-    ) -> None:
-        """Take a step, then let the targets follow."""
-        super().update(network, optimizer, batch, state)
-        follow(state, network.parameters, self.target_rate)
 
     def output(self, network: Network, x: Tensor) -> Output:
         """The action, each component between -1 and 1."""
