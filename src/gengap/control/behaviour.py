@@ -27,6 +27,11 @@ def stream(seed: int, purpose: str, level: int) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key=[derive(seed, purpose), level]))
 
 
+def ordinal(level: np.ndarray) -> np.ndarray:
+    """How many of its level come before each of some starts, levels ascending, ``(n,)``."""
+    return np.arange(len(level)) - np.searchsorted(level, level)
+
+
 def logged(
     tables: LevelTables,
     level: np.ndarray,
@@ -61,8 +66,7 @@ def logged(
             for number, own in zip(numbers, count, strict=True)
         ]
     )
-    order = np.concatenate([np.arange(own) for own in count])
-    policy = _policies(tables, order, count[level], behaviour, values)
+    policy = _policies(tables, ordinal(level), count[level], behaviour, values)
     state, going = start.astype(np.int64).copy(), np.arange(n)
     rows: list[tuple[np.ndarray, ...]] = []
     for step in range(horizon):

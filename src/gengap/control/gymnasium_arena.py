@@ -15,9 +15,9 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from torch import Tensor
 
 from gengap.base.errors import UsageError
-from gengap.base.seeds import derive
-from gengap.control.arena import Policy
-from gengap.control.players import Player, episode_of
+from gengap.control.arena import Policy, new_units
+from gengap.control.behaviour import stream
+from gengap.control.players import Player, at_random, episode_of
 from gengap.control.simulators import Simulator, Stage
 from gengap.control.spaces import Actions, Sight
 from gengap.methods.practice import Acted
@@ -138,8 +138,7 @@ class GymnasiumArena:
         stage, found = Stage(self.simulator), []
         for place in self._all:
             scene, start = divmod(int(place), STARTS)
-            draw = np.random.Generator(np.random.Philox(key=[derive(0, "player"), int(place)]))
-            played = episode_of(stage, player, scene, start, draw)
+            played = episode_of(stage, player, scene, start, stream(0, "player", int(place)))
             found.append((sum(played.reward), stage.succeeded))
         total, won = zip(*found, strict=True)
         return np.array(total), np.array(won)
@@ -153,8 +152,6 @@ class GymnasiumArena:
     @cached_property
     def of_random(self) -> tuple[np.ndarray, np.ndarray]:
         """Return and success from every start by acting at random."""
-        from gengap.control.players import at_random
-
         return self._played(at_random(self.actions))
 
     @cached_property
@@ -231,7 +228,7 @@ def _taken(
     for copy in np.flatnonzero(best.sum(-1) > 1):
         place = int(places[copy])
         if place not in draws:
-            draws[place] = np.random.Generator(np.random.Philox(key=[derive(0, "ties"), place]))
+            draws[place] = stream(0, "ties", place)
         found[copy] = draws[place].choice(np.flatnonzero(best[copy]))
     return found
 
@@ -250,8 +247,7 @@ class GymnasiumPractice:
         self.places = [arena.places[own] for own in units]
         self.copies = arena.vector(len(units) * count)
         self.numbered, self.shape = arena.actions.low is None, arena.shape
-        every = np.ones(len(units) * count, bool)
-        seen, _ = self.copies.reset(seed=self._drawn(every))
+        seen, _ = self.copies.reset(seed=self._begun(np.ones(self.copies.num_envs, bool)))
         self.x = self._tensor(seen)
 
     def act(self, action: Tensor) -> Acted:
@@ -261,7 +257,7 @@ class GymnasiumPractice:
         last = self._tensor(seen)
         over = end | cut
         if over.any():
-            seen, _ = self.copies.reset(seed=self._drawn(over), options={"reset_mask": over})
+            seen, _ = self.copies.reset(seed=self._begun(over), options={"reset_mask": over})
         self.x = self._tensor(seen)
         shape = len(self.draws), self.count
         return Acted(
@@ -272,13 +268,10 @@ class GymnasiumPractice:
             x=self.x,
         )
 
-    def _drawn(self, over: np.ndarray) -> list[int | None]:
+    def _begun(self, over: np.ndarray) -> list[int | None]:
         """Where each copy whose episode is over begins anew, from its run's own places."""
         found = np.zeros(over.shape, np.int64)
-        for run, (own, draw) in enumerate(zip(self.places, self.draws, strict=True)):
-            mine = np.flatnonzero(over[run * self.count : (run + 1) * self.count])
-            chosen = own[draw.integers(len(own), size=len(mine))]
-            found[run * self.count + mine] = chosen
+        found[over] = new_units(over.reshape(-1, self.count), self.places, self.draws)
         return [int(place) for place in found]
 
     def _tensor(self, seen: np.ndarray) -> Tensor:

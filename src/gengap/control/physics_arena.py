@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gengap.control.arena import Policy
+from gengap.control.arena import Policy, new_units
 from gengap.control.physics.contexts import Contexts
 from gengap.control.physics.drivers import DISCOUNT
 from gengap.control.physics.episodes import Act, Reached, at_random, expert, reached
@@ -96,9 +96,8 @@ class PhysicsArena:
     def _reach(self) -> tuple[float, float]:
         """Mean return of random actions and of the expert."""
         everywhere = np.arange(len(self.contexts))
-        act = at_random(self.contexts.system, self.contexts.chances("random actions"))
-        lowest = self._played(everywhere, act).total
-        return float(lowest.mean()), float(self.expert_scores(everywhere, "return").mean())
+        lowest, highest = self.random_scores("return"), self.expert_scores(everywhere, "return")
+        return float(lowest.mean()), float(highest.mean())
 
     def random_scores(self, score: str) -> np.ndarray:
         """What random actions reach from every start, ``(n,)``."""
@@ -135,7 +134,7 @@ class PhysicsPractice:
         self.unit, self.age = np.zeros(copies, np.int64), np.zeros(copies, np.int64)
         self.state = np.zeros((copies, contexts.start.shape[1]))
         self._restart(np.ones(copies, bool))
-        self.x = self._seen()
+        self.x = self._seen(self.state, self.unit).unflatten(0, self.shape)
 
     def act(self, action: Tensor) -> Acted:
         """Carry out one action ``(R, n)`` or ``(R, n, A)`` in every copy."""
@@ -146,13 +145,13 @@ class PhysicsPractice:
         self.state, reward, end = system.step(self.state, flat, self.parameters)
         self.age += 1
         cut = (self.age >= system.horizon) & ~end
-        last = self._seen()
-        over = end | cut
+        last = self._seen(self.state, self.unit).unflatten(0, self.shape)
+        over, self.x = end | cut, last
         if over.any():
             self._restart(over)
-            self.x = self._seen()
-        else:
-            self.x = last
+            self.x = last.clone()
+            begun = self._seen(self.state[over], self.unit[over])
+            self.x[torch.from_numpy(over).view(self.shape)] = begun
         earned = torch.from_numpy((reward * system.worth).astype(np.float32))
         return Acted(
             earned.view(self.shape),
@@ -162,15 +161,12 @@ class PhysicsPractice:
             self.x,
         )
 
-    def _seen(self) -> Tensor:
-        return torch.from_numpy(self.contexts.seen(self.state, self.unit)).unflatten(0, self.shape)
+    def _seen(self, state: np.ndarray, unit: np.ndarray) -> Tensor:
+        return torch.from_numpy(self.contexts.seen(state, unit))
 
     def _restart(self, over: np.ndarray) -> None:
         """Put the copies of a mask at starts drawn from their run's own units."""
-        for run, (own, draw) in enumerate(zip(self.units, self.draws, strict=True)):
-            places = np.flatnonzero(over.reshape(self.shape)[run]) + run * self.shape[1]
-            if len(places):
-                self.unit[places] = own[draw.integers(len(own), size=len(places))]
+        self.unit[over] = new_units(over.reshape(self.shape), self.units, self.draws)
         self.state[over] = self.contexts.start[self.unit[over]]
         self.age[over] = 0
         self.parameters = some(self.contexts.own, self.unit)

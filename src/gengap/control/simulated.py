@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from gengap.base.errors import UsageError, check_whole, listing
+from gengap.control.behaviour import ordinal
 from gengap.control.logged import Logged, spans
 from gengap.control.logs import Logs
 from gengap.control.players import Player, collected, player_of
@@ -113,7 +114,7 @@ def simulated(
         logged = data if isinstance(data, Logged) else Logged.read(data)
         notes += logged.notes
     scene, logged = _placed(logged, found, starts, notes)
-    order = _ordinal(scene)
+    order = ordinal(scene)
     arena = _arena(found, scene, order if found.drawn else order * 0, discount, player)
     if player is not None:
         scene, order, logged, arena = _solved(arena, scene, order, logged, unsolved, notes)
@@ -178,7 +179,7 @@ def _placed(
         )
     chosen = there[np.argsort(scene[there], kind="stable")]
     if starts is not None:
-        chosen = chosen[_ordinal(scene[chosen]) < starts]
+        chosen = chosen[ordinal(scene[chosen]) < starts]
     without = len(scenes) - len(np.unique(scene[chosen]))
     if without:
         notes.append(
@@ -202,12 +203,6 @@ def _unusable(logged: Logged, episodes: np.ndarray) -> np.ndarray:
     last = (logged.first + logged.steps - 1)[episodes]
     ends = logged.terminated[last] | (logged.seen > logged.steps)[episodes]
     return np.asarray((logged.steps[episodes] < 2) & ~ends)
-
-
-def _ordinal(scene: np.ndarray) -> np.ndarray:
-    """How many before each are of its scene; scenes are in one piece each."""
-    first = np.flatnonzero(np.diff(scene, prepend=-1))
-    return np.arange(len(scene)) - np.repeat(first, np.diff(first, append=len(scene)))
 
 
 def _arena(

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gengap.control.arena import Policy
+from gengap.control.arena import Policy, new_units
 from gengap.control.exact import returns
 from gengap.control.planning import greedy, optimal
 from gengap.control.tables import LevelTables
@@ -84,12 +84,20 @@ class TableArena:
     ) -> np.ndarray:  # fmt: skip
         """What a policy ``(L, S, A)`` of chances reaches in rows of the tables, ``(n,)``."""
         if score == "success":
-            return returns(_of_success(tables), policy, level, start)
+            return returns(self._of_success(tables), policy, level, start)
         found = returns(tables, policy, level, start)
         if score == "return":
             return found
         lowest, highest = self._reach
         return (found - lowest) / max(highest - lowest, 1e-9)
+
+    def _of_success(self, tables: LevelTables) -> LevelTables:
+        """The same levels where only ending with a reward counts, as 1, whenever it happens."""
+        return self._won if tables is self.tables else _won(tables)
+
+    @cached_property
+    def _won(self) -> LevelTables:
+        return _won(self.tables)
 
     @cached_property
     def _reach(self) -> tuple[float, float]:
@@ -106,8 +114,7 @@ class TableArena:
         return TablePractice(self, units, list(draws), count)
 
 
-def _of_success(tables: LevelTables) -> LevelTables:
-    """The same levels where only ending with a reward counts, as 1, whenever it happens."""
+def _won(tables: LevelTables) -> LevelTables:
     won = (tables.end & (tables.reward > 0)).astype(np.float32)
     return replace(tables, reward=won, discount=1.0)
 
@@ -134,10 +141,10 @@ class TablePractice:
         self.slip = torch.from_numpy(tables.slip)
         self.slips = bool(tables.slip.any())
         shape = len(units), count
-        self.level, self.state = torch.zeros(shape, dtype=torch.int64), torch.zeros(shape).long()
-        self.age = torch.zeros(shape, dtype=torch.int64)
+        self.level = torch.zeros(shape, dtype=torch.int64)
+        self.state, self.age = self.level.clone(), self.level.clone()
         self._restart(torch.ones(shape, dtype=torch.bool))
-        self.x = self._seen()
+        self.x = self._seen(self.level, self.state)
 
     def act(self, action: Tensor) -> Acted:
         """Carry out one action ``(R, n)`` in every copy."""
@@ -148,29 +155,24 @@ class TablePractice:
         self.state = self.next_state[place]
         self.age += 1
         cut = (self.age >= self.horizon) & ~end
-        last = self._seen()
-        over = end | cut
+        last = self._seen(self.level, self.state)
+        over, self.x = end | cut, last
         if bool(over.any()):
             self._restart(over)
-            self.x = self._seen()
-        else:
-            self.x = last
+            self.x = last.clone()
+            self.x[over] = self._seen(self.level[over], self.state[over])
         return Acted(reward, end, cut, last, self.x)
 
-    def _seen(self) -> Tensor:
-        rows = (self.level * self.states + self.state).flatten()
-        found = self.observation.index_select(0, rows).float()
-        return found.view(*self.level.shape, *self.observation.shape[1:])
+    def _seen(self, level: Tensor, state: Tensor) -> Tensor:
+        rows = level * self.states + state
+        found = self.observation.index_select(0, rows.flatten()).float()
+        return found.view(*rows.shape, *self.observation.shape[1:])
 
     def _restart(self, over: Tensor) -> None:
         """Put the copies of a mask ``(R, n)`` at starts drawn from their run's own units."""
-        for run, (own, draw) in enumerate(zip(self.units, self.draws, strict=True)):
-            places = over[run].nonzero()[:, 0]
-            if not len(places):
-                continue
-            units = own[draw.integers(len(own), size=len(places))]
-            self.level[run, places] = torch.from_numpy(self.arena.level[units].astype(np.int64))
-            self.state[run, places] = torch.from_numpy(self.arena.start[units].astype(np.int64))
+        units = new_units(over.numpy(), self.units, self.draws)
+        self.level[over] = torch.from_numpy(self.arena.level[units].astype(np.int64))
+        self.state[over] = torch.from_numpy(self.arena.start[units].astype(np.int64))
         self.age[over] = 0
 
     def _slipped(self, action: Tensor) -> Tensor:

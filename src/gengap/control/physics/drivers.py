@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from gengap.base.errors import unknown
-from gengap.control.behaviour import BEHAVIOURS
+from gengap.control.behaviour import BEHAVIOURS, ordinal
 from gengap.control.logs import Logs
 from gengap.control.physics.contexts import Contexts
 from gengap.control.physics.episodes import Act, at_random, expert, mediocre, moments
@@ -66,7 +66,7 @@ def _player(contexts: Contexts, behaviour: str) -> Act:
     knowing = expert(system, contexts.tuned)
     if behaviour == "expert":
         return knowing
-    order = _order(contexts.level)
+    order = ordinal(contexts.level)
     if behaviour == "mixed":
         even = np.broadcast_to(order[:, None] % 2 == 0, chance.shape[:2])
         return _either(knowing, mediocre(system), even)
@@ -85,8 +85,3 @@ def _either(one: Act, other: Act, choice: np.ndarray) -> Act:
         return np.where(chosen if first.ndim == 1 else chosen[:, None], first, second)
 
     return act
-
-
-def _order(level: np.ndarray) -> np.ndarray:
-    """How many starts of its level come before each."""
-    return np.arange(len(level)) - np.searchsorted(level, level)
