@@ -7,6 +7,7 @@ new context within the range costs. Agents see the context, do not, or see it wi
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
@@ -25,131 +26,6 @@ from gengap.environments.suites import suite
 
 Behaviour = Literal["expert", "suboptimal", "mixed", "replay", "random"]
 Score = Literal["normalised return", "return", "success"]
-_OPTIONS = """
-
-    Args:
-        levels: how many contexts.
-        starts: of each, from which one episode is logged and agents are scored.
-        vary: parameters that differ between contexts, all of them unless given; the others are at
-            their defaults.
-        context: whether agents see the parameters that differ, do not, or see them with noise.
-        data: who acted when the log was written (:mod:`gengap.control.physics.drivers`).
-        score: what agents are scored by.
-        seed: decides the contexts, the starts and the log.
-    """
-
-
-@suite(
-    "cart-pole",
-    summary="Keep poles upright on carts; gravity, lengths, masses and forces differ.",
-    source="generated: the equations of Gymnasium's CartPole",
-    default_splits="folds:2",
-)
-def cart_pole(
-    levels: int = 100,
-    starts: int = 5,
-    vary: tuple[str, ...] = (),
-    context: Sight = "visible",
-    data: Behaviour = "expert",
-    score: Score = "normalised return",
-    seed: int = 0,
-) -> Levels:
-    """Keep a pole upright on a cart; gravity, length, mass, cart_mass and force differ."""
-    return _made(cart_poles.SYSTEM, levels, starts, vary, context, data, score, seed)
-
-
-@suite(
-    "pendulum",
-    summary="Swing rods up by a weak motor and hold them; lengths, masses and gravity differ.",
-    source="generated: the equations of Gymnasium's Pendulum",
-    default_splits="folds:2",
-)
-def pendulum(
-    levels: int = 100,
-    starts: int = 5,
-    vary: tuple[str, ...] = (),
-    context: Sight = "visible",
-    data: Behaviour = "expert",
-    score: Score = "normalised return",
-    seed: int = 0,
-) -> Levels:
-    """Swing a rod up by a weak motor; gravity, length, mass and friction differ."""
-    return _made(pendulums.SYSTEM, levels, starts, vary, context, data, score, seed)
-
-
-@suite(
-    "mountain-car",
-    summary="Leave valleys by a weak engine; gravity, force and friction differ.",
-    source="generated: the equations of Gymnasium's MountainCar",
-    default_splits="folds:2",
-)
-def mountain_car(
-    levels: int = 100,
-    starts: int = 5,
-    vary: tuple[str, ...] = (),
-    context: Sight = "visible",
-    data: Behaviour = "expert",
-    score: Score = "normalised return",
-    seed: int = 0,
-) -> Levels:
-    """Leave a valley by a weak engine; gravity, force and friction differ."""
-    return _made(mountain_cars.SYSTEM, levels, starts, vary, context, data, score, seed)
-
-
-@suite(
-    "point-mass",
-    summary="Bring masses to rest by a thruster; gravity, mass and friction differ.",
-    source="generated: a mass with a thruster under gravity",
-    default_splits="folds:2",
-)
-def point_mass(
-    levels: int = 100,
-    starts: int = 5,
-    vary: tuple[str, ...] = (),
-    context: Sight = "visible",
-    data: Behaviour = "expert",
-    score: Score = "success",
-    seed: int = 0,
-) -> Levels:
-    """Come to rest in the middle of a square; gravity, mass and friction differ."""
-    return _made(point_masses.SYSTEM, levels, starts, vary, context, data, score, seed)
-
-
-for _suite in (cart_pole, pendulum, mountain_car, point_mass):
-    _suite.__doc__ = f"{_suite.__doc__}{_OPTIONS}"
-
-
-def _made(
-    system: System,
-    levels: int,
-    starts: int,
-    vary: tuple[str, ...],
-    sight: Sight,
-    data: str,
-    score: Score,
-    seed: int,
-) -> Levels:
-    contexts = drawn(system, levels, starts, vary, sight, seed)
-    arena = PhysicsArena(contexts)
-    best = arena.expert_scores(np.arange(len(contexts)), "success").mean()
-    even = arena.random_scores("success").mean()
-    return levels_of(
-        contexts.level,
-        logged(contexts, data),
-        arena,
-        names=[f"{system.name} {number}" for number in range(levels)],
-        actions=system.actions,
-        name=system.name,
-        kind="context",
-        factors=pd.DataFrame(dict(contexts.own)),
-        notes=(
-            f"The log was written by {_WRITERS[data]}; {_SIGHTS[sight]}. Of all starts the expert "
-            f"succeeds from {best:.1%} within {system.horizon} actions, and acting at random from "
-            f"{even:.1%}.",
-        ),
-        score=score,
-    )
-
 
 _WRITERS = {
     "expert": "a controller that knows each context",
@@ -163,3 +39,77 @@ _SIGHTS = {
     "hidden": "agents do not see the parameters that differ",
     "noisy": "agents see the parameters that differ with noise",
 }
+
+
+def _registered(
+    system: System, summary: str, source: str, score: Score = "normalised return"
+) -> Callable[..., Levels]:
+    """Register the suite of a system, its levels being contexts."""
+    usual = score
+
+    def made(
+        levels: int = 100,
+        starts: int = 5,
+        vary: tuple[str, ...] = (),
+        context: Sight = "visible",
+        data: Behaviour = "expert",
+        score: Score = usual,
+        seed: int = 0,
+    ) -> Levels:
+        """Levels of one system, each at parameters of its own.
+
+        Args:
+            levels: how many contexts.
+            starts: of each, from which one episode is logged and agents are scored.
+            vary: parameters that differ between contexts, all of them unless given; the others are
+                at their defaults.
+            context: whether agents see the parameters that differ, do not, or see them with noise.
+            data: who acted when the log was written (:mod:`gengap.control.physics.drivers`).
+            score: what agents are scored by.
+            seed: decides the contexts, the starts and the log.
+        """
+        contexts = drawn(system, levels, starts, vary, context, seed)
+        arena = PhysicsArena(contexts)
+        best = arena.expert_scores(np.arange(len(contexts)), "success").mean()
+        even = arena.random_scores("success").mean()
+        return levels_of(
+            contexts.level,
+            logged(contexts, data),
+            arena,
+            names=[f"{system.name} {number}" for number in range(levels)],
+            actions=system.actions,
+            name=system.name,
+            kind="context",
+            factors=pd.DataFrame(dict(contexts.own)),
+            notes=(
+                f"The log was written by {_WRITERS[data]}; {_SIGHTS[context]}. Of all starts the "
+                f"expert succeeds from {best:.1%} within {system.horizon} actions, and acting at "
+                f"random from {even:.1%}.",
+            ),
+            score=score,
+        )
+
+    return suite(system.name, summary=summary, source=source, default_splits="folds:2")(made)
+
+
+cart_pole = _registered(
+    cart_poles.SYSTEM,
+    "Keep poles upright on carts; gravity, lengths, masses and forces differ.",
+    "generated: the equations of Gymnasium's CartPole",
+)
+pendulum = _registered(
+    pendulums.SYSTEM,
+    "Swing rods up by a weak motor and hold them; lengths, masses and gravity differ.",
+    "generated: the equations of Gymnasium's Pendulum",
+)
+mountain_car = _registered(
+    mountain_cars.SYSTEM,
+    "Leave valleys by a weak engine; gravity, force and friction differ.",
+    "generated: the equations of Gymnasium's MountainCar",
+)
+point_mass = _registered(
+    point_masses.SYSTEM,
+    "Bring masses to rest by a thruster; gravity, mass and friction differ.",
+    "generated: a mass with a thruster under gravity",
+    score="success",
+)
