@@ -13,7 +13,11 @@ from xgboost import XGBRegressor
 import gengap as gg
 from gengap.base.errors import UsageError
 from gengap.environments.targets import ordinal, survival
+from gengap.questions.detection import evaluate
+from gengap.questions.diagnosis.explanation import explain
 from gengap.questions.diagnosis.matrix import correctness
+from gengap.questions.diagnosis.memorising import LABELS, TRUE, condition, memorising
+from gengap.questions.forecasting.forecast import forecast
 from gengap.study.study_file import build_study, load_environments, validated
 
 SMALL = {"seeds": 1, "jobs": 1}
@@ -164,3 +168,39 @@ def test_study_files_name_events_and_orders(tmp_path):
         load_environments(file_of(path, target="pain", order=["none"]))
     with pytest.raises(UsageError, match="leave --task out"):
         load_environments(file_of(path, target="months", event="died", task="ordinal"))
+
+
+def times_of_wards():
+    frame = table()
+    made = gg.Environments.from_arrays(frame[["age", "dose"]], frame.months, frame.ward)
+    return survival(made, frame.died)
+
+
+@pytest.mark.parametrize("question", [evaluate, forecast, memorising])
+def test_what_cannot_judge_times_says_what_to_do(question):
+    with pytest.raises(UsageError, match=r"without the event; (make the target a class|name a)"):
+        question(times_of_wards())
+
+
+def test_shuffled_times_keep_their_events():
+    data = times_of_wards()
+    shuffled = condition(data, LABELS, 0)
+    assert shuffled.scale == "survival"
+    for k in range(3):
+        ours, theirs = shuffled.y[shuffled.environment == k], data.y[data.environment == k]
+        assert sorted(ours) == sorted(theirs)
+        assert not np.array_equal(ours, theirs)
+    found = memorising(data, "sksurv:CoxPHSurvivalAnalysis", seeds=1)
+    assert (found.metric, found.chance) == ("concordance", 0.5)
+    assert found.condition(TRUE).train.estimate > 0.65 > found.condition(LABELS).train.estimate
+
+
+def test_no_cause_is_told_of_squared_errors_between_risks_and_times():
+    frame = table()
+    result = gg.measure(
+        CoxPHSurvivalAnalysis(), frame[["age", "dose"]], frame.months, environment=frame.ward,
+        event=frame.died, **SMALL,
+    )  # fmt: skip
+    found = explain(result, parts=["decomposition", "columns"])
+    assert not found.parts
+    assert all("no error of its own" in said for said in found.absent.values())

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 @app.command(epilog="Exit codes: 0 done, 2 unusable input, 130 stopped by Ctrl-C.")
-@study_options(*DATA, "cluster", "steps", "store")
+@study_options(*DATA, "event", "cluster", "steps", "store")
 def detect(
     given: dict[str, Any],
     normal: Annotated[
@@ -102,7 +102,7 @@ def _two_tables(
     if normal is None or other is None:
         missing = "normal" if normal is None else "other"
         raise UsageError(f"Give both --normal and --other; --{missing} is missing.")
-    for name in (*DATA, "cluster"):
+    for name in (*DATA, "event", "cluster"):
         if given.get(name) and name not in ("target", "drop"):
             said = "a data file" if name == "data" else f"--{name.replace('_', '-')}"
             raise UsageError(f"--normal and --other take the place of {said}; leave that out.")

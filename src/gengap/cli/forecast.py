@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @app.command(epilog="Exit codes: 0 done, 2 unusable input, 130 stopped by Ctrl-C.")
-@study_options(*DATA, "cluster", "steps", "store")
+@study_options(*DATA, "event", "cluster", "steps", "store")
 def forecast(
     given: dict[str, Any],
     new: Annotated[

@@ -14,11 +14,11 @@ from gengap.cli.options import DATA, Json, Quiet, study_options
 
 
 @app.command(epilog="Exit codes: 0 done, 2 unusable input, 130 stopped by Ctrl-C (resumable).")
-@study_options(*DATA, "store")
+@study_options(*DATA, "event", "store")
 def memorise(
     given: dict[str, Any],
     model: Annotated[
-        str, typer.Option(help="linear, mlp, mlp(64,64), cnn or sklearn:NAME.")
+        str, typer.Option(help="linear, mlp, mlp(64,64), cnn, sklearn:NAME or sksurv:NAME.")
     ] = "mlp",
     seeds: Annotated[int, typer.Option(help="Runs per condition.")] = 3,
     steps: Annotated[int, typer.Option(help="Training steps of a network.")] = 1000,

@@ -91,6 +91,15 @@ def survival(environments: Environments, event: Any) -> Environments:
     )
 
 
+def refuse_times(environments: Environments, command: str) -> None:
+    """Raise :class:`UsageError` where targets are times, for a command that cannot read them."""
+    if environments.scale == "survival":
+        raise UsageError(
+            f"{command} cannot judge answers to times that may end without the event; make the "
+            "target a class, such as whether the event came within a year, and leave --event out."
+        )
+
+
 def _ended(event: Any, label: str, rows: int) -> np.ndarray:
     column = pd.Series(np.asarray(event))
     if len(column) != rows:

@@ -28,6 +28,7 @@ from gengap.detectors.registry import DetectorInfo, detector_info
 from gengap.detectors.registry import detectors as registered
 from gengap.environments.checks import drop_small
 from gengap.environments.core import Environments
+from gengap.environments.targets import refuse_times
 from gengap.questions.detection.cases import (
     Case,
     Entries,
@@ -112,10 +113,12 @@ def evaluate(
         progress: called with a :class:`~gengap.base.progress.Progress`.
 
     Raises:
-        UsageError: fewer than 3 environments, an unknown model or detector, or none that applies.
+        UsageError: fewer than 3 environments, times that may end without an event, an unknown
+            model or detector, or none that applies.
     """
     check_level(level)
     check_counts(seeds=seeds, steps=steps, trials=trials)
+    refuse_times(environments, "gengap detect")
     e = drop_small(environments)
     if len(e.names) < FEWEST:
         raise UsageError(

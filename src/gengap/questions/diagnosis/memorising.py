@@ -42,7 +42,7 @@ from gengap.records.store import Store
 from gengap.statistics.bootstrap import student_interval
 from gengap.statistics.intervals import Interval
 from gengap.study.plan import Plan
-from gengap.study.resolve import ESTIMATOR_PREFIX
+from gengap.study.resolve import is_estimator, is_named_estimator
 from gengap.study.scores import Scores
 from gengap.study.study import Study
 from gengap.study.trained import everything, model_name
@@ -86,7 +86,7 @@ class Memorising(Finding):
         data: their name; ``examples`` how many are trained on, on average over seeds.
         model: its name; ``steps`` of a network's training, else None.
         metric: the score; ``fraction`` whether it is a share.
-        chance: the score of always giving the most frequent class, or the mean.
+        chance: the score of always giving the most frequent class, the mean, or any time.
         seeds: how many.
         conditions: in the order of :data:`CONDITIONS`.
     """
@@ -137,6 +137,11 @@ def memorising(
     """
     check_whole(seeds=seeds, steps=steps)
     environments = drop_small(environments)
+    if environments.scale == "survival" and not (is_named_estimator(model) or is_estimator(model)):
+        raise UsageError(
+            "A network knows no times that end without the event; name a survival model, such as "
+            "--model sksurv:CoxPHSurvivalAnalysis."
+        )
     found: dict[str, list[_Read]] = {name: [] for name in CONDITIONS}
     total = len(CONDITIONS) * seeds
     with Store(store if store is not None else "sqlite://") as records:
@@ -189,7 +194,7 @@ def condition(environments: Environments, name: str, seed: int) -> Environments:
     elif name == RANDOM:
         flat = draw.normal(flat.mean(), flat.std(), flat.shape)
     labels = np.array(environments.classes)[y] if environments.classes else y
-    return Environments.from_arrays(
+    made = Environments.from_arrays(
         flat.reshape(X.shape).astype(np.float32),
         labels,
         np.array(environments.names)[environments.environment],
@@ -197,6 +202,8 @@ def condition(environments: Environments, name: str, seed: int) -> Environments:
         task=environments.task,
         name=f"{environments.name}, {name}",
     )
+    # Ranks are learnt as classes; times without their events would be other targets.
+    return replace(made, scale="survival") if environments.scale == "survival" else made
 
 
 def _clusters(environments: Environments) -> Any:
@@ -218,8 +225,7 @@ def _study(data: Environments, model: Any, seed: int, steps: int) -> Study:
 
     from gengap.base.errors import SuspiciousInput
 
-    named = isinstance(model, str) and model.startswith(ESTIMATOR_PREFIX)
-    estimator = named or (hasattr(model, "fit") and not isinstance(model, str))
+    estimator = is_named_estimator(model) or is_estimator(model)
     with warnings.catch_warnings():  # shuffled data are suspicious on purpose
         warnings.simplefilter("ignore", SuspiciousInput)
         return Study(
@@ -288,7 +294,9 @@ def _condition(
 
 
 def _chance(plan: Plan) -> float:
-    """The score of always giving the most frequent class of each environment's labels, or 0."""
+    """The score of giving each environment's most frequent class, or of one answer for all."""
+    if plan.problem.task == "survival":
+        return 0.5  # of the pairs that can be told, in whatever order
     if not plan.problem.classes:
         return 0.0
     shares = [

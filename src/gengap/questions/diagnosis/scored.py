@@ -92,8 +92,16 @@ def explained_metric(material: Material) -> Metric:
 
     Causes are told by where rows lie and what each of them loses, which of a metric such as AUROC
     no row has by itself; and made-up rows and corrected answers have no scores of classes.
+
+    Raises:
+        UsageError: targets are times that may end without the event, of which no row has an error.
     """
     metric = material.result.plan.score
+    if material.data.scale == "survival":
+        raise UsageError(
+            "A row whose time may end without the event has no error of its own, and a model's "
+            "risks no scale that another model shares."
+        )
     if metric.averages and not metric.scores:
         return metric
     return metric_named("accuracy" if material.data.classes else "squared_error")

@@ -25,6 +25,7 @@ from gengap.base.finding import Finding
 from gengap.base.progress import Progress
 from gengap.environments.checks import drop_small
 from gengap.environments.core import Environments
+from gengap.environments.targets import refuse_times
 from gengap.questions.forecasting.grading import (
     FEWEST,
     ErrorComparison,
@@ -122,9 +123,11 @@ def forecast(
         progress: called with a :class:`~gengap.base.progress.Progress`.
 
     Raises:
-        UsageError: fewer than 3 environments, or a model or new examples that cannot be used.
+        UsageError: fewer than 3 environments, times that may end without an event, or a model or
+            new examples that cannot be used.
     """
     check_level(level)
+    refuse_times(environments, "gengap forecast")
     environments = drop_small(environments)
     _check(environments, seeds, steps)
     model = _default(environments) if model is None else model
