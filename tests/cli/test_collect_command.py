@@ -194,3 +194,19 @@ def test_levels_and_contexts_are_parsed() -> None:
     }  # fmt: skip
     with pytest.raises(UsageError, match="more than 100,000"):
         parse_levels("0-100000")
+
+
+def test_detectors_are_graded_on_what_was_logged(here: Path) -> None:
+    run(
+        "collect --simulator three_doors:Doors --levels 0-21 --episodes 6 --out logs/random.parquet"
+    )
+    code, said = run(
+        "detect --simulator three_doors:Doors --levels 0-21 --data logs --model mlp(8) --seeds 1 "
+        "--steps 20 --detectors msp,mahalanobis"
+    )
+    assert code == 0, said
+    assert "Each observation that was logged is an example" in said
+    assert "An unseen level is told from known ones best by mahalanobis" in said
+    assert run("detect --simulator three_doors:Doors --levels 0-5 --quiet")[0] == 2
+    code, said = run("detect --normal a.csv --other b.csv --simulator three_doors:Doors")
+    assert (code, "take the place of --simulator" in said) == (2, True)

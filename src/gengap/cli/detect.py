@@ -15,11 +15,22 @@ from gengap.cli.base import (
     app,
     command_line,
     print_finding,
+    print_notes,
     read_environments,
     training,
     writable,
 )
-from gengap.cli.options import DATA, Json, Quiet, Seeds, listed, study_options
+from gengap.cli.options import (
+    DATA,
+    SIMULATOR,
+    Json,
+    Logs,
+    Quiet,
+    Seeds,
+    listed,
+    study_options,
+    with_logs,
+)
 from gengap.study.keys import STEPS
 
 if TYPE_CHECKING:
@@ -28,10 +39,17 @@ if TYPE_CHECKING:
     from gengap.questions.detection import Evaluation, TwoSets
 
 
+PLAY = (
+    "Each observation that was logged is an example, and the action taken then its target, so a "
+    "score is how often an agent does what was done; an episode counts as one."
+)
+
+
 @app.command(epilog="Exit codes: 0 done, 2 unusable input, 130 stopped by Ctrl-C.")
-@study_options(*DATA, "event", "cluster", "steps", "store")
+@study_options(*DATA, "event", "cluster", *SIMULATOR, "steps", "store")
 def detect(
     given: dict[str, Any],
+    logs: Logs = None,
     normal: Annotated[
         str | None,
         typer.Option(help="A table of normal rows, in place of environments; needs --other."),
@@ -68,26 +86,35 @@ def detect(
 
         gengap detect --normal ours.csv --other theirs.csv --target readmitted
 
+        gengap detect --suite mazes:levels=200
+
+        gengap detect --simulator mine.py:make --levels 0-99 --data logs/
+
     Each environment is left out in turn, and each detector fitted on a model of the others. Without
-    --target, --normal and --other are told apart by their inputs alone.
+    --target, --normal and --other are told apart by their inputs alone. Of levels the examples are
+    the observations that were logged, and the model is an agent that clones the play.
     """
     from gengap.questions.detection import evaluate, separate
     from gengap.report import render_html
 
+    given = with_logs(given, logs)
     talk = terminal(stderr=True, quiet=quiet or as_json)
     page = None if out is None else _page(out)
-    steps = given.get("steps", STEPS)
-    own: dict[str, Any] = {"detectors": listed(detectors), "seeds": seeds, "steps": steps}
+    steps = given.get("steps")
+    own: dict[str, Any] = {"detectors": listed(detectors), "seeds": seeds}
     own["store"] = given.get("store") or (page and page.parent / "records.db")
     found: Evaluation | TwoSets
     if normal is None and other is None:
         environments = read_environments(given, talk)
+        if not hasattr(environments, "X"):
+            print_notes([PLAY], talk)
         with training(talk, own["store"]) as tell:
-            found = evaluate(environments, model, trials=trials, progress=tell, **own)
+            found = evaluate(environments, model, steps=steps, trials=trials, progress=tell, **own)
     else:
         two = _two_tables(normal, other, given, trials)
         with training(talk, own["store"]) as tell:
-            found = separate(*two, given.get("target"), model, progress=tell, **own)
+            steps = STEPS if steps is None else steps
+            found = separate(*two, given.get("target"), model, steps=steps, progress=tell, **own)
     if page is not None:
         numbers = json_text(found.summary)
         write_files({page: render_html(found, command_line()), page.with_suffix(".json"): numbers})
@@ -102,7 +129,7 @@ def _two_tables(
     if normal is None or other is None:
         missing = "normal" if normal is None else "other"
         raise UsageError(f"Give both --normal and --other; --{missing} is missing.")
-    for name in (*DATA, "event", "cluster"):
+    for name in (*DATA, "event", "cluster", *SIMULATOR):
         if given.get(name) and name not in ("target", "drop"):
             said = "a data file" if name == "data" else f"--{name.replace('_', '-')}"
             raise UsageError(f"--normal and --other take the place of {said}; leave that out.")

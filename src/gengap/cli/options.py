@@ -61,6 +61,25 @@ DATA = (
 )  # fmt: skip
 
 
+# The keys that say what levels are, where they are a simulator's.
+SIMULATOR = (
+    "simulator", "levels", "contexts", "instructions", "starts", "expert", "drop_unsolved",
+)  # fmt: skip
+Logs = Annotated[
+    list[str] | None,
+    typer.Option("--data", help="The same as DATA; logs of play, beside --simulator."),
+]
+
+
+def with_logs(given: dict[str, Any], logs: list[str] | None) -> dict[str, Any]:
+    """Keys of a study with the data that ``--data`` names beside those named without it."""
+    if not logs:
+        return given
+    before = given.get("data", [])
+    found = [*([before] if isinstance(before, str) else before), *logs]
+    return {**given, "data": found}
+
+
 def read_key(path: Path | None) -> bytes | None:
     """The bytes of a key's file; None where none is named.
 

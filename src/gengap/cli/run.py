@@ -28,7 +28,7 @@ from gengap.cli.base import (
     unsuspecting,
     writable,
 )
-from gengap.cli.options import Json, Quiet, study_options, with_data
+from gengap.cli.options import Json, Logs, Quiet, study_options, with_data
 from gengap.cli.own_code import own_network
 from gengap.study.keys import StudyFile
 
@@ -53,10 +53,7 @@ def run(
             "environment/class/image. Without it and without --suite: digits-writers."
         ),
     ] = None,
-    logs: Annotated[
-        list[str] | None,
-        typer.Option("--data", help="The same as DATA; logs of play, beside --simulator."),
-    ] = None,
+    logs: Logs = None,
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Forget the records in --out and start anew.")
     ] = False,

@@ -30,6 +30,7 @@ from gengap.methods.registry import (
 if TYPE_CHECKING:
     from gengap.control.feed import LevelFeed
     from gengap.control.logged import Logged
+    from gengap.environments.core import Environments
     from gengap.training.tasks import Task
 
 LACKS = (ALL_ROWS, OUTLIERS, UNLABELLED_TRAINING, UNLABELLED_UNSEEN, VIEWS)
@@ -240,6 +241,16 @@ class Levels:
     def with_least(self, examples: int | None) -> Levels:
         """Itself: levels are made with as many starts as they are asked for."""
         return self
+
+    def examples(self) -> Environments:
+        """What was seen and done in the logs, an example each; see :mod:`.examples`.
+
+        Raises:
+            UsageError: nothing was logged, or actions have several components.
+        """
+        from gengap.control.examples import examples_of
+
+        return examples_of(self)
 
     def prepare(self, rows: np.ndarray) -> Scaling | None:
         """How observations are scaled, learnt from the training episodes; bytes are left alone."""

@@ -31,11 +31,13 @@ def parts(
     environment: np.ndarray | None,
     names: Sequence[str],
     seed: int,
+    cluster: np.ndarray | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Rows to fit on and rows to calibrate on, drawn at random.
 
     Without environments all rows are drawn alike, which makes calibration examples exchangeable
-    with new ones; with environments a share of each one is drawn, and each calibrates itself.
+    with new ones; with environments a share of each one is drawn, and each calibrates itself. Of
+    clusters one row each calibrates, and none of their rows is fitted on.
 
     Raises:
         UsageError: too few examples for the false-alarm rate.
@@ -46,18 +48,24 @@ def parts(
     fit, calibration = [], []
     for code in np.unique(codes):
         own = draw.permutation(np.flatnonzero(codes == code))
+        if cluster is not None:  # the first row of each, in random order
+            own = own[np.sort(np.unique(cluster[own], return_index=True)[1])]
         # k / alpha - 1 examples keep the rate exactly, any others less than that.
         above = max(round(false_alarms * (SHARE * len(own) + 1)), 1)
         size = fewest(false_alarms, above)
         if len(own) < size + 2:
             where = "" if environment is None else f" of environment {names[code]}"
+            kind = "examples" if cluster is None else "clusters"
             raise UsageError(
-                f"{len(own)} examples{where} are too few for a false-alarm rate of "
-                f"{false_alarms:g}: calibration alone takes {least}; give more examples or allow "
+                f"{len(own)} {kind}{where} are too few for a false-alarm rate of "
+                f"{false_alarms:g}: calibration alone takes {least}; give more {kind} or allow "
                 "more false alarms."
             )
         calibration.append(own[:size])
         fit.append(own[size:])
+    if cluster is not None:
+        free = ~np.isin(cluster, cluster[np.concatenate(calibration)])
+        fit = [np.flatnonzero(free)]
     fit_rows, calibration_rows = (np.sort(np.concatenate(p)) for p in (fit, calibration))
     return torch.from_numpy(fit_rows), torch.from_numpy(calibration_rows)
 
@@ -83,13 +91,11 @@ def environments_of(
     return tuple(str(name) for name in names), codes
 
 
-def labels_of(environment: Any, rows: int) -> np.ndarray:
-    """Labels of environments ``(n,)``, one for each row."""
-    labels = _column(environment, "environment")
+def labels_of(given: Any, rows: int, what: str = "environment") -> np.ndarray:
+    """Labels of environments or clusters ``(n,)``, one for each row."""
+    labels = _column(given, what)
     if len(labels) != rows:
-        raise UsageError(
-            f"X has {rows} rows but environment has {len(labels)}; give one label per row."
-        )
+        raise UsageError(f"X has {rows} rows but {what} has {len(labels)}; give one label per row.")
     return labels
 
 

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from gengap.base.errors import UsageError
 from gengap.detectors.base import Detector, Fitted
@@ -33,6 +34,7 @@ from gengap.guard import storage
 from gengap.guard.batches import batches_of, check_alone, in_batches, joined, sampled
 from gengap.guard.calibration import Calibration, calibrate
 from gengap.guard.candidates import KEEPERS, chosen_detector, name_of, reads_layers
+from gengap.guard.clusters import clusters_of, medians, p_value
 from gengap.guard.decision import Decision, cut, refusal, spread, unusable
 from gengap.guard.fingerprint import fingerprint
 from gengap.guard.fitting import (
@@ -86,6 +88,8 @@ class Guard:
         fingerprint: of the model.
         plan: how the model is read.
         reader: reads the model; None after loading without it.
+        clusters: ``(C,)`` median strangeness of the calibration clusters, ascending; None where
+            rows were on their own.
     """
 
     detector: Detector
@@ -103,6 +107,7 @@ class Guard:
     fingerprint: str
     plan: dict[str, Any]
     reader: Reader | None
+    clusters: np.ndarray | None = None
 
     @classmethod
     def fit(
@@ -114,6 +119,7 @@ class Guard:
         false_alarms: float = 0.05,
         environment: Any = None,
         per_environment: bool = False,
+        cluster: Any = None,
         detector: str | Detector | None = None,
         detectors: Sequence[str] | None = None,
         strangers: Any = None,
@@ -133,6 +139,9 @@ class Guard:
             false_alarms: share of normal examples that may be rejected.
             environment: ``(n,)`` labels of environments; holding them out chooses the detector.
             per_environment: keep the rate in each environment rather than on average.
+            cluster: ``(n,)`` labels of rows that belong together, such as the observations of an
+                episode: the rate is then that of a row of a new one, and :meth:`left` judges whole
+                ones (:mod:`gengap.guard.clusters`).
             detector: name of a detector, or one with hyperparameters, to use without choosing.
             detectors: names of the detectors to choose from; by default a few quick ones.
             strangers: examples the model should not answer, to choose the detector on; never those
@@ -147,7 +156,7 @@ class Guard:
         check_options(false_alarms, detector, detectors, seed)
         alpha, drawn = float(false_alarms), ""
         if in_batches(X):
-            check_alone(y=y, environment=environment)
+            check_alone(y=y, environment=environment, cluster=cluster)
             (X, y, environment), drawn = sampled(X, seed, labelled=model is not None)
         elif model is None and y is not None:
             raise UsageError("Without a model y says nothing to the guard; leave it out.")
@@ -156,7 +165,8 @@ class Guard:
         form, X, y = checked(X, y, labelled=model is not None)
         names, codes = environments_of(environment, len(X), per_environment)
         apart = codes if per_environment else None
-        fit, held = parts(len(X), alpha, apart, names, seed)
+        together = clusters_of(cluster, len(X))
+        fit, held = parts(len(X), alpha, apart, names, seed, together)
         seen = rows_of(X, fit)
         hidden = reads_layers([detector] if detector is not None else detectors or [])
         reader, outputs, task = read_labelled(
@@ -181,6 +191,12 @@ class Guard:
         fitted = found.fit(normal)
         held_scores = scores(found, fitted, outputs.rows(held))
         kept = rows_of(X, held)
+        wholes = None
+        if together is not None:
+            all_of = np.flatnonzero(np.isin(together, together[held.numpy()]))
+            of_rows = torch.from_numpy(all_of)
+            strange = scores(found, fitted, outputs.rows(of_rows))
+            wholes = medians(strange, reach(rows_of(X, of_rows)).beyond, together[all_of])
         where = None if apart is None else apart[held.numpy()]
         classes = reader.classes
         if classes is None and task == "classification" and outputs.logits is not None:
@@ -201,6 +217,7 @@ class Guard:
             fingerprint=fingerprint(model),
             plan=reader.plan,
             reader=reader,
+            clusters=wholes,
         )
         if guard.calibration.resting < FEW:
             more = math.ceil(10 / alpha)
@@ -246,6 +263,29 @@ class Guard:
         if len(blocks) == 1 and count == len(rows.reason):
             return blocks[0]
         return spread(blocks, rows)
+
+    def left(self, X: Any) -> float:
+        """p-value that rows which belong together are no stranger than clusters that were normal.
+
+        Of all clusters that are like those of calibration, a share of at most ``a`` gets ``a`` or
+        less.
+
+        Args:
+            X: the rows of one cluster, such as what an agent saw in an episode.
+
+        Raises:
+            UsageError: the guard was fitted without clusters, or ``X`` is no rows of examples.
+        """
+        if self.clusters is None:
+            raise UsageError(
+                "This guard knows rows alone; fit it with cluster, which says what belongs "
+                "together."
+            )
+        said = self(X)
+        rows = read_rows(X, self.form)
+        beyond = np.zeros(len(said))
+        beyond[rows.readable] = self.reach(rows.X).beyond
+        return p_value(self.clusters, said.score, beyond)
 
     def judge(self, outputs: Outputs) -> Decision:
         """Judge a model's outputs, as :func:`gengap.models.reading.outputs_of` gives them.

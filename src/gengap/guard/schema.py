@@ -177,6 +177,17 @@ def check_tensors(saved: Saved, tensors: dict[str, Tensor]) -> None:
         and (saved.classes is None or len(saved.classes) > 1)
         and (not saved.scaled or all(tensors[k].shape == width for k in SCALE))
         and kept == set(saved.fitted)
+        and _are_medians(tensors.get("clusters"))
     )
     if not sound:
         raise ValueError
+
+
+def _are_medians(clusters: Tensor | None) -> bool:
+    """Whether a tensor holds numbers in ascending order, or there is none."""
+    if clusters is None:
+        return True
+    sound = clusters.dim() == 1 and len(clusters) > 0 and clusters.dtype == torch.float64
+    return (
+        sound and bool((clusters[1:] >= clusters[:-1]).all()) and not bool(clusters.isnan().any())
+    )

@@ -98,6 +98,8 @@ def save(guard: Guard, folder: Path, key: bytes | None = None) -> None:
     tensors["largest"] = torch.from_numpy(guard.form.largest)
     tensors["beyond"] = torch.from_numpy(guard.calibration.beyond)
     tensors |= {f"reach.{part}": torch.from_numpy(getattr(guard.reach, part)) for part in REACH}
+    if guard.clusters is not None:
+        tensors["clusters"] = torch.from_numpy(guard.clusters)
     if guard.scale is not None:
         tensors |= {"scale.mean": guard.scale.mean, "scale.spread": guard.scale.spread}
     data = safetensors.torch.save({k: v.detach().contiguous() for k, v in tensors.items()})
@@ -181,6 +183,7 @@ def _attributes(saved: Saved, data: bytes) -> dict[str, Any]:
         "classes": None if saved.classes is None else np.asarray(saved.classes),
         "fingerprint": saved.model,
         "plan": saved.plan.model_dump(),
+        "clusters": tensors["clusters"].numpy() if "clusters" in tensors else None,
     }
 
 

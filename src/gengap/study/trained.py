@@ -173,6 +173,7 @@ def one_model(
     steps: int,
     prepared_inputs: bool | None = True,
     selection: str = "last-step",
+    splits: Any = "leave-one-out",
     **settings: Any,
 ) -> Study:
     """A study of one model, each environment left out in turn, whose models are kept.
@@ -181,6 +182,7 @@ def one_model(
         model: ``"mlp"``, ``"sklearn:NAME"``, an estimator, or a function that makes a module.
         seeds, steps, prepared_inputs, settings: of the study.
         selection: its rule; models are kept at every checkpoint that it may choose.
+        splits: how environments are left out, where not one at a time.
 
     Raises:
         UsageError: the model is unknown or does not fit the target.
@@ -191,7 +193,7 @@ def one_model(
         environments,
         [model] if estimator else ["erm"],
         seeds=seeds,
-        splits="leave-one-out",
+        splits=splits,
         steps=steps,
         model="linear" if estimator else model,
         selection=selection,

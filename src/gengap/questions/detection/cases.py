@@ -24,6 +24,7 @@ from gengap.questions.detection.strangers import HeldOutClasses
 from gengap.statistics.separation.unit_tests import FALSE_ALARMS, threshold, unit_tests
 from gengap.study.study import Study
 from gengap.study.trained import Trained
+from gengap.training.tables import Tables
 
 Entries = Mapping[str, Sequence[Detector]]
 NOBODY = -1  # what is left out where classes are
@@ -89,36 +90,57 @@ class Case:
 
 def unseen_cases(
     study: Study, models: Iterable[Trained], entries: Entries
-) -> Iterator[tuple[Case, dict[str, str]]]:
-    """A case per environment left out and seed, with the detectors that failed and why.
+) -> Iterator[tuple[list[Case], dict[str, str]]]:
+    """For each model that lacks environments a case of each, with the detectors that failed.
 
     Args:
-        study: of one model, each environment left out in turn.
-        models: its trained models, under each seed the references first.
+        study: of one model; environments are left out in turn, or several at once.
+        models: its trained models, those of one seed after the other.
         entries: candidates of each detector; what is taken out meanwhile is not tried again.
     """
     problem = study.problem
-    references: dict[str, np.ndarray] = {}
+    scores: dict[str, np.ndarray] = {}
+    waiting: list[tuple[str, Trained, Case, dict[str, str]]] = []
+    seed = None
     for trained in models:
-        seed = trained.run.seed
-        if trained.run.role == "reference":
-            held = np.flatnonzero(held_rows(study, seed))
-            scores = np.full(len(problem), np.nan)
-            scores[held] = trained.scores(trained.outputs(problem.matrix[held]), problem.y[held])
-            references[trained.cell.name] = scores
-            continue
-        strangers = np.flatnonzero(trained.cell.held_out)
-        outputs = trained.outputs(problem.matrix[strangers])
-        case, failed = _case(study, trained, outputs, entries)
-        yield (
-            replace(
-                case,
-                left_out=problem.names.index(trained.cell.unseen[0]),
-                strangers=strangers,
-                unseen=trained.scores(outputs, problem.y[strangers]),
-                reference=references[trained.cell.reference][strangers],
-            ),
-            failed,
+        if trained.run.seed != seed:
+            seed, scores = trained.run.seed, {}
+        held = np.flatnonzero(held_rows(study, trained.run.seed))
+        own = np.full(len(problem), np.nan)
+        own[held] = trained.scores(trained.outputs(problem.matrix[held]), problem.y[held])
+        scores[trained.cell.name] = own
+        if trained.run.role == "unseen":
+            strangers = np.flatnonzero(trained.cell.held_out)
+            outputs = trained.outputs(problem.matrix[strangers])
+            case, failed = _case(study, trained, outputs, entries)
+            unseen = trained.scores(outputs, problem.y[strangers])
+            whole = replace(case, strangers=strangers, unseen=unseen)
+            waiting.append((trained.cell.reference, trained, whole, failed))
+        # A model that serves as another's reference may come after it.
+        ready = [item for item in waiting if item[0] in scores]
+        waiting = [item for item in waiting if item[0] not in scores]
+        for reference, lacking, whole, failed in ready:
+            known = replace(whole, reference=scores[reference][whole.strangers])
+            yield list(_by_environment(known, lacking, problem)), failed
+
+
+def _by_environment(case: Case, trained: Trained, problem: Tables) -> Iterator[Case]:
+    """A case of several environments left out at once as one of each."""
+    codes = problem.environment[case.strangers]
+    for name in trained.cell.unseen:
+        code = problem.names.index(name)
+        own = codes == code
+        strangeness = {
+            detector: [replace(one, strangers=one.strangers[own]) for one in found]
+            for detector, found in case.strangeness.items()
+        }
+        yield replace(
+            case,
+            left_out=code,
+            strangers=case.strangers[own],
+            unseen=case.unseen[own],
+            reference=case.reference[own],
+            strangeness=strangeness,
         )
 
 

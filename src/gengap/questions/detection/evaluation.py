@@ -42,6 +42,7 @@ from gengap.questions.detection.strangers import class_groups, hold_out_classes
 from gengap.records.store import Store
 from gengap.statistics.intervals import Interval, check_level
 from gengap.statistics.separation.rejecting import mean_over_environments
+from gengap.study.keys import BATCH, STEPS
 from gengap.study.study import Study
 from gengap.study.trained import everything, model_name, one_model, refuse_pipeline, train_models
 
@@ -85,12 +86,12 @@ class Evaluation(Finding):
 
 
 def evaluate(
-    environments: Environments,
+    environments: Any,
     model: Any = "mlp",
     *,
     detectors: Sequence[str] | None = None,
     seeds: int = 3,
-    steps: int = 300,
+    steps: int | None = None,
     trials: int = 1,
     level: float = 0.95,
     store: str | Path | None = None,
@@ -99,12 +100,13 @@ def evaluate(
     """Grade detectors on environments left out in turn.
 
     Args:
-        environments: at least 3, with labels.
+        environments: at least 3, with labels; or levels that agents learn on, whose logged
+            observations are then the examples, and the model an agent that clones the logged play.
         model: ``"mlp"``, ``"mlp(64,64)"``, ``"linear"``, ``"cnn"``, ``"sklearn:NAME"``, an
             estimator, or a function that returns a ``torch.nn.Module``.
         detectors: names; None is all that apply.
         seeds: runs per environment left out.
-        steps: training steps of a network.
+        steps: training steps of a network; 300, or what the levels suggest, unless given.
         trials: candidates of hyperparameters per detector, the defaults first; each environment
             gets the one that is best on the others.
         level: confidence level of all intervals.
@@ -117,9 +119,11 @@ def evaluate(
             model or detector, or none that applies.
     """
     check_level(level)
+    found = asked(environments)
+    steps = found.steps if steps is None else steps
     check_counts(seeds=seeds, steps=steps, trials=trials)
-    refuse_times(environments, "gengap detect")
-    e = drop_small(environments)
+    refuse_times(found.examples, "gengap detect")
+    e = drop_small(found.examples)
     if len(e.names) < FEWEST:
         raise UsageError(
             f"Detectors cannot be graded on {len(e.names)} environments; give at least {FEWEST}, "
@@ -132,19 +136,21 @@ def evaluate(
         for name, info in infos.items()
         if name not in skipped
     }
-    study = one_model(e, refuse_pipeline(model), seeds=seeds, steps=steps)
+    study = one_model(
+        e, refuse_pipeline(model), seeds=seeds, steps=steps, batch=found.batch, splits=found.splits
+    )
     with Store(store if store is not None else "sqlite://") as records:
-        cases = _cases(study, records, entries, skipped, progress)
+        cases = _cases(study, records, entries, skipped, progress, found.by_class)
     entries = {name: own for name, own in entries.items() if name not in skipped}
     if not entries:
         raise UsageError(f"No detector applies: {next(iter(skipped.values()))}")
-    found = {
+    grades = {
         name: graded(name, cases, len(e.names), len(own), level) for name, own in entries.items()
     }
-    found = dict(sorted(found.items(), key=lambda item: -item[1].unseen.estimate))
-    names = tuple(found)
-    by_auroc = choose_by_others([found[name].auroc for name in names])
-    by_gain = choose_by_others([found[name].gains for name in names])
+    grades = dict(sorted(grades.items(), key=lambda item: -item[1].unseen.estimate))
+    names = tuple(grades)
+    by_auroc = choose_by_others([grades[name].auroc for name in names])
+    by_gain = choose_by_others([grades[name].gains for name in names])
     tuned = sum(len(own) for own in entries.values() if len(own) > 1)
     return Evaluation(
         problem=e.name,
@@ -154,7 +160,7 @@ def evaluate(
         model=model if isinstance(model, str) else model_name(study),
         seeds=seeds,
         level=level,
-        detectors=found,
+        detectors=grades,
         skipped=skipped,
         by_auroc=tuple(names[k] for k in by_auroc.chosen),
         by_gain=tuple(names[k] for k in by_gain.chosen),
@@ -162,6 +168,32 @@ def evaluate(
         chosen_gain=mean_over_environments(by_gain.values, level),
         looks=by_auroc.looks + tuned * (len(e.names) - 1),
     )
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What detectors are graded on.
+
+    Attributes:
+        examples: with environments.
+        splits: how environments are left out.
+        steps: training steps of a network; ``batch`` examples of an environment in each.
+        by_class: whether models that lack classes are asked too; actions are no classes to lack.
+    """
+
+    examples: Environments
+    splits: str = "leave-one-out"
+    steps: int = STEPS
+    batch: int = BATCH
+    by_class: bool = True
+
+
+def asked(given: Any) -> Asked:
+    """Environments as they are; of levels the observations that were logged, and how to train."""
+    if isinstance(given, Environments):
+        return Asked(given)
+    splits = "leave-one-out" if given.splits == "auto" else given.splits
+    return Asked(given.examples(), splits, given.steps, given.batch, by_class=False)
 
 
 def check_counts(**counts: int) -> None:
@@ -184,36 +216,41 @@ def _cases(
     entries: Entries,
     skipped: dict[str, str],
     progress: Callable[[Progress], None] | None,
+    by_class: bool,
 ) -> list[Case]:
-    """All cases; detectors that failed in any are entered into ``skipped``."""
+    """All cases, also of classes held out if asked; failed detectors are entered in ``skipped``."""
     e, seeds = study.environments, study.seed_list
     runs = len(study.plan.cells) * len(seeds)
-    total = 2 * (runs + len(seeds))
+    groups = class_groups(e, len(seeds)) if by_class else []
+    total = 2 * (runs + len(groups))
     cases: list[Case] = []
+    done = 0
 
     def tell(done: float, doing: str) -> None:
         if progress is not None:
             progress(Progress(done, total, doing))
 
-    def add(found: Iterable[tuple[Case, dict[str, str]]]) -> None:
-        for case, failed in found:
-            cases.append(case)
+    def add(found: Iterable[tuple[list[Case], dict[str, str]]]) -> None:
+        nonlocal done
+        for own, failed in found:
+            cases.extend(own)
+            done += 1
             skipped.update(failed)
             for name in failed:
                 left.pop(name, None)
-            tell(runs + len(cases), f"scoring, seed {case.seed}")
+            tell(runs + done, f"scoring, seed {own[0].seed}")
 
     left = {name: own for name, own in entries.items() if name not in skipped}
     models = train_models(study, store, lambda now: tell(now.done, f"training {now.doing}"))
     add(unseen_cases(study, models, left))
-    for seed, group in zip(seeds, class_groups(e, len(seeds)), strict=False):
+    for seed, group in zip(seeds, groups, strict=False):
         add(_class_case(study, store, group, seed, left))
     return cases
 
 
 def _class_case(
     study: Study, store: Store, group: Sequence[str], seed: int, entries: Entries
-) -> Iterator[tuple[Case, dict[str, str]]]:
+) -> Iterator[tuple[list[Case], dict[str, str]]]:
     """The case of a group of classes; none where too little is left to train on without them."""
     e = study.environments
     try:
@@ -226,4 +263,5 @@ def _class_case(
         own = replace(study, environments=known, seeds=[seed], name=known.name)
     plan = replace(own.plan, cells=(everything(own.plan),))
     (trained,) = train_models(own, store, plan=plan)
-    yield class_case(own, trained, held_out, e, entries)
+    case, failed = class_case(own, trained, held_out, e, entries)
+    yield [case], failed
