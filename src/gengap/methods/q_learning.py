@@ -138,8 +138,9 @@ def joined(x: Tensor, action: Tensor) -> Tensor:
 
 @torch.no_grad()
 def double_target(
-    network: Network, state: dict[str, Tensor], after: Transitions, allowed: Tensor | None = None
-) -> Tensor:
+    network: Network, state: dict[str, Tensor], after: Transitions, allowed: Tensor | None = None,
+    foresight: Tensor | float = 1.0,
+) -> Tensor:  # fmt: skip
     """What the logged actions are worth by double Q-learning, ``(R, E, B)``.
 
         r + γ Q'(s', argmax_a Q(s', a)),
@@ -149,13 +150,14 @@ def double_target(
 
     Args:
         allowed: ``(R, E, B, A)`` actions that may be chosen; all unless given.
+        foresight: what the value that follows is multiplied by, one number or one per run.
     """
     present = part(network, "")(after.next_x).logits
     if allowed is not None:
         present = present.masked_fill(~allowed, -torch.inf)
     best = present.max(-1, keepdim=True).indices  # twenty times as fast as argmax on views
     judged = slow(network, state)(after.next_x).logits.gather(-1, best)[..., 0]
-    return after.reward + after.goes_on * judged
+    return after.reward + along_runs(foresight, judged) * after.goes_on * judged
 
 
 def mean_slopes(values: Tensor) -> Tensor:
