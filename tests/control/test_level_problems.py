@@ -95,3 +95,17 @@ def test_what_does_not_fit_is_said() -> None:
         some().regroup("colour")
     with pytest.raises(UsageError, match="scored by success"):
         gg.Study(some(), metric="return")
+
+
+def test_a_step_has_as_many_transitions_however_many_environments_there_are() -> None:
+    """Sixteen of many levels, a single part of the two-by-two of instructions, four distances."""
+    levels = some(40)
+    parts = gg.load_suite("instructions", levels=20).regroup("part")
+    column = "column:part=new level,new instruction,both"
+    for problem, splits, environments in (
+        (levels, "auto", 16), (levels, "folds:8", 16), (some(4), "leave-one-out", 3),
+        (parts, column, 1),
+    ):  # fmt: skip
+        made = gg.Study(problem, methods=["bc"], splits=splits)
+        assert made.batch == round(128 / environments)
+    assert gg.Study(levels, methods=["bc"], batch=3).batch == 3

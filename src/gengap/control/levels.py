@@ -85,9 +85,9 @@ class Levels:
     classes: tuple[str, ...] = field(default=(), init=False)
     supports_estimators: bool = field(default=False, init=False)
     lacks: tuple[str, ...] = field(default=LACKS, init=False)
-    # Steps of training, and transitions of a level in each, unless others are asked for.
+    # Steps of training, and transitions in each, unless others are asked for.
     steps: int = field(default=2000, init=False)
-    batch: int = field(default=8, init=False)
+    drawn: int = field(default=128, init=False)
 
     def __post_init__(self) -> None:
         if self.score not in (None, *self.arena.scores_known):

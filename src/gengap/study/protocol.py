@@ -13,9 +13,11 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from sklearn.model_selection import ParameterGrid
 
 from gengap.environments.splits import LeaveOneEnvironmentOut, LeaveSeveralEnvironmentsOut, Splitter
+from gengap.study.cells import MOST_SLOTS
 
 AFFORDABLE = 600.0  # seconds of one core
 ALWAYS = 20  # environments
@@ -39,6 +41,19 @@ def leave_out(environments: int, seconds: float) -> tuple[str, Splitter]:
         return "leave-one-out", LeaveOneEnvironmentOut()
     folds = max(FEWEST, math.ceil(environments / math.ceil(environments / affordable)))
     return f"folds:{folds}", LeaveSeveralEnvironmentsOut(None, folds)
+
+
+def batch_of(drawn: int, problem: Any, splitter: Splitter) -> int:
+    """Examples of an environment in a step, so that there are ``drawn`` of all that are in one.
+
+    Args:
+        drawn: examples in a step.
+        problem: what is split.
+        splitter: of its splits the one that trains on most environments decides.
+    """
+    trained_on = (np.unique(problem.environment[s.train]) for s in splitter.iterate(problem))
+    most = max((min(len(own), MOST_SLOTS) for own in trained_on), default=1)
+    return max(1, round(drawn / max(most, 1)))
 
 
 def network_seconds(steps: int, batch: int, parameters: int, positions: int = 1) -> float:

@@ -36,7 +36,13 @@ from gengap.study.keys import BATCH, DEFAULT_MEMORY, STEPS
 from gengap.study.metric_names import metric_for
 from gengap.study.plan import Entry, Plan, write_plan
 from gengap.study.problem_records import problem_record, task_of, units_record
-from gengap.study.protocol import estimator_seconds, innermost, leave_out, network_seconds
+from gengap.study.protocol import (
+    batch_of,
+    estimator_seconds,
+    innermost,
+    leave_out,
+    network_seconds,
+)
 from gengap.study.resolve import ESTIMATOR_PREFIX, is_estimator, is_named_estimator, resolve
 from gengap.study.result import Result
 from gengap.study.rules import RULES, rule_named
@@ -171,8 +177,11 @@ class Study:
 
     @property
     def _batch(self) -> int:
-        suggested = getattr(self.environments, "batch", BATCH)
-        return int(suggested if self.batch is None else self.batch)
+        if self.batch is not None:
+            return int(self.batch)
+        if drawn := getattr(self.environments, "drawn", None):
+            return batch_of(drawn, self.environments, self._splits[1])
+        return int(getattr(self.environments, "batch", BATCH))
 
     @cached_property
     def problem(self) -> Any:
@@ -297,7 +306,9 @@ class Study:
         shared = len(shape) > 1 and not isinstance(self.architecture, MLP)
         return network_seconds(
             self._steps,
-            self._batch * min(len(self.problem.names), MOST_SLOTS),
+            self._batch * min(len(self.problem.names), MOST_SLOTS)
+            if self.batch or not (drawn := getattr(self.problem, "drawn", 0))
+            else drawn,  # whatever the splits, which are not known yet
             self._network_size[0],
             math.prod(shape[-2:]) if shared else 1,
         )
