@@ -86,11 +86,20 @@ def test_a_study_tells_what_an_unseen_level_costs() -> None:
     assert gaps.loc["bc", "reference"] > gaps.loc["bc", "unseen"]
 
 
+def test_more_starts_than_cells_are_walked_from_again() -> None:
+    few, many = some(2), some(2, starts=60)
+    per_level = many.arena.start.reshape(2, 60)
+    np.testing.assert_array_equal(per_level[:, :10], few.arena.start.reshape(2, 10))
+    for level in range(2):
+        _, times = np.unique(per_level[level], return_counts=True)
+        assert np.ptp(times) <= 1
+        assert len(times) == many.arena.tables.real[level].sum() - 1  # all cells but the goal
+    assert len(many) == 120
+
+
 def test_what_does_not_fit_is_said() -> None:
     with pytest.raises(UsageError, match="odd"):
         gg.load_suite("mazes", size=8)
-    with pytest.raises(UsageError, match="fewer starts"):
-        some(starts=60)
     with pytest.raises(UsageError, match="no factor 'colour'"):
         some().regroup("colour")
     with pytest.raises(UsageError, match="scored by success"):

@@ -6,6 +6,7 @@ from typing import Any
 
 from gengap.report.document import Table
 from gengap.report.figures.drawing import Drawing
+from gengap.report.figures.rows import Figure
 from gengap.report.reading import Row, Summary
 from gengap.report.sizes import laws_table, sizes_section, sizes_sentences, sizes_table
 
@@ -14,7 +15,8 @@ def row(environments: float, examples: float, score: float, **more: Any) -> dict
     return {
         "method": "erm", "environments": environments, "examples": examples,
         "asked": f"{environments:g};examples={examples / environments:g}", "share": 0.0, "own": 0,
-        "score_in_distribution": 0.9, "score_unseen": score, "score_low": score - 0.05,
+        "score_in_distribution": 0.9, "in_distribution_low": 0.85, "in_distribution_high": 0.95,
+        "score_unseen": score, "score_low": score - 0.05,
         "score_high": score + 0.05, "score_reference": 0.9, "cost_of_unseen": 0.9 - score,
         "cost_low": None, "cost_high": None, **more,
     }  # fmt: skip
@@ -62,10 +64,15 @@ def test_the_section_has_a_line_for_each_held_axis_and_a_row_for_each_size() -> 
     found = sizes_section(summary(), page=True)
     assert found is not None
     drawn = [block for block in found.blocks if isinstance(block, Drawing)]
-    assert [drawing.name for drawing in drawn] == ["sizes-environments", "sizes-each"]
-    words = str(drawn[0].inline())
-    assert "50 of each" in words
-    assert "100 of each" in words
+    assert [drawing.name for drawing in drawn] == [
+        "costs-environments-200-in-all", "costs-environments-100-of-each",
+        "costs-examples-4-environments", "sizes-environments", "sizes-each",
+    ]  # fmt: skip
+    words = str(drawn[3].inline())
+    assert all(held in words for held in ("50 of each", "100 of each"))
+    (figure,) = (block for block in found.blocks if isinstance(block, Figure))
+    assert [r.name for r in figure.rows] == ["erm, 2", "erm, 4"]
+    assert [r.value for r in figure.rows] == ["75.0%", "80.0%"]
     tables = [block for block in found.blocks if isinstance(block, Table)]
     assert len(tables[0].rows) == 4
     assert not laws_table(summary(), "erm")

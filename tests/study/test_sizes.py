@@ -7,11 +7,14 @@ import pytest
 
 import gengap as gg
 from gengap.base.errors import UsageError
+from gengap.control.levels import Levels
 from gengap.environments.parts import TEST, TRAIN
-from gengap.study.size_scores import sized_scores
+from gengap.study.size_finding import lines_of
+from gengap.study.size_scores import SizedScores, sized_scores
 from gengap.study.sized_cells import spread
 from gengap.study.sizes import Point, parse_sizes
 from gengap.study.study import Study
+from gengap.study.study_file import load_environments, validated
 
 
 def data(sizes: tuple[int, ...] = (50, 50, 50, 50, 20), seed: int = 0) -> gg.Environments:
@@ -44,6 +47,33 @@ def test_axes_are_combined_and_equal_totals_are_divided() -> None:
     both = parse_sizes("environments=2,3;examples=50;total=100").points
     assert both == (Point(2, 50), Point(3, 50), Point(3, None, 100))
     assert parse_sizes("share=0,0.1").points == (Point(), Point(share=0.1))
+
+
+def test_levels_may_be_said_for_environments_and_as_many_are_made_as_both_halves_need() -> None:
+    def problem(suite: str, sizes: str) -> Levels:
+        return load_environments(validated({"suite": suite, "sizes": sizes}))  # type: ignore[return-value]
+
+    many = problem("mazes:size=5,starts=2", "levels=10,150;total=300")
+    assert len(many.names) == 300
+    assert len(problem("mazes:size=5,starts=2,levels=40", "levels=10").names) == 40
+    made = Study(many, ["bc"], sizes="levels=10,150", seeds=1)
+    assert made.plan.sizes.points == (Point(10), Point(150))  # type: ignore[union-attr]
+    parts = gg.load_suite("instructions", levels=10).regroup("part")
+    with pytest.raises(UsageError, match="no size 'levels'"):
+        _ = Study(parts, ["bc"], sizes="levels=2").plan
+
+
+def test_lines_run_along_environments_at_equal_totals_too() -> None:
+    points = parse_sizes("environments=2,4,8;examples=4;total=16").points
+    groups = np.array([point.groups for point in points], float)
+    totals = groups * [point.examples for point in points]
+    nothing = np.zeros((len(points), 1, 1))
+    own = SizedScores(points, groups, totals, nothing, nothing, nothing)
+    found = {
+        held: sizes.tolist() for along, _, sizes, held in lines_of(own) if along == "environments"
+    }
+    assert found["examples=4"] == [2, 4, 8]
+    assert sorted(found["total=16"]) == [2, 4, 8]
 
 
 @pytest.mark.parametrize(

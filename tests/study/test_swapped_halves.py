@@ -78,10 +78,32 @@ def test_a_model_is_fitted_on_everything_after_halves(tmp_path) -> None:
     assert predicted[1] - predicted[0] == pytest.approx(1.0, abs=0.05)
 
 
-def test_sizes_with_halves_have_no_reference_of_their_own() -> None:
-    found = ridge(many(), sizes="environments=2,4", seeds=2)
-    roles = [run.role for run, _ in found.plan.runs["ridge"]]
-    assert roles.count("sized") == 2 * 2 * 2
+def test_of_sizes_each_halfs_set_is_the_others_reference_where_it_was_trained_on() -> None:
+    """What is not known is the square of what is added here less its mean where trained on."""
+    data = many(environments=20)
+    found = ridge(data, sizes="environments=2,4", seeds=3)
+    plan, rest = found.plan, data.y - np.asarray(data.X)[:, 0]
+    assert [run.role for run, _ in plan.runs["ridge"]].count("sized") == 2 * 2 * 3
+    added = {name: rest[data.environment == k].mean() for k, name in enumerate(data.names)}
+    for row, m in zip(found.finding.sizes.rows, (2, 4), strict=True):
+        expected = []
+        for cell in plan.cells:
+            if cell.role == "sized" and cell.name.split(" @ ")[1] == f"{m};examples=all":
+                beside = plan.sized(cell.reference)
+                assert plan.sized(beside.reference) is cell
+                assert not set(cell.train) & set(beside.train)
+                inside = np.mean([added[name] for name in cell.train])
+                expected += [(added[name] - inside) ** 2 for name in beside.train]
+        assert row.cost_of_unseen == pytest.approx(np.mean(expected), abs=0.1)
+        assert row.cost_low < row.cost_of_unseen < row.cost_high
+        assert row.score_reference < 0.05
+
+
+def test_of_an_odd_number_of_environments_both_halves_train_on_as_many() -> None:
+    found = ridge(many(9), sizes="environments=2,4,all", seeds=2)
+    sized = [cell for cell in found.plan.cells if cell.role == "sized"]
+    assert sorted(len(cell.train) for cell in sized) == [2] * 4 + [4] * 4
+    assert all(row.cost_of_unseen is not None for row in found.finding.sizes.rows)
 
 
 @pytest.mark.slow

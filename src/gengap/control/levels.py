@@ -163,6 +163,12 @@ class Levels:
         return "halves" if len(self.names) > FEW else "auto"
 
     @property
+    def words(self) -> tuple[str, ...]:
+        """What environments may be called in ``--sizes``."""
+        regrouped = self.kind != "level" and self.kind in self.factors
+        return (f"{self.kind}s",) if regrouped else ("levels",)
+
+    @property
     def y(self) -> np.ndarray:
         """A start has no single target."""
         return np.zeros(len(self))

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 from gengap.report.document import (
     Block,
     Bullets,
     Cell,
     Column,
     Folded,
+    Heading,
     Maker,
     Note,
     Section,
@@ -18,19 +16,23 @@ from gengap.report.document import (
     make_table,
     section,
 )
-from gengap.report.figures.curves import curves_drawing
+from gengap.report.figures import sizes as figures
+from gengap.report.figures.sizes import of_method
 from gengap.report.numerals import Numerals, count, fixed
-from gengap.report.reading import Row, Summary
+from gengap.report.reading import COST, SCORE, Row, Summary
 from gengap.report.tables.columns import estimated, printed
 from gengap.report.text import isolate
 
 UNIT = {"environments": "environments", "combinations": "combinations"}
-SCORE = ("score_unseen", "score_low", "score_high")
-COST = ("cost_of_unseen", "cost_low", "cost_high")
 WORDS = (
     "Each size was trained anew for every environment left out, larger sets containing smaller "
     "ones, with an order of {by} drawn for each seed; every size has its own reference, with as "
     "many examples. Intervals are for environments like these and count the draws."
+)
+HALVES = (
+    "Each size was trained anew on environments of each half, larger sets containing smaller ones, "
+    "with an order drawn for each seed; the sets of the two halves are of equal size, and each is "
+    "the other's reference. Seeds are the units of the intervals: each draws its own environments."
 )
 
 
@@ -43,13 +45,13 @@ def sizes_section(summary: Summary, *, page: bool) -> Section | None:
     """
     if not summary.sizes:
         return None
-    drawn = _figures(summary) if page else []
+    drawn = _drawn(summary) if page else []
     name = summary.headline["method"] if summary.headline else ""
     others = [row["method"] for row in summary.others]
     return section(
         "Sizes of training sets",
-        WORDS.format(by=summary.sizes["by"]),
-        Bullets(sizes_sentences(summary)),
+        HALVES if summary.study["splits"] == "halves" else WORDS.format(by=summary.sizes["by"]),
+        Bullets([*sizes_sentences(summary), *_falls(summary)]),
         *drawn,
         sizes_table(summary, name),
         laws_table(summary, name),
@@ -68,11 +70,6 @@ def sizes_sentences(summary: Summary) -> list[str]:
     said = [_trends(summary, head["method"]), *_trades(summary, head["method"])]
     said += [_faster(summary, head["method"]), *_backtests(summary, head["method"])]
     return [sentence for sentence in said if sentence]
-
-
-def of_method(summary: Summary, part: str, method: str) -> list[Row]:
-    """The rows of a part of the finding on sizes that are a method's."""
-    return [Row(row) for row in summary.sizes[part] or [] if row["method"] == method]
 
 
 def _trends(summary: Summary, method: str) -> str:
@@ -143,6 +140,27 @@ def _faster(summary: Summary, method: str) -> str:
     if gap["high"] < 0:
         return f"{said}: more of the same narrows the gap."
     return f"{said}, which are not told apart."
+
+
+def _falls(summary: Summary) -> list[str]:
+    """How fast the headline method's cost falls with environments, by the curve of most sizes."""
+    if summary.headline is None:
+        return []
+    rows = [
+        row
+        for row in of_method(summary, "laws", summary.headline["method"])
+        if row["score"] == "cost of unseen" and row["along"] == "environments"
+    ]
+    if not rows:
+        return []
+    row = max(rows, key=lambda row: len(row["sizes"]))
+    number, by = summary.number, summary.sizes["by"]
+    ends = f"{fixed(row['exponent_low'])} to {fixed(row['exponent_high'])}"
+    limit = number.interval(row["limit_low"], row["limit_high"])
+    return [
+        f"The cost of unseen falls with {by} to the power of -{fixed(row['exponent'])} ({ends}), "
+        f"to {number.points(row['limit'])} ({limit}) with any number of them; {row['held']}."
+    ]
 
 
 def _backtests(summary: Summary, method: str) -> list[str]:
@@ -220,58 +238,21 @@ def laws_table(summary: Summary, method: str) -> Table:
     return make_table("Power laws", rows, makers, "dense")
 
 
-def _figures(summary: Summary) -> list[Block]:
+def _drawn(summary: Summary) -> list[Block]:
+    """Scores of all methods at the sizes of a line, their costs along it, the headline's score."""
     head = summary.headline
-    rows = of_method(summary, "rows", head["method"]) if head else []
-    rows = [row for row in rows if not row["share"] and not row["own"]]
-    by = summary.sizes["by"]
+    rows = figures.plain_rows(summary, head["method"]) if head else []
+    lines = list(figures.lines_of(rows, summary.sizes["by"]))
+    picked = figures.chosen(lines)
     found: list[Block] = []
-    for axis, along in (("environments", by), ("each", "examples of each")):
-        lines = _lines(rows, axis, by)
-        if lines:
-            metric = summary.metric + (" in %" if summary.number.percent else "")
-            title = f"Score in unseen environments against {along}"
-            drawing = curves_drawing(
-                f"sizes-{axis}", title, metric, lines, summary.number, f"{along}, logarithmic"
-            )
-            found.append(drawing)
-    if found:
+    for line in [line for line in picked if line[0] == "environments"][:1]:
+        found += [Heading("Seen and unseen"), figures.seen_and_unseen(summary, line)]
+    costs = [d for line in picked if (d := figures.costs_drawing(summary, line)) is not None]
+    scores = list(figures.score_drawings(summary, lines))
+    if costs:
+        found += [Heading("Cost of unseen, by size"), *costs]
+    if scores:
+        found += [Heading("Score where unseen, by size"), *scores]
+    if costs or scores:
         found.append(Note("Bands are 95% intervals for environments like these.", True))
-    return found
-
-
-def _named(held: str) -> str:
-    """What a line's held axis is called: ``examples=50`` is 50 of each."""
-    what, _, value = held.partition("=")
-    return {"examples": f"{value} of each", "total": f"{value} in all"}.get(what, held)
-
-
-def _lines(rows: Sequence[Row], axis: str, by: str) -> list[Row]:
-    """Lines of at least two points along one axis, named by what is held."""
-
-    held: dict[Any, list[Row]] = {}
-    for row in rows:
-        key = (
-            str(row["asked"]).split(";")[1]
-            if axis == "environments"
-            else f"{row['environments']:.4g} {by}"
-        )
-        held.setdefault(key, []).append(row)
-    found: list[Row] = []
-    for name, own in held.items():
-        own.sort(key=lambda row: row["examples"])
-        of = [1 if axis == "environments" else row["environments"] for row in own]
-        key = "environments" if axis == "environments" else "examples"
-        sizes = [round(row[key] / each) for row, each in zip(own, of, strict=True)]
-        if len(set(sizes)) < 2:
-            continue
-        found.append(
-            Row(
-                method=_named(name),
-                steps=sizes,
-                mean=[row["score_unseen"] for row in own],
-                low=[row["score_low"] for row in own],
-                high=[row["score_high"] for row in own],
-            )
-        )
     return found

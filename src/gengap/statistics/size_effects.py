@@ -42,6 +42,7 @@ from numpy.typing import ArrayLike
 
 from gengap.base.seeds import generator
 from gengap.statistics.crossed_means import crossed_mean
+from gengap.statistics.drawn_by_seed import drawn_mean
 from gengap.statistics.intervals import Interval
 from gengap.statistics.power_law import EXPONENTS, FEWEST_SIZES, Fits, best_of_grid
 from gengap.statistics.variance import SEED_DEGREES
@@ -53,19 +54,29 @@ MANY = 1e9  # degrees of freedom
 _GRID = EXPONENTS[::4]
 
 
-def point_interval(table: ArrayLike, groups: float, level: float = 0.95) -> Interval:
+def point_interval(
+    table: ArrayLike, groups: float, level: float = 0.95, *, drawn: bool = False
+) -> Interval:
     """The expected score of models trained on so many environments, in environments like these.
 
     Args:
         table: ``(K, S)`` scores, rows without any left out; no limits below three.
         groups: how many environments each was trained on.
         level: of the interval.
+        drawn: whether seeds are the units, as each draws its own environments to train on and to
+            compare with (:mod:`gengap.statistics.drawn_by_seed`).
     """
-    return _interval(np.asarray(table, dtype=np.float64), (1 + 1 / groups) ** 2, level)
+    own, factor = np.asarray(table, dtype=np.float64), (1 + 1 / groups) ** 2
+    return drawn_mean(own, level, factor=factor) if drawn else _interval(own, factor, level)
 
 
 def contrast_interval(
-    tables: ArrayLike, weights: ArrayLike, groups: ArrayLike, level: float = 0.95
+    tables: ArrayLike,
+    weights: ArrayLike,
+    groups: ArrayLike,
+    level: float = 0.95,
+    *,
+    drawn: bool = False,
 ) -> Interval:
     """A weighted sum of points whose weights sum to 0, such as their difference or their slope.
 
@@ -74,6 +85,7 @@ def contrast_interval(
         weights: ``(P,)``.
         groups: ``(P,)`` how many environments each point was trained on.
         level: of the interval.
+        drawn: as for :func:`point_interval`.
     """
     scores, w = np.asarray(tables, dtype=np.float64), np.asarray(weights, dtype=np.float64)
     kept = scores[:, np.isfinite(scores).any(axis=2).all(axis=0)]
@@ -82,7 +94,10 @@ def contrast_interval(
     also = 0.0
     if K > 1:
         also = part**2 * float(np.nanmean(kept, axis=2).mean(axis=0).var(ddof=1)) / K
-    return _interval(np.tensordot(w, kept, 1), (K / max(K - 1, 1)) ** 2, level, also)
+    table, factor = np.tensordot(w, kept, 1), (K / max(K - 1, 1)) ** 2
+    if drawn:
+        return drawn_mean(table, level, factor=factor, also=also)
+    return _interval(table, factor, level, also)
 
 
 def _interval(table: np.ndarray, factor: float, level: float, also: float = 0.0) -> Interval:

@@ -194,6 +194,8 @@ class SizeRow:
     share: float
     own: int
     score_in_distribution: float
+    in_distribution_low: float | None
+    in_distribution_high: float | None
     score_unseen: float
     score_low: float | None
     score_high: float | None
@@ -235,9 +237,10 @@ class SizeTrend:
 
 @dataclass(frozen=True)
 class SizeLaw:
-    """A power law of what a score lacks to the best there is, along one axis.
+    """A power law of what a score lacks to the best there is, or of the cost, along one axis.
 
-    ``limit`` is the score approached; ``backtest_*`` the score at the largest size, as measured
+    ``score`` is ``unseen``, ``in distribution`` or ``cost of unseen``, ``limit`` the score or cost
+    approached; ``backtest_*`` the score at the largest size, as measured
     and as foreseen by the smaller ones, None with fewer than four smaller ones.
     """
 

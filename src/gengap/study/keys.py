@@ -93,7 +93,9 @@ class StudyFile:
     seeds: int | list[int] = key("Repetitions; five test each row once.", 5)
     trials: int = key("Hyperparameter settings per method: defaults, then random.", 1)
     steps: int | None = key("Training steps of a network: 300, and 2000 of levels.")
-    batch: int | None = key("Examples per environment and step: 32; of levels what makes 128 a step.")
+    batch: int | None = key(
+        "Examples per environment and step: 32, and of levels what makes 128 in all."
+    )
     checkpoints: str | None = key(
         "When runs are scored: log:20, linear:10 or steps such as 50,100,300; thirds otherwise."
     )

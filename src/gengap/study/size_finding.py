@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from itertools import combinations
 
 import numpy as np
@@ -26,7 +27,7 @@ from gengap.study.size_scores import SizedScores, sized_scores
 
 # Training sets whose sizes differ by less than this share count as equal in size.
 EQUAL = 0.02
-UNSEEN, INSIDE = "unseen", "in distribution"
+UNSEEN, INSIDE, COST = "unseen", "in distribution", "cost of unseen"
 
 
 def sizes_finding(plan: Plan, scores: Mapping[str, Scores], rule: Rule) -> SizesFinding | None:
@@ -66,11 +67,12 @@ def loss_origin(metric: Metric) -> float:
 def _rows(method: str, own: SizedScores, metric: Metric) -> Iterator[SizeRow]:
     sign = sign_of(metric)
     for p, point in enumerate(own.points):
-        unseen = point_interval(own.unseen[p], own.groups[p]).within(*metric.limits)
-        inside = point_interval(own.inside[p], own.groups[p])
+        interval = partial(point_interval, groups=own.groups[p], drawn=own.swapped)
+        unseen = interval(own.unseen[p]).within(*metric.limits)
+        inside = interval(own.inside[p]).within(*metric.limits)
         cost = reference = None
         if not point.sees:
-            cost = point_interval(sign * (own.reference[p] - own.unseen[p]), own.groups[p])
+            cost = interval(sign * (own.reference[p] - own.unseen[p]))
             reference = _mean(own.reference[p])
         yield SizeRow(
             method=method,
@@ -80,6 +82,8 @@ def _rows(method: str, own: SizedScores, metric: Metric) -> Iterator[SizeRow]:
             share=point.share,
             own=point.own,
             score_in_distribution=inside.estimate,
+            in_distribution_low=inside.low,
+            in_distribution_high=inside.high,
             score_unseen=unseen.estimate,
             score_low=unseen.low,
             score_high=unseen.high,
@@ -104,7 +108,7 @@ def _trades(method: str, own: SizedScores, metric: Metric) -> Iterator[SizeTrade
             continue
         pair = [many, few]
         scores = sign_of(metric) * own.unseen[pair]
-        interval = contrast_interval(scores, [1.0, -1.0], own.groups[pair])
+        interval = contrast_interval(scores, [1.0, -1.0], own.groups[pair], drawn=own.swapped)
         yield SizeTrade(
             method,
             float(totals.mean()),
@@ -136,7 +140,7 @@ def _trends(method: str, own: SizedScores, metric: Metric) -> Iterator[SizeTrend
     tables["in distribution minus unseen"] = tables[INSIDE] - tables[UNSEEN]
     for axis, weight in by_axis.items():
         for score, table in tables.items():
-            found = contrast_interval(table, weight, groups)
+            found = contrast_interval(table, weight, groups, drawn=own.swapped)
             yield SizeTrend(method, axis, score, found.estimate, found.low, found.high)
 
 
@@ -149,43 +153,77 @@ def _slope(values: np.ndarray, held: np.ndarray) -> np.ndarray | None:
 
 
 def _laws(method: str, own: SizedScores, metric: Metric) -> Iterator[SizeLaw]:
+    bounded = math.isfinite(metric.limits[1 if metric.higher_is_better else 0])
+    tables = {UNSEEN: own.unseen, INSIDE: own.inside}
+    losses = {
+        score: (-sign_of(metric) * (table - loss_origin(metric)), bounded)
+        for score, table in tables.items()
+    }
+    losses[COST] = (sign_of(metric) * (own.reference - own.unseen), True)
     for along, positions, sizes, held in lines_of(own):
-        for score, table in ((UNSEEN, own.unseen), (INSIDE, own.inside)):
-            curve = curve_of(sizes, table[positions], own.groups[positions], metric)
+        for score, (table, at_least_0) in losses.items():
+            curve = curve_of(sizes, table[positions], own, positions, at_least_0)
             if curve is not None:
                 yield _law(method, along, score, held, curve, metric)
 
 
 def lines_of(own: SizedScores) -> Iterator[tuple[str, np.ndarray, np.ndarray, str]]:
-    """Points along one axis with the other held: the axis, positions, sizes, what is held."""
+    """Points along one axis with the other held: the axis, positions, sizes, what is held.
+
+    Environments vary at equal examples of each, and at equal examples of all together.
+    """
     plain = plain_points(own)
-    held_each = [own.points[p].name.split(";", 1)[1] for p in plain]
-    for name in dict.fromkeys(held_each):
-        mine = plain[[h == name for h in held_each]]
-        yield "environments", mine, own.groups[mine], name
-    for groups in dict.fromkeys(own.groups[plain].round(6)):
-        mine = plain[own.groups[plain].round(6) == groups]
-        yield "examples", mine, own.examples[mine] / own.groups[mine], f"environments={groups:g}"
+    groups, each = own.groups[plain], own.examples[plain] / own.groups[plain]
+    names = np.array([own.points[p].name.split(";", 1)[1] for p in plain])
+    for name in dict.fromkeys(names[np.char.startswith(names, "examples")].tolist()):
+        held = np.flatnonzero(names == name)
+        yield "environments", plain[held], groups[held], name
+    for held in _alike(own.examples[plain]):
+        total = round(float(own.examples[plain[held]].mean()))
+        yield "environments", plain[held], groups[held], f"total={total}"
+    for held in _alike(groups):
+        yield "examples", plain[held], each[held], f"environments={groups[held[0]]:g}"
+
+
+def _alike(values: np.ndarray) -> Iterator[np.ndarray]:
+    """Positions of values that count as equal, two at least, smallest values first."""
+    left = np.argsort(values, kind="stable")
+    while len(left):
+        same = values[left] <= values[left[0]] * (1 + EQUAL)
+        if same.sum() > 1:
+            yield np.sort(left[same])
+        left = left[~same]
 
 
 def curve_of(
-    sizes: np.ndarray, scores: np.ndarray, groups: np.ndarray, metric: Metric
+    sizes: np.ndarray,
+    losses: np.ndarray,
+    own: SizedScores,
+    positions: np.ndarray,
+    bounded: bool,
 ) -> SizeCurve | None:
-    """A power law of the loss ``(P, K, S)``: how far scores are from the best there is."""
-    bounded = math.isfinite(metric.limits[1 if metric.higher_is_better else 0])
-    losses = -sign_of(metric) * (scores - loss_origin(metric))
-    return size_curve(list(sizes), losses, groups, bounded=bounded)
+    """A power law of losses ``(P, K, S)``; of swapped halves with seeds for environments."""
+    if not own.swapped:
+        return size_curve(list(sizes), losses, own.groups[positions], bounded=bounded)
+    there = np.isfinite(losses)
+    if not there.any(axis=1).all():
+        return None
+    means = np.where(there, losses, 0.0).sum(axis=1) / there.sum(axis=1)
+    return size_curve(list(sizes), means[..., None], np.full(len(sizes), np.inf), bounded=bounded)
 
 
 def _law(
     method: str, along: str, score: str, held: str, curve: SizeCurve, metric: Metric
 ) -> SizeLaw:
+    def read(loss: Interval) -> Interval:
+        return loss if score == COST else as_score(loss, metric)
+
     tested = curve.backtest
-    forecast = as_score(tested.forecast, metric) if tested else None
+    forecast = read(tested.forecast) if tested else None
     measured = None
     if tested is not None:
-        measured = as_score(replace(tested.forecast, estimate=tested.measured), metric).estimate
-    limit = as_score(curve.limit, metric)
+        measured = read(replace(tested.forecast, estimate=tested.measured)).estimate
+    limit = read(curve.limit)
     return SizeLaw(
         method=method,
         along=along,

@@ -28,8 +28,10 @@ class SizedScores:
         groups: ``(P,)`` environments (or combinations) trained on, on average over splits.
         examples: ``(P,)`` training examples, on average over runs.
         unseen: ``(P, K, S)`` score in the left-out environment by its code and the seed.
-        reference: ``(P, K, S)`` of the run with as many examples that has seen it.
+        reference: ``(P, K, S)`` of the run with as many examples that has seen it; of swapped
+            halves, which differ by seed, only where it has.
         inside: ``(P, K, S)`` of the unseen run on the test parts of what it trained on.
+        swapped: whether what was left out is itself trained on for a reference.
     """
 
     points: tuple[Point, ...]
@@ -38,6 +40,7 @@ class SizedScores:
     unseen: np.ndarray
     reference: np.ndarray
     inside: np.ndarray
+    swapped: bool = False
 
 
 def sized_scores(scores: Scores, rule: Rule) -> SizedScores | None:
@@ -62,10 +65,11 @@ def sized_scores(scores: Scores, rule: Rule) -> SizedScores | None:
         codes = np.unique(plan.units.environment[split.held_out])
         there = len(np.unique(plan.groups.codes[split.rows]))
         for p, point in enumerate(points):
+            whole = is_whole(point, split, plan.unseen, plan.groups)
             times[p, codes] += 1
             groups[p] += (point.groups or there) / len(plan.unseen)
             for s, seed in enumerate(plan.seeds):
-                cell, beside = _cells(scores, split, point, seed, is_whole(point, there))
+                cell, beside = _cells(scores, split, point, seed, whole)
                 means, size = _means(scores, own_rule, cell, seed)
                 examples[p] += size / (len(plan.unseen) * shape[2])
                 outside, inside = means
@@ -74,11 +78,13 @@ def sized_scores(scores: Scores, rule: Rule) -> SizedScores | None:
                 if beside is None:
                     sums["reference"][p, codes, s] = np.nan
                 else:
-                    (with_it, _), _ = _means(scores, own_rule, beside, seed, split.held_out)
+                    seen = split.held_out & beside.rows
+                    (with_it, _), _ = _means(scores, own_rule, beside, seed, seen)
                     sums["reference"][p, codes, s] += with_it[codes]
     with np.errstate(divide="ignore", invalid="ignore"):
         tables = {role: values / times[..., None] for role, values in sums.items()}
-    return SizedScores(points, groups.round(6), examples.round(6), **tables)
+    halves = {cell.reference for cell in plan.unseen} <= {cell.name for cell in plan.unseen}
+    return SizedScores(points, groups.round(6), examples.round(6), **tables, swapped=halves)
 
 
 def _cells(

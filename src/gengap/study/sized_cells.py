@@ -1,8 +1,10 @@
 """What is trained for each size of training set: cells beside those of the splits.
 
 A point without data of the left-out environment has a reference of its own: as many examples,
-spread evenly over the same environments and the one left out. Networks draw as many examples in a
-step as those of the split do, whatever the size, so that sizes differ by data and not by training.
+spread evenly over the same environments and the one left out. Of swapped halves, that is the other
+half's set of the same size and seed, for the environments that are in it. Networks draw as many
+examples in a step as those of the split do, whatever the size, so that sizes differ by data and
+not by training.
 """
 
 from __future__ import annotations
@@ -68,9 +70,11 @@ def reference_point(point: Point, groups: int, left_out: int) -> Point:
     return replace(point, share=left_out / (groups + left_out))
 
 
-def is_whole(point: Point, groups: int) -> bool:
-    """Whether a point is what the split trains on anyway."""
-    return point in (Point(), Point(groups))
+def is_whole(point: Point, split: Cell, splits: Sequence[Cell], groups: Grouping) -> bool:
+    """Whether a point is what the split trains on anyway, and of swapped halves both do."""
+    halves = [split, *(other for other in splits if other.name == split.reference)]
+    counts = {len(np.unique(groups.codes[half.rows])) for half in halves}
+    return point == Point() or {point} == {Point(count) for count in counts}
 
 
 def sized_cells(
@@ -107,10 +111,11 @@ def sized_cells(
         swapped = split.reference in names
         own = np.unique(groups.codes[split.rows])
         _check(split, sizes, len(own))
+        whole = {point for point in sizes.points if is_whole(point, split, splits, groups)}
         for seed in seeds:
             order = _order(groups, own, seed, split.name)
             for point in sizes.points:
-                if is_whole(point, len(own)):
+                if point in whole:
                     continue
                 chosen = np.isin(groups.codes, order[: point.groups]) & split.rows
                 for cell in _of_point(
@@ -138,10 +143,12 @@ def _of_point(
             split.unseen, train, split.held_out,
         )  # fmt: skip
 
-    # The half that a swapped half has for a reference holds more environments than the point.
-    if point.sees or swapped:
+    if point.sees:
         return [cell(point)]
     alone = cell(point)
+    if swapped:
+        other = sized_name(Place(point, seed, split.reference))
+        return [replace(alone, reference=other)]
     beside = cell(reference_point(point, *_counts(alone, groups)))
     return [replace(alone, reference=beside.name), beside]
 
@@ -155,7 +162,9 @@ def places(
 ) -> dict[str, Place]:
     """By name of a sized cell the point, seed and split that it is for, its reference's too."""
     found: dict[str, Place] = {}
+    names = {split.name for split in splits}
     for split in splits:
+        swapped = split.reference in names
         for seed in seeds:
             for point in sizes.points:
                 place = Place(point, seed, split.name)
@@ -163,7 +172,7 @@ def places(
                 if cell is None:
                     continue
                 found[cell.name] = place
-                if cell.reference:
+                if cell.reference and not swapped:
                     beside = reference_point(point, *_counts(cell, groups))
                     found[cell.reference] = replace(place, point=beside)
     return found

@@ -18,7 +18,7 @@ The axes:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -26,6 +26,7 @@ from gengap.base.errors import UsageError, listing, suggest
 
 AXES = ("environments", "combinations", "examples", "total", "share", "own")
 GROUPS = ("environments", "combinations")
+LEVELS = ("levels",)
 ALL = "all"
 MOST_POINTS = 64
 FORM = "environments=2,4,8;examples=50,200"
@@ -108,6 +109,26 @@ def parse_sizes(text: str) -> Sizes:
     if len(points) > MOST_POINTS:
         raise UsageError(f"--sizes has {len(points)} points; give at most {MOST_POINTS}.")
     return Sizes(points, by, text)
+
+
+def in_words(text: str, own: Sequence[str]) -> str:
+    """Axes with a problem's own words for environments in the place of that.
+
+    Example:
+        >>> in_words("levels=10,50;examples=4", LEVELS)
+        'environments=10,50;examples=4'
+    """
+    parts = [part.strip() for part in text.split(";")]
+    heads = [part.partition("=")[0].strip() for part in parts]
+    return ";".join(
+        "environments=" + part.partition("=")[2] if head in own and "=" in part else part
+        for head, part in zip(heads, parts, strict=True)
+    )
+
+
+def most_groups(text: str) -> int:
+    """The most environments or combinations that axes ask for; 0 for no more than there are."""
+    return max((point.groups or 0 for point in parse_sizes(text).points), default=0)
 
 
 def _of_total(groups: int | None, total: int | None, share: float, own: int) -> Point:

@@ -47,7 +47,7 @@ from gengap.study.resolve import ESTIMATOR_PREFIX, is_estimator, is_named_estima
 from gengap.study.result import Result
 from gengap.study.rules import RULES, rule_named
 from gengap.study.sized_cells import scarce, sized_cells
-from gengap.study.sizes import parse_sizes
+from gengap.study.sizes import in_words, parse_sizes
 from gengap.study.undefined import said_of_undefined
 from gengap.study.until_decided import check_sequential, looks_left, replay
 from gengap.training.executors import check_name
@@ -255,7 +255,8 @@ class Study:
         """Cells of other sizes beside those of the splits, and what the plan notes of them."""
         if self.sizes is None:
             return cells, {}
-        sizes = parse_sizes(self.sizes)
+        text = in_words(self.sizes, getattr(self.problem, "words", ()))
+        sizes = parse_sizes(text)
         if self.until_decided:
             raise UsageError("Sizes need all seeds; leave --until-decided or --sizes out.")
         factors: list[str] = []
@@ -272,7 +273,7 @@ class Study:
         names = self.problem.names
         found = sized_cells(units, names, unseen, self.seed_list, sizes, factors)
         self.warnings += scarce(units, names, sizes, factors)
-        return (*cells, *found), {"sizes": {"axes": self.sizes, "factors": factors}}
+        return (*cells, *found), {"sizes": {"axes": text, "factors": factors}}
 
     @property
     def _splits(self) -> tuple[str, Any]:

@@ -26,6 +26,7 @@ from gengap.study.simulator_keys import (
     rooted,
     simulated_levels,
 )
+from gengap.study.sizes import LEVELS, in_words, most_groups
 from gengap.study.study import Study
 
 MOST_BYTES, MOST_DEPTH = 1 << 20, 20
@@ -152,7 +153,6 @@ _WANTED = {
 def load_environments(file: StudyFile) -> Environments:
     """Read the data or build the suite that a study names; neither means the default suite."""
     from gengap.environments.readers import read
-    from gengap.environments.suites import load_suite
     from gengap.environments.targets import ordinal, survival
 
     data = _data(file)
@@ -194,8 +194,21 @@ def load_environments(file: StudyFile) -> Environments:
         _OF_TABLES,
         "is for your own data; name the file (gengap run data.csv ...), or leave it out.",
     )
-    environments = load_suite(file.suite or DEFAULT_SUITE).with_least(file.min_examples)
+    environments = _suite(file).with_least(file.min_examples)
     return environments.regroup(file.environment) if file.environment else environments
+
+
+def _suite(file: StudyFile) -> Any:
+    """The suite; of levels whose number is not given as many as sizes of both halves need."""
+    from gengap.environments.suites import load_suite, parse_suite, suite_info
+
+    text = file.suite or DEFAULT_SUITE
+    name, given = parse_suite(text)
+    levels = suite_info(name).arguments.get("levels")
+    if levels is None or "levels" in given or not file.sizes or file.environment:
+        return load_suite(text)
+    needed = 2 * most_groups(in_words(file.sizes, LEVELS))
+    return load_suite(text, levels=max(levels, needed))
 
 
 def refuse_keys(file: StudyFile, keys: Sequence[str], why: str) -> None:

@@ -39,7 +39,8 @@ def mazes(
 
     Args:
         levels: how many.
-        starts: of each, from which one walk is logged and agents are scored.
+        starts: of each, from which one walk is logged and agents are scored; more than there are
+            cells are the same cells again, with other walks.
         size: cells on a side, walls included; odd.
         loops: share of the inner walls that are opened.
         data: who walked when the log was written (:mod:`gengap.control.behaviour`).
@@ -67,12 +68,7 @@ def maze_tables(
     cells = Cells(_carved(size, weight, opened))
     states = cells.count
     chosen = np.stack(
-        [
-            draw.permutation(int(count))[: starts + 1]
-            for draw, count in zip(draws, states, strict=True)
-        ]
-        if starts < states.min()
-        else _too_many(starts, int(states.min()))
+        [_placed(draw, int(count), starts) for draw, count in zip(draws, states, strict=True)]
     )
     goal, start = chosen[:, 0], chosen[:, 1:]
     factors = pd.DataFrame({"level": [f"maze {number}" for number in numbers]})
@@ -82,11 +78,10 @@ def maze_tables(
     )  # fmt: skip
 
 
-def _too_many(starts: int, states: int) -> list[np.ndarray]:
-    raise UsageError(
-        f"The smallest maze has {states} free cells, too few for {starts} starts and a goal; give "
-        "fewer starts or a larger size."
-    )
+def _placed(draw: np.random.Generator, count: int, starts: int) -> np.ndarray:
+    """A goal and starts among ``count`` cells; when all have had their turn, the same once more."""
+    order = draw.permutation(count)
+    return np.concatenate([order[:1], np.resize(order[1:], starts)])
 
 
 def _carved(size: int, weight: np.ndarray, opened: np.ndarray) -> np.ndarray:

@@ -192,6 +192,21 @@ def interval_marks(
     return draw
 
 
+def two_interval_marks(upper: Sequence[float | None], lower: Sequence[float | None]) -> Draw:
+    """Return a drawer of two estimates with their ends, the upper one an outline.
+
+    Args:
+        upper: an estimate, and the low and high end of its interval.
+        lower: the same of the other.
+    """
+
+    def draw(axis: Axis, y: float) -> Markup:
+        both = interval_marks(upper[0], (upper[1], upper[2]), hollow=True)(axis, y - 5)
+        return both + interval_marks(lower[0], (lower[1], lower[2]))(axis, y + 5)
+
+    return draw
+
+
 def pair_marks(upper: float | None, lower: float | None, total: float | None) -> Draw:
     """Return a drawer of two bars from zero, one above the other, and a tick at their sum."""
 
