@@ -64,9 +64,21 @@ class CQL(Followed):
         """Gradients of the loss, past autograd."""
         after = batch.transitions()
         aim = double_target(network, state, after)
-        made, back = pulled(network, "", batch.x)
-        place = after.action[..., None]
-        slopes = cross_entropy_slopes(made.logits, after.action)
-        slopes = slopes * along_runs(self.penalty, slopes)
-        error = mean_slopes(made.logits.gather(-1, place) - aim[..., None])
-        return back(slopes.scatter_add_(-1, place, error))
+        return conservative(network, batch.x, after.action, aim, self.penalty)
+
+
+def conservative(
+    network: Network, x: Tensor, action: Tensor, aim: Tensor, penalty: Tensor | float
+) -> Parameters:
+    """Gradients of half the squared error of ``Q`` plus the penalty on actions not logged.
+
+    Args:
+        x: ``(R, ..., *shape)``, with actions and what they are worth ``(R, ...)``.
+        penalty: ``α``, one number or one per run.
+    """
+    made, back = pulled(network, "", x)
+    place = action[..., None]
+    slopes = cross_entropy_slopes(made.logits, action)
+    slopes = slopes * along_runs(penalty, slopes)
+    error = mean_slopes(made.logits.gather(-1, place) - aim[..., None])
+    return back(slopes.scatter_add_(-1, place, error))

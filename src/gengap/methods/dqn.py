@@ -23,6 +23,7 @@ where rewards are so far off that acting at random never meets one.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -46,6 +47,18 @@ from gengap.methods.replay import recalled, remember
 from gengap.models.networks import Network, Parameters
 
 
+def foresight() -> Any:
+    """The hyperparameter ``φ``."""
+    return hyperparameter(
+        0.9, 0.8, 1.0, limit=1, help="how far it looks ahead, as a share of the problem's discount"
+    )
+
+
+def last_chance() -> Any:
+    """The hyperparameter ``ε`` when it has fallen."""
+    return hyperparameter(0.05, 0.01, 0.3, log=True, limit=1, help="of any action, in the end")
+
+
 @register(
     "dqn",
     summary="acts, remembers, and learns what actions are worth",
@@ -64,15 +77,11 @@ class DQN(Followed):
     """Double Q-learning from a memory of its own play."""
 
     target_rate: float = target_rate(0.02)
-    foresight: float = hyperparameter(
-        0.9, 0.8, 1.0, limit=1, help="how far it looks ahead, as a share of the problem's discount"
-    )
+    foresight: float = foresight()
     exploring: float = hyperparameter(
         0.3, 0.05, 1.0, limit=1, help="share of the steps in which chance falls to its last value"
     )
-    last_chance: float = hyperparameter(
-        0.05, 0.01, 0.3, log=True, limit=1, help="of any action, in the end"
-    )
+    last_chance: float = last_chance()
 
     def update(
         self, network: Network, optimizer: Optimizer, batch: Batch, state: dict[str, Tensor]
