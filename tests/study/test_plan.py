@@ -11,6 +11,7 @@ import pytest
 from gengap.environments.parts import TRAIN, parts
 from gengap.environments.splits import FlipCorrelation, parse_splits
 from gengap.study.cells import MOST_SLOTS
+from gengap.study.plan import by_code
 from study_builders import by_year, plan_of, wards
 
 SEEDS = (0, 3)
@@ -187,3 +188,12 @@ def test_the_examples_scored_are_in_order_and_complete():
             np.testing.assert_array_equal(examples.target, e.y[examples.example])
             np.testing.assert_array_equal(examples.environment, e.environment[examples.example])
             np.testing.assert_allclose(np.bincount(examples.environment), e.sizes / 5, atol=0.99)
+
+
+def test_training_rows_are_told_apart_as_one_environment_at_a_time_would():
+    codes = np.array([2, 0, 2, 5, 0, 0, 5, 2])
+    rows = np.array([0, 1, 2, 3, 4, 7], np.int32)
+    found = by_code(rows, codes)
+    assert [own.tolist() for own in found] == [[1, 4], [0, 2, 7], [3]]
+    assert {own.dtype for own in found} == {np.dtype(np.int32)}
+    assert by_code(rows[:0], codes) == ()

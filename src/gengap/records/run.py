@@ -179,6 +179,8 @@ def plain(value: Any, name: str) -> Any:
     if isinstance(value, Mapping):
         return {str(key): plain(inner, f"{name}.{key}") for key, inner in value.items()}
     if isinstance(value, tuple | list):
+        if all(type(inner) is str for inner in value):  # names of environments, perhaps hundreds
+            return list(value)
         return [plain(inner, f"{name}[{place}]") for place, inner in enumerate(value)]
     if isinstance(value, float) and not math.isfinite(value):
         raise UsageError(

@@ -76,6 +76,7 @@ class Store:
         self._engine = connect(self._url, create)
         self._process = os.getpid()
         self._inherited: list[Engine] = []
+        self._known: set[str] = set()
         try:
             prepare(self._engine, create, upgrade=migrate)
         except UsageError:
@@ -265,11 +266,13 @@ class Store:
             }
 
     def _require(self, problems: set[str]) -> None:
+        if problems <= self._known:  # what is stored stays stored
+            return
         with self.transaction() as connection:
-            known = set(connection.scalars(select(problem_table.c.fingerprint)))
-        if problems - known:
+            self._known |= set(connection.scalars(select(problem_table.c.fingerprint)))
+        if problems - self._known:
             raise UsageError(
-                f"{show(self._url)} has no problem {sorted(problems - known)[0]!r}; "
+                f"{show(self._url)} has no problem {sorted(problems - self._known)[0]!r}; "
                 "add it with add_problem before its examples and runs."
             )
 

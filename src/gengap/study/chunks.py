@@ -7,6 +7,7 @@ once to each worker (:class:`Trainer`); which rows a run trains on follows from 
 from __future__ import annotations
 
 import copy
+import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,15 +20,16 @@ import numpy as np
 from gengap.base.errors import UsageError
 from gengap.methods.registry import registered
 from gengap.records.database import patiently
-from gengap.records.run import FinishedRun, Run
+from gengap.records.run import FinishedRun, Part, Run
 from gengap.records.store import Store
 from gengap.study.plan import Entry, Plan
 from gengap.training import chunks as pieces
 from gengap.training.estimators import train_estimator
 from gengap.training.tasks import Task
+from gengap.training.threads import single_threaded
 
-# What the training rows decide about inputs is remembered for as many row sets.
-MOST_PREPARED = 256
+# What the training rows decide about inputs is remembered for all methods, in about as many bytes.
+PREPARED_BYTES = 32 << 20
 # Layers that draw from torch's global generator train one at a time in a process.
 _global_draws = threading.Lock()
 
@@ -112,7 +114,7 @@ class Trainer:
         prepared = self._prepared.get(key)
         if prepared is None:
             prepared = self.work.problem.prepare(np.concatenate(rows))
-            if len(self._prepared) >= MOST_PREPARED:
+            if len(self._prepared) * self._prepared_bytes >= PREPARED_BYTES:
                 self._prepared.clear()
             self._prepared[key] = prepared
         return Task(
@@ -120,8 +122,7 @@ class Trainer:
             train=rows,
             prepared=prepared,
             score={
-                "validation": plan.example_set(run.seed, "validation").example,
-                "test": plan.example_set(run.seed, "test").example,
+                **self._scored(run.seed),
                 **({"train": np.concatenate(rows)} if self.work.curves else {}),
             },
             unlabelled=self._unlabelled(run),
@@ -140,9 +141,26 @@ class Trainer:
             return rows
         return self.plan.unlabelled_rows(self.plan.cell(run), run.seed, unseen=info.sees_unseen)
 
+    def _scored(self, seed: int) -> dict[Part, np.ndarray]:
+        """The units that every run under a seed is scored on."""
+        if seed not in self._scored_under:
+            both: tuple[Part, ...] = ("validation", "test")
+            found = {part: self.plan.example_set(seed, part).example for part in both}
+            self._scored_under[seed] = found
+        return self._scored_under[seed]
+
+    @cached_property
+    def _scored_under(self) -> dict[int, dict[Part, np.ndarray]]:
+        return {}
+
     @cached_property
     def _prepared(self) -> dict[tuple[str, str, int], Any]:
         return {}
+
+    @cached_property
+    def _prepared_bytes(self) -> int:
+        """About how many bytes one takes: a shift and a scale of every input."""
+        return 1024 + 8 * math.prod(self.work.problem.shape)
 
 
 def cut(plan: Plan, work: Work, entry: Entry, memory: int) -> list[Chunk]:
@@ -267,10 +285,8 @@ def _train_alone(
 
 
 def _fit(work: Work, entry: Entry, task: Task) -> FinishedRun:
-    from threadpoolctl import threadpool_limits
-
     keep = ("small" if work.small else "any") if _keeps(work, entry, task) else ""
-    with threadpool_limits(1):
+    with single_threaded():
         kind = entry.settings["input"]
         return train_estimator(entry.estimator, task, work.problem, kind, keep)
 

@@ -104,9 +104,7 @@ class Plan:
     def whole(self) -> bool:
         """Whether every unseen cell has its reference; a part of a plan may lack some."""
         return all(
-            (role, cell.reference) in self._by_name
-            for cell in self.unseen
-            for role in (self._reference_role(cell),)
+            (self._reference_role(cell), cell.reference) in self._by_name for cell in self.unseen
         )
 
     def reference(self, cell: Cell) -> Cell:
@@ -241,14 +239,14 @@ class Plan:
         rows: list[np.ndarray] = []
         if cell.role == "sized":
             drawn = drawn_rows(cell, self.places[cell.name], usable, self.groups)
-            return tuple(drawn[codes[drawn] == k].astype(np.int32) for k in np.unique(codes[drawn]))
-        for k in np.unique(codes[usable]):
-            own = np.flatnonzero(usable & (codes == k))
+            return by_code(drawn.astype(np.int32), codes)
+        for own in by_code(np.flatnonzero(usable).astype(np.int32), codes):
             if cell.fraction < 1:
-                draw = generator(seed, "subsample", cell.name, self.problem.environments[k])
+                name = self.problem.environments[codes[own[0]]]
+                draw = generator(seed, "subsample", cell.name, name)
                 keep = max(1, round(cell.fraction * len(own)))
                 own = np.sort(self._together(draw.permutation(own))[:keep])
-            rows.append(own.astype(np.int32))
+            rows.append(own)
         return tuple(rows)
 
     def _together(self, rows: np.ndarray) -> np.ndarray:
@@ -299,6 +297,14 @@ class Plan:
             "level": self.level,
         }
         return StudyRecord(self.name, self.problem.fingerprint, content, self.cells)
+
+
+def by_code(rows: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Row numbers apart by their environment's code, in the order of codes; within as they came."""
+    if not len(rows):
+        return ()
+    ordered = rows[np.argsort(codes[rows], kind="stable")]
+    return tuple(np.split(ordered, np.flatnonzero(np.diff(codes[ordered])) + 1))
 
 
 def write_plan(plan: Plan, store: Store) -> None:

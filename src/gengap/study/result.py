@@ -415,18 +415,9 @@ class Result(Finding):
         p, v = scores.under(rule), scores.under(rule, "validation")
         score, low, high, note = None, None, None, rule.summary
         if p is not None and v is not None and p.defined.any():
-            p, v = p.at(p.defined), v.at(v.defined)
-            interval = mean_interval(
-                p.unseen,
-                p.environment,
-                p.seed,
-                p.example,
-                overlap=self._overlap,
-                validation=Differences(v.unseen, v.environment, v.seed, v.example),
-            )
-            score = float(np.mean(list(scores.means(p).values())))
-            interval = _around(score, interval).within(*self.plan.score.limits)
-            low, high = interval.low, interval.high
+            if (scores.method, id(p), id(v)) not in self._rule_scores:
+                self._rule_scores[scores.method, id(p), id(v)] = self._rule_score(p, v, scores)
+            score, low, high = self._rule_scores[scores.method, id(p), id(v)]
         elif scores.diverged(rule):
             note = "not measured: the run it keeps diverged"
         else:
@@ -442,6 +433,26 @@ class Result(Finding):
             available=p is not None,
             note=note,
         )
+
+    def _rule_score(self, p: Paired, v: Paired, scores: Scores) -> tuple[float, float, float]:
+        """Mean score where environments were unseen, with its interval."""
+        p, v = p.at(p.defined), v.at(v.defined)
+        interval = mean_interval(
+            p.unseen,
+            p.environment,
+            p.seed,
+            p.example,
+            overlap=self._overlap,
+            validation=Differences(v.unseen, v.environment, v.seed, v.example),
+        )
+        score = float(np.mean(list(scores.means(p).values())))
+        interval = _around(score, interval).within(*self.plan.score.limits)
+        return score, interval.low, interval.high
+
+    @cached_property
+    def _rule_scores(self) -> dict[tuple[str, int, int], tuple[float, float, float]]:
+        """By what a rule's runs scored, which Scores holds: rules that keep the same share it."""
+        return {}
 
 
 def _around(estimate: float, interval: Interval) -> Interval:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -124,18 +124,25 @@ class Scores:
 
     def candidates(self, cell: Cell, seed: int) -> list[Candidate]:
         """Every trial at every checkpoint of a cell under a seed."""
-        return [
-            Candidate(
-                key=run.key,
-                trial=run.trial,
-                step=step,
-                validation=_mean_where_defined(inside),
-                left_out=self._left_out(cell, seed, run.trial, step),
-                unseen=_mean_where_defined(outside),
-            )
-            for run in self.by_cell[cell.role, cell.name, seed]
-            for step, (inside, outside) in sorted(self.validation[run.key].items())
-        ]
+        place = (cell.role, cell.name, seed)
+        if place not in self._candidates:
+            self._candidates[place] = [
+                Candidate(
+                    key=run.key,
+                    trial=run.trial,
+                    step=step,
+                    validation=_mean_where_defined(inside),
+                    left_out=self._left_out(cell, seed, run.trial, step),
+                    unseen=_mean_where_defined(outside),
+                )
+                for run in self.by_cell[place]
+                for step, (inside, outside) in sorted(self.validation[run.key].items())
+            ]
+        return self._candidates[place]
+
+    @cached_property
+    def _candidates(self) -> dict[tuple[str, str, int], list[Candidate]]:
+        return {}
 
     def choices(self, rule: Rule) -> tuple[Choices, int]:
         """Apply a rule: (unseen, reference) per split and seed, and how often it looked.
@@ -148,15 +155,24 @@ class Scores:
         return self._choices[rule.name]
 
     def under(self, rule: Rule, part: Part = "test", metric: Metric | None = None) -> Paired | None:
-        """What the runs that a rule keeps scored, or None where it can keep none."""
-        place = (rule.name, part, (metric or self.metric).name)
+        """What the runs that a rule keeps scored, or None where it can keep none.
+
+        Rules that keep the same runs, as of an estimator with one trial, are given one object.
+        """
+        choices, _ = self.choices(rule)
+        if not choices:
+            return None
+        kept = frozenset(
+            (split, seed, one.key, one.step, other.key, other.step)
+            for (split, seed), (one, other) in choices.items()
+        )
+        place = (kept, part, (metric or self.metric).name)
         if place not in self._paired:
-            choices, _ = self.choices(rule)
-            self._paired[place] = self.paired(choices, part, metric) if choices else None
+            self._paired[place] = self.paired(choices, part, metric)
         return self._paired[place]
 
     @cached_property
-    def _paired(self) -> dict[tuple[str, Part, str], Paired | None]:
+    def _paired(self) -> dict[tuple[frozenset[Any], Part, str], Paired]:
         return {}
 
     def _apply(self, rule: Rule) -> tuple[Choices, int]:

@@ -190,6 +190,8 @@ class Tables(Environments):
 
     def inputs(self, task: Task, rows: np.ndarray, kind: Kind = "prepared") -> Any:
         """Inputs of an estimator for ``m`` rows of a run; see :mod:`gengap.training.inputs`."""
+        if kind == "prepared":  # the user's own table is not read
+            return task.prepared.inputs.apply(self.matrix[rows]).reshape(len(rows), -1)
         own = self.X.iloc[rows] if isinstance(self.X, pd.DataFrame) else self.X[rows]
         return self.as_input(own, self.matrix[rows], task.prepared, kind)
 

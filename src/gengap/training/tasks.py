@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from importlib.metadata import version
 from typing import Any
 
@@ -35,7 +35,7 @@ class Task:
     unlabelled: np.ndarray | None = None
     scores: bool = False
 
-    @property
+    @cached_property
     def train_rows(self) -> np.ndarray:
         """All training rows, in the order of environments."""
         return np.concatenate(self.train)
