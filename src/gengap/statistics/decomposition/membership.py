@@ -15,6 +15,7 @@ from functools import partial
 import numpy as np
 from scipy.special import log_softmax
 
+from gengap.statistics.decomposition.bins import binned
 from gengap.statistics.decomposition.gaussians import log_densities
 
 TEMPERATURES = (1.0, 0.7, 0.4)
@@ -113,5 +114,7 @@ def _trees(
         max_iter=30, learning_rate=0.1, max_leaf_nodes=8, min_samples_leaf=20,
         l2_regularization=1.0, early_stopping=False, random_state=seed % 2**32,
     )  # fmt: skip
-    model.fit(train, codes, sample_weight=weight / weight.mean())
+    weight = weight / weight.mean()
+    train, new = binned(train, weight, new)
+    model.fit(train, codes, sample_weight=weight)
     return np.log(np.maximum(model.predict_proba(new), LEAST))
