@@ -12,9 +12,7 @@ import numpy as np
 MOST = 255  # of scikit-learn's histogram boosting
 
 
-def binned(
-    train: np.ndarray, weight: np.ndarray, new: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def binned(train: np.ndarray, weight: np.ndarray, new: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Training rows and others as numbers of bins, ``(n, d)`` and ``(m, d)``.
 
     Args:
