@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +16,7 @@ from gengap.control.arena import Policy
 from gengap.methods.base import Predictor
 from gengap.methods.batch import Batch, Context
 from gengap.methods.expert import Expert
-from gengap.methods.practice import Acted, Practice, Transitions
+from gengap.methods.practice import Acted, Practice, Transitions, Windows
 from gengap.models.networks import Network
 from gengap.records.run import Outcome
 from gengap.training.tasks import Task, draw_batches
@@ -68,6 +68,7 @@ class LevelFeed:
             context=context,
             generators=self.generators,
             logged=partial(self._transitions, rows),
+            past=partial(self._windows, rows),
             practice=self._practice,
         )
 
@@ -80,6 +81,39 @@ class LevelFeed:
             returns=self.returns[rows],
             discount=self.problem.logs.discount,
         )
+
+    def _windows(self, rows: Tensor, count: int, length: int) -> Windows:
+        """Windows that hold the first ``count`` transitions ``rows (R, E, B)`` of each slot."""
+        held = rows[:, :, :count, None]
+        first = self.first[held]
+        begin = torch.maximum(first, held - length + 1)
+        within = begin + torch.arange(length, device=self.device)
+        own = within.clamp(max=len(self.first) - 1)
+        mask = (own == within) & (self.first[own] == first)
+        own = torch.where(mask, own, held)  # in the place of another episode's, any will do
+        return Windows(
+            x=self.prepared(self.before[own]),
+            action=self.action[own],
+            reward=self.reward[own],
+            returns=self.returns[own],
+            time=own - first,
+            mask=mask,
+            reach=self.reach,
+            discount=self.problem.logs.discount,
+        )
+
+    @cached_property
+    def first(self) -> Tensor:
+        """``(T,)`` the number of the first transition of each transition's episode."""
+        return torch.from_numpy(self.problem.logs.first).long().to(self.device)
+
+    @cached_property
+    def reach(self) -> Tensor:
+        """``(R, 101)`` percentiles of the returns of the runs' training episodes."""
+        logs = self.problem.logs
+        begins = [np.unique(logs.first[logs.transitions(task.train_rows)]) for task in self.tasks]
+        found = [np.percentile(logs.returns[own], np.arange(101)) for own in begins]
+        return torch.from_numpy(np.stack(found).astype(np.float32)).to(self.device)
 
     def prepared(self, rows: Tensor) -> Tensor:
         """Rows ``(R, ...)`` of the observations, each run's scaled as the run prescribes."""

@@ -75,6 +75,13 @@ class Logs:
             found[place] += self.discount * found[place + 1]
         return found
 
+    @cached_property
+    def first(self) -> np.ndarray:
+        """``(T,)`` int32, the number of the first transition of each transition's unit."""
+        begins = np.flatnonzero(np.diff(self.unit, prepend=self.unit[0] - 1))
+        lengths = np.diff(begins, append=len(self))
+        return np.repeat(begins, lengths).astype(np.int32)
+
     def transitions(self, units: np.ndarray) -> np.ndarray:
         """Numbers of the transitions of some units, ascending within each."""
         first = np.searchsorted(self.unit, units)

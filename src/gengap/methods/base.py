@@ -23,6 +23,9 @@ from gengap.methods.batch import Batch, Context
 from gengap.methods.optimizers import Optimizer
 from gengap.models.networks import Network, Output, Parameters, gradients_of
 
+# What an agent remembers of its episodes, (R, copies, ...) each.
+Memory = dict[str, Tensor]
+
 
 @dataclass(frozen=True)
 class Method(Hyperparameters):
@@ -107,6 +110,31 @@ class Method(Hyperparameters):
         """
         return network(x)
 
+    def memory(self, network: Network, copies: int) -> Memory:
+        """What is remembered of an episode that begins, in ``copies`` of each run.
+
+        Tensors ``(R, copies, ...)`` by name. Methods that act on what they see alone have none.
+        """
+        return {}
+
+    def recall(self, network: Network, x: Tensor, memory: Memory) -> Output:
+        """Features and logits to act with, by what is seen and what is remembered.
+
+        Args:
+            network: at the :meth:`prediction_parameters`.
+            x: observations ``(R, n, *shape)``.
+            memory: of the ``n`` copies; may be changed in place.
+        """
+        return self.output(network, x)
+
+    def remember(self, network: Network, memory: Memory, action: Tensor, reward: Tensor) -> None:
+        """Take in, in place, what was done after the last :meth:`recall` and what it earned.
+
+        Args:
+            action: ``(R, n)`` int64, or ``(R, n, A)`` float32 between -1 and 1.
+            reward: ``(R, n)`` float32, as rewards are in logs.
+        """
+
 
 class Predictor(Network):
     """The networks of some runs as their method predicts with them."""
@@ -117,11 +145,21 @@ class Predictor(Network):
 
     def __call__(self, x: Tensor) -> Output:
         """Features and logits with the leading axes of ``x``."""
-        return self.method.output(super().at(self.parameters), x)
+        return self.method.output(self.plain, x)
 
     def at(self, parameters: Parameters) -> Predictor:
         """The same head on the same networks at other parameters."""
         return Predictor(super().at(parameters), self.method)
+
+    @property
+    def remembers(self) -> bool:
+        """Whether what is acted on depends on what went before in the episode."""
+        return type(self.method).recall is not Method.recall
+
+    @property
+    def plain(self) -> Network:
+        """The networks without the method's head."""
+        return super().at(self.parameters)
 
     def run(self, number: int) -> Predictor:
         """One run's network, a fleet of one."""

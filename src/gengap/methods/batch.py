@@ -12,7 +12,7 @@ from torch import Tensor
 
 from gengap.base.errors import UsageError
 from gengap.methods.losses import cross_entropy, cross_entropy_slopes
-from gengap.methods.practice import Practice, Transitions
+from gengap.methods.practice import Practice, Transitions, Windows
 
 MISSING = "The method needs {0}, which the problem's feed does not give; name it in its lacks."
 
@@ -65,6 +65,7 @@ class Batch:
         another_view: of inputs ``(R, ..., *shape)``, the same perturbed as suits the problem.
         all_rows: every training row of every run once, as batches of a bounded size.
         logged: what followed each example in the log, where units are acted in.
+        past: ``W`` windows of ``K`` steps of each slot's episodes, there as well.
         practice: ``n`` copies of the training levels to act in, the same at every step.
     """
 
@@ -81,6 +82,7 @@ class Batch:
     another_view: Callable[[Tensor], Tensor] | None = None
     all_rows: Callable[[], Iterator[Batch]] | None = None
     logged: Callable[[], Transitions] | None = None
+    past: Callable[[int, int], Windows] | None = None
     practice: Callable[[int], Practice] | None = None
 
     def losses(self, logits: Tensor) -> Tensor:
@@ -137,6 +139,7 @@ class Batch:
             mask=None if self.mask is None else taken(self.mask),
             rows=None if self.rows is None else taken(self.rows),
             logged=None,
+            past=None,
         )
 
     def only(self, slot: int) -> Batch:
@@ -150,6 +153,7 @@ class Batch:
             mask=None if self.mask is None else self.mask[:, here],
             rows=None if self.rows is None else self.rows[:, here],
             logged=None,
+            past=None,
         )
 
     def view(self, x: Tensor) -> Tensor:
@@ -163,6 +167,16 @@ class Batch:
         if self.logged is None:
             raise UsageError(MISSING.format("logged transitions"))
         return self.logged()
+
+    def windows(self, length: int) -> Windows:
+        """Steps in a row of the examples' episodes: as many windows as hold as many transitions.
+
+        Args:
+            length: steps of a window; with fewer examples in a slot than that it has one window.
+        """
+        if self.past is None:
+            raise UsageError(MISSING.format("logged transitions"))
+        return self.past(max(1, self.y.shape[2] // length), length)
 
     def act_in(self, count: int) -> Practice:
         """``count`` copies of its training levels for every run to act in."""

@@ -1,7 +1,8 @@
 """What a method is given by problems whose units are acted in: logged transitions, and practice.
 
-Offline methods read :class:`Transitions`, what followed each example of a batch in the log. Online
-ones act in :class:`Practice`, copies of the training levels that all runs of a fleet step together.
+Offline methods read :class:`Transitions`, what followed each example of a batch in the log, or
+:class:`Windows`, what went before it in its episode. Online ones act in :class:`Practice`, copies
+of the training levels that all runs of a fleet step together.
 """
 
 from __future__ import annotations
@@ -37,6 +38,35 @@ class Transitions:
     def goes_on(self) -> Tensor:
         """``(R, E, B)`` float32, the discount after the action: 0 where the episode ended."""
         return self.discount * (~self.end).float()
+
+
+@dataclass(frozen=True)
+class Windows:
+    """``W`` windows of each slot, ``K`` steps in a row of one episode each.
+
+    A window ends with an example of the batch, or is the first ``K`` steps of its episode where the
+    example is one of them: it begins as what an agent remembers does. Steps after an episode's last
+    are masked.
+
+    Attributes:
+        x: ``(R, E, W, K, *shape)`` observations.
+        action: ``(R, E, W, K)`` int64, or ``(R, E, W, K, A)`` float32 between -1 and 1.
+        reward: ``(R, E, W, K)`` float32.
+        returns: ``(R, E, W, K)`` float32, the discounted return from each step on.
+        time: ``(R, E, W, K)`` int64, steps since the episode's beginning.
+        mask: ``(R, E, W, K)`` bool, False after the episode's last step.
+        reach: ``(R, 101)`` float32, percentiles of the returns of the run's training episodes.
+        discount: of rewards, per action.
+    """
+
+    x: Tensor
+    action: Tensor
+    reward: Tensor
+    returns: Tensor
+    time: Tensor
+    mask: Tensor
+    reach: Tensor
+    discount: float
 
 
 @dataclass(frozen=True)

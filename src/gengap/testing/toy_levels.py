@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gengap.methods.practice import Acted, Transitions
+from gengap.methods.practice import Acted, Transitions, Windows
 
 DISCOUNT, LENGTH, END = 0.9, 3, 0.25
 
@@ -32,6 +32,28 @@ def transitions(x: Tensor, y: Tensor, number: int) -> Transitions:
         next_x=x.roll(1, 2),
         end=end,
         returns=torch.ones(y.shape),
+        discount=DISCOUNT,
+    )
+
+
+def windows(x: Tensor, y: Tensor, count: int, length: int) -> Windows:
+    """Episodes in which the examples of a slot are seen one after another, and what is right done.
+
+    The first window begins with the first example, the next with the second, and so on.
+    """
+    places = torch.arange(count)[:, None] + torch.arange(length)
+    own = places % x.shape[2]
+    action = y[:, :, own]
+    ones = torch.ones(action.shape)
+    time = torch.arange(length).expand(action.shape)
+    return Windows(
+        x=x[:, :, own],
+        action=action if not y.is_floating_point() else action.tanh()[..., None],
+        reward=ones,
+        returns=ones,
+        time=time,
+        mask=time < length - places[:, :1] % 2,
+        reach=torch.linspace(0, 1, 101).repeat(len(x), 1),
         discount=DISCOUNT,
     )
 

@@ -21,7 +21,7 @@ from gengap.methods.base import Method, Predictor, stack, take_step
 from gengap.methods.batch import Batch, Context
 from gengap.methods.optimizers import Optimizer
 from gengap.models.networks import MLP, Architecture, Network, Parameters
-from gengap.testing.toy_levels import ToyPractice, transitions
+from gengap.testing.toy_levels import ToyPractice, transitions, windows
 from gengap.training.train import CountingNetwork, further_parameters
 from gengap.training.views import another_view
 
@@ -183,6 +183,7 @@ def _batches(numbers: Sequence[int], size: Size, context: Context) -> list[Batch
             another_view=view,
             all_rows=partial(whole, step),
             logged=partial(transitions, own, targets, step),
+            past=partial(windows, own, targets),
             practice=practice,
         )
 
