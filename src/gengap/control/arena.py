@@ -2,7 +2,9 @@
 
 Compiled levels, vectorised physics and real simulators are arenas alike. A policy is a function of
 observations; it answers with a preference per action, and the largest is taken (each of several
-equal ones with the same chance), or, where actions are vectors, with the action itself.
+equal ones with the same chance), or, where actions are vectors, with the action itself. An agent
+answers likewise, and may remember what went before in an episode; it is scored by playing one from
+each start.
 """
 
 from __future__ import annotations
@@ -19,6 +21,32 @@ from gengap.methods.practice import Practice
 Policy = Callable[[Tensor], Tensor]
 
 
+class Agent(Protocol):
+    """Acts in copies of levels, each of which plays an episode of its own."""
+
+    def begin(self, copies: int) -> None:
+        """An episode begins in each of so many copies."""
+        ...
+
+    def answer(self, x: Tensor, going: np.ndarray) -> Tensor:
+        """Preferences or actions ``(m, A)``, as a policy answers.
+
+        Args:
+            x: ``(m, *shape)`` observations as logged.
+            going: ``(m,)`` the copies they are of, ascending; those that were left out before are
+                over.
+        """
+        ...
+
+    def note(self, action: np.ndarray, reward: np.ndarray) -> None:
+        """What the copies that were last asked did, ``(m,)`` or ``(m, A)``, and earned ``(m,)``."""
+        ...
+
+    def restart(self, over: np.ndarray) -> None:
+        """Another episode begins in some copies, ``(copies,)`` bool."""
+        ...
+
+
 class Arena(Protocol):
     """Where agents act from each of ``n`` units' starts."""
 
@@ -27,11 +55,11 @@ class Arena(Protocol):
         """Differs where the content does."""
         ...
 
-    def scores(self, policy: Policy, units: np.ndarray, score: str) -> np.ndarray:
+    def scores(self, policy: Policy | Agent, units: np.ndarray, score: str) -> np.ndarray:
         """What a policy reaches from the starts of some units, ``(n,)`` float32.
 
         Args:
-            policy: of prepared observations.
+            policy: of observations as logged.
             units: ``(n,)`` unit numbers.
             score: the name of the score, one of :attr:`scores_known`.
         """

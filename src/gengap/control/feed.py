@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from gengap.base.seeds import generator
-from gengap.control.arena import Policy
+from gengap.control.agents import Remembering
+from gengap.control.arena import Agent, Policy
 from gengap.methods.base import Predictor
 from gengap.methods.batch import Batch, Context
 from gengap.methods.expert import Expert
@@ -149,18 +150,22 @@ class LevelFeed:
         if isinstance(network, Predictor) and isinstance(network.method, Expert):
             found = arena.expert_scores(units, score)
         else:
-            found = arena.scores(self._policy(network.run(run), run), units, score)
+            found = arena.scores(self._acting(network.run(run), run), units, score)
         return np.split(found.astype(np.float32), np.cumsum([len(p) for p in parts])[:-1])
 
-    def _policy(self, network: Network, run: int) -> Policy:
-        def answer(observations: Tensor) -> Tensor:
-            found = []
-            for rows in observations.to(self.device).split(ROWS_AT_ONCE):
-                x = rows.float()
-                x = x if self.scaling is None else self.scaling.of_one(run, x)
-                found.append(network(x[None]).logits[0])
-            return torch.cat(found).cpu()
+    def _acting(self, network: Network, run: int) -> Policy | Agent:
+        """One run's trained networks as whoever acts."""
 
+        def prepared(rows: Tensor) -> Tensor:
+            x = rows.float()
+            return x if self.scaling is None else self.scaling.of_one(run, x)
+
+        def answer(observations: Tensor) -> Tensor:
+            parts = observations.to(self.device).split(ROWS_AT_ONCE)
+            return torch.cat([network(prepared(rows)[None]).logits[0] for rows in parts]).cpu()
+
+        if isinstance(network, Predictor) and network.remembers:
+            return Remembering(network, prepared, self.device)
         return answer
 
 

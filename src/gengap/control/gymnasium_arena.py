@@ -15,7 +15,8 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from torch import Tensor
 
 from gengap.base.errors import UsageError
-from gengap.control.arena import Policy, new_units
+from gengap.control.agents import as_agent
+from gengap.control.arena import Agent, Policy, new_units
 from gengap.control.behaviour import stream
 from gengap.control.players import Player, at_random, episode_of
 from gengap.control.simulators import Simulator, Stage
@@ -109,11 +110,11 @@ class GymnasiumArena:
         """``(n,)`` scene and start as one number."""
         return self.scene.astype(np.int64) * STARTS + self.start
 
-    def scores(self, policy: Policy, units: np.ndarray, score: str) -> np.ndarray:
+    def scores(self, policy: Policy | Agent, units: np.ndarray, score: str) -> np.ndarray:
         """What a policy reaches from some units' starts, by one rollout of each start, ``(n,)``."""
         places, back = np.unique(self.places[units], return_inverse=True)
         with self._copies(min(len(places), COPIES)) as copies:
-            total, won = _rolled(copies, policy, places, self.actions.low is None)
+            total, won = _rolled(copies, as_agent(policy), places, self.actions.low is None)
         return self._scored(total, won, score)[back]
 
     def expert_scores(self, units: np.ndarray, score: str) -> np.ndarray:
@@ -190,7 +191,7 @@ class GymnasiumArena:
 
 
 def _rolled(
-    copies: SyncVectorEnv, policy: Policy, places: np.ndarray, numbered: bool
+    copies: SyncVectorEnv, agent: Agent, places: np.ndarray, numbered: bool
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return and success ``(m,)`` of one episode from each place."""
     total, won = np.zeros(len(places)), np.zeros(len(places), bool)
@@ -198,10 +199,13 @@ def _rolled(
     playing, following = np.ones(len(at), bool), len(at)
     draws: dict[int, np.random.Generator] = {}
     seen, _ = copies.reset(seed=places[at].tolist())
+    agent.begin(len(at))
+    every = at.copy()
     while playing.any():
-        answer = policy(torch.from_numpy(seen)).numpy()
-        action = _taken(answer, places[at], draws) if numbered else answer
+        answer = agent.answer(torch.from_numpy(seen), every).numpy()
+        action = _taken(answer, places[at], draws) if numbered else answer.clip(-1, 1)
         seen, reward, end, cut, _ = copies.step(action)
+        agent.note(action, reward)
         total[at[playing]] += reward[playing]
         over = end | cut
         for copy in np.flatnonzero(over):
@@ -215,6 +219,7 @@ def _rolled(
         if over.any():
             # A copy without further episode repeats its last, which nobody counts.
             seen, _ = copies.reset(seed=places[at].tolist(), options={"reset_mask": over})
+            agent.restart(over)
     return total, won
 
 

@@ -7,7 +7,7 @@ own and the same for every policy.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,10 +15,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gengap.control.arena import Policy, new_units
+from gengap.control.agents import as_agent
+from gengap.control.arena import Agent, Policy, new_units
 from gengap.control.physics.contexts import Contexts
 from gengap.control.physics.drivers import DISCOUNT
-from gengap.control.physics.episodes import Act, Reached, at_random, expert, reached
+from gengap.control.physics.episodes import Act, Moment, Reached, at_random, expert, reached
 from gengap.control.physics.system import some
 from gengap.control.planning import greedy
 from gengap.methods.practice import Acted
@@ -55,25 +56,33 @@ class PhysicsArena:
         """Differs where contexts or starts do."""
         return self.contexts.digest
 
-    def scores(self, policy: Policy, units: np.ndarray, score: str) -> np.ndarray:
-        """What a policy of observations reaches, exactly, ``(n,)``."""
-        return self._scored(self._played(units, self._acting(policy, units)), score)
+    def scores(self, policy: Policy | Agent, units: np.ndarray, score: str) -> np.ndarray:
+        """What a policy of observations, or an agent, reaches, exactly, ``(n,)``."""
+        agent, worth = as_agent(policy), self.contexts.system.worth
+        agent.begin(len(units))
+
+        def note(moment: Moment) -> None:
+            agent.note(moment.action, moment.reward * worth)
+
+        return self._scored(self._played(units, self._acting(agent, units), note), score)
 
     def expert_scores(self, units: np.ndarray, score: str) -> np.ndarray:
         """What the controller that knows the context reaches."""
         act = expert(self.contexts.system, some(self.contexts.tuned, units))
         return self._scored(self._played(units, act), score)
 
-    def _played(self, units: np.ndarray, act: Act) -> Reached:
+    def _played(
+        self, units: np.ndarray, act: Act, note: Callable[[Moment], None] | None = None
+    ) -> Reached:
         own = self.contexts
-        return reached(own.system, some(own.own, units), own.start[units], act)
+        return reached(own.system, some(own.own, units), own.start[units], act, note)
 
-    def _acting(self, policy: Policy, units: np.ndarray) -> Act:
+    def _acting(self, agent: Agent, units: np.ndarray) -> Act:
         contexts = self.contexts
 
         def act(going: np.ndarray, state: np.ndarray, number: int) -> np.ndarray:
             seen = torch.from_numpy(contexts.seen(state, units[going]))
-            answers = policy(seen).numpy()
+            answers = agent.answer(seen, going).numpy()
             if not contexts.system.discrete:
                 return np.clip(np.nan_to_num(answers), -1, 1).astype(np.float64)
             return _drawn(answers, self._chance[units[going], number, 0])

@@ -11,9 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gengap.control.arena import Policy, new_units
+from gengap.control.arena import Agent, Policy, new_units
 from gengap.control.exact import returns
 from gengap.control.planning import greedy, optimal
+from gengap.control.table_episodes import played
 from gengap.control.tables import LevelTables
 from gengap.methods.practice import Acted
 
@@ -56,8 +57,11 @@ class TableArena:
         found.update(np.ascontiguousarray(self.start).tobytes())
         return found.hexdigest()
 
-    def scores(self, policy: Policy, units: np.ndarray, score: str) -> np.ndarray:
-        """What a policy of observations reaches, exactly, ``(n,)``."""
+    def scores(self, policy: Policy | Agent, units: np.ndarray, score: str) -> np.ndarray:
+        """What a policy of observations reaches, exactly, ``(n,)``; an agent plays for it."""
+        if not callable(policy):
+            total, won = played(self.tables, policy, self.level[units], self.start[units], units)
+            return won if score == "success" else self._on_scale(total, score)
         rows, level = np.unique(self.level[units], return_inverse=True)
         tables = self.tables if len(rows) == len(self.tables) else self.tables.at(rows)
         seen = torch.from_numpy(tables.observation[tables.real])
@@ -85,7 +89,10 @@ class TableArena:
         """What a policy ``(L, S, A)`` of chances reaches in rows of the tables, ``(n,)``."""
         if score == "success":
             return returns(self._of_success(tables), policy, level, start)
-        found = returns(tables, policy, level, start)
+        return self._on_scale(returns(tables, policy, level, start), score)
+
+    def _on_scale(self, found: np.ndarray, score: str) -> np.ndarray:
+        """Returns ``(n,)`` as they are, or normalised."""
         if score == "return":
             return found
         lowest, highest = self._reach

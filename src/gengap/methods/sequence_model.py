@@ -45,7 +45,7 @@ OWN = "transformer/"
 
 @dataclass(frozen=True)
 class SequenceModel(Method):
-    """Base of learners that act on a history; the runs of a fleet must agree in the model's size."""
+    """Base of learners that act on a history; the runs of a fleet agree in the model's size."""
 
     history: int = hyperparameter(8, 8, 8, help="steps that are remembered, the present included")
     width: int = hyperparameter(32, 32, 32, help="numbers in a token")
@@ -167,13 +167,15 @@ class SequenceModel(Method):
 
     def _sizes(self) -> tuple[int, int, int, int]:
         """History, width, layers and heads, which all runs share."""
-        values = (self.history, self.width, self.layers, self.heads)
-        found = [int(torch.as_tensor(value).flatten()[0]) for value in values]
-        return found[0], found[1], found[2], found[3]
+        return _one(self.history), _one(self.width), _one(self.layers), _one(self.heads)
 
     def _asked(self, steps: int) -> Tensor:
         """Positions of the observations' tokens."""
         return torch.arange(steps) * (self.before + 2) + self.before
+
+
+def _one(value: Tensor | int) -> int:
+    return int(torch.as_tensor(value).flatten()[0])
 
 
 def _own(network: Network) -> Parameters:

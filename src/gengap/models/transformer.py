@@ -27,10 +27,10 @@ LONGEST = 10_000
 
 
 def dense(inputs: int, outputs: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """A weight ``(inputs, outputs)`` and a bias ``(1, outputs)``, uniform in ``±1/sqrt(inputs)``."""
+    """Weight ``(inputs, outputs)`` and bias ``(1, outputs)``, uniform in ``±1/sqrt(inputs)``."""
     bound = 1 / math.sqrt(max(inputs, 1))
-    drawn = torch.rand(inputs + 1, outputs, generator=generator)
-    return tuple(((2 * drawn - 1) * bound).split([inputs, 1]))  # type: ignore[return-value]
+    drawn = (2 * torch.rand(inputs + 1, outputs, generator=generator) - 1) * bound
+    return drawn[:inputs].clone(), drawn[inputs:].clone()
 
 
 def initial_layers(layers: int, width: int, generator: torch.Generator) -> Parameters:
@@ -99,11 +99,11 @@ def _layer(p: Parameters, name: str, tokens: Tensor, asked: Tensor, heads: int) 
     allowed = later <= asked[..., None]  # (Q, T), or (R, n, Q, T) of each sequence's own
     if allowed.dim() > 2:
         allowed = allowed.flatten(0, 1)[:, None]
-    seen = F.scaled_dot_product_attention(
-        *(_in_heads(part, heads) for part in (query, key, value)), attn_mask=allowed
-    )
-    seen = seen.transpose(1, 2).reshape(query.shape)
-    tokens = _at(tokens, asked) + affine(p, f"{name}/out", seen)
+    query, key, value = (_in_heads(part, heads) for part in (query, key, value))
+    seen = F.scaled_dot_product_attention(query, key, value, attn_mask=allowed)
+    tokens = _at(tokens, asked)
+    seen = seen.transpose(1, 2).reshape(tokens.shape)
+    tokens = tokens + affine(p, f"{name}/out", seen)
     hidden = affine(p, f"{name}/wide", normalised(p, f"{name}/between", tokens)).relu()
     return tokens + affine(p, f"{name}/narrow", hidden)
 

@@ -63,8 +63,14 @@ class Reached:
     success: np.ndarray
 
 
-def reached(system: System, parameters: Parameters, start: np.ndarray, act: Act) -> Reached:
-    """Play from every start, and tell what came of it."""
+def reached(
+    system: System,
+    parameters: Parameters,
+    start: np.ndarray,
+    act: Act,
+    note: Callable[[Moment], None] | None = None,
+) -> Reached:
+    """Play from every start, and tell what came of it; ``note`` is told of every step."""
     total = np.zeros(len(start))
     held = np.zeros(len(start), np.int64)
     ended = np.zeros(len(start), bool)
@@ -73,6 +79,8 @@ def reached(system: System, parameters: Parameters, start: np.ndarray, act: Act)
         total[going] += moment.reward
         held[going] = np.where(system.good(moment.after), held[going] + 1, 0)
         ended[going] = moment.end
+        if note is not None:
+            note(moment)
     success = ended if system.goal else ~ended & (held >= system.hold)
     return Reached(total.astype(np.float32), success)
 
