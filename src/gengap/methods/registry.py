@@ -114,6 +114,10 @@ methods = _REGISTRY.all
 method_info = _REGISTRY.get
 
 
+# Between the names of a method and of a model, where a study has several models.
+WITH_MODEL = " @ "
+
+
 def registered(name: str) -> MethodInfo:
-    """The record of a study's entry, which numbers methods that it holds twice: ``"irm #2"``."""
-    return method_info(name.split(" #")[0])
+    """The record of a study's entry: ``"irm"``, ``"irm #2"`` of a second, ``"irm @ linear"``."""
+    return method_info(name.split(WITH_MODEL)[0].split(" #")[0])

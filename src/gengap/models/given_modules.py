@@ -55,11 +55,7 @@ class GivenModule:
         Raises:
             UsageError: it does not take such examples, or gives another number of logits.
         """
-        made = copy.deepcopy(self.module).cpu().requires_grad_(True)
-        if not self.keeps_weights:
-            for layer in made.modules():
-                if callable(reset := getattr(layer, "reset_parameters", None)):
-                    reset()
+        made = self.fresh()
         width = self._width(made, shape)
         if width == 1 and outputs == 2:
             return OfTwo(made)
@@ -69,6 +65,15 @@ class GivenModule:
                 f"{self.name} gives {width} outputs for an example, but there are {wanted}; give "
                 f"its last layer {outputs}."
             )
+        return made
+
+    def fresh(self) -> nn.Module:
+        """A copy, with fresh weights unless it keeps its own."""
+        made = copy.deepcopy(self.module).cpu().requires_grad_(True)
+        if not self.keeps_weights:
+            for layer in made.modules():
+                if callable(reset := getattr(layer, "reset_parameters", None)):
+                    reset()
         return made
 
     @property

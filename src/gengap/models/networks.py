@@ -378,8 +378,9 @@ class Network:
 
     def __call__(self, x: Tensor) -> Output:
         """Return features and logits with the leading axes of ``x``."""
-        leading = x.shape[: x.dim() - len(self.shape)]
-        flat = x.reshape(leading[0], -1, *self.shape)
+        axes = x.dim() - len(self.shape)
+        leading, own = x.shape[:axes], x.shape[axes:]  # a sequence may be shorter than the longest
+        flat = x.reshape(leading[0], -1, *own)
         features, logits = self.architecture.forward(self.parameters, flat)
         return Output(features.reshape(*leading, -1), logits.reshape(*leading, *logits.shape[2:]))
 

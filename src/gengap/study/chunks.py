@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import math
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -22,6 +22,7 @@ from gengap.methods.registry import registered
 from gengap.records.database import patiently
 from gengap.records.run import FinishedRun, Part, Run
 from gengap.records.store import Store
+from gengap.records.study import Cell
 from gengap.study.plan import Entry, Plan
 from gengap.training import chunks as pieces
 from gengap.training.estimators import train_estimator
@@ -40,7 +41,7 @@ class Work:
 
     Attributes:
         problem: the data; see :class:`gengap.training.problem.Problem`.
-        architecture: of the networks.
+        architectures: of the networks, by name.
         steps: training steps of a network, ``batch`` examples per environment and step.
         checkpoints: steps at which runs are scored.
         device: ``"cpu"`` or ``"cuda"``.
@@ -53,7 +54,7 @@ class Work:
     """
 
     problem: Any
-    architecture: Any
+    architectures: Mapping[str, Any]
     steps: int
     batch: int
     checkpoints: tuple[int, ...]
@@ -64,6 +65,10 @@ class Work:
     keep_steps: tuple[int, ...] = ()
     curves: bool = False
     scores: bool = False
+
+    def architecture(self, entry: Entry) -> Any:
+        """Of the networks of a method."""
+        return self.architectures[entry.model]
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,23 +177,31 @@ def cut(plan: Plan, work: Work, entry: Entry, memory: int) -> list[Chunk]:
     runs = plan.runs[entry.name]
     if entry.method is None:
         return [Chunk(entry.name, "estimator", (run,)) for run, _ in runs]
-    if not work.architecture.vectorises:
+    if not work.architecture(entry).vectorises:
         return [Chunk(entry.name, "alone", (run,)) for run, _ in runs]
     # Runs of other sizes train apart, as their models are not kept.
-    by_slots: dict[tuple[int, bool], list[Run]] = {}
+    by_shape: dict[tuple[int, bool, int], list[Run]] = {}
     for run, cell in runs:
-        by_slots.setdefault((cell.slots, cell.role == "sized"), []).append(run)
+        kind = cell.slots, cell.role == "sized", _apart(plan, work, run, cell)
+        by_shape.setdefault(kind, []).append(run)
     return [
         Chunk(entry.name, "fleet", tuple(piece))
-        for (slots, _), members in by_slots.items()
+        for (slots, _, _), members in by_shape.items()
         for piece in pieces.chunks(members, _fleet_size(work, entry, slots, memory))
     ]
+
+
+def _apart(plan: Plan, work: Work, run: Run, cell: Cell) -> int:
+    """What the problem says that decides the shape of a run's batches, where it does."""
+    if not hasattr(work.problem, "apart"):
+        return 0
+    return int(work.problem.apart(np.concatenate(plan.training_rows(cell, run.seed))))
 
 
 def _fleet_size(work: Work, entry: Entry, slots: int, memory: int) -> int:
     size = pieces.footprint(
         work.problem,
-        work.architecture,
+        work.architecture(entry),
         steps=work.steps,
         batch=work.batch,
         slots=slots,
@@ -259,7 +272,9 @@ def train(
         work.problem,
         tasks,
         [entry.method(**task.run.hyperparameters) for task in tasks],
-        copy.copy(work.architecture),  # it holds a module of its own, which threads cannot share
+        copy.copy(
+            work.architecture(entry)
+        ),  # it holds a module of its own, which threads cannot share
         steps=work.steps,
         batch=work.batch,
         slots=int(tasks[0].run.settings["slots"]),

@@ -147,7 +147,7 @@ class _Executing:
         """Fleets share memory in threads; what cannot share a program has a process each."""
         if self.resources.executor is not None:
             return self.resources.executor
-        fleet = entry.method is not None and self.work.architecture.vectorises
+        fleet = entry.method is not None and self.work.architecture(entry).vectorises
         return "threads" if fleet else "processes"
 
     def _carry_out(self, name: Any, entries: Sequence[Entry], missing: dict[str, set[str]]) -> None:

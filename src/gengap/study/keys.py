@@ -12,9 +12,9 @@ from typing import Any, Literal
 DEFAULT_SUITE = "digits-writers"
 MEBIBYTE = 1 << 20
 DEFAULT_MEMORY = 1 << 30
-# Training steps of a network, and examples of each environment in one, unless a problem suggests
-# others.
-STEPS, BATCH = 300, 32
+# Training steps of a network, examples of each environment in one, and the network, unless a
+# problem suggests others.
+STEPS, BATCH, MODEL = 300, 32, "mlp"
 # By the kind of target; the first is the one that is used when none is named.
 _OF_CLASSES = (
     "accuracy",
@@ -32,7 +32,7 @@ METRICS = {
     "regression": ("r2", "squared_error", "absolute_error", "rmse", "quantile"),
     "ordinal": ("rank_error", "quadratic_kappa", *_OF_CLASSES),
     "survival": ("concordance",),
-    "score": ("exact_match", "return", "success", "normalised_return"),
+    "score": ("exact_match", "token_accuracy", "return", "success", "normalised_return"),
 }
 
 
@@ -102,8 +102,9 @@ class StudyFile:
     curves: bool = key(
         "Score the training part too and note gradient and weight norms, for the report.", False
     )
-    model: str = key(
-        "linear, mlp, mlp(64,64) or cnn; on the command line also mypackage:Net.", "mlp"
+    model: str | None = key(
+        "linear, mlp (the default), mlp(64,64) or cnn; of sequences lstm (the default), rnn, "
+        "transformer(positions=rotary) ... (gengap models); on the command line also mypackage:Net."
     )
     metric: str | None = key(
         f"{', '.join(METRICS['classification'])}; {', '.join(METRICS['regression'])} (as in "

@@ -7,6 +7,7 @@ that was interrupted and started again computes exactly what it would have compu
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -21,7 +22,8 @@ from gengap.environments.core import Environments
 from gengap.environments.splits import HoldOutCombinations, parse_splits
 from gengap.methods.bc import BC
 from gengap.methods.erm import ERM
-from gengap.methods.registry import CONTROL, TRANSITIONS, registered
+from gengap.methods.registry import CONTROL, TRANSITIONS, WITH_MODEL, registered
+from gengap.methods.scheduled import ScheduledTraining
 from gengap.models.given_modules import said_of_module
 from gengap.records.database import parse
 from gengap.records.store import Store
@@ -32,7 +34,7 @@ from gengap.study.cells import MOST_SLOTS, cells_of
 from gengap.study.checkpoints import checkpoints_of
 from gengap.study.execution import Resources, Work, device, execute
 from gengap.study.keeping import affordable, keep_the_best, places
-from gengap.study.keys import BATCH, DEFAULT_MEMORY, STEPS
+from gengap.study.keys import BATCH, DEFAULT_MEMORY, MODEL, STEPS
 from gengap.study.metric_names import metric_for
 from gengap.study.plan import Entry, Plan, write_plan
 from gengap.study.problem_records import problem_record, task_of, units_record
@@ -55,6 +57,8 @@ from gengap.training.inputs import input_of, said_of_categories, said_of_inputs
 from gengap.training.tables import Tables
 from gengap.training.tasks import versions
 
+# What plain training is called, which nothing needs to join for comparison.
+PLAIN = (ERM, BC, ScheduledTraining)
 MethodLike = Any  # a name, "sklearn:Name", {"name": {hyperparameters}}, a Method or an estimator
 
 
@@ -79,7 +83,9 @@ class Study:
         curves: also score the training part at every checkpoint, and note the norms of gradients
             and weights.
         model: ``"mlp"``, ``"mlp(64,64)"``, ``"linear"``, ``"cnn"``, a ``torch.nn.Module``
-            (:mod:`gengap.models.given_modules`) or a function that returns one.
+            (:mod:`gengap.models.given_modules`) or a function that returns one; of several, in a
+            list or between commas, each method is trained with every one. None for what the
+            problem suggests, else ``"mlp"``.
         metric: None for accuracy or r2; a name (docs/metrics.md), a scorer or a function.
         selection: the selection rule of the headline.
         inner: also train the runs that leave-one-environment-out selection needs.
@@ -121,7 +127,7 @@ class Study:
     batch: int | None = None
     checkpoints: str | None = None
     curves: bool = False
-    model: Any = "mlp"
+    model: Any = None
     metric: Any = None
     selection: str = "validation"
     inner: bool = False
@@ -146,6 +152,11 @@ class Study:
     def __post_init__(self) -> None:
         self.steps = self._steps
         self.batch = self._batch
+        self.model = (
+            getattr(self.environments, "model", MODEL) if self.model is None else self.model
+        )
+        if isinstance(self.metric, str) and hasattr(self.environments, "scored_by"):
+            self.environments = self.environments.scored_by(self.metric)
         check_whole(steps=self.steps, batch=self.batch, trials=self.trials, memory=self.memory)
         check_whole(0, jobs=self.jobs, threads=self.threads)
         check_workers(jobs=self.jobs, threads=self.threads)
@@ -203,14 +214,22 @@ class Study:
         return found
 
     @cached_property
-    def architecture(self) -> Any:
-        """The networks' architecture, made once to learn its shape."""
+    def architectures(self) -> dict[str, Any]:
+        """The networks' architectures by name, each made once to learn its shape."""
         from gengap.models.networks import architecture
         from gengap.models.precision import products
 
-        found = architecture(self.model, products(self.precision, device(self.device)))
-        found.initialise(self.problem.shape, self.problem.outputs, 0)
-        return found
+        made = getattr(self.problem, "architecture", architecture)
+        own = products(self.precision, device(self.device))
+        found = [made(model, own) for model in several(self.model)]
+        for one in found:
+            one.initialise(self.problem.shape, self.problem.outputs, 0)
+        return {one.name: one for one in found}
+
+    @property
+    def architecture(self) -> Any:
+        """The first of them."""
+        return next(iter(self.architectures.values()))
 
     @cached_property
     def scored_at(self) -> list[int]:
@@ -238,7 +257,7 @@ class Study:
                 "trials": self.trials,
                 "steps": self.steps,
                 "batch": self.batch,
-                "model": self.architecture.name,
+                "model": ", ".join(self.architectures),
                 "splits": splits,
                 **({"curves": True} if self.curves else {}),
                 **({"cluster": problem.cluster} if getattr(problem, "cluster", "") else {}),
@@ -320,21 +339,21 @@ class Study:
         Args:
             fewest: the smallest number of training environments.
         """
-        from gengap.models.networks import MLP, architecture
+        from gengap.models.networks import MLP
 
         resolved = partial(
             resolve,
             task=self.problem.targets,
             environments=fewest,
             trials=self.trials,
-            hidden_features=architecture(self.model) != MLP(()),
+            hidden_features=self.architecture != MLP(()),
             lacks=(*self.problem.lacks, *set(CONTROL).difference(_offered(self.problem))),
             estimators=self.problem.supports_estimators,
         )
         found, self.skipped = resolved(list(self.methods), baseline=self.baseline)
         added: list[str] = []
         plain = "bc" if TRANSITIONS in _offered(self.problem) else "erm"
-        if self.plain_training and len(found) == 1 and found[0].method not in (None, ERM, BC):
+        if self.plain_training and len(found) == 1 and found[0].method not in (None, *PLAIN):
             found, added = [*found, *resolved([plain])[0]], [plain]
         seeing = [e.name for e in found if e.method is not None and registered(e.name).sees_unseen]
         self.warnings += [
@@ -347,13 +366,28 @@ class Study:
         if len(unfit) == len(found):
             raise UsageError(f"No method is left to run: {' '.join(unfit.values())}")
         found = [entry for entry in found if entry.name not in unfit]
-        entries = tuple(self._with_settings(entry) for entry in found)
+        entries = tuple(self._with_settings(entry) for entry in self._of_models(found))
         kinds = {e.name: e.settings["input"] for e in entries if e.estimator is not None}
         if isinstance(self.environments, Environments):
             self.warnings += said_of_inputs(kinds, self.problem.X)
             changed = any(entry.settings.get("input") not in ("raw", "table") for entry in entries)
             self.warnings += said_of_categories(self.problem.X) if changed else []
         return entries, added
+
+    def _of_models(self, entries: Sequence[Entry]) -> list[Entry]:
+        """Each method of networks once with every model, where there are several."""
+        if len(self.architectures) == 1:
+            return list(entries)
+        found: list[Entry] = []
+        for entry in entries:
+            if entry.method is None:
+                found.append(entry)
+                continue
+            found += [
+                replace(entry, name=f"{entry.name}{WITH_MODEL}{model}", model=model)
+                for model in self.architectures
+            ]
+        return found
 
     def _with_settings(self, entry: Entry) -> Entry:
         if entry.method is not None:
@@ -364,7 +398,8 @@ class Study:
             }
             if self.precision != "fp32":  # absent otherwise, so that runs keep their keys
                 settings["precision"] = self.precision
-            return replace(entry, model=self.architecture.name, settings=settings)
+            model = entry.model or next(iter(self.architectures))
+            return replace(entry, model=model, settings=settings)
         if self.prepared_inputs is None:
             named = is_named_estimator(entry.name)
             kind = input_of(entry.estimator, self.problem.X, named)
@@ -501,7 +536,7 @@ class Study:
     def _work(self) -> Work:
         return Work(
             problem=self.problem,
-            architecture=self.architecture,
+            architectures=self.architectures,
             steps=self._steps,
             batch=self._batch,
             checkpoints=tuple(self.scored_at),
@@ -513,6 +548,13 @@ class Study:
             curves=self.curves,
             scores=self.metric_used.scores,
         )
+
+
+def several(model: Any) -> list[Any]:
+    """The models that one argument names: ``"lstm,transformer(positions=alibi,layers=1)"``."""
+    if isinstance(model, str):
+        return [part.strip() for part in re.split(r",(?![^(]*\))", model)]
+    return list(model) if isinstance(model, list | tuple) else [model]
 
 
 def _offered(problem: Any) -> tuple[str, ...]:

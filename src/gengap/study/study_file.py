@@ -307,7 +307,8 @@ def default_methods(environments: Environments) -> list[str]:
     """Plain training, one method that aligns environments, and a scikit-learn baseline.
 
     Tables also get gradient boosting, the model most of their owners would use. Levels get
-    behaviour cloning and acting at random, and the expert where there is one.
+    behaviour cloning and acting at random, and the expert where there is one; sequences get plain
+    training, for what is compared of them is models.
     """
     if offered := getattr(environments, "offers", ()):
         if TRANSITIONS not in offered:
@@ -316,6 +317,8 @@ def default_methods(environments: Environments) -> list[str]:
                 "--methods (see gengap methods), or logs."
             )
         return ["bc", "random", *(["expert"] if EXPERT in offered else [])]
+    if environments.task == "score":
+        return ["scheduled"]
     if environments.scale == "survival":
         return ["sksurv:CoxPHSurvivalAnalysis", "sksurv:RandomSurvivalForest"]
     classify = environments.task == "classification"

@@ -22,7 +22,7 @@ from gengap.environments.core import Environments
 from gengap.environments.preparation import encode_alike
 from gengap.methods.base import Predictor, headed, stack
 from gengap.methods.registry import registered
-from gengap.models.networks import MLP, Network, architecture
+from gengap.models.networks import MLP, Network
 from gengap.models.outputs import Outputs
 from gengap.models.reading import outputs_of
 from gengap.records.models import kept_model
@@ -222,7 +222,7 @@ def refuse_pipeline(model: Any) -> Any:
 def model_name(study: Study) -> str:
     """What a study's one model is called."""
     (entry,) = study.plan.entries
-    return entry.name if entry.estimator is not None else str(study.architecture.name)
+    return entry.name if entry.estimator is not None else entry.model
 
 
 def train_models(
@@ -291,7 +291,7 @@ def trained_model(
                 f"The model of {run.method} ({run.role}, {run.split}, seed {run.seed}) after step "
                 f"{step} was not kept; run the study with --keep-models {run.method}."
             )
-        made = copy.copy(architecture(study.model))
+        made = copy.copy(study.architectures[run.model])
         made.initialise(problem.shape, problem.outputs, 0)
         method = registered(run.method).method(**run.hyperparameters)
         network = headed(network_from_bytes(kept, made, problem.shape), stack([method]))

@@ -51,7 +51,10 @@ class SuiteInfo:
 
 # Suites that are no tables register from their own rooms, which lie above this one.
 _REGISTRY = Registry(
-    SuiteInfo, "suite", (__name__, "gengap.control.suites"), first="digits-writers"
+    SuiteInfo,
+    "suite",
+    (__name__, "gengap.control.suites", "gengap.sequences.suites"),
+    first="digits-writers",
 )
 suite = _REGISTRY.register
 suites = _REGISTRY.all

@@ -1,0 +1,127 @@
+"""Feeds a fleet of sequence models: batches of pairs, and what share of each target was said."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gengap.base.seeds import generator
+from gengap.methods.batch import Batch, Context
+from gengap.models.networks import Network
+from gengap.records.run import Outcome
+from gengap.sequences.pairs import padded
+from gengap.sequences.ragged import Ragged
+from gengap.sequences.vocabulary import PAD, UNKNOWN
+from gengap.training.tasks import Task, draw_batches
+
+if TYPE_CHECKING:
+    from gengap.sequences.problem import Sequences
+
+# Tokens of all runs together that are scored in one go.
+TOKENS_AT_ONCE = 1 << 16
+
+
+class SequenceFeed:
+    """Serves the runs of one fleet; every run draws from streams of its own."""
+
+    def __init__(
+        self,
+        problem: Sequences,
+        tasks: Sequence[Task],
+        steps: int,
+        batch: int,
+        slots: int,
+        device: str,
+    ) -> None:
+        self.problem, self.tasks, self.device = problem, tasks, device
+        drawn = [draw_batches(task, steps, slots, batch) for task in tasks]
+        self.drawn = torch.from_numpy(np.stack([rows for rows, _ in drawn], 1))
+        self.environment = torch.from_numpy(np.stack([e for _, e in drawn], 1)).long().to(device)
+        rows = problem.rows
+        self.read = [_placed(part, device) for part in (rows.slots, rows.written)]
+        self.wanted, self.starts = _placed(rows.wanted, device), _placed_starts(rows.slots, device)
+        self.lengths = torch.from_numpy(rows.slots.lengths).to(device)
+        self.first = torch.from_numpy(rows.first).to(device)
+        known = torch.from_numpy(np.stack([task.prepared for task in tasks]))
+        self.known = None if bool(known.all()) else known.to(device)
+        self.width = max(problem.apart(task.train_rows) for task in tasks)
+        self.shares = torch.zeros(len(tasks), len(problem.names), 0, device=device)
+        self.generators = [generator(t.run.seed, "method", t.run.split) for t in tasks]
+
+    def batch(self, step: int, context: Context) -> Batch:
+        """The pairs of one step."""
+        rows = self.drawn[step].long().to(self.device)
+        x, y, mask = self.gathered(rows, self.width)
+        return Batch(
+            x=x,
+            y=y,
+            environment=self.environment[step],
+            class_share=self.shares,
+            step=step,
+            context=context,
+            generators=self.generators,
+            mask=mask,
+            rows=rows,
+        )
+
+    def gathered(self, rows: Tensor, width: int) -> tuple[Tensor, Tensor, Tensor]:
+        """What models read ``(R, ..., 2, width)``, are to say, and where ``(R, ..., width)``."""
+        place = torch.arange(width, device=rows.device)
+        inside = place < self.lengths[rows][..., None]
+        numbers = (self.starts[rows][..., None] + place).clamp_(max=len(self.wanted) - 1)
+        both = torch.stack([part[numbers] for part in self.read], -2)
+        x = both.masked_fill_(~inside[..., None, :], PAD)
+        if self.known is not None:
+            run = torch.arange(len(rows), device=rows.device).view(-1, *(1,) * (x.dim() - 1))
+            x = x.masked_fill_(~self.known[run, x], UNKNOWN)
+        mask = inside & (place >= self.first[rows][..., None])
+        return x, self.wanted[numbers].masked_fill_(~mask, PAD), mask
+
+    @torch.no_grad()
+    def predict(self, network: Network, step: int) -> list[list[Outcome]]:
+        """The score of every pair that each run is scored on."""
+        found: list[list[Outcome]] = [[] for _ in self.tasks]
+        for part in self.tasks[0].score:
+            rows = [task.score[part] for task in self.tasks]
+            for run, scores in enumerate(self._scores(network, rows)):
+                found[run].append(Outcome(step, part, scores))
+        return found
+
+    def _scores(self, network: Network, rows: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Scores of each run's own rows, those of equal width together."""
+        widths = padded(self.problem.lengths)
+        found = [np.zeros(len(own), np.float32) for own in rows]
+        for width in np.unique(np.concatenate([widths[own] for own in rows])):
+            places = [np.flatnonzero(widths[own] == width) for own in rows]
+            longest = max(map(len, places))
+            block = max(1, TOKENS_AT_ONCE // (int(width) * len(rows)))
+            for start in range(0, longest, block):
+                size = min(block, longest - start)
+                asked = np.zeros((len(rows), size), np.int64)
+                for run, own in enumerate(places):
+                    here = rows[run][own[start : start + size]]
+                    asked[run, : len(here)] = here
+                scores = self._scored(network, torch.from_numpy(asked).to(self.device), int(width))
+                for run, own in enumerate(places):
+                    here = own[start : start + size]
+                    found[run][here] = scores[run, : len(here)]
+        return found
+
+    def _scored(self, network: Network, rows: Tensor, width: int) -> np.ndarray:
+        x, y, mask = self.gathered(rows, width)
+        right = (network(x).logits.argmax(-1) == y) & mask
+        if self.problem.score == "exact_match":
+            return (right == mask).all(-1).float().cpu().numpy()
+        return (right.sum(-1) / mask.sum(-1)).float().cpu().numpy()
+
+
+def _placed(rows: Ragged, device: str) -> Tensor:
+    return torch.from_numpy(rows.values.astype(np.int64)).to(device)
+
+
+def _placed_starts(rows: Ragged, device: str) -> Tensor:
+    return torch.from_numpy(rows.starts).to(device)

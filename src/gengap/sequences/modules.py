@@ -1,0 +1,122 @@
+"""Torch modules as models of sequences: a user's own, Hugging Face's, and those of this package.
+
+A module takes token numbers ``(n, L)`` and returns logits ``(n, L, V)``, as they are or as
+``.logits``; where it has an argument ``attention_mask`` it is told which tokens are real.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gengap.base.errors import UsageError
+from gengap.models.given_modules import GivenModule
+from gengap.models.networks import Module, Output, Parameters
+from gengap.models.passes import logits_in
+from gengap.sequences.pairs import SLOTS, WRITTEN
+from gengap.sequences.parts import answered
+from gengap.sequences.vocabulary import PAD
+
+
+class TokenModule(Module):
+    """A module of tokens; see :class:`gengap.models.networks.Module`.
+
+    Args:
+        factory: makes the module.
+        name: what records call it.
+        reads: which of the two rows it reads; None finds out whether it looks ahead.
+    """
+
+    def __init__(
+        self, factory: Callable[..., nn.Module], name: str | None = None, reads: int | None = None
+    ) -> None:
+        super().__init__(factory, name)
+        self.reads = reads
+
+    def initialise(self, shape: Sequence[int], outputs: int, seed: int) -> Parameters:
+        """Make a fresh module under the seed and return its parameters.
+
+        Raises:
+            UsageError: its outputs do not fit.
+        """
+        made = super().initialise(shape, outputs, seed)
+        if self.reads is None:
+            assert self._module is not None
+            self.reads = WRITTEN if is_causal(self._module, outputs, shape[-1]) else SLOTS
+        return made
+
+    def _single(self, parameters: Parameters, x: Tensor) -> Output:
+        assert self._module is not None
+        assert self.reads is not None
+        own = {name: parameters[name] for name, _ in self._module.named_parameters()}
+        last = [m for m in self._module.modules() if isinstance(m, nn.Linear)][-1:]
+        seen: list[Tensor] = []
+        hooks = [m.register_forward_pre_hook(lambda _, given: seen.append(given[0])) for m in last]
+        try:
+            tokens = x[:, self.reads]
+            logits = logits_in(
+                torch.func.functional_call(
+                    self._module, own, (tokens,), _mask(self._module, tokens)
+                )
+            )
+        finally:
+            for hook in hooks:
+                hook.remove()
+        hidden = seen[-1] if seen and seen[-1].shape[:-1] == tokens.shape else logits
+        pooled = answered(hidden[None], logits[None], x[None])
+        return Output(pooled.features[0], pooled.logits[0])
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "reads": self.reads}
+
+
+def given_module(model: Any) -> TokenModule:
+    """A user's module, or a function that makes one."""
+    if isinstance(model, nn.Module):
+        given = GivenModule(model)
+        return TokenModule(given.fresh, name=given.title)
+    return TokenModule(model)
+
+
+@torch.no_grad()
+def is_causal(module: nn.Module, outputs: int, length: int) -> bool:
+    """Whether what a module says at a place stays the same when a later token changes.
+
+    Raises:
+        UsageError: it cannot read tokens, or its outputs do not fit.
+    """
+    was = module.training
+    module.eval()
+    draw = torch.Generator().manual_seed(0)
+    length = min(length, 16)
+    tokens = torch.randint(1, outputs, (4, length), generator=draw)
+    other = tokens.clone()
+    other[:, length // 2 :] = 1 + (tokens[:, length // 2 :] % (outputs - 1))
+    try:
+        said = [logits_in(module(part, **_mask(module, part))) for part in (tokens, other)]
+    except (RuntimeError, TypeError, ValueError, IndexError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise UsageError(
+            f"The model {type(module).__name__} cannot read token numbers (n, L) of a vocabulary "
+            f"of {outputs}: {reason.rstrip('.')}."
+        ) from None
+    finally:
+        module.train(was)
+    if tuple(said[0].shape) != (*tokens.shape, outputs):
+        raise UsageError(
+            f"The model {type(module).__name__} returns {tuple(said[0].shape)} for {len(tokens)} "
+            f"sequences of {length} tokens; logits of shape {(*tokens.shape, outputs)} are "
+            f"needed, one for each of {outputs} tokens."
+        )
+    before = slice(0, length // 2)
+    return bool(torch.allclose(said[0][:, before], said[1][:, before], atol=1e-5))
+
+
+def _mask(module: nn.Module, tokens: Tensor) -> dict[str, Tensor]:
+    if "attention_mask" not in inspect.signature(module.forward).parameters:
+        return {}
+    return {"attention_mask": (tokens != PAD).long()}

@@ -1,0 +1,112 @@
+"""A recurrent network with a stack that it may push to, pop from, or leave.
+
+At each token the state ``h`` reads the top of the stack, and a mixture of the three actions with
+weights ``(a, b, c) = softmax(A h)`` moves every cell,
+
+    h_t = tanh(E[x_t] + U h_(t-1) + P s_(t-1)[0]),
+    s_t[i] = a · (v_t if i = 0 else s_(t-1)[i-1]) + b · s_(t-1)[i+1] + c · s_(t-1)[i],
+
+with ``v_t = tanh(D h_t)`` the value pushed. The stack is as deep as the row is long, so nothing
+ever falls off.
+
+Helps where the answer is what was read, backwards, or where brackets must match: deterministic
+context-free tasks carry over to lengths never seen. Hurts where two places must be read at once,
+and it takes more steps to train than a plain network. Source: Joulin & Mikolov 2015.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import torch
+from torch import Tensor
+
+from gengap.base.paper import Paper
+from gengap.models.networks import Output, Parameters
+from gengap.sequences.architectures import sequence_model, titled
+from gengap.sequences.pairs import SLOTS
+from gengap.sequences.parts import affine, answered, bounded, linear, looked_up, uniform
+
+
+@sequence_model(
+    "stack-rnn",
+    summary="a recurrent network with a stack",
+    paper=Paper(
+        "Inferring algorithmic patterns with stack-augmented recurrent nets",
+        "Joulin, Mikolov",
+        2015,
+        "https://arxiv.org/abs/1503.01007",
+    ),
+)
+@dataclass(frozen=True)
+class StackRNN:
+    """Joulin and Mikolov's network.
+
+    Attributes:
+        width: of the state.
+        cell: numbers in a cell of the stack.
+    """
+
+    width: int = 64
+    cell: int = 8
+
+    @property
+    def name(self) -> str:
+        """With the options that are not at their defaults."""
+        return titled("stack-rnn", type(self), **asdict(self))
+
+    @property
+    def vectorises(self) -> bool:
+        """Always."""
+        return True
+
+    def initialise(self, shape: Sequence[int], outputs: int, seed: int) -> Parameters:
+        """Uniform in ``±1/sqrt(inputs)``."""
+        bound = 1 / math.sqrt(self.width)
+        sizes = {
+            "table": ((outputs, self.width), bound),
+            "recurrent": ((self.width, self.width), bound),
+            "top": ((self.cell, self.width), 1 / math.sqrt(self.cell)),
+            **affine(self.width, 3 + self.cell, "stack"),
+            **affine(self.width, outputs, "output"),
+        }
+        return uniform(sizes, seed)
+
+    def forward(self, parameters: Parameters, x: Tensor) -> Output:
+        """Read ``x (R, n, 2, L)`` from the left."""
+        inputs = looked_up(parameters["table"], x[:, :, SLOTS])
+        runs, n, length, _ = inputs.shape
+        state = inputs.new_zeros(runs, n, self.width)
+        stack = inputs.new_zeros(runs, n, length + 1, self.cell)
+        mixed = torch.cat([parameters["recurrent"], parameters["top"]], 1)
+        states = []
+        for step, place in enumerate(inputs.unbind(2)):
+            read = torch.cat([state, stack[:, :, 0]], -1)
+            state = bounded(torch.baddbmm(place, read, mixed))
+            states.append(state)
+            said = linear(parameters, "stack", state)
+            stack = moved(stack, said[..., :3].softmax(-1), bounded(said[..., 3:]), step + 2)
+        hidden = torch.stack(states, 2)
+        return answered(hidden, linear(parameters, "output", hidden), x)
+
+    def train(self, mode: bool) -> None:
+        """Nothing to switch."""
+
+
+def moved(stack: Tensor, action: Tensor, value: Tensor, depth: int) -> Tensor:
+    """The stack ``(R, n, D, k)`` after a mixture ``(R, n, 3)`` of push, pop and rest.
+
+    Args:
+        value: ``(R, n, k)`` what is pushed.
+        depth: cells that may be filled then; those below are empty and stay so.
+    """
+    push, pop, rest = action[..., None, None].unbind(2)
+    own = stack[:, :, :depth]
+    above = torch.cat([value[:, :, None], own[:, :, :-1]], 2)
+    below = torch.cat([own[:, :, 1:], torch.zeros_like(own[:, :, :1])], 2)
+    found = push * above + pop * below + rest * own
+    if depth >= stack.shape[2]:
+        return found
+    return torch.cat([found, stack[:, :, depth:]], 2)

@@ -1,0 +1,170 @@
+"""Transformers: every place looks at every other, as much as its query agrees with their keys.
+
+    a = softmax(Q Kᵀ / sqrt(d) + bias) V,    h <- h + W a,    h <- h + W₂ relu(W₁ h),
+
+each after a normalisation of its input, in one or more layers. ``transformer`` sees the whole row
+and answers at slots; ``decoder`` writes its answer token by token and does not look ahead. Where a
+token stands is told in one of several ways (:mod:`gengap.sequences.positions`).
+
+Helps where an answer's token depends on few others wherever they are. Hurts where the rule takes as
+many steps as the row is long: what was learnt is bound to the lengths, and mostly to the positions,
+that were trained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from gengap.base.errors import UsageError
+from gengap.base.paper import Paper
+from gengap.models.networks import Output, Parameters
+from gengap.sequences.architectures import sequence_model, titled
+from gengap.sequences.pairs import SLOTS, WRITTEN
+from gengap.sequences.parts import affine, answered, linear, looked_up, uniform
+from gengap.sequences.positions import Positions, bias_of, position_sizes, sinusoids, turned
+from gengap.sequences.vocabulary import PAD
+
+PAPER = Paper(
+    "Attention is all you need",
+    "Vaswani, Shazeer, Parmar, Uszkoreit, Jones, Gomez, Kaiser, Polosukhin",
+    2017,
+    "https://arxiv.org/abs/1706.03762",
+)
+
+
+@sequence_model(
+    "transformer", summary="attention over the whole row, answering at slots", paper=PAPER
+)
+@dataclass(frozen=True)
+class Transformer:
+    """Attention over the whole row.
+
+    Attributes:
+        positions: how a token's place is told.
+        width: of the embeddings.
+        layers: how many.
+        heads: of each layer's attention.
+    """
+
+    positions: Positions = "rotary"
+    width: int = 64
+    layers: int = 2
+    heads: int = 4
+    causal: ClassVar[bool] = False
+    called: ClassVar[str] = "transformer"
+
+    def __post_init__(self) -> None:
+        if self.width % (2 * self.heads) or min(self.width, self.layers, self.heads) < 1:
+            raise UsageError(
+                f"The width of a {self.called} is a multiple of twice its heads; {self.width} is "
+                f"none of {2 * self.heads}."
+            )
+
+    @property
+    def name(self) -> str:
+        """With the options that are not at their defaults."""
+        return titled(self.called, type(self), **asdict(self))
+
+    @property
+    def vectorises(self) -> bool:
+        """Always."""
+        return True
+
+    def initialise(self, shape: Sequence[int], outputs: int, seed: int) -> Parameters:
+        """Embeddings of deviation 1, layers as PyTorch's linear ones begin."""
+        width = self.width
+        sizes = {
+            "embedding": ((outputs, width), 3**0.5),
+            **position_sizes(self.positions, shape[-1], width, self.heads, self.causal),
+            **affine(width, outputs, "output"),
+        }
+        for layer in range(self.layers):
+            sizes |= affine(width, 3 * width, f"layer{layer}.attention")
+            sizes |= affine(width, width, f"layer{layer}.joined")
+            sizes |= affine(width, 4 * width, f"layer{layer}.wide")
+            sizes |= affine(4 * width, width, f"layer{layer}.narrow")
+        made = uniform(sizes, seed)
+        norms = [f"layer{k}.norm{own}" for k in range(self.layers) for own in (0, 1)]
+        for name in (*norms, "norm"):
+            made[f"{name}.gain"], made[f"{name}.shift"] = (
+                torch.ones(1, width),
+                torch.zeros(1, width),
+            )
+        return made
+
+    def forward(self, parameters: Parameters, x: Tensor) -> Output:
+        """Logits at every place of ``x (R, n, 2, L)``."""
+        tokens = x[:, :, WRITTEN if self.causal else SLOTS]
+        h = looked_up(parameters["embedding"], tokens)
+        length = tokens.shape[-1]
+        if self.positions == "sinusoidal":
+            h = h + sinusoids(length, self.width)
+        elif self.positions == "learned":
+            h = h + parameters["positions"][:, None, :length]
+        mask = self._mask(parameters, tokens)
+        for layer in range(self.layers):
+            name = f"layer{layer}"
+            h = h + self._attended(parameters, name, normed(parameters, f"{name}.norm0", h), mask)
+            wide = linear(parameters, f"{name}.wide", normed(parameters, f"{name}.norm1", h))
+            h = h + linear(parameters, f"{name}.narrow", wide.relu())
+        h = normed(parameters, "norm", h)
+        return answered(h, linear(parameters, "output", h), x)
+
+    def _mask(self, parameters: Parameters, tokens: Tensor) -> Tensor | None:
+        """Added to the agreement of queries and keys, ``(R n, heads or 1, L, L)``; or what may be.
+
+        Padding lies behind everything, so a network that does not look ahead never sees it.
+        """
+        runs, n, length = tokens.shape
+        bias = bias_of(self.positions, parameters, length, self.heads, self.causal)
+        if self.causal:
+            if bias is None:
+                return None
+            ahead = torch.ones(length, length, dtype=torch.bool).triu(1)
+            bias = bias.masked_fill(ahead, -torch.inf)
+            return bias.expand(runs, n, -1, -1, -1).flatten(0, 1)
+        real = (tokens != PAD)[:, :, None, None]
+        if bias is None:
+            return real.flatten(0, 1)
+        return torch.where(real, bias, -torch.inf).flatten(0, 1)
+
+    def _attended(
+        self, parameters: Parameters, name: str, h: Tensor, mask: Tensor | None
+    ) -> Tensor:
+        runs, n, length, _ = h.shape
+        made = linear(parameters, f"{name}.attention", h)
+        made = made.view(runs * n, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        query, key, value = made
+        if self.positions == "rotary":
+            query, key = turned(query), turned(key)
+        causal = self.causal and mask is None
+        found = F.scaled_dot_product_attention(query, key, value, mask, is_causal=causal)
+        return linear(parameters, f"{name}.joined", found.transpose(1, 2).reshape(h.shape))
+
+    def train(self, mode: bool) -> None:
+        """Nothing to switch."""
+
+
+@sequence_model(
+    "decoder", summary="attention to what came before, writing token by token", paper=PAPER
+)
+@dataclass(frozen=True)
+class Decoder(Transformer):
+    """Attention to what came before."""
+
+    causal: ClassVar[bool] = True
+    called: ClassVar[str] = "decoder"
+
+
+def normed(parameters: Parameters, name: str, h: Tensor) -> Tensor:
+    """``h (R, ..., w)`` with mean 0 and deviation 1, then each run's gain and shift."""
+    axes = (1,) * (h.dim() - 2)
+    gain, shift = (parameters[f"{name}.{own}"] for own in ("gain", "shift"))
+    view = (len(gain), *axes, h.shape[-1])
+    return F.layer_norm(h, h.shape[-1:]) * gain.view(view) + shift.view(view)

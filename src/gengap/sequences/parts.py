@@ -1,0 +1,57 @@
+"""What models of sequences are put together from, for the stacked parameters of many runs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from gengap.models.networks import Output, Parameters
+from gengap.sequences.pairs import SLOTS
+from gengap.sequences.vocabulary import SLOT
+
+
+def uniform(sizes: Mapping[str, tuple[tuple[int, ...], float]], seed: int) -> Parameters:
+    """One run's tensors, each uniform between plus and minus its bound; 0 gives zeros."""
+    source = torch.Generator().manual_seed(seed)
+    return {
+        name: (2 * torch.rand(size, generator=source) - 1) * bound
+        for name, (size, bound) in sizes.items()
+    }
+
+
+def affine(inputs: int, outputs: int, name: str) -> dict[str, tuple[tuple[int, ...], float]]:
+    """Sizes and bounds of a linear layer, as PyTorch begins it."""
+    bound = 1 / math.sqrt(inputs)
+    return {
+        f"{name}.weight": ((inputs, outputs), bound),
+        f"{name}.bias": ((1, outputs), bound),
+    }
+
+
+def looked_up(table: Tensor, tokens: Tensor) -> Tensor:
+    """Rows of each run's table ``(R, V, w)`` for ``tokens (R, ...)``, ``(R, ..., w)``."""
+    runs, words, _ = table.shape
+    offset = torch.arange(runs, device=tokens.device) * words
+    return F.embedding(tokens + offset.view(-1, *(1,) * (tokens.dim() - 1)), table.flatten(0, 1))
+
+
+def linear(parameters: Parameters, name: str, x: Tensor) -> Tensor:
+    """A layer of all runs on ``x (R, ..., i)``, ``(R, ..., o)``."""
+    weight, bias = parameters[f"{name}.weight"], parameters[f"{name}.bias"]
+    return torch.baddbmm(bias, x.flatten(1, -2), weight).view(*x.shape[:-1], -1)
+
+
+def bounded(x: Tensor) -> Tensor:
+    """The hyperbolic tangent, by way of a sigmoid, which costs an eighth."""
+    return torch.sigmoid(2 * x).mul(2).sub(1)
+
+
+def answered(hidden: Tensor, logits: Tensor, x: Tensor) -> Output:
+    """An output whose features are the mean of ``hidden (R, n, L, w)`` over the answer's places."""
+    answer = (x[:, :, SLOTS] == SLOT).to(hidden.dtype)
+    total = torch.einsum("rnl,rnlw->rnw", answer, hidden)
+    return Output(total / answer.sum(-1, keepdim=True).clamp(min=1), logits)

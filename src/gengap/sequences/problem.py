@@ -1,0 +1,254 @@
+"""Pairs of sequences as a problem: what a study runs on where tokens go in and tokens come out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+import torch
+
+from gengap.base.errors import UsageError, listing, suggest, unknown
+from gengap.methods.registry import (
+    ALL_ROWS,
+    NUMERIC_INPUTS,
+    ONE_TARGET,
+    OUTLIERS,
+    UNLABELLED_TRAINING,
+    UNLABELLED_UNSEEN,
+    VIEWS,
+)
+from gengap.models.networks import Architecture
+from gengap.sequences.pairs import Rows, padded, rows_of
+from gengap.sequences.ragged import Ragged
+from gengap.sequences.vocabulary import SPECIAL, Vocabulary
+
+if TYPE_CHECKING:
+    from gengap.sequences.feed import SequenceFeed
+    from gengap.training.tasks import Task
+
+LACKS = (
+    ONE_TARGET,
+    NUMERIC_INPUTS,
+    ALL_ROWS,
+    OUTLIERS,
+    UNLABELLED_TRAINING,
+    UNLABELLED_UNSEEN,
+    VIEWS,
+)
+SCORES = ("exact_match", "token_accuracy")
+
+
+@dataclass(frozen=True, eq=False)
+class Sequences:
+    """Pairs of a source and a target, each with an environment and factors.
+
+    Satisfies :class:`gengap.training.problem.Problem`.
+
+    Attributes:
+        source, target: ``n`` rows of token numbers each.
+        environment: ``(n,)`` environment codes.
+        names: of the environments.
+        vocabulary: what the numbers mean.
+        factors: ``n`` rows; ``length`` of the source is among them.
+        name: what reports call the problem.
+        kind: what one environment is called.
+        notes: sentences about the data.
+        score: ``exact_match``, whether all of a target was said, or ``token_accuracy``, the share
+            of it that was.
+    """
+
+    source: Ragged
+    target: Ragged
+    environment: np.ndarray
+    names: tuple[str, ...]
+    vocabulary: Vocabulary
+    factors: pd.DataFrame
+    name: str
+    kind: str = "environment"
+    notes: tuple[str, ...] = ()
+    score: str = "exact_match"
+    splits: str = "auto"
+    task: Literal["score"] = field(default="score", init=False)
+    targets: Literal["classification"] = field(default="classification", init=False)
+    classes: tuple[str, ...] = field(default=(), init=False)
+    supports_estimators: bool = field(default=False, init=False)
+    lacks: tuple[str, ...] = field(default=LACKS, init=False)
+    dtype: torch.dtype = field(default=torch.int64, init=False)
+    # Steps of training and the model, unless others are asked for.
+    steps: int = field(default=2000, init=False)
+    model: str = field(default="lstm", init=False)
+
+    def __post_init__(self) -> None:
+        if self.score not in SCORES:
+            raise unknown(f"There is no score {self.score!r} of sequences", self.score, SCORES)
+        for side, rows in (("source", self.source), ("target", self.target)):
+            empty = np.flatnonzero(rows.lengths == 0)
+            if len(empty):
+                raise UsageError(
+                    f"{len(empty):,} of {len(rows):,} pairs have an empty {side}, the first is "
+                    f"number {empty[0] + 1:,}; give it a token or drop those pairs."
+                )
+
+    def __len__(self) -> int:
+        return len(self.environment)
+
+    @property
+    def batch(self) -> int:
+        """Pairs of an environment in each step: 32 in all, of 16 environments at most."""
+        return max(1, 32 // min(len(self.names), 16))
+
+    @property
+    def y(self) -> np.ndarray:
+        """A pair has no single target."""
+        return np.zeros(len(self))
+
+    @property
+    def sizes(self) -> np.ndarray:
+        """Pairs per environment."""
+        return np.bincount(self.environment, minlength=len(self.names))
+
+    @property
+    def outputs(self) -> int:
+        """Tokens that may be said."""
+        return len(self.vocabulary)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Both rows of the longest pair; a batch of shorter ones is narrower."""
+        return 2, int(padded(self.lengths).max())
+
+    @cached_property
+    def rows(self) -> Rows:
+        """The pairs as models read them."""
+        return rows_of(self.source, self.target)
+
+    @cached_property
+    def lengths(self) -> np.ndarray:
+        """Of source and target together, ``(n,)``."""
+        return self.source.lengths + self.target.lengths
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Differs where pairs, environments or the score do."""
+        found = sha256("\x1f".join((self.score, *self.vocabulary.words)).encode())
+        for rows in (self.source, self.target):
+            found.update(np.ascontiguousarray(rows.values).tobytes())
+            found.update(np.ascontiguousarray(rows.lengths).tobytes())
+        found.update(np.ascontiguousarray(self.environment).tobytes())
+        found.update("\x1f".join(self.names).encode())
+        return found.hexdigest()
+
+    def metric(self, name: str | None) -> str:
+        """The score's name; :meth:`scored_by` gives the same problem with another.
+
+        Raises:
+            UsageError: another metric is asked for.
+        """
+        if name not in (None, self.score):
+            raise UsageError(
+                f"{self.name} is scored by {self.score}, not {name}; sequences are scored by "
+                f"{listing(SCORES)}."
+            )
+        return self.score
+
+    def scored_by(self, name: str) -> Sequences:
+        """The same pairs with another score."""
+        return replace(self, score=name)
+
+    def architecture(self, model: Any, products: torch.dtype = torch.float32) -> Architecture:
+        """The networks of a model's name, of a module, or of a function that makes one."""
+        from gengap.sequences.architectures import sequence_architecture
+
+        return sequence_architecture(model, products)
+
+    def regroup(self, column: str) -> Sequences:
+        """The same pairs with the values of a factor as environments.
+
+        Raises:
+            UsageError: there is no such factor, or it has one value only.
+        """
+        if column not in self.factors:
+            known = list(self.factors)
+            raise UsageError(
+                f"{self.name} has no factor {column!r}{suggest(column, known)} "
+                f"(there are: {listing(known)})."
+            )
+        codes, names = pd.factorize(self.factors[column], sort=True)
+        if len(names) < 2:
+            raise UsageError(f"The factor {column!r} of {self.name} has one value only.")
+        return replace(self, environment=codes, names=tuple(map(str, names)), kind=column)
+
+    def with_least(self, examples: int | None) -> Sequences:
+        """Itself without environments of fewer pairs."""
+        keep = self.sizes >= (examples or 1)
+        if keep.all():
+            return self
+        rows = np.flatnonzero(keep[self.environment])
+        left = listing([name for name, kept in zip(self.names, keep, strict=True) if not kept], 4)
+        note = f"Left out for having fewer than {examples} pairs: {self.kind} {left}."
+        return replace(
+            self,
+            source=self.source.only(rows),
+            target=self.target.only(rows),
+            environment=(np.cumsum(keep) - 1)[self.environment[rows]],
+            names=tuple(name for name, kept in zip(self.names, keep, strict=True) if kept),
+            factors=self.factors.iloc[rows].reset_index(drop=True),
+            notes=(*self.notes, note),
+        )
+
+    def prepare(self, rows: np.ndarray) -> np.ndarray:
+        """Which tokens training saw in a source, ``(V,)`` bool; others are read as unknown."""
+        known = np.zeros(len(self.vocabulary), bool)
+        known[: len(SPECIAL)] = True
+        for side in (self.source, self.target):
+            known[side.only(rows).values] = True
+        return known
+
+    def apart(self, rows: np.ndarray) -> int:
+        """What decides the shape of a run's batches; runs that differ in it train apart."""
+        return int(padded(self.lengths[rows]).max())
+
+    def feed(
+        self, tasks: Sequence[Task], *, steps: int, batch: int, slots: int, device: str
+    ) -> SequenceFeed:
+        """Feed the runs of one fleet."""
+        from gengap.sequences.feed import SequenceFeed
+
+        return SequenceFeed(self, tasks, steps, batch, slots, device)
+
+
+def sequences_of(
+    source: Ragged,
+    target: Ragged,
+    words: Sequence[str],
+    *,
+    name: str,
+    factors: Mapping[str, Any] | None = None,
+    environment: str = "length",
+    **more: Any,
+) -> Sequences:
+    """Pairs of numbers from 0 on, as generators make them, each length an environment.
+
+    Args:
+        words: what the numbers mean.
+        factors: columns of ``n`` values beside ``length``, that of the source.
+        environment: the factor whose values are the environments.
+    """
+    own = pd.DataFrame({"length": source.lengths, **(factors or {})})
+    codes, names = pd.factorize(own[environment], sort=True)
+    return Sequences(
+        source=Ragged(source.values + len(SPECIAL), source.lengths),
+        target=Ragged(target.values + len(SPECIAL), target.lengths),
+        environment=codes,
+        names=tuple(map(str, names)),
+        vocabulary=Vocabulary(tuple(words)),
+        factors=own,
+        name=name,
+        kind=environment,
+        **more,
+    )

@@ -1,0 +1,1 @@
+"""Built-in families of sequence tasks, one file each; each registers itself among the suites."""

@@ -1,0 +1,183 @@
+"""Models of sequences: fleets against single runs, layers against PyTorch's, stacks by hand."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from gengap.base.errors import UsageError
+from gengap.sequences.architectures import named, sequence_architecture, sequence_models
+from gengap.sequences.modules import TokenModule, is_causal
+from gengap.sequences.networks.stack_rnn import moved
+from gengap.sequences.pairs import SLOTS, WRITTEN
+from gengap.sequences.positions import bucket, turned
+from gengap.sequences.vocabulary import PAD, SLOT
+
+WORDS, LENGTH = 9, 12
+POSITIONS = ("none", "sinusoidal", "learned", "rotary", "alibi", "t5", "fire")
+TRANSFORMERS = [
+    f"{k}(positions={p},width=16)" for k in ("transformer", "decoder") for p in POSITIONS
+]
+
+
+def tokens(runs: int, n: int = 5) -> torch.Tensor:
+    """Sources of 6 or fewer tokens, as many slots, and padding."""
+    draw = torch.Generator().manual_seed(1)
+    x = torch.randint(5, WORDS, (runs, n, 2, LENGTH), generator=draw)
+    for k in range(n):
+        half = 2 + k % 5
+        x[:, k, SLOTS, half : 2 * half] = SLOT
+        x[:, k, :, 2 * half :] = PAD
+    return x
+
+
+def stacked(model, runs: int):
+    own = [model.initialise((2, LENGTH + 4), WORDS, seed) for seed in range(runs)]
+    return {name: torch.stack([one[name] for one in own]) for name in own[0]}
+
+
+@pytest.mark.parametrize("name", ["rnn", "stack-rnn", *TRANSFORMERS])
+def test_a_fleet_says_what_its_runs_say_alone(name):
+    model = named(name)
+    parameters, x = stacked(model, 3), tokens(3)
+    together = model.forward(parameters, x)
+    for run in range(3):
+        own = {name: value[run : run + 1] for name, value in parameters.items()}
+        alone = model.forward(own, x[run : run + 1])
+        torch.testing.assert_close(together.logits[run], alone.logits[0])
+        torch.testing.assert_close(together.features[run], alone.features[0])
+
+
+@pytest.mark.parametrize("name", ["rnn", "lstm", "gru", "stack-rnn", *TRANSFORMERS])
+def test_padding_changes_nothing(name):
+    model = named(name)
+    parameters, x = stacked(model, 1), tokens(1)
+    more = torch.cat([x, torch.full_like(x[..., :4], PAD)], -1)
+    real = x[:, :, SLOTS] != PAD
+    said = model.forward(parameters, x).logits[real]
+    torch.testing.assert_close(model.forward(parameters, more).logits[:, :, :LENGTH][real], said)
+
+
+@pytest.mark.parametrize("name", [n for n in TRANSFORMERS if n.startswith("decoder")])
+def test_decoders_do_not_look_ahead(name):
+    model = named(name)
+    parameters, x = stacked(model, 1), tokens(1)
+    other = x.clone()
+    other[..., 5:] = 5
+    before = model.forward(parameters, x).logits[:, :, :5]
+    torch.testing.assert_close(model.forward(parameters, other).logits[:, :, :5], before)
+
+
+def test_the_plain_network_is_pytorchs():
+    model = named("rnn(width=7)")
+    parameters, x = stacked(model, 1), tokens(1)
+    other = nn.RNN(WORDS, 7, batch_first=True)
+    with torch.no_grad():
+        other.weight_ih_l0.copy_(parameters["table"][0].T)
+        other.weight_hh_l0.copy_(parameters["recurrent"][0].T)
+        other.bias_ih_l0.zero_()
+        other.bias_hh_l0.zero_()
+        hidden, _ = other(nn.functional.one_hot(x[0, :, SLOTS], WORDS).float())
+        logits = hidden @ parameters["output.weight"][0] + parameters["output.bias"][0]
+    torch.testing.assert_close(model.forward(parameters, x).logits[0], logits, atol=1e-5, rtol=1e-5)
+
+
+def test_a_layer_of_the_transformer_is_pytorchs():
+    model = named("transformer(positions=none,width=8,layers=1,heads=2)")
+    p, x = {k: v[0] for k, v in stacked(model, 1).items()}, tokens(1)
+    layer = nn.TransformerEncoderLayer(8, 2, 32, 0.0, batch_first=True, norm_first=True)
+    with torch.no_grad():
+        layer.self_attn.in_proj_weight.copy_(p["layer0.attention.weight"].T)
+        layer.self_attn.in_proj_bias.copy_(p["layer0.attention.bias"][0])
+        for own, mine in (
+            (layer.self_attn.out_proj, "joined"),
+            (layer.linear1, "wide"),
+            (layer.linear2, "narrow"),
+        ):
+            own.weight.copy_(p[f"layer0.{mine}.weight"].T)
+            own.bias.copy_(p[f"layer0.{mine}.bias"][0])
+        read = x[0, :, SLOTS]
+        h = layer(p["embedding"][read], src_key_padding_mask=read == PAD)
+        h = nn.functional.layer_norm(h, (8,))
+        logits = h @ p["output.weight"] + p["output.bias"][0]
+    said = model.forward({k: v[None] for k, v in p.items()}, x).logits[0]
+    real = read != PAD
+    torch.testing.assert_close(said[real], logits[real], atol=1e-5, rtol=1e-5)
+
+
+def test_a_stack_by_hand():
+    stack = torch.tensor([1.0, 2.0, 0.0]).view(1, 1, 3, 1)
+    value = torch.tensor([9.0]).view(1, 1, 1)
+
+    def after(*action):
+        return moved(stack, torch.tensor([[list(action)]]), value, 3).flatten().tolist()
+
+    assert after(1.0, 0.0, 0.0) == [9, 1, 2]
+    assert after(0.0, 1.0, 0.0) == [2, 0, 0]
+    assert after(0.0, 0.0, 1.0) == [1, 2, 0]
+    assert after(0.5, 0.5, 0.0) == [5.5, 0.5, 1.0]
+
+
+def test_rotations_depend_on_distance_only():
+    query, key = torch.randn(8), torch.randn(8)
+    q, k = turned(query.expand(20, 8)), turned(key.expand(20, 8))
+    torch.testing.assert_close(q[3] @ k[1], q[15] @ k[13])
+    # Two numbers turn by one radian a place: (1, 0) at place 2 is (cos 2, sin 2).
+    found = turned(torch.tensor([1.0, 0.0]).expand(3, 2))[2]
+    torch.testing.assert_close(found, torch.tensor([math.cos(2), math.sin(2)]))
+
+
+def test_buckets_are_those_of_t5():
+    transformers = pytest.importorskip("transformers.models.t5.modeling_t5")
+    theirs = transformers.T5Attention._relative_position_bucket
+    distance = torch.arange(-200, 201)
+    for causal in (True, False):
+        # There a distance is that of the key from the query, here how far back the key lies.
+        wanted = theirs(-distance, bidirectional=not causal, num_buckets=32, max_distance=128)
+        assert (bucket(distance, causal) == wanted).all()
+
+
+def test_modules_that_do_not_look_ahead_write_their_answer():
+    class Average(nn.Module):
+        def __init__(self, ahead: bool) -> None:
+            super().__init__()
+            self.embedding, self.output = nn.Embedding(WORDS, 4), nn.Linear(4, WORDS)
+            self.ahead = ahead
+
+        def forward(self, own):
+            seen = self.embedding(own)
+            mean = seen.mean(1, keepdim=True).expand_as(seen) if self.ahead else seen.cumsum(1)
+            return self.output(mean)
+
+    assert is_causal(Average(False), WORDS, LENGTH)
+    assert not is_causal(Average(True), WORDS, LENGTH)
+    for ahead, reads in ((False, WRITTEN), (True, SLOTS)):
+        made = sequence_architecture(Average(ahead))
+        made.initialise((2, LENGTH), WORDS, 0)
+        assert isinstance(made, TokenModule)
+        assert made.reads == reads
+
+
+def test_models_that_do_not_fit_are_told():
+    with pytest.raises(UsageError, match="cannot read token numbers"):
+        sequence_architecture(nn.Linear(3, 2)).initialise((2, LENGTH), WORDS, 0)
+    with pytest.raises(UsageError, match=r"returns \(4, 12, 3\)"):
+        sequence_architecture(nn.Sequential(nn.Embedding(WORDS, 3))).initialise(
+            (2, LENGTH), WORDS, 0
+        )
+    with pytest.raises(UsageError, match="has no option 'depth'"):
+        named("rnn(depth=3)")
+    with pytest.raises(UsageError, match="positions=side of transformer cannot be used"):
+        named("transformer(positions=side)")
+    with pytest.raises(UsageError, match="no model of sequences 'lstn'; did you mean 'lstm'"):
+        named("lstn")
+
+
+def test_every_model_says_what_it_is():
+    for name, info in sequence_models().items():
+        assert info.summary
+        assert info.paper.year
+        assert named(name).name == name
