@@ -11,6 +11,7 @@ from gengap.claims import (
     coverage,
     elsewhere,
     fairness,
+    goals,
     margins,
     memory,
     places,
@@ -24,7 +25,7 @@ from gengap.claims.claim import Claim
 ALL = "all"
 _MODULES = (
     places, sites, fairness, coverage, contexts, elsewhere, typicality, margins, memory, shortcuts,
-    benchmarks, strangers,
+    benchmarks, strangers, goals,
 )  # fmt: skip
 
 
