@@ -9,6 +9,7 @@ from gengap.claims import (
     benchmarks,
     contexts,
     coverage,
+    edge,
     elsewhere,
     fairness,
     goals,
@@ -25,7 +26,7 @@ from gengap.claims.claim import Claim
 ALL = "all"
 _MODULES = (
     places, sites, fairness, coverage, contexts, elsewhere, typicality, margins, memory, shortcuts,
-    benchmarks, strangers, goals,
+    benchmarks, strangers, goals, edge,
 )  # fmt: skip
 
 
