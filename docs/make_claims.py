@@ -1,18 +1,22 @@
 """Try published claims; the page is docs/claims.md.
 
-python docs/make_claims.py [--store records.db]    about ten minutes of processor time
+python docs/make_claims.py [--store records.db] [--only NAME,...]
 
-With a store that is kept, a making that was stopped goes on from there.
+About twenty minutes of processor time for all of them. With a store that is kept, a making that was
+stopped goes on from there. With --only, rows of the other claims stay as the page has them.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
+from dataclasses import dataclass
 from pathlib import Path
 
 from gengap.claims.catalogue import ALL, claims
-from gengap.claims.trying import ClaimsTried, Tried, try_claims
-from gengap.report.claims import answer, numbers
+from gengap.claims.claim import Verdict
+from gengap.claims.trying import Tried, try_claims
+from gengap.report.claims import counts, numbers
 
 PAGE = Path(__file__).parent / "claims.md"
 INTRODUCTION = """\
@@ -65,21 +69,47 @@ def row(claim: Tried) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def page(found: ClaimsTried) -> str:
-    """The page's text."""
+@dataclass(frozen=True)
+class Row:
+    """A line of the table, whether tried now or kept from the page."""
+
+    name: str
+    verdict: Verdict
+    text: str
+
+
+def kept(text: str) -> dict[str, Row]:
+    """The rows that a page has, by claim."""
+    found = {}
+    for line in text.splitlines():
+        name = re.search(r"`gengap claims ([a-z0-9-]+)` \|", line)
+        if name and line.startswith("| "):
+            said: Verdict = line.rstrip(" |").rsplit("| ", 1)[-1]  # type: ignore[assignment]
+            found[name[1]] = Row(name[1], said, line)
+    return found
+
+
+def page(rows: dict[str, Row]) -> str:
+    """The page's text, rows in the catalogue's order."""
+    own = [rows[name] for name in claims() if name in rows]
     heads = ("claim", "command", "the number, above 0 where it holds", "found", "verdict")
-    lines = ["| " + " | ".join(heads) + " |", "| --- " * len(heads) + "|", *map(row, found.claims)]
-    return INTRODUCTION + answer(found) + "\n\n" + "\n".join(lines) + "\n" + NOTES
+    lines = ["| " + " | ".join(heads) + " |", "| --- " * len(heads) + "|"]
+    said = counts([(one.name, one.verdict) for one in own])
+    return INTRODUCTION + said + "\n\n" + "\n".join([*lines, *(r.text for r in own), NOTES])
 
 
-def main(store: str | None) -> None:
-    """Try all claims and write the page."""
-    found = try_claims([ALL], store=store, progress=lambda now: print(now, flush=True))
-    PAGE.write_text(page(found), encoding="utf-8")
+def main(store: str | None, only: list[str]) -> None:
+    """Try claims and write the page."""
+    found = try_claims(only or [ALL], store=store, progress=lambda now: print(now, flush=True))
+    rows = kept(PAGE.read_text(encoding="utf-8")) if only else {}
+    rows |= {claim.name: Row(claim.name, claim.verdict, row(claim)) for claim in found.claims}
+    PAGE.write_text(page(rows), encoding="utf-8")
     print(f"wrote {PAGE}")
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--store", help="records of the runs; kept nowhere when not given")
-    main(parser.parse_args().store)
+    parser.add_argument("--only", default="", help="claims or numbers of papers, the rest is kept")
+    given = parser.parse_args()
+    main(given.store, [name for name in given.only.split(",") if name])

@@ -42,8 +42,8 @@ def test_a_corridor_by_hand() -> None:
     np.testing.assert_array_equal(np.flatnonzero(both.edge[0]), [0])
     np.testing.assert_array_equal(np.flatnonzero(both.inside[1]), [2, 3])
     logs = rolled_out(levels, 1).logs
-    rows = list(zip(logs.unit, logs.before % CELLS, logs.action, logs.after % CELLS, logs.end))
-    assert rows == [
+    columns = logs.unit, logs.before % CELLS, logs.action, logs.after % CELLS, logs.end
+    assert list(zip(*columns, strict=True)) == [
         (0, 2, 0, 1, False), (0, 2, 1, 3, False), (0, 3, 0, 2, False), (0, 3, 1, 4, True),
         (1, 3, 0, 2, False), (1, 3, 1, 4, True),
     ]  # fmt: skip
@@ -52,7 +52,7 @@ def test_a_corridor_by_hand() -> None:
 
 def test_rollouts_of_mazes_are_what_a_plain_search_finds() -> None:
     levels = mazes(levels=2, starts=2)
-    tables = levels.arena.tables
+    tables, states = levels.arena.tables, levels.arena.tables.next_state.shape[1]
     for steps in (1, 3, 200):
         found = reach(levels, np.arange(len(levels)), steps)
         rolled = rolled_out(levels, steps).logs
@@ -66,7 +66,7 @@ def test_rollouts_of_mazes_are_what_a_plain_search_finds() -> None:
                     int(tables.next_state[level, s, a])
                     for s in inside for a in range(4) if not tables.end[level, s, a]
                 }  # fmt: skip
-            own = rolled.before[rolled.unit == unit] % tables.next_state.shape[1]
+            own = rolled.before[rolled.unit == unit] % states
             assert sorted(own) == sorted(4 * list(inside))
             assert found.inside[level, list(inside)].all()
         assert found.edge.any() == (steps < 200)

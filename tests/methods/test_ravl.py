@@ -13,7 +13,7 @@ LOG = [(0, 1, 0.0, 1), (1, 0, 1.0, ENDS)]
 def test_two_states_by_hand() -> None:
     """Members promise 3 and 5, 4 and 2 of the second state's actions: the best least value is 3."""
     low, high = [[0, 1.0], [3, 5]], [[0, 2.0], [4, 2]]
-    rows = {name: high for name in MEMBERS[1:]}
+    rows = dict.fromkeys(MEMBERS[1:], high)
     network = tables(policy=low, **rows)
     said = least(network, torch.eye(2)[None])
     torch.testing.assert_close(said.logits[0], torch.tensor([[0, 1.0], [3, 2]]))

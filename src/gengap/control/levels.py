@@ -18,6 +18,7 @@ from gengap.control.arena import Arena
 from gengap.control.logs import Logs
 from gengap.methods.registry import (
     ALL_ROWS,
+    CONTEXTS,
     EXPERT,
     OUTLIERS,
     SIMULATOR,
@@ -182,7 +183,13 @@ class Levels:
     def offers(self) -> tuple[str, ...]:
         """What methods may need and only levels have."""
         log = (TRANSITIONS,) if self.logged else ()
-        return (*log, SIMULATOR, *((EXPERT,) if self.arena.has_expert else ()))
+        expert = (EXPERT,) if self.arena.has_expert else ()
+        return (*log, SIMULATOR, *expert, *((CONTEXTS,) if self.told else ()))
+
+    @property
+    def told(self) -> int:
+        """How many of the last numbers of an observation tell the context."""
+        return int(getattr(self.arena, "told", 0))
 
     @property
     def sizes(self) -> np.ndarray:

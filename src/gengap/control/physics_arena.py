@@ -38,6 +38,11 @@ class PhysicsArena:
     contexts: Contexts
 
     @property
+    def told(self) -> int:
+        """How many of the last numbers of an observation tell the context."""
+        return self.contexts.sight.shape[1]
+
+    @property
     def has_expert(self) -> bool:
         """A controller is known that is told the context."""
         return True

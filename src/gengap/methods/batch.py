@@ -30,6 +30,7 @@ class Context:
         steps: length of the training.
         units: units of the problem, whose numbers are ``Batch.rows``.
         inputs: numbers in one input.
+        told: how many of them, the last, tell the context that an agent acts in.
     """
 
     task: str
@@ -40,6 +41,7 @@ class Context:
     steps: int
     units: int = 0
     inputs: int = 0
+    told: int = 0
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,9 @@ OUTLIERS = "outliers"
 TRANSITIONS = "logged transitions"
 SIMULATOR = "a simulator"
 EXPERT = "an expert"
+CONTEXTS = "contexts that agents see"
 # What only problems have whose units are acted in; all others lack them.
-CONTROL = (TRANSITIONS, SIMULATOR, EXPERT)
+CONTROL = (TRANSITIONS, SIMULATOR, EXPERT, CONTEXTS)
 # What networks are trained to say, where they act.
 ACTIONS = {"classification": "numbered actions", "regression": "actions that are vectors"}
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from gengap.base.errors import listing
 from gengap.claims.claim import Verdict
 from gengap.claims.trying import ClaimsTried, Tried
@@ -21,12 +23,17 @@ def answer(found: ClaimsTried) -> str:
     """What came of one claim with its number, or which of several hold."""
     if len(found.claims) == 1:
         return _one(found.claims[0])
+    return counts([(claim.name, claim.verdict) for claim in found.claims])
+
+
+def counts(claims: Sequence[tuple[str, Verdict]]) -> str:
+    """How many of several claims hold, and which, by name and verdict."""
     groups = []
     for verdict, said in SAID.items():
-        names = [claim.name for claim in found.claims if claim.verdict == verdict]
+        names = [name for name, own in claims if own == verdict]
         if names:
             groups.append(f"{len(names)} {said[len(names) > 1]} ({listing(names, len(names))})")
-    return f"Of {counted(len(found.claims), 'claim')} {', '.join(groups)}."
+    return f"Of {counted(len(claims), 'claim')} {', '.join(groups)}."
 
 
 def terminal(found: ClaimsTried, quiet: bool = False) -> list[Block]:

@@ -130,7 +130,7 @@ def toy(
     known = size.environments + size.absent
     units = known * size.pool
     inputs = math.prod(size.shape)
-    context = Context(task, outputs, known, size.slots, features, size.steps, units, inputs)
+    context = Context(task, outputs, known, size.slots, features, size.steps, units, inputs, 1)
     for parameters, method, number in zip(own, methods, numbers, strict=True):
         source = torch.Generator().manual_seed(derive(number, "toy method weights"))
         parameters.update(method.extra_parameters(context, source))

@@ -199,6 +199,7 @@ def initial_network(
         steps=steps,
         units=len(problem),
         inputs=math.prod(problem.shape),
+        told=getattr(problem, "told", 0),
     )
     for parameters, method, task in zip(own, methods, tasks, strict=True):
         source = torch.Generator().manual_seed(derive(task.run.seed, "method weights"))

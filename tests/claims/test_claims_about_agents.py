@@ -1,0 +1,66 @@
+"""What claims about agents measure: material by hand, and agents as runs of studies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from gengap.claims import edge, goals
+from gengap.claims.agents import policy, reached, scores, trained
+from gengap.control.suites.mazes import mazes
+from gengap.records.store import Store
+
+
+def test_goals_in_a_room_share_walls_and_differ_in_where_they_lie() -> None:
+    levels = goals.goals_in_a_room(0)
+    tables = levels.arena.tables
+    assert len(levels.names) == goals.GOALS
+    around, place, offset = np.split(tables.observation, [25, 27], -1)
+    np.testing.assert_array_equal(around, np.broadcast_to(around[0], around.shape))
+    np.testing.assert_array_equal(place, np.broadcast_to(place[0], place.shape))
+    for level in (0, 7):
+        goal = (place + offset)[level, 0] * goals.SIDE
+        row, column = map(round, goal)
+        assert levels.names[level] == f"goal {row} {column}"
+        assert tables.factors["column"][level] == column
+        led_to = tables.next_state[level][tables.end[level]]
+        np.testing.assert_allclose(place[level, led_to] * goals.SIDE, [goal] * len(led_to))
+
+
+def test_a_claims_agents_are_trained_once_on_the_rows_named(tmp_path: Path, monkeypatch) -> None:
+    levels, store = mazes(levels=4, starts=5), str(tmp_path / "records.db")
+    halves = {"first": levels.environment < 2, "last": levels.environment >= 2}
+    settings = {"rows": halves, "steps": 3, "model": "mlp(4)"}
+    first, last = trained(levels, "bc", 0, store, **settings)
+    assert set(levels.environment[first.train_rows]) == {0, 1}
+    assert set(levels.environment[last.train_rows]) == {2, 3}
+    seen = torch.from_numpy(levels.logs.observations[:5])
+    said = policy(first)(seen)
+    torch.testing.assert_close(said, first.model(seen.float()[None]).logits[0])
+    found = scores(first, levels, np.arange(len(levels)), "success")
+    assert set(np.unique(found)) <= {0.0, 1.0}
+    monkeypatch.setattr(Store, "add", lambda self, runs: pytest.fail("trained again"))
+    again, _ = trained(levels, "bc", 0, store, **settings)
+    torch.testing.assert_close(policy(again)(seen), said)
+
+
+def test_what_agents_reach_is_the_studys_own_table(tmp_path: Path) -> None:
+    levels = mazes(levels=4, starts=5)
+    store = str(tmp_path / "records.db")
+    found = reached(levels, ["expert"], 0, store, "halves", steps=2, model="mlp(4)")
+    assert found == {"expert": (1.0, 1.0)}
+
+
+def test_an_agents_excess_is_read_at_the_edge_of_its_own_rollouts(monkeypatch) -> None:
+    """An agent that knows all values but those at the edge, which it calls 2 too high."""
+    levels = edge._walked(0)
+    rows = np.arange(10)
+    found = edge.reach(levels, rows, edge.SHORT)
+    said = levels.arena.values + 2 * found.edge[..., None]
+    agent = type("Agent", (), {"train_rows": rows})()
+    monkeypatch.setattr(edge, "_learnt", lambda *_: agent)
+    monkeypatch.setattr(edge, "policy", lambda _: lambda x: torch.from_numpy(said).flatten(0, 1))
+    assert edge.overestimated(0, "") == pytest.approx(2, abs=1e-5)
