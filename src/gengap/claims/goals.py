@@ -91,7 +91,7 @@ CLAIMS = (
         "weighted-imitation-far-goals",
         PAPER,
         293,
-        "It does so for goals beyond those of the log",
+        "Weighted imitation does so too for goals beyond those of the log",
         "success at goals to the right of all that were seen, weighted-bc minus cql",
         _SETTING,
         beyond,
