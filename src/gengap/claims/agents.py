@@ -85,8 +85,8 @@ def trained(
 
 def _study(levels: Levels, methods: Sequence[Any], draw: int, **settings: Any) -> Study:
     steps = settings.get("steps", STEPS)
-    fixed = {
-        "seeds": [draw], "steps": steps, "model": MODEL, "selection": "last-step",
+    fixed: dict[str, Any] = {
+        "seeds": [draw], "steps": steps, "batch": 8, "model": MODEL, "selection": "last-step",
         "checkpoints": str(steps), "jobs": 1, "threads": 1, "device": "cpu", "keep_models": "none",
         "plain_training": False,
     }  # fmt: skip
