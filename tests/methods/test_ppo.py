@@ -95,8 +95,9 @@ def test_advantages_by_a_plain_loop() -> None:
     cut = (rng.random(end.shape) < 0.2) & ~end
     assert end.any()
     assert cut.any()
-    columns = (torch.from_numpy(v) for v in (reward, end, cut, value, later))
-    found = advantages(*columns, discount=discount, trace=trace)
+    columns = {"reward": reward, "end": end, "cut": cut, "value": value, "later": later}
+    roll = {name: torch.from_numpy(values) for name, values in columns.items()}
+    found = advantages(roll, discount, trace)
     for r in range(runs):
         for c in range(copies):
             for t in range(length):

@@ -90,12 +90,3 @@ class Arena(Protocol):
             count: copies per run.
         """
         ...
-
-
-def new_units(
-    over: np.ndarray, units: Sequence[np.ndarray], draws: Sequence[np.random.Generator]
-) -> np.ndarray:
-    """Whose start each copy of a mask ``(R, n)`` begins at, drawn from its run's own, in order."""
-    counts = over.sum(1)
-    every = zip(units, draws, counts, strict=True)
-    return np.concatenate([own[draw.integers(len(own), size=count)] for own, draw, count in every])

@@ -127,6 +127,7 @@ class LevelFeed:
             units = [task.train_rows for task in self.tasks]
             draws = [generator(t.run.seed, "practice", t.run.split) for t in self.tasks]
             made = self.problem.arena.practice(units, draws, count)
+            made.starts.levels = [_slots(task) for task in self.tasks]
             scales = self.scaling
             self.practices[count] = made if scales is None else Scaled(made, scales)
         return self.practices[count]
@@ -191,6 +192,7 @@ class Scaled:
     def __init__(self, practice: Practice, scales: Scales) -> None:
         self.practice, self.scales = practice, scales
         self.discount, self.draws = practice.discount, practice.draws
+        self.starts = practice.starts
         self.x = scales.of_all(practice.x)
 
     def act(self, action: Tensor) -> Acted:
@@ -207,6 +209,11 @@ def _stacked(tasks: Sequence[Task], shape: tuple[int, ...], device: str) -> Scal
         np.stack([getattr(task.prepared, name) for task in tasks]) for name in ("shift", "scale")
     )
     return Scales(torch.from_numpy(shifts).to(device), torch.from_numpy(scales).to(device))
+
+
+def _slots(task: Task) -> np.ndarray:
+    """Which of its training environments each of a run's training units is of."""
+    return np.repeat(np.arange(len(task.train)), [len(own) for own in task.train])
 
 
 def _by_transition(problem: Levels, task: Task) -> Task:

@@ -16,12 +16,12 @@ from torch import Tensor
 
 from gengap.base.errors import UsageError
 from gengap.control.agents import as_agent
-from gengap.control.arena import Agent, Policy, new_units
+from gengap.control.arena import Agent, Policy
 from gengap.control.behaviour import stream
 from gengap.control.players import Player, at_random, episode_of
 from gengap.control.simulators import Simulator, Stage
 from gengap.control.spaces import Actions, Sight
-from gengap.methods.practice import Acted
+from gengap.methods.practice import Acted, Starts
 
 # Copies that are stepped together when a policy is scored.
 COPIES = 64
@@ -249,7 +249,7 @@ class GymnasiumPractice:
         count: int,
     ) -> None:
         self.discount, self.draws, self.count = arena.discount, draws, count
-        self.places = [arena.places[own] for own in units]
+        self.starts, self.places = Starts(units, draws, count), arena.places
         self.copies = arena.vector(len(units) * count)
         self.numbered, self.shape = arena.actions.low is None, arena.shape
         seen, _ = self.copies.reset(seed=self._begun(np.ones(self.copies.num_envs, bool)))
@@ -276,7 +276,7 @@ class GymnasiumPractice:
     def _begun(self, over: np.ndarray) -> list[int | None]:
         """Where each copy whose episode is over begins anew, from its run's own places."""
         found = np.zeros(over.shape, np.int64)
-        found[over] = new_units(over.reshape(-1, self.count), self.places, self.draws)
+        found[over] = self.places[self.starts.begun(over.reshape(-1, self.count))]
         return [int(place) for place in found]
 
     def _tensor(self, seen: np.ndarray) -> Tensor:

@@ -16,13 +16,13 @@ import torch
 from torch import Tensor
 
 from gengap.control.agents import as_agent
-from gengap.control.arena import Agent, Policy, new_units
+from gengap.control.arena import Agent, Policy
 from gengap.control.physics.contexts import Contexts
 from gengap.control.physics.drivers import DISCOUNT
 from gengap.control.physics.episodes import Act, Moment, Reached, at_random, expert, reached
 from gengap.control.physics.system import some
 from gengap.control.planning import greedy
-from gengap.methods.practice import Acted
+from gengap.methods.practice import Acted, Starts
 
 SCORES = ("normalised return", "return", "success")
 
@@ -142,7 +142,7 @@ class PhysicsPractice:
         count: int,
     ) -> None:
         self.contexts, self.draws, self.discount = contexts, draws, DISCOUNT
-        self.units = [np.asarray(own) for own in units]
+        self.starts = Starts(units, draws, count)
         self.shape = len(units), count
         copies = len(units) * count
         self.unit, self.age = np.zeros(copies, np.int64), np.zeros(copies, np.int64)
@@ -180,7 +180,7 @@ class PhysicsPractice:
 
     def _restart(self, over: np.ndarray) -> None:
         """Put the copies of a mask at starts drawn from their run's own units."""
-        self.unit[over] = new_units(over.reshape(self.shape), self.units, self.draws)
+        self.unit[over] = self.starts.begun(over.reshape(self.shape))
         self.state[over] = self.contexts.start[self.unit[over]]
         self.age[over] = 0
         self.parameters = some(self.contexts.own, self.unit)

@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gengap.control.arena import Agent, Policy, new_units
+from gengap.control.arena import Agent, Policy
 from gengap.control.exact import returns
 from gengap.control.planning import greedy, optimal
 from gengap.control.table_episodes import played
 from gengap.control.tables import LevelTables
-from gengap.methods.practice import Acted
+from gengap.methods.practice import Acted, Starts
 
 SCORES = ("success", "return", "normalised return")
 
@@ -138,7 +138,7 @@ class TablePractice:
     ) -> None:
         tables = arena.tables
         self.draws, self.discount, self.horizon = draws, tables.discount, tables.horizon
-        self.units, self.arena = [np.asarray(own) for own in units], arena
+        self.starts, self.arena = Starts(units, draws, count), arena
         _, self.states, self.actions = tables.next_state.shape
         self.next_state = torch.from_numpy(tables.next_state.astype(np.int64).ravel())
         self.reward = torch.from_numpy(tables.reward.ravel())
@@ -177,7 +177,7 @@ class TablePractice:
 
     def _restart(self, over: Tensor) -> None:
         """Put the copies of a mask ``(R, n)`` at starts drawn from their run's own units."""
-        units = new_units(over.numpy(), self.units, self.draws)
+        units = self.starts.begun(over.numpy())
         self.level[over] = torch.from_numpy(self.arena.level[units].astype(np.int64))
         self.state[over] = torch.from_numpy(self.arena.start[units].astype(np.int64))
         self.age[over] = 0

@@ -89,18 +89,17 @@ class PPO(Method):
         place, practice = batch.step % LENGTH, batch.act_in(batch.y[0].numel())
         play(network, practice, state, place)
         if place + 1 == LENGTH or batch.step + 1 == batch.context.steps:
-            self.learn(network, optimizer, batch, played(state, place + 1), practice.discount)
+            roll = played(state, place + 1)
+            roll["advantage"] = advantages(roll, practice.discount, TRACE)
+            self.learn(network, optimizer, batch, roll, state)
 
     def learn(
         self, network: Network, optimizer: Optimizer, batch: Batch, roll: dict[str, Tensor],
-        discount: float,
+        state: dict[str, Tensor],
     ) -> None:  # fmt: skip
-        """Take the gradient steps that follow a rollout."""
-        advantage = advantages(
-            roll["reward"], roll["end"], roll["cut"], roll["value"], roll["later"], discount, TRACE
-        )
-        told = {name: roll[name] for name in ("x", "action", "chance")}
-        told |= {"advantage": advantage, "aim": advantage + roll["value"]}
+        """Take the gradient steps that follow a rollout, ``(R, T, n, ...)`` by name."""
+        told = {name: roll[name] for name in ("x", "action", "chance", "advantage")}
+        told["aim"] = roll["advantage"] + roll["value"]
         for rows in shuffled({k: v.flatten(1, 2) for k, v in told.items()}, batch.generators):
             optimizer.step(self.slopes(network, rows))
 
@@ -131,12 +130,12 @@ def play(network: Network, practice: Practice, state: dict[str, Tensor], place: 
     said = part(network, "")(x).logits
     action = drawn(said, deviation, practice.draws)
     value = part(network, VALUE)
-    before = value(x).logits[..., 0]
+    before, level = value(x).logits[..., 0], practice.starts.level
     acted = practice.act(action)
     note(
         state, place, LENGTH, x=x, action=action, chance=log_chance(said, action, deviation),
         reward=acted.reward, end=acted.end, cut=acted.cut, value=before,
-        later=value(acted.last).logits[..., 0],
+        later=value(acted.last).logits[..., 0], level=level,
     )  # fmt: skip
 
 

@@ -2,15 +2,18 @@
 
 Offline methods read :class:`Transitions`, what followed each example of a batch in the log, or
 :class:`Windows`, what went before it in its episode. Online ones act in :class:`Practice`, copies
-of the training levels that all runs of a fleet step together.
+of the training levels that all runs of a fleet step together, and may say through its
+:class:`Starts` in which levels they want to be next.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+import torch
 from torch import Tensor
 
 
@@ -88,6 +91,48 @@ class Acted:
     x: Tensor
 
 
+class Starts:
+    """Where the copies of each run are, and where they begin anew when their episodes are over.
+
+    Attributes:
+        level: ``(R, n)`` int64, which of its run's training environments each copy is in.
+        levels: for each run, the training environment of each of its own units; until it is told,
+            each unit counts as one.
+        chances: for each run, how likely each of its training environments is to be begun in next,
+            which sum to 1; None for all of its units alike.
+    """
+
+    def __init__(
+        self, units: Sequence[np.ndarray], draws: Sequence[np.random.Generator], count: int
+    ) -> None:
+        self.units, self.draws = [np.asarray(own) for own in units], draws
+        self.place = np.zeros((len(units), count), np.int64)
+        self.levels = [np.arange(len(own)) for own in self.units]
+        self.chances: list[np.ndarray | None] = [None] * len(units)
+
+    @property
+    def level(self) -> Tensor:
+        """See the class."""
+        pairs = zip(self.levels, self.place, strict=True)
+        return torch.from_numpy(np.stack([own[place] for own, place in pairs]))
+
+    def begun(self, over: np.ndarray) -> np.ndarray:
+        """The units whose starts the copies of a mask ``(R, n)`` begin at, drawn, in order."""
+        found = []
+        for run, count in enumerate(over.sum(1)):
+            place = self._drawn(run, int(count))
+            self.place[run, over[run]] = place
+            found.append(self.units[run][place])
+        return np.concatenate(found)
+
+    def _drawn(self, run: int, count: int) -> np.ndarray:
+        draw, chance, level = self.draws[run], self.chances[run], self.levels[run]
+        if chance is None:
+            return draw.integers(len(level), size=count)
+        share = (chance / np.bincount(level, minlength=len(chance)).clip(min=1))[level]
+        return draw.choice(len(level), size=count, p=share / share.sum())
+
+
 class Practice(Protocol):
     """``n`` copies of levels per run, restarted at a start of its own training units when over.
 
@@ -95,9 +140,11 @@ class Practice(Protocol):
         x: ``(R, n, *shape)`` the observations to act on, prepared as those of batches are.
         discount: of rewards, per action.
         draws: one generator per run for what the agents draw.
+        starts: where the copies are and begin anew.
     """
 
     x: Tensor
+    starts: Starts
     discount: float
     draws: list[np.random.Generator]
 

@@ -32,10 +32,7 @@ def played(state: dict[str, Tensor], length: int) -> dict[str, Tensor]:
 
 
 @torch.no_grad()
-def advantages(
-    reward: Tensor, end: Tensor, cut: Tensor, value: Tensor, later: Tensor, discount: float,
-    trace: float,
-) -> Tensor:  # fmt: skip
+def advantages(roll: dict[str, Tensor], discount: float, trace: float) -> Tensor:
     """Generalised advantage estimates, ``(R, T, n)`` (Schulman et al. 2016, arXiv:1506.02438).
 
         δ_t = r_t + γ V(s_{t+1}) - V(s_t),      A_t = δ_t + γ λ A_{t+1}.
@@ -45,12 +42,12 @@ def advantages(
     another episode's.
 
     Args:
-        reward, end, cut: of each action, ``(R, T, n)``.
-        value, later: ``V`` of what was seen before the action and after it, before any new start.
+        roll: ``reward``, ``end`` and ``cut`` of each action, ``(R, T, n)``; ``value`` and
+            ``later``, ``V`` of what was seen before the action and after it, before any new start.
         trace: ``λ``.
     """
-    error = reward + discount * later * (~end) - value
-    carried = discount * trace * (~(end | cut)).float()
+    error = roll["reward"] + discount * roll["later"] * ~roll["end"] - roll["value"]
+    carried = discount * trace * (~(roll["end"] | roll["cut"])).float()
     found = torch.empty_like(error)
     after = torch.zeros_like(error[:, 0])
     for time in reversed(range(error.shape[1])):

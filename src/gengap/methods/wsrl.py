@@ -11,8 +11,9 @@ What others do instead is to keep the log: a share ``ρ`` of each batch is then 
 transitions. The source's is 0, which is the default; its warm-up is 5,000 actions, as it is here
 with 2,000 steps of 128. A step of the second half is one of ``dqn``.
 
-Helps where a log by somebody mediocre is at hand, and a little acting is too. Hurts beside ``cql``
-where the log is an expert's, since half the steps go into acting.
+Helps where a log by somebody mediocre is at hand, and a little acting is too. Hurts where the log
+is an expert's: values that were learnt from the best actions only are torn down all the same,
+warm-up or not, and take longer to learn than is left; there it pays to retain.
 """
 
 from __future__ import annotations

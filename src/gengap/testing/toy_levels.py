@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gengap.methods.practice import Acted, Transitions, Windows
+from gengap.methods.practice import Acted, Starts, Transitions, Windows
 
 DISCOUNT, LENGTH, END = 0.9, 3, 0.25
 
@@ -65,6 +65,9 @@ class ToyPractice:
         self.examples, self.targets = x.flatten(1, 2), y.flatten(1, 2)
         self.draws, self.discount = list(draws), DISCOUNT
         self.age = torch.zeros(len(x), count, dtype=torch.int64)
+        self.starts = Starts([np.arange(len(own)) for own in self.targets], self.draws, count)
+        environment = np.repeat(np.arange(x.shape[1]), x.shape[2])
+        self.starts.levels = [environment] * len(x)
         self._show()
 
     def act(self, action: Tensor) -> Acted:
@@ -83,7 +86,6 @@ class ToyPractice:
         return Acted(reward, end, torch.zeros_like(end), last, self.x)
 
     def _show(self) -> None:
-        size, count = self.examples.shape[1], self.age.shape[1]
-        drawn = np.stack([draw.integers(size, size=count) for draw in self.draws])
-        self.shown = torch.from_numpy(drawn)
+        over = np.ones(self.age.shape, bool)
+        self.shown = torch.from_numpy(self.starts.begun(over)).view(self.age.shape)
         self.x = self.examples[torch.arange(len(self.draws))[:, None], self.shown]
