@@ -210,3 +210,25 @@ def test_detectors_are_graded_on_what_was_logged(here: Path) -> None:
     assert run("detect --simulator three_doors:Doors --levels 0-5 --quiet")[0] == 2
     code, said = run("detect --normal a.csv --other b.csv --simulator three_doors:Doors")
     assert (code, "take the place of --simulator" in said) == (2, True)
+
+
+def test_an_agent_is_fitted_and_asked_about_logs(here: Path) -> None:
+    import gengap as gg
+
+    run(
+        "collect --simulator three_doors:Doors --levels 0-21 --episodes 6 --policy expert "
+        "--expert three_doors:best --out logs/best.parquet"
+    )
+    code, said = run(
+        "fit --simulator three_doors:Doors --levels 0-21 --data logs --method bc --model mlp(64) "
+        "--seeds 1 --steps 400 --out agent --jobs 1 --threads 1"
+    )
+    assert code == 0, said
+    assert "At a new level, expect a return of" in said
+    assert gg.load(here / "agent").act([0.0, 1.0, 0.0, 0.5, 0.5]) == 1
+    code, said = run("predict agent logs/best.parquet --out done.csv")
+    assert code == 0, said
+    assert "0 of 132 logged episodes are stranger as a whole" in said
+    assert "of 132 rows answered" in said
+    code, said = run("predict agent three_doors.py")
+    assert code == 2, said

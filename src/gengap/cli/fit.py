@@ -73,7 +73,9 @@ def fit(
     study: StudyName = None,
     data: Annotated[
         str | None,
-        typer.Option(help="Where the data of a study are now, if they were moved."),
+        typer.Option(
+            help="Where the data of a study are now, if they were moved; beside --simulator, logs."
+        ),
     ] = None,
     records: Annotated[
         Path, typer.Option(help="Folder for the records of the study behind the card.")
@@ -107,6 +109,8 @@ def fit(
 
         gengap fit wards/*.csv --target cost --environment-from file
 
+        gengap fit --simulator mine.py:make --levels 0-99 --data logs/ --method bc --out agent
+
         gengap predict model/ new.csv
 
     The card says what to expect at a new environment. That is measured by a study: the one in the
@@ -123,9 +127,10 @@ def fit(
     }
     if (records_of := _records(source, given)) is not None:
         made = _of_study(records_of, method or BEST, study, data, given, no_study, options, talk)
-    elif study or data:
+    elif study or (data and "simulator" not in given):
         raise UsageError("--study and --data go with the folder of a study; leave them out.")
     else:
+        source = [*(source or []), *([data] if data else [])]
         own, keys = own_network(given), with_data(source, given)
         made = _of_data(keys, own, method, records, no_study, options, talk)
     written = [typed(out) / "card.html"]

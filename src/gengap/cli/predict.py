@@ -18,11 +18,18 @@ if TYPE_CHECKING:
     from gengap.delivery import Delivered
 
 
+LEFT = 0.01
+
+
 @app.command(epilog="Exit codes: 0 done, 2 unusable input, 130 stopped by Ctrl-C.")
 def predict(
     model: Annotated[Path, typer.Argument(help="The folder that gengap fit wrote.")],
     new: Annotated[
-        str, typer.Argument(help="New rows: a table with the columns of training, or .npz with X.")
+        str,
+        typer.Argument(
+            help="New rows: a table with the columns of training, or .npz with X; of an agent "
+            "logs of play."
+        ),
     ],
     out: Annotated[
         Path | None, typer.Option(help="Write all answers into this .csv, a line a row.")
@@ -50,6 +57,8 @@ def predict(
 
         gengap predict model/ new.csv --out answers.csv
 
+        gengap predict agent/ logs.parquet
+
     A row's answer is a prediction with its probability, or the reason why it is refused. A warning
     follows where the rows as a whole have left the environments that the model was trained on.
     """
@@ -71,6 +80,23 @@ def predict(
     print_finding(found, as_json, quiet, written)
 
 
+def _seen(path: str, agent: Any) -> tuple[Any, list[str]]:
+    """Logged observations as an agent sees them, and how many episodes have left what it knows."""
+    from gengap.control.logged import Logged
+
+    logs = Logged.read(path)
+    rows, episode = agent.read(logs)
+    if agent.guard is None or agent.guard.clusters is None:
+        return rows, list(logs.notes)
+    p = [agent.guard.left(rows[episode == number]) for number in range(len(logs))]
+    left = sum(value <= LEFT for value in p)
+    return rows, [
+        *logs.notes,
+        f"{left:,} of {len(logs):,} logged episodes are stranger as a whole than those the agent "
+        f"learnt from (p at most {LEFT:g} each).",
+    ]
+
+
 def _rows(path: str, model: Delivered, embeddings: str | None) -> tuple[Any, list[str]]:
     """The new rows as the model takes them, and what was assumed in reading them."""
     from gengap.base.paths import existing
@@ -85,6 +111,8 @@ def _rows(path: str, model: Delivered, embeddings: str | None) -> tuple[Any, lis
         if "X" not in arrays:
             raise UsageError(f"{path} has no array 'X'; save it with numpy.savez(path, X=...).")
         return arrays["X"], []
+    if hasattr(model, "act"):
+        return _seen(path, model)
     table = read_table(path)
     if embeddings is not None:
         known = (vector_of(name) for name in getattr(model, "feature_names_in_", ()))

@@ -266,13 +266,18 @@ class Levels:
         return examples_of(self)
 
     def prepare(self, rows: np.ndarray) -> Scaling | None:
-        """How observations are scaled, learnt from the training episodes; bytes are left alone."""
+        """How observations are scaled, learnt from the training episodes; bytes are left alone.
+
+        Numbers have a scale each, pixels and points in time that of their channel.
+        """
         if self.logs.observations.dtype == np.uint8:
             return None
         seen = self.logs.observations[self.logs.before[self.logs.transitions(rows)]]
-        scale = seen.std(0, dtype=np.float64)
+        over = (0, *range(2, seen.ndim))
+        shift = seen.mean(over, dtype=np.float64, keepdims=True)[0]
+        scale = seen.std(over, dtype=np.float64, keepdims=True)[0]
         scale[scale < 1e-6] = 1.0
-        return Scaling(seen.mean(0, dtype=np.float64).astype(np.float32), scale.astype(np.float32))
+        return Scaling(shift.astype(np.float32), scale.astype(np.float32))
 
     def feed(
         self, tasks: Sequence[Task], *, steps: int, batch: int, slots: int, device: str

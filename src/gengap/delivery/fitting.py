@@ -22,6 +22,8 @@ from gengap.base.errors import Caveat, UsageError
 from gengap.base.files import json_text
 from gengap.base.finding import reports
 from gengap.base.progress import Progress
+from gengap.control.levels import Levels
+from gengap.delivery.agents import Play, play_of, readable, saved_agent
 from gengap.delivery.card import Card, guard_card
 from gengap.delivery.choice import BEST, Choice, choice_of, default_choice
 from gengap.delivery.expectation import expectation_of
@@ -33,6 +35,7 @@ from gengap.delivery.guarding import (
     Refused,
     guarded,
     refused_elsewhere,
+    rows_of,
 )
 from gengap.delivery.model import Delivered, delivered
 from gengap.delivery.own_code import code_of
@@ -127,16 +130,19 @@ def _made(
     plan = _plan(own, choice)
     whole = replace(plan, cells=(_all_rows(plan),))
     (trained,) = train_models(own, store, progress, plan=whole, steps=[choice.step])
+    read = _reading(own)
+    trained = read(trained)
     model = _wrapped(own, trained, choice, result)
     found, refused = Guarded(None, None), []
     if false_alarms is not None:
-        apart = np.flatnonzero(whole.parts(trained.run.seed) != TRAIN)
-        found = guarded(model, own, apart, false_alarms, trained.run.seed)
+        problem, seed = trained.problem, trained.run.seed
+        apart = rows_of(problem, whole.parts(seed) != TRAIN)
+        found = guarded(model, problem, apart, false_alarms, seed)
         unseen = replace(plan, cells=plan.unseen[:MOST_ENVIRONMENTS])
         if found.guard is not None and result is not None and len(unseen.cells) >= FEWEST:
             refused = refused_elsewhere(
                 own, store, unseen, choice.step, false_alarms,
-                lambda other: _wrapped(own, other, choice, None), progress,
+                lambda other: _wrapped(own, read(other), choice, None), read, progress,
             )  # fmt: skip
     inside = _inside(whole, store, trained, choice.step)
     card = _card(own, trained, choice, result, found, refused, inside)
@@ -159,13 +165,23 @@ def refuse_undeliverable(study: Study, out: str | Path | None) -> None:
     Args:
         out: folder to save it in; None for one that serves in this process only.
     """
+    if isinstance(study.environments, Levels):
+        return
     if not isinstance(study.environments, Environments):
-        raise UsageError("Only models of tables and images can be delivered so far.")
+        raise UsageError("Only models of tables and images, and agents, can be delivered so far.")
     if out is not None and study.environments.scale == "survival":
         raise UsageError(
             "Models of survival times cannot be saved so far, because no file holds them that runs "
             "no code; fit one in Python (result.fit(...) without out), which serves in its process."
         )
+
+
+def _reading(study: Study) -> Callable[[Trained], Trained]:
+    """What makes a trained model one of a table: of levels that of their logged observations."""
+    if not isinstance(study.problem, Levels):
+        return lambda trained: trained
+    play = play_of(study.problem)
+    return lambda trained: readable(trained, play)
 
 
 def _plan(study: Study, choice: Choice) -> Plan:
@@ -183,12 +199,13 @@ def _all_rows(plan: Plan) -> Any:
 
 def _wrapped(study: Study, trained: Trained, choice: Choice, result: Result | None) -> Delivered:
     """A trained model as one that is delivered, without guard and card."""
-    problem = study.problem
+    problem, levels = trained.problem, study.problem
     weights, content, unsaved = weights_of(trained)
     code, layers = code_of(trained.model, trained.run.model)
     own = trained.run
     slim = replace(trained, problem=problem.form, train_rows=trained.train_rows[:0])
     form, codes = saved_form(slim.problem)
+    agent = saved_agent(levels) if isinstance(levels, Levels) else None
     fields = {name: getattr(own, name) for name in SavedRun.model_fields}
     run = SavedRun.model_validate_json(json_text(fields))
     said = Description(
@@ -197,7 +214,7 @@ def _wrapped(study: Study, trained: Trained, choice: Choice, result: Result | No
         versions=versions(),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         name=study.name,
-        target=str(study.source.get("target") or ""),
+        target="action" if agent else str(study.source.get("target") or ""),
         kind=problem.kind,
         task=problem.task,
         classes=problem.classes,
@@ -213,6 +230,7 @@ def _wrapped(study: Study, trained: Trained, choice: Choice, result: Result | No
         weights=weights,  # type: ignore[arg-type]
         code=code,
         layers=layers,
+        agent=agent,
         guard=False,
     )
     return delivered(Parts(slim, said, content, unsaved))
@@ -237,17 +255,17 @@ def _card(
     refused: list[Refused],
     inside: float,
 ) -> Card:
-    problem, metric = study.problem, study.plan.score
-    table = isinstance(problem.X, pd.DataFrame)
+    problem, metric = trained.problem, study.plan.score
+    X = problem.X
     features = (
-        [str(name) for name in problem.X.columns]
-        if table
-        else [" x ".join(map(str, problem.X.shape[1:])) + " numbers"]
+        [str(name) for name in X.columns]
+        if isinstance(X, pd.DataFrame)
+        else [" x ".join(map(str, X.shape[1:])) + " numbers"]
     )
     warned = study.warnings if result is None else result.execution.warnings
     return Card(
         name=study.name,
-        target=str(study.source.get("target") or ""),
+        target="action" if isinstance(problem, Play) else str(study.source.get("target") or ""),
         task=problem.task,
         classes=problem.classes,
         environment_word=problem.kind,

@@ -24,10 +24,10 @@ from torch import Tensor, nn
 from gengap.base.errors import SuspiciousInput, UsageError
 from gengap.base.progress import Progress
 from gengap.base.seeds import generator
+from gengap.delivery.agents import Play
 from gengap.delivery.model import Delivered
 from gengap.delivery.profile import Profile, profile_of
 from gengap.environments.parts import TEST, TRAIN
-from gengap.environments.preparation import CLIP
 from gengap.guard import Guard
 from gengap.guard.candidates import KEEPERS
 from gengap.guard.fitting import parts as guard_parts
@@ -38,6 +38,7 @@ from gengap.records.store import Store
 from gengap.study.plan import Plan
 from gengap.study.study import Study
 from gengap.study.trained import Trained, train_models
+from gengap.training.tables import Tables
 
 MOST_ROWS = 20_000  # that a guard is fitted on
 MOST_ENVIRONMENTS = 12  # that refusals are measured in
@@ -62,12 +63,13 @@ class Standardised(nn.Module):
         self.network = trained.module
         self.register_buffer("shift", torch.from_numpy(inputs.shift.copy()))
         self.register_buffer("scale", torch.from_numpy(inputs.scale.copy()))
+        self.clip = inputs.clip
         self.middle, self.unit = float(trained.prepared.shift), float(trained.prepared.scale)
         self.values = not trained.problem.classes
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits, or values in the target's units."""
-        prepared = ((x - self.shift) * self.scale).nan_to_num(0.0).clamp(-CLIP, CLIP)
+        prepared = ((x - self.shift) * self.scale).nan_to_num(0.0).clamp(-self.clip, self.clip)
         found: Tensor = self.network(prepared)
         found = found.reshape(len(x), -1)
         return found * self.unit + self.middle if self.values else found
@@ -140,16 +142,15 @@ class Guarded:
 
 
 def guarded(
-    model: Delivered, study: Study, rows: np.ndarray, false_alarms: float, seed: int
+    model: Delivered, problem: Tables, rows: np.ndarray, false_alarms: float, seed: int
 ) -> Guarded:
-    """Fit a guard on rows of a study's problem that the model was not trained on.
+    """Fit a guard on rows of a problem that the model was not trained on.
 
     Args:
-        rows: row numbers.
+        rows: row numbers; those that belong together calibrate and count as one.
         false_alarms: share of rows like these that may be refused.
         seed: of what is drawn.
     """
-    problem = study.problem
     if len(rows) > MOST_ROWS:
         draw = generator(seed, "delivery", "guard")
         rows = np.sort(draw.choice(rows, MOST_ROWS, replace=False))
@@ -162,17 +163,18 @@ def guarded(
         X = problem.read_alike(X)
     elif X.dtype.kind != "f":
         X = X.astype(np.float32)
+    together = None if problem.clusters is None else problem.clusters[rows]
     where = np.asarray(problem.names, dtype=object)[problem.environment[rows]]
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         try:
             guard = Guard.fit(
                 own, X, y, false_alarms=false_alarms, environment=where, detectors=SPARING,
-                seed=seed,
+                cluster=together, seed=seed,
             )  # fmt: skip
         except UsageError as error:
             return Guarded(None, None, None, (f"It has no guard: {error}",))
-    _, held = guard_parts(len(rows), false_alarms, None, (), seed)
+    _, held = guard_parts(len(rows), false_alarms, None, (), seed, together)
     notes = [str(w.message) for w in told if issubclass(w.category, SuspiciousInput)]
     own_homes = problem.environment[rows]
     matrix, codes = problem.matrix[rows], problem.encoded.codes
@@ -203,6 +205,7 @@ def refused_elsewhere(
     step: int,
     false_alarms: float,
     wrap: Callable[[Trained], Delivered],
+    read: Callable[[Trained], Trained],
     progress: Callable[[Progress], None] | None = None,
 ) -> list[Refused]:
     """Refusals in each unseen environment by a guard of the model that lacks it.
@@ -211,26 +214,33 @@ def refused_elsewhere(
         plan: one method, one trial and one seed of the study, its unseen cells alone.
         step: after which the models are taken.
         wrap: makes a trained model a delivered one.
+        read: makes it one whose problem is a table.
     """
     found: list[Refused] = []
     for trained in train_models(study, store, progress, plan=plan, steps=[step]):
-        found.extend(_refused(study, plan, trained, false_alarms, wrap(trained)))
+        found.extend(_refused(plan, read(trained), false_alarms, wrap(trained)))
     return found
 
 
+def rows_of(problem: Tables, units: np.ndarray) -> np.ndarray:
+    """Row numbers of a mask of units: the rows themselves, or the examples logged from each."""
+    own = units[problem.unit] if isinstance(problem, Play) else units
+    return np.flatnonzero(own)
+
+
 def _refused(
-    study: Study, plan: Plan, trained: Trained, false_alarms: float, model: Delivered
+    plan: Plan, trained: Trained, false_alarms: float, model: Delivered
 ) -> Iterator[Refused]:
-    problem, seed = study.problem, trained.run.seed
+    problem, seed = trained.problem, trained.run.seed
     codes = plan.parts(seed)
-    apart = np.flatnonzero(trained.cell.rows & (codes != TRAIN))
-    made = guarded(model, study, apart, false_alarms, seed)
+    apart = rows_of(problem, trained.cell.rows & (codes != TRAIN))
+    made = guarded(model, problem, apart, false_alarms, seed)
     if made.guard is None:
         return
     model = type(model)(replace(model.parts, guard=made.guard))
     for name in trained.cell.unseen:
-        own = problem.environment == problem.names.index(name)
-        rows = np.flatnonzero(own & trained.cell.held_out & (codes == TEST))
+        own = plan.units.environment == problem.names.index(name)
+        rows = rows_of(problem, own & trained.cell.held_out & (codes == TEST))
         if not len(rows):
             continue
         X = problem.X.iloc[rows] if isinstance(problem.X, pd.DataFrame) else problem.X[rows]

@@ -22,6 +22,7 @@ from safetensors import SafetensorError
 from gengap.base.errors import UsageError
 from gengap.base.paths import typed
 from gengap.base.sealed import opened, ordinary_bytes
+from gengap.delivery.agents import as_play
 from gengap.delivery.form import form_of
 from gengap.delivery.guarding import asked
 from gengap.delivery.model import Delivered, delivered
@@ -73,7 +74,10 @@ def load(
     except WRONG:
         raise _not_whole(folder) from None
     _warn_of_versions(said)
-    made = delivered(parts)
+    try:
+        made = delivered(parts)
+    except WRONG:
+        raise _not_whole(folder / JSON) from None
     if not said.guard:
         return made
     if f"guard/{GUARD}" not in contents:
@@ -121,6 +125,8 @@ def _parts(
         ValueError: and many others, where parts do not fit together.
     """
     form = form_of(said)
+    if said.agent is not None and said.agent.actions.low is not None:
+        form = as_play(form, len(said.agent.actions.low))
     tensors = safetensors.torch.load(contents[INPUTS])
     weights = contents[f"model.{ENDINGS[said.weights]}"]
     homes, profile = tensors.pop("homes", None), _profile(tensors, form)
@@ -129,7 +135,10 @@ def _parts(
     none = np.zeros(0, bool)
     cell = Cell("reference", run.split, none, 1.0, len(names), (), names, none)
     rows = np.empty(0, np.int64)
-    prepared = Prepared(_preparation(tensors, form), said.shift, said.scale)
+    inputs = _preparation(tensors, form)
+    if said.agent is not None:  # nothing that an agent sees is cut
+        inputs = replace(inputs, clip=np.inf)
+    prepared = Prepared(inputs, said.shift, said.scale)
     trained = Trained(run, cell, rows, prepared, model_of(said, form, weights, modules), form)
     own = None if homes is None else _homes(homes.numpy(), names)
     return Parts(trained, said, weights, homes=own, profile=profile)

@@ -7,15 +7,19 @@ model.decide(table)                                  # with the guard: answers, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn, Self
 
 import numpy as np
 import pandas as pd
+import torch
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.metaestimators import available_if
 
 from gengap.base.errors import UsageError
+from gengap.control.logged import Logged, spans
+from gengap.delivery.agents import actions_of, seen, sight_of
 from gengap.delivery.answers import Answers, answers_of
 from gengap.delivery.form import as_table, class_values
 from gengap.delivery.onnx_file import write_onnx
@@ -172,7 +176,104 @@ class DeliveredRegressor(RegressorMixin, Delivered):
     """A delivered model that predicts values."""
 
 
+class Agent(Delivered):
+    """A delivered agent: it acts on what a simulator shows.
+
+    agent = gg.load("agent/")
+    observation, info = simulator.reset(seed=7)
+    simulator.step(agent.act(observation))
+
+    As an estimator it takes arrays of observations, as :meth:`encoded` gives them, and its classes
+    are the actions.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        super().__init__(parts)
+        saved = parts.said.agent
+        assert saved is not None
+        self._sight = sight_of(saved)
+        self._actions = actions_of(saved, parts.trained.problem.outputs)
+
+    def act(self, observation: Any, instruction: str | None = None) -> Any:
+        """What it does, as the simulator takes it, whatever its guard would say.
+
+        Args:
+            observation: as the simulator shows it.
+            instruction: that it is to follow, where agents were told one beside what they saw.
+
+        Raises:
+            UsageError: the observation is of another kind.
+        """
+        trained = self.parts.trained
+        rows = trained.prepared.inputs.apply(self.encoded([observation], instruction))
+        answer = trained.model.outputs(torch.from_numpy(rows)).logits[0].numpy()
+        numbered = self._actions.low is None
+        return self._actions.carried_out(answer.argmax() if numbered else answer)
+
+    def encoded(self, observations: Sequence[Any], instruction: str | None = None) -> np.ndarray:
+        """Observations as the simulator shows them as an array ``(n, *shape)``.
+
+        Raises:
+            UsageError: one is of another kind.
+        """
+        form = self.parts.trained.problem
+        rows = [seen(self._sight, form.shape, own, instruction) for own in observations]
+        return np.stack(rows) if rows else np.zeros((0, *form.shape), np.float32)
+
+    def read(self, logs: Logged) -> tuple[np.ndarray, np.ndarray]:
+        """Logged observations ``(n, *shape)`` as it sees them, and the episode of each ``(n,)``.
+
+        What was seen after the last action of an episode is left out: nothing was done there.
+
+        Raises:
+            UsageError: they are of another kind.
+        """
+        form = self.parts.trained.problem
+        rows = spans(logs.first_seen, logs.steps)
+        parts = {path: own[rows] for path, own in logs.parts.items()}
+        episode = np.repeat(np.arange(len(logs)), logs.steps)
+        if self._sight is None:
+            found = np.asarray(parts.get("", np.zeros((len(rows), 0))))
+        else:
+            if logs.instruction is not None and "instruction" not in parts:
+                parts["instruction"] = logs.instruction[episode]
+            found = self._sight.encode(parts)
+        if found.shape[1:] != form.shape:
+            raise UsageError(
+                f"The logged observations have shape {found.shape[1:]}, and the agent learnt from "
+                f"{form.shape}; give logs of play in the same simulator."
+            )
+        return found.astype(np.float32), episode
+
+    def left(self, observations: Sequence[Any], instruction: str | None = None) -> float:
+        """p-value that an episode was like those that were logged.
+
+        Args:
+            observations: what was seen in it, from its start to its end.
+            instruction: as of :meth:`act`.
+
+        Raises:
+            UsageError: the agent has no guard, or nothing was seen.
+        """
+        if self.guard is None:
+            raise UsageError("This agent has no guard, so it cannot say; fit it with one.")
+        return self.guard.left(self.encoded(observations, instruction))
+
+
+class NumberedAgent(ClassifierMixin, Agent):
+    """An agent whose actions are numbered."""
+
+    classes_: np.ndarray
+    predict_proba = DeliveredClassifier.predict_proba
+
+
+class VectorAgent(RegressorMixin, Agent):
+    """An agent whose actions are vectors; as an estimator it gives their first component."""
+
+
 def delivered(parts: Parts) -> Delivered:
     """The estimator of a model's parts."""
+    if parts.said.agent is not None:
+        return (NumberedAgent if parts.said.classes else VectorAgent)(parts)
     kind = DeliveredClassifier if parts.said.classes else DeliveredRegressor
     return kind(parts)

@@ -27,7 +27,7 @@ from torch import nn
 from gengap.base.errors import UsageError
 from gengap.base.files import write_files
 from gengap.delivery.parts import Parts
-from gengap.environments.preparation import CLIP, ColumnCode
+from gengap.environments.preparation import ColumnCode
 from gengap.methods.base import Predictor
 from gengap.models.networks import Network
 
@@ -96,7 +96,8 @@ class _Graph:
         rows = self.add("Mul", rows, self.put(inputs.scale[None]))
         missing = self.add("IsNaN", rows)
         rows = self.add("Where", missing, self.put(np.float32(0)), rows)
-        rows = self.add("Clip", rows, self.put(np.float32(-CLIP)), self.put(np.float32(CLIP)))
+        ends = self.put(np.float32(-inputs.clip)), self.put(np.float32(inputs.clip))
+        rows = self.add("Clip", rows, *ends)
         for layer in trained.module.children():
             rows = self.layer(layer, rows, trained.problem.shape)
         if said.classes:

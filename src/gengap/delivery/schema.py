@@ -80,6 +80,37 @@ class SavedRun(Strict):
     settings: dict[str, Any]
 
 
+class SavedPart(Strict):
+    """A part of an observation; see :class:`gengap.control.spaces.Part`."""
+
+    path: Name
+    kind: Literal["box", "codes", "text"]
+    shape: tuple[Size, ...]
+    dtype: Literal["uint8", "float32"]
+    counts: tuple[Size, ...]
+    first: tuple[int, ...]
+    words: tuple[Name, ...]
+    places: Size
+
+
+class SavedActions(Strict):
+    """What an agent does; see :class:`gengap.control.spaces.Actions`."""
+
+    count: Size
+    first: Annotated[int, Field(gt=-(2**40), lt=2**40)]
+    low: tuple[float, ...] | None
+    high: tuple[float, ...] | None
+    shape: tuple[Size, ...]
+    dtype: Literal["int64", "int32", "int8", "uint8", "float32", "float64"]
+
+
+class SavedAgent(Strict):
+    """What an agent sees and does; ``parts`` is None where observations are arrays already."""
+
+    parts: tuple[SavedPart, ...] | None
+    actions: SavedActions
+
+
 class Description(Strict):
     """All of a delivered model but its weights.
 
@@ -100,6 +131,7 @@ class Description(Strict):
         weights: in which format the model lies beside this.
         code: which code makes the network, where that is the user's own, and ``layers`` a digest
             of them; see :mod:`gengap.delivery.own_code`.
+        agent: what it sees and does, where it acts; None of other models.
         guard: whether a guard does.
         files: SHA-256 of each further file, by name.
     """
@@ -125,6 +157,7 @@ class Description(Strict):
     weights: Literal["safetensors", "skops", "xgboost", "lightgbm", "catboost", ""]
     code: Name = ""
     layers: Name = ""
+    agent: SavedAgent | None = None
     guard: bool
     files: dict[str, str] = {}
     checksum: str = ""

@@ -108,6 +108,7 @@ class Preparation:
             and scaled.
         texts: where the terms of each column of free text begin and end.
         lengths: float32, one for each of these, to which a row's terms are brought when scaled.
+        clip: prepared values further from 0 are cut.
     """
 
     shift: np.ndarray
@@ -115,13 +116,15 @@ class Preparation:
     counts: Mapping[int, np.ndarray] = field(default_factory=dict)
     texts: tuple[tuple[int, int], ...] = ()
     lengths: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
+    clip: float = CLIP
 
     def apply(self, rows: np.ndarray) -> np.ndarray:
         """Prepare rows ``(m, ...)`` of the matrix; returns new float32 of the same shape.
 
         Missing numbers become the training mean (0). Values are cut at 20 training standard
-        deviations: far enough to leave extrapolation alone, near enough that one wild value in
-        an unseen environment cannot overflow a network or a squared error.
+        deviations, unless ``clip`` says otherwise: far enough to leave extrapolation alone, near
+        enough that one wild value in an unseen environment cannot overflow a network or a squared
+        error.
         """
         if self.counts:
             rows = rows.copy()
@@ -133,7 +136,7 @@ class Preparation:
             length = np.linalg.norm(prepared[:, start:end], axis=1, keepdims=True)
             prepared[:, start:end] *= wanted / np.where(length > 0, length, 1)
         np.nan_to_num(prepared, copy=False, nan=0.0)
-        return np.clip(prepared, -CLIP, CLIP, out=prepared)
+        return np.clip(prepared, -self.clip, self.clip, out=prepared)
 
 
 def encode(X: np.ndarray | pd.DataFrame) -> Encoded:

@@ -1,0 +1,130 @@
+"""Agents that are delivered act on what a simulator shows, as they were scored."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+
+import gengap as gg
+from gengap.base.errors import UsageError
+from gengap.control.logged import Logged
+from gengap.control.players import collected, player_of
+from gengap.control.simulated import met
+from gengap.control.simulators import simulator_of
+from gengap.delivery import fit
+from gengap.delivery.model import Agent
+
+SIDES = ("left", "right")
+
+
+class Told(gym.Env[Any, Any]):
+    """Push to the side that an instruction names, from where one stands; pushes add up."""
+
+    observation_space = gym.spaces.Box(-1, 1, (2,), np.float32)
+    action_space = gym.spaces.Box(np.array([-2, 0], np.float32), np.array([6, 1], np.float32))
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
+        super().reset(seed=seed)
+        self.told = (options or {}).get("instruction", "left")
+        self.place = self.np_random.uniform(-1, 1, 2).astype(np.float32)
+        return self.place, {}
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        wanted = 1 if self.told == "left" else 4
+        return self.place, -float(abs(action[0] - wanted)), True, False, {}
+
+
+def obedient(seen: Any, env: Any) -> Any:
+    return np.array([1 if env.told == "left" else 4, 0.5], np.float32)
+
+
+@pytest.fixture(scope="module")
+def walker() -> tuple[Any, Agent]:
+    levels = gg.load_suite("mazes", levels=30, size=7, starts=6)
+    result = gg.Study(levels, ["bc"], seeds=1, steps=150, model="mlp(16)", jobs=1).run()
+    return result, fit(result, "bc")
+
+
+def test_it_acts_as_it_was_scored_and_is_the_same_when_loaded(walker: Any, tmp_path: Path) -> None:
+    """Play by hand from every start of the test part; the record says what is reached."""
+    result, agent = walker
+    agent.save(tmp_path)
+    again = gg.load(tmp_path)
+    levels = result.study.problem
+    tables, won = levels.arena.tables, []
+    for level, start in zip(levels.arena.level, levels.arena.start, strict=True):
+        state, done = start, False
+        for _ in range(tables.horizon):
+            action = again.act(tables.observation[level, state])
+            assert action == agent.act(tables.observation[level, state])
+            done = tables.end[level, state, action]
+            state = tables.next_state[level, state, action]
+            if done:
+                break
+        won.append(float(done))
+    parts = result.plan.parts(0)
+    tested = parts == parts.max()
+    by_level = [np.mean(np.array(won)[tested & (levels.environment == k)]) for k in range(30)]
+    assert agent.card.inside == pytest.approx(np.mean(by_level))
+
+
+def test_its_guard_counts_episodes(walker: Any) -> None:
+    result, agent = walker
+    logs = result.study.problem.logs
+    seen = logs.observations[logs.before]
+    # One row of each of a third of the 72 episodes kept apart.
+    assert len(agent.guard.calibration.scores) == len(agent.guard.clusters) == 19
+    assert agent.decide(seen).refused.mean() < 0.2
+    assert agent.left(list(seen[logs.unit == 3])) > 0.05
+    assert agent.left([1 - row for row in seen[logs.unit == 3]]) == 1 / 20
+    with pytest.raises(UsageError, match="learnt from"):
+        agent.act(seen[0, :3])
+    with pytest.raises(UsageError, match="not finite"):
+        agent.act(np.full(seen.shape[1], np.nan))
+
+
+def test_a_simulators_own_observations_and_actions(tmp_path: Path) -> None:
+    """Instructions are read, and vectors come back in the simulator's own units."""
+    simulator = met(simulator_of(Told, range(12), None, SIDES, 1))
+    played = collected(simulator.simulator, simulator.actions, "expert", 6,
+                       expert=player_of(obedient))  # fmt: skip
+    levels = gg.Levels.from_gymnasium(
+        Told, seeds=range(12), instructions=SIDES, data=Logged(**played), horizon=1, starts=6
+    )
+    result = gg.Study(
+        levels, ["bc"], seeds=1, steps=300, splits="folds:2", model="mlp(16)", jobs=1
+    ).run()
+    agent = fit(result, "bc")
+    agent.save(tmp_path)
+    again = gg.load(tmp_path)
+    env = Told()
+    for told, wanted in (("left", 1), ("right", 4)):
+        seen, _ = env.reset(seed=40, options={"instruction": told})
+        action = again.act(seen, told)
+        assert action.shape == (2,)
+        np.testing.assert_allclose(action, [wanted, 0.5], atol=0.4)
+        np.testing.assert_array_equal(action, agent.act(seen, told))
+    rows, episode = again.read(Logged(**played))
+    assert rows.shape == (144, levels.shape[0])
+    assert episode.tolist() == list(range(144))
+    np.testing.assert_array_equal(rows, levels.logs.observations[levels.logs.before])
+
+
+def test_folders_of_agents_are_checked(walker: Any, tmp_path: Path) -> None:
+    from gengap.base.sealed import checksum
+
+    walker[1].save(tmp_path)
+    file = tmp_path / "model.json"
+    whole = json.loads(file.read_text())
+    for changed in ({"count": 5}, {"low": [0.0], "high": [1.0]}, {"dtype": "object"}):
+        values = json.loads(json.dumps(whole))
+        values["agent"]["actions"] |= changed
+        values["checksum"] = checksum(values)
+        file.write_text(json.dumps(values))
+        with pytest.raises(UsageError, match="is not a whole model"):
+            gg.load(tmp_path)
