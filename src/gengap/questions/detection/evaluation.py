@@ -28,6 +28,7 @@ from gengap.detectors.registry import DetectorInfo, detector_info
 from gengap.detectors.registry import detectors as registered
 from gengap.environments.checks import drop_small
 from gengap.environments.core import Environments
+from gengap.environments.splits import parse_splits
 from gengap.environments.targets import refuse_times
 from gengap.questions.detection.cases import (
     Case,
@@ -43,6 +44,7 @@ from gengap.records.store import Store
 from gengap.statistics.intervals import Interval, check_level
 from gengap.statistics.separation.rejecting import mean_over_environments
 from gengap.study.keys import BATCH, STEPS
+from gengap.study.protocol import batch_of
 from gengap.study.study import Study
 from gengap.study.trained import everything, model_name, one_model, refuse_pipeline, train_models
 
@@ -189,11 +191,22 @@ class Asked:
 
 
 def asked(given: Any) -> Asked:
-    """Environments as they are; of levels the observations that were logged, and how to train."""
+    """Environments as they are; of levels the observations that were logged, and how to train.
+
+    Raises:
+        UsageError: they are neither.
+    """
     if isinstance(given, Environments):
         return Asked(given)
+    if not hasattr(given, "examples"):
+        raise UsageError(
+            f"Detectors look at tables, at images and at what agents see, and {given.name} is "
+            "none of these."
+        )
     splits = "leave-one-out" if given.splits == "auto" else given.splits
-    return Asked(given.examples(), splits, given.steps, given.batch, by_class=False)
+    examples = given.examples()
+    batch = batch_of(given.drawn, examples, parse_splits(splits))
+    return Asked(examples, splits, given.steps, batch, by_class=False)
 
 
 def check_counts(**counts: int) -> None:
