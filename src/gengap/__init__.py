@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gengap.guard import Guard
     from gengap.questions.forecasting.forecast import Forecasts, forecast
     from gengap.records.store import Store
+    from gengap.sequences.problem import Sequences
     from gengap.study.measure import measure
     from gengap.study.result import Result
     from gengap.study.scorers import metric
@@ -35,6 +36,7 @@ _HOMES = {
     "Levels": "gengap.control.levels",
     "Logged": "gengap.control.logged",
     "Result": "gengap.study.result",
+    "Sequences": "gengap.sequences.problem",
     "Store": "gengap.records.store",
     "Study": "gengap.study.study",
     "SuspiciousInput": "gengap.base.errors",
@@ -48,9 +50,9 @@ _HOMES = {
     "suites": "gengap.environments.suites",
 }
 __all__ = [
-    "Environments", "Forecasts", "Guard", "Levels", "Logged", "Result", "Store", "Study",
-    "SuspiciousInput", "UsageError", "forecast", "load", "load_suite", "measure", "metric", "read",
-    "suites",
+    "Environments", "Forecasts", "Guard", "Levels", "Logged", "Result", "Sequences", "Store",
+    "Study", "SuspiciousInput", "UsageError", "forecast", "load", "load_suite", "measure", "metric",
+    "read", "suites",
 ]  # fmt: skip
 
 

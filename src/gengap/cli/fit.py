@@ -54,7 +54,7 @@ KEYS = [declared.name for declared in fields(StudyFile) if declared.name not in 
 @study_options(*KEYS)
 def fit(
     given: dict[str, Any],
-    source: Annotated[
+    sources: Annotated[
         list[str] | None,
         typer.Argument(
             help="The folder of a study that gengap run wrote; or what to train on, as gengap run "
@@ -125,13 +125,15 @@ def fit(
         "false_alarms": None if no_guard else false_alarms,
         "key": secret,
     }
-    if (records_of := _records(source, given)) is not None:
+    if (records_of := _records(sources, given)) is not None:
         made = _of_study(records_of, method or BEST, study, data, given, no_study, options, talk)
     elif study or (data and "simulator" not in given):
         raise UsageError("--study and --data go with the folder of a study; leave them out.")
     else:
-        source = [*(source or []), *([data] if data else [])]
-        own, keys = own_network(given), with_data(source, given)
+        own, keys = (
+            own_network(given),
+            with_data([*(sources or []), *([data] if data else [])], given),
+        )
         made = _of_data(keys, own, method, records, no_study, options, talk)
     written = [typed(out) / "card.html"]
     if onnx:
@@ -139,11 +141,11 @@ def fit(
     print_finding(made.card, as_json, quiet, written, "Model")
 
 
-def _records(source: list[str] | None, given: dict[str, Any]) -> str | None:
+def _records(sources: list[str] | None, given: dict[str, Any]) -> str | None:
     """The records that are named, or the folder they are in; None where data are."""
-    if source is None or len(source) != 1:
+    if sources is None or len(sources) != 1:
         return None
-    (name,) = source
+    (name,) = sources
     if "://" in name or typed(name).suffix == ".db":  # records, or a database with the data
         return None if {"target", "query"} & given.keys() else name
     return name if (typed(name) / "records.db").exists() else None

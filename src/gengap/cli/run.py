@@ -45,7 +45,7 @@ STUDY_KEYS = [declared.name for declared in fields(StudyFile) if declared.name !
 @study_options(*STUDY_KEYS)
 def run(
     given: dict[str, Any],
-    source: Annotated[
+    sources: Annotated[
         list[str] | None,
         typer.Argument(
             help="A study file (.yaml), tables (.csv, .parquet, .xlsx#Sheet, .jsonl, .dta ...), a "
@@ -96,7 +96,7 @@ def run(
     from gengap.study.study_file import build_study, load_environments, validated
 
     own = own_network(given)
-    given = with_data([*(source or []), *(logs or [])], given)
+    given = with_data([*(sources or []), *(logs or [])], given)
     if given.get("until_decided") is True:
         from gengap.study.until_decided import MOST_SEEDS
 

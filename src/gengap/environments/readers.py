@@ -139,7 +139,7 @@ def read(
         cluster,
         task=task,
         drop=drop,
-        name=_name(source),
+        name=data_name(source),
         drop_missing=drop_missing,
         min_examples=min_examples,
         text=text,
@@ -211,7 +211,7 @@ def _called(source: Source) -> str:
     return str(source) if isinstance(source, str | Path) else listing(source, 3)
 
 
-def _name(source: Source) -> str:
+def data_name(source: Source) -> str:
     """What to call the data in reports: after the file, the folder of several, or the table."""
     if isinstance(source, str) and is_url(source):
         return shown(name_of(source))

@@ -94,6 +94,49 @@ class Sequences:
                     f"number {empty[0] + 1:,}; give it a token or drop those pairs."
                 )
 
+    @classmethod
+    def from_pairs(
+        cls,
+        source: Sequence[str],
+        target: Sequence[str],
+        *,
+        environment: Sequence[Any] | str | None = None,
+        factors: Mapping[str, Sequence[Any]] | pd.DataFrame | None = None,
+        tokens: Any = None,
+        score: str = "exact_match",
+        name: str = "pairs",
+    ) -> Sequences:
+        """Pairs of texts.
+
+        Args:
+            source, target: ``n`` texts each.
+            environment: ``n`` labels of where each pair comes from, or a factor's name; eighths of
+                the length unless given. ``length``, ``answer_length`` (tokens of source and
+                target), ``digits`` (of the longest number) and ``depth`` (of brackets) are factors
+                of their own.
+            factors: further columns of ``n`` values to split by.
+            tokens: ``characters``, ``words``, the path of a ``tokenizer.json``, or a function
+                from a text to tokens; words where sources have several unless given.
+            score: ``exact_match`` or ``token_accuracy``.
+            name: what to call the problem.
+
+        Raises:
+            UsageError: a side is empty or missing somewhere, or columns differ in length.
+
+        Example:
+            >>> import gengap as gg
+            >>> pairs = gg.Sequences.from_pairs(
+            ...     ["1+1", "2+1", "10+1"] * 9, ["2", "3", "11"] * 9, environment="digits")
+            >>> pairs.names, list(pairs.factors)
+            (('1', '2'), ['length', 'answer_length', 'digits'])
+        """
+        from gengap.sequences.text_pairs import frame_of, from_frame
+
+        frame, column, own = frame_of(source, target, environment, factors)
+        return from_frame(
+            frame, "source", "target", column, factors=own, tokens=tokens, score=score, name=name
+        )
+
     def __len__(self) -> int:
         return len(self.environment)
 

@@ -54,6 +54,13 @@ class StudyFile:
     )
     query: str | None = key("SQL that selects the rows, where the data are a database.")
     target: str | None = key("Column to predict.")
+    source: str | None = key(
+        "Column of texts that another, the target, answers; pairs of sequences are learnt from."
+    )
+    tokens: str | None = key(
+        "How texts of --source become tokens: characters, words, or a tokenizer.json; words where "
+        "texts have several."
+    )
     environment: str | None = key(
         "Column that says where each row came from; several are crossed (hospital,year), a number "
         "is cut into bins (age:5), a date by year, quarter or month (admitted:year)."

@@ -5,6 +5,7 @@ Plain YAML only: tags, which could build arbitrary objects, are refused.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -166,6 +167,10 @@ def load_environments(file: StudyFile) -> Environments:
     if data:
         refuse_logs_alone(data, file.target)
         environment, factors = _columns(file)
+        if file.source is not None:
+            return _pairs(file, data, environment, factors)
+        refuse_keys(file, ("tokens",), "is for pairs of texts; name the column of the sources too "
+                    "(--source COLUMN).")  # fmt: skip
         if file.event is not None and file.task not in (None, "regression"):
             raise UsageError("--event is for a target that is a time; leave --task out.")
         if file.order and file.task != "ordinal":
@@ -198,6 +203,40 @@ def load_environments(file: StudyFile) -> Environments:
     return environments.regroup(file.environment) if file.environment else environments
 
 
+def _pairs(
+    file: StudyFile, data: str | list[str], environment: str | None, factors: list[str]
+) -> Any:
+    """Pairs of texts from the columns of a table."""
+    from gengap.environments.readers import data_name, read_table
+    from gengap.sequences.text_pairs import from_frame
+
+    refuse_keys(file, _OF_NUMBERS, "is not for pairs of texts; leave it out.")
+    frame = read_table(data, query=file.query, origin=file.environment_from)
+    if file.target is None:
+        raise UsageError(
+            f"Say which column answers {file.source!r} (--target COLUMN); there are: "
+            f"{listing(frame.columns, 40)}."
+        )
+    assert file.source is not None
+    return from_frame(
+        frame,
+        file.source,
+        file.target,
+        environment or file.environment_from or _varying(file.splits),
+        factors=factors,
+        tokens=file.tokens,
+        drop_missing=file.drop_missing,
+        score=file.metric or "exact_match",
+        name=data_name(data),
+    ).with_least(file.min_examples)
+
+
+def _varying(splits: str | None) -> str | None:
+    """The factor that a split runs along, whose values are then the environments."""
+    match = re.match(r"extrapolate:(\w+)", splits or "")
+    return match[1] if match else None
+
+
 def _suite(file: StudyFile) -> Any:
     """The suite; of levels whose number is not given as many as sizes of both halves need."""
     from gengap.environments.suites import load_suite, parse_suite, suite_info
@@ -218,9 +257,10 @@ def refuse_keys(file: StudyFile, keys: Sequence[str], why: str) -> None:
             raise UsageError(f"--{key.replace('_', '-')} {why}")
 
 
+_OF_NUMBERS = ("task", "order", "event", "text", "embeddings", "cluster", "drop")
 _OF_TABLES = (
-    "target", "task", "drop", "factors", "cluster", "query", "environment_from", "drop_missing",
-    "order", "event", "text", "embeddings",
+    "source", "tokens", "target", "task", "drop", "factors", "cluster", "query",
+    "environment_from", "drop_missing", "order", "event", "text", "embeddings",
 )  # fmt: skip
 
 
@@ -258,7 +298,7 @@ def _columns(file: StudyFile) -> tuple[str | None, list[str]]:
 def build_study(file: StudyFile, environments: Environments, command: str = "") -> Study:
     """Make the study that a study file describes."""
     keep = file.keep_models  # the command line gives a list even of one word, such as "all"
-    shared = {f.name for f in fields(Study)} & {f.name for f in fields(StudyFile)}
+    shared = {f.name for f in fields(Study)} & {f.name for f in fields(StudyFile)} - {"source"}
     settings = {name: getattr(file, name) for name in shared} | {
         "methods": default_methods(environments) if file.methods is None else file.methods,
         "splits": file.splits or _default_splits(file),

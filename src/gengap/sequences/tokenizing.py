@@ -1,0 +1,92 @@
+"""Texts as tokens: by character, by word, or as a tokenizer of the user's does."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gengap.base.errors import UsageError
+from gengap.base.paths import existing
+from gengap.sequences.ragged import Ragged
+from gengap.sequences.vocabulary import END, SPECIAL, Vocabulary
+
+Tokenizer = Callable[[str], Sequence[str]]
+# Runs of letters, digits one by one, and every other sign by itself.
+WORD = re.compile(r"[^\W\d_]+|\d|[^\w\s]|_")
+# Texts of fewer words than this on average are taken character by character.
+FEW_WORDS = 2.0
+
+
+def tokenizer_of(
+    said: str | Path | Tokenizer | None, texts: Sequence[str]
+) -> tuple[str, Tokenizer]:
+    """What a tokenizer is called, and itself.
+
+    Args:
+        said: ``characters``, ``words``, the path of a ``tokenizer.json``, a function from text to
+            tokens, or None for words where texts have several and else characters.
+        texts: what it is for.
+
+    Raises:
+        UsageError: no such tokenizer, or its file cannot be read.
+    """
+    if callable(said):
+        return "a given tokenizer", said
+    if said is None:
+        several = np.mean([len(text.split()) for text in texts[:1000]]) >= FEW_WORDS
+        said = "words" if several else "characters"
+    if said == "characters":
+        return "characters", list
+    if said == "words":
+        return "words", WORD.findall
+    if str(said).endswith(".json"):
+        return f"tokens of {Path(said).name}", _from_file(existing(said))
+    raise UsageError(
+        f"There is no tokenizer {str(said)!r}; use characters, words, or the path of a "
+        "tokenizer.json."
+    )
+
+
+def _from_file(path: Path) -> Tokenizer:
+    try:
+        from tokenizers import Tokenizer as Given
+    except ImportError:
+        raise UsageError(
+            'Reading a tokenizer.json needs a package: pip install "gengap[sequences]".'
+        ) from None
+    try:
+        given: Any = Given.from_str(path.read_text(encoding="utf-8"))
+    except Exception as error:  # the package raises a plain Exception
+        said = str(error).splitlines()[0]
+        raise UsageError(f"{path} is no tokenizer: {said}.") from None
+    return lambda text: given.encode(text, add_special_tokens=False).tokens
+
+
+def tokenized(
+    source: Sequence[str], target: Sequence[str], tokenize: Tokenizer
+) -> tuple[Ragged, Ragged, Vocabulary]:
+    """Numbers of both sides, each target with an end, and the vocabulary of both, sorted."""
+    sides = [[list(tokenize(text)) for text in texts] for texts in (source, target)]
+    words = Vocabulary(tuple(sorted({word for side in sides for row in side for word in row})))
+    number = {word: len(SPECIAL) + k for k, word in enumerate(words.words)}
+    coded = [
+        Ragged(
+            np.array([number[word] for row in side for word in row], np.int32),
+            np.array([len(row) for row in side], np.int64),
+        )
+        for side in sides
+    ]
+    return coded[0], _ended(coded[1]), words
+
+
+def _ended(rows: Ragged) -> Ragged:
+    """Each row with an end behind it; an empty one stays empty."""
+    last = np.cumsum(rows.lengths)[rows.lengths > 0]
+    return Ragged(
+        np.insert(rows.values, last, END).astype(np.int32),
+        rows.lengths + (rows.lengths > 0),
+    )
