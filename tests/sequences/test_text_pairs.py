@@ -78,11 +78,9 @@ def test_a_table_of_pairs_is_a_study(tmp_path):
 
 def test_a_missing_text_is_told_or_left_out():
     table = {"q": ["1 2", None, "2 3"] * 6, "a": ["3", "4", "5"] * 6, "w": [1, 2, 3] * 6}
-    from gengap.sequences.text_pairs import from_frame
-
     with pytest.raises(UsageError, match="6 missing values"):
-        from_frame(pd.DataFrame(table), "q", "a", "answer_length")
-    found = from_frame(pd.DataFrame(table), "q", "a", "w", drop_missing=True)
+        gg.Sequences.from_frame(pd.DataFrame(table), "q", "a", "answer_length")
+    found = gg.Sequences.from_frame(pd.DataFrame(table), "q", "a", "w", drop_missing=True)
     assert len(found) == 12
     assert any("6 rows with missing values" in note for note in found.notes)
 

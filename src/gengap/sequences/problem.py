@@ -130,12 +130,47 @@ class Sequences:
             >>> pairs.names, list(pairs.factors)
             (('1', '2'), ['length', 'answer_length', 'digits'])
         """
-        from gengap.sequences.text_pairs import frame_of, from_frame
+        from gengap.sequences.text_pairs import frame_of
 
         frame, column, own = frame_of(source, target, environment, factors)
-        return from_frame(
+        return cls.from_frame(
             frame, "source", "target", column, factors=own, tokens=tokens, score=score, name=name
         )
+
+    @classmethod
+    def from_frame(
+        cls,
+        frame: pd.DataFrame,
+        source: str,
+        target: str,
+        environment: str | Sequence[str] | None = None,
+        *,
+        factors: Sequence[str] = (),
+        tokens: Any = None,
+        drop_missing: bool = False,
+        score: str = "exact_match",
+        name: str = "pairs",
+    ) -> Sequences:
+        """Pairs of texts from two columns of a table; see :meth:`from_pairs`.
+
+        Args:
+            environment: columns or factors, see
+                :func:`~gengap.environments.grouping.parse_environment`.
+            factors: further columns to split by.
+            drop_missing: whether rows without a text or a factor are left out.
+
+        Raises:
+            UsageError: a column, a text or a factor is missing, or an environment is.
+        """
+        from gengap.sequences.text_pairs import pairs_of
+
+        return cls(
+            **pairs_of(
+                frame, source, target, environment, factors=factors, tokens=tokens,
+                drop_missing=drop_missing, name=name,
+            ),
+            score=score,
+        )  # fmt: skip
 
     def __len__(self) -> int:
         return len(self.environment)

@@ -12,7 +12,6 @@ import pandas as pd
 from gengap.base.errors import UsageError, listing, unknown
 from gengap.environments.grouping import grouped, parse_environment
 from gengap.environments.labels import codes_of
-from gengap.sequences.problem import Sequences
 from gengap.sequences.tokenizing import tokenized, tokenizer_of
 
 NUMBER = re.compile(r"\d+")
@@ -21,7 +20,7 @@ BINS = 8
 OWN = ("length", "answer_length", "digits", "depth")
 
 
-def from_frame(
+def pairs_of(
     frame: pd.DataFrame,
     source: str,
     target: str,
@@ -30,10 +29,9 @@ def from_frame(
     factors: Sequence[str] = (),
     tokens: Any = None,
     drop_missing: bool = False,
-    score: str = "exact_match",
     name: str = "pairs",
-) -> Sequences:
-    """Pairs from the columns of a table; see :meth:`.Sequences.from_pairs`.
+) -> dict[str, Any]:
+    """The fields of :class:`~gengap.sequences.problem.Sequences`; see ``Sequences.from_frame``.
 
     Raises:
         UsageError: a column is missing, a text or an environment is missing, or nothing varies.
@@ -65,18 +63,17 @@ def from_frame(
         f"{int(coded_target.lengths.max()) - 1:,}.",
         f"Factors to split by: {listing([*own, *kept], 12)}.",
     ]
-    return Sequences(
-        source=coded_source,
-        target=coded_target,
-        environment=codes,
-        names=tuple(names),
-        vocabulary=vocabulary,
-        factors=columns[[*own, *kept]].reset_index(drop=True),
-        name=name,
-        kind=grouping.kind,
-        notes=(*grouping.notes, *notes),
-        score=score,
-    )
+    return {
+        "source": coded_source,
+        "target": coded_target,
+        "environment": codes,
+        "names": tuple(names),
+        "vocabulary": vocabulary,
+        "factors": columns[[*own, *kept]].reset_index(drop=True),
+        "name": name,
+        "kind": grouping.kind,
+        "notes": (*grouping.notes, *notes),
+    }
 
 
 def frame_of(

@@ -208,7 +208,7 @@ def _pairs(
 ) -> Any:
     """Pairs of texts from the columns of a table."""
     from gengap.environments.readers import data_name, read_table
-    from gengap.sequences.text_pairs import from_frame
+    from gengap.sequences.problem import Sequences
 
     refuse_keys(file, _OF_NUMBERS, "is not for pairs of texts; leave it out.")
     frame = read_table(data, query=file.query, origin=file.environment_from)
@@ -218,7 +218,7 @@ def _pairs(
             f"{listing(frame.columns, 40)}."
         )
     assert file.source is not None
-    return from_frame(
+    return Sequences.from_frame(
         frame,
         file.source,
         file.target,
