@@ -23,6 +23,14 @@ def test_a_function_is_found_beside_or_in_a_folder(
         named_object("named_here:run")
 
 
+def test_what_a_command_alone_names_may_be_installed_and_a_part_of_something() -> None:
+    assert named_object("pathlib:Path.home", installed=True) == Path.home
+    with pytest.raises(UsageError, match=r"pathlib has no Path\.hom"):
+        named_object("pathlib:Path.hom", installed=True)
+    with pytest.raises(UsageError, match="of Python or of an installed package"):
+        named_object("pathlib:Path.home")
+
+
 @pytest.mark.parametrize("name", ["subprocess:getoutput", "os:system", "sys:exit", "pandas:eval"])
 def test_nothing_of_python_or_of_packages_is_called_by_name(name: str) -> None:
     with pytest.raises(UsageError, match="of Python or of an installed package"):

@@ -115,7 +115,8 @@ def test_a_network_of_ones_own_is_imported_where_the_command_names_it(monkeypatc
     assert answers[0] == answers[1]
     assert not all(row["refused"] for row in answers[0])
     for name, reason in {
-        "gone:Net": "no module gone", "my_nets:gone": "has no 'gone'", "small": "names no code",
+        "gone:Net": "no module gone", "my_nets:gone": "my_nets has no gone",
+        "small": "names nothing to import",
     }.items():  # fmt: skip
         said = run("predict", "model", "new.csv", "--model-code", name, code=2).stderr
         assert reason in " ".join(said.split())

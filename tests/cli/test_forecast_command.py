@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 import gengap.cli.forecast
+from gengap.base.errors import UsageError
 from gengap.cli import app
 
 COLUMNS = ["--target", "ill", "--environment", "clinic"]
@@ -140,3 +141,22 @@ def test_rows_that_belong_together_widen_the_interval(clinics):
         for own in (["--drop", "patient"], ["--cluster", "patient"])
     )
     assert together == pytest.approx(2 * alone, rel=0.1)
+
+
+def test_new_rows_bring_embeddings_of_their_own(clinics, monkeypatch):
+    def told(environments, model, *, new, **_):
+        raise UsageError(
+            f"learnt {[*environments.X]}, new {[*new]} {new['notes'].iloc[1].tolist()}"
+        )
+
+    monkeypatch.setattr("gengap.questions.forecasting.forecast.forecast", told)
+    vectors = (np.arange(500.0) % 97).reshape(250, 2)
+    np.save("notes.npy", vectors)
+    np.save("theirs.npy", vectors[::7])
+    asked = ["clinics.csv", *COLUMNS, "--new", "ours.csv", "--new-embeddings", "theirs.npy"]
+    said = " ".join(gengap_forecast(*asked, "--embeddings", "notes.npy", code=2).output.split())
+    assert "'notes[0]', 'notes[1]'], new ['age', 'dose', 'ward', 'notes'] [14.0, 15.0]" in said
+    said = " ".join(gengap_forecast(*asked, code=2).output.split())
+    assert "lack no embeddings" in said
+    said = gengap_forecast(*asked[:5], *asked[7:], code=2).output
+    assert "add --new" in " ".join(said.split())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,7 +21,7 @@ def run(command: str) -> tuple[int, str]:
     return found.exit_code, " ".join(found.output.split())
 
 
-def study(path: Path, clinics: int) -> Path:
+def study(path: Path, clinics: int, model: str = "linear") -> Path:
     """A study of some clinics; a machine's column tells the clinics apart."""
     rng = np.random.default_rng(0)
     where = np.repeat(np.arange(clinics), 30)
@@ -35,7 +36,7 @@ def study(path: Path, clinics: int) -> Path:
     frame.to_csv(path / "patients.csv", index=False)
     code, said = run(
         f"run {path / 'patients.csv'} --target days --environment clinic --seeds 1 --jobs 1 "
-        f"--methods erm --model linear --steps 20 --metric squared_error --threads 1 "
+        f"--methods erm --model {model} --steps 20 --metric squared_error --threads 1 "
         f"--out {path / 'out'} --quiet"
     )
     assert code == 0, said
@@ -51,13 +52,21 @@ def test_too_few_environments_are_a_sentence(tmp_path: Path) -> None:
 def test_a_prescription_is_written_beside_the_study(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    out = study(tmp_path, 6)
+    # A network of one's own, which is run where the command names it.
+    (tmp_path / "own_lines.py").write_text(
+        "from torch import nn\ndef line(shape, outputs): return nn.Linear(*shape, outputs)\n"
+    )
+    own = f"{tmp_path / 'own_lines.py'}:line"
+    monkeypatch.setattr("sys.path", [*sys.path])
+    out = study(tmp_path, 6, own)
     report = (out / "report.html").read_bytes()
     blamed = SimpleNamespace(name="machine", fails=True, lost=SimpleNamespace(estimate=1.0))
     found = SimpleNamespace(mean=SimpleNamespace(named=()), environments=(), columns=[blamed])
     monkeypatch.setattr(causes, "decomposition", lambda material, seed: found)
     monkeypatch.setattr(causes, "columns", lambda material, seed: found)
     code, said = run(f"mend {out} --seeds 3 --turns 2")
+    assert (code, "if you trust it, add --model" in said) == (2, True)
+    code, said = run(f"mend {out} --seeds 3 --turns 2 --model {own}")
     assert code == 0, said
     written = json.loads((out / "mended" / "mending.json").read_text(encoding="utf-8"))
     assert written["causes"] == {"named": ["columns"], "suspects": ["machine"]}

@@ -1,7 +1,12 @@
-"""What a user names as ``module:name``: their own simulator or policy, imported from their folder.
+"""What a user names as ``module:name``: their own simulator, policy or network, imported for them.
 
 A module is looked for in the current directory first, or in a folder that is written before it:
 ``mypackage:make``, ``levels.py:make``, ``/home/me/work/levels.py:make``.
+
+Who names decides what may be named. What only a command names (``--model``, ``--model-code``) may
+be any code that is installed, and a part of it, as in ``package.nets:Net.small``. What study files
+and records name too (``--simulator``, ``--expert``) must be of a file of the user's own, for the
+file that names it may be a stranger's.
 """
 
 from __future__ import annotations
@@ -21,11 +26,16 @@ from gengap.base.errors import UsageError, suggest
 from gengap.base.paths import typed
 
 
-def named_object(text: str) -> Any:
+def named_object(text: str, *, installed: bool = False) -> Any:
     """Import what is named.
 
+    Args:
+        text: the name.
+        installed: whether it may be code of Python or of an installed package.
+
     Raises:
-        UsageError: it names nothing, there is no such module or name, or importing it fails.
+        UsageError: it names nothing, there is no such module or name, importing it fails, or it is
+            code that may not be named.
     """
     folder, module, name = _parts(text)
     home = os.path.abspath(typed(folder) if folder else Path.cwd())
@@ -33,7 +43,8 @@ def named_object(text: str) -> Any:
         # It stays: modules import others later, and processes that are started get the path.
         sys.path.insert(0, home)
         importlib.invalidate_caches()
-    _refuse_installed(module, text)
+    if not installed:
+        _refuse_installed(module, text)
     try:
         with told(f"Importing {module}"):
             found: Any = importlib.import_module(module)
@@ -49,11 +60,17 @@ def named_object(text: str) -> Any:
     file = getattr(found, "__file__", None)
     if folder and file and not Path(file).resolve().is_relative_to(Path(home).resolve()):
         raise UsageError(f"{module} is {file} already, and not in {home}; rename one of them.")
-    if name not in vars(found):
+    first, *within = name.split(".") if installed else (name,)
+    if first not in vars(found):
         known = [own for own in vars(found) if not own.startswith("_")]
-        raise UsageError(f"{module} has no {name}{suggest(name, known) or '; check the name.'}")
-    found = vars(found)[name]
-    _refuse_installed(str(getattr(found, "__module__", module)), text)
+        raise UsageError(f"{module} has no {name}{suggest(first, known) or '; check the name.'}")
+    found = vars(found)[first]
+    if not installed:  # not of what else it imports, neither
+        _refuse_installed(str(getattr(found, "__module__", module)), text)
+    for part in within:
+        if not hasattr(found, part):
+            raise UsageError(f"{module} has no {name}; check the name.")
+        found = getattr(found, part)
     return found
 
 

@@ -18,6 +18,7 @@ from gengap.cli.base import (
     writable,
 )
 from gengap.cli.options import Draw, Json, MovedData, Out, Quiet, Records, StudyName, listed
+from gengap.cli.own_code import StudyNetwork, with_network
 
 
 @app.command(epilog="Exit codes: 0 done, 2 unusable input, 130 stopped by Ctrl-C.")
@@ -25,6 +26,7 @@ def explain(
     records: Records,
     study: StudyName = None,
     data: MovedData = None,
+    model: StudyNetwork = None,
     method: Annotated[
         str | None, typer.Option(help="Whose losses are explained; the baseline's if not given.")
     ] = None,
@@ -76,6 +78,7 @@ def explain(
         folder = writable(typed(out) if out else beside(records))
         print_choice(store, study, talk)
         result = reopened(store, study, data=data)
+        with_network(result, model, needed=bool(without))
         with training(talk, None, "parts") as tell:
             found = explained(
                 result, method, parts=listed(parts), along=listed(along) or (),

@@ -10,7 +10,6 @@ import typer
 
 from gengap.base.errors import UsageError
 from gengap.base.paths import typed
-from gengap.base.printable import sentence
 from gengap.base.terminal import say, terminal
 from gengap.cli.base import (
     app,
@@ -34,14 +33,13 @@ from gengap.cli.options import (
     study_options,
     with_data,
 )
-from gengap.cli.own_code import is_code, own_network
+from gengap.cli.own_code import is_code, own_network, with_network
 from gengap.study.keys import StudyFile
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from gengap.delivery import Delivered
-    from gengap.study.result import Result
     from gengap.study.study import Study
 
 BEST = "best"
@@ -166,36 +164,16 @@ def _of_study(
 
     if no_study:
         raise UsageError("--no-study is for data; the study in the folder is there already.")
-    own = own_network(given)
-    if fixed := [name for name in given if name != "model" or not own]:
+    if fixed := [name for name in given if name != "model" or not is_code(given["model"])]:
         name = fixed[0].replace("_", "-")
         raise UsageError(f"The study in {records} fixes its settings; leave --{name} out.")
     with open_records(records) as store:
         print_choice(store, study, talk)
         with unsuspecting():
             result = reopened(store, study, data=data)
-        _with_network(result, own, given.get("model"))
+        with_network(result, given.get("model"))
         with training(talk, store.address) as tell:
             return deliver(result, method, progress=tell, **options)
-
-
-def _with_network(result: Result, own: Any, name: str | None) -> None:
-    """Give a study its network of the user's own code, which was named anew: no record runs code.
-
-    Raises:
-        UsageError: it is not named, or is another.
-    """
-    study = result.study
-    assert study is not None
-    asked = str(study.source.get("model") or "")
-    if is_code(asked) and asked != name:
-        raise UsageError(
-            f"The study's network is made by {sentence(asked)}, code that no record runs by "
-            f"itself; if you trust it, add --model {sentence(asked)}."
-        )
-    if name and asked != name:
-        raise UsageError("The study in the folder fixes its settings; leave --model out.")
-    study.model = own or study.model
 
 
 def _of_data(

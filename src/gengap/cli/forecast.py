@@ -27,6 +27,13 @@ def forecast(
         str | None,
         typer.Option(help="Unlabelled examples: a table with the same features, or .npz with X."),
     ] = None,
+    new_embeddings: Annotated[
+        str | None,
+        typer.Option(
+            help="A .npy file with a row of numbers for each new row, where --embeddings is one "
+            "for the others."
+        ),
+    ] = None,
     model: Annotated[
         str | None,
         typer.Option(
@@ -55,7 +62,9 @@ def forecast(
 
     talk = terminal(stderr=True, quiet=quiet or as_json)
     environments = read_environments(given, talk)
-    unlabelled = None if new is None else _unlabelled(new, environments)
+    if new_embeddings is not None and new is None:
+        raise UsageError("--new-embeddings goes with the rows that they are of; add --new.")
+    unlabelled = None if new is None else _unlabelled(new, new_embeddings, environments)
     folder = None if out is None else writable(typed(out))
     steps = given.get("steps", STEPS)
     store = given.get("store") or (folder and folder / "records.db")
@@ -75,16 +84,21 @@ def forecast(
     print_finding(found, as_json, quiet, written.values())
 
 
-def _unlabelled(path: str, environments: Environments) -> Any:
+def _unlabelled(path: str, embeddings: str | None, environments: Environments) -> Any:
     import pandas as pd
 
     from gengap.base.paths import existing
     from gengap.environments.archives import load_npz
     from gengap.environments.readers import read_table
+    from gengap.environments.vectors import with_embeddings_alike
 
     if not path.lower().endswith(".npz"):
         table = read_table(path)
-        return table if isinstance(environments.X, pd.DataFrame) else table.to_numpy()
+        if not isinstance(environments.X, pd.DataFrame):
+            return table.to_numpy()
+        if embeddings is not None:
+            table = with_embeddings_alike(table, existing(embeddings), environments.X.columns)
+        return table
     arrays = load_npz(existing(path))
     if "X" not in arrays:
         raise UsageError(f"{path} has no array 'X'; save it with numpy.savez(path, X=...).")

@@ -18,6 +18,7 @@ from gengap.cli.base import (
     writable,
 )
 from gengap.cli.options import Draw, Json, MovedData, Out, Quiet, Records, StudyName
+from gengap.cli.own_code import StudyNetwork, with_network
 
 
 @app.command(epilog="Exit codes: 0 done, 2 unusable input, 130 stopped by Ctrl-C (resumable).")
@@ -25,6 +26,7 @@ def mend(
     records: Records,
     study: StudyName = None,
     data: MovedData = None,
+    model: StudyNetwork = None,
     seeds: Annotated[int, typer.Option(help="Seeds of every training.", min=2)] = 5,
     turns: Annotated[
         int, typer.Option(help="Environments that are kept apart in turn, at most.", min=2)
@@ -56,6 +58,7 @@ def mend(
         folder = writable(typed(out) if out else beside(records) / "mended")
         print_choice(store, study, talk)
         result = reopened(store, study, data=data)
+        with_network(result, model)
         with training(talk, store.address, "stages") as tell:
             found = mended(result, seeds=seeds, turns=turns, seed=seed, progress=tell)
         written = found.save(folder)

@@ -1,24 +1,32 @@
-"""Code of the user's own that a command names: it is imported because the user typed its name."""
+"""Networks of the user's own code that a command names: imported because the user typed it."""
 
 from __future__ import annotations
 
-import importlib
-import re
-import sys
 from collections.abc import Mapping
-from functools import reduce
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from gengap.base.errors import UsageError
+from gengap.base.named_objects import named_object
 from gengap.base.printable import sentence
 
-NAMED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
+if TYPE_CHECKING:
+    from gengap.study.result import Result
+
+StudyNetwork = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        help="The code of the study's network, as mypackage:Net, where that is your own; records "
+        "by themselves run no code.",
+    ),
+]
 
 
 def is_code(name: str | None) -> bool:
-    """Whether a name is of code, as ``package.module:Name``."""
-    return name is not None and NAMED.fullmatch(name) is not None
+    """Whether a name is of code, as ``package:Name``; gengap's own networks have no colon."""
+    return name is not None and ":" in name
 
 
 def own_network(given: Mapping[str, Any]) -> Any:
@@ -28,32 +36,30 @@ def own_network(given: Mapping[str, Any]) -> Any:
         given: keys that the command line sets; no file is asked, as it may be a stranger's.
     """
     name = given.get("model")
-    return imported(str(name)) if is_code(name) else None
+    return named_object(str(name), installed=True) if is_code(name) else None
 
 
-def imported(name: str) -> Any:
-    """What ``module:Name`` stands for, looked for in the working folder too.
+def with_network(result: Result, name: str | None, *, needed: bool = True) -> None:
+    """Give a study its network of the user's own code, which was named anew: no record runs code.
+
+    Args:
+        result: a study opened again.
+        name: what the command names; None if nothing.
+        needed: whether networks are trained.
 
     Raises:
-        UsageError: no such name or module, or the module fails when it is imported.
+        UsageError: it is not named, or is another.
     """
-    shown = sentence(name)
-    if not is_code(name):
-        raise UsageError(f"{shown} names no code; write module:Name, as in mypackage.nets:Net.")
-    module, _, attribute = name.partition(":")
-    if (here := str(Path.cwd())) not in sys.path:
-        sys.path.insert(0, here)
-    try:
-        found = importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        raise UsageError(
-            f"There is no module {sentence(str(error.name))} to import {shown} from; give the "
-            "command in the folder that it is in, or install it."
-        ) from error
-    except Exception as error:
-        said = sentence(f"{type(error).__name__}: {error}")
-        raise UsageError(f"{sentence(module)} cannot be imported ({said}); mend it.") from error
-    try:
-        return reduce(getattr, attribute.split("."), found)
-    except AttributeError:
-        raise UsageError(f"{sentence(module)} has no {attribute!r}; check the name.") from None
+    study = result.study
+    assert study is not None
+    asked = str(study.source.get("model") or "")
+    if name is None:
+        if needed and is_code(asked):
+            raise UsageError(
+                f"The study's network is made by {sentence(asked)}, code that no record runs by "
+                f"itself; if you trust it, add --model {sentence(asked)}."
+            )
+        return
+    if asked != name:
+        raise UsageError("The study in the folder fixes its settings; leave --model out.")
+    study.model = own_network({"model": name}) or study.model

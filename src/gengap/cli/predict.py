@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gengap.base.files import csv_text, write_files
+from gengap.base.named_objects import named_object
 from gengap.base.paths import typed
 from gengap.base.terminal import terminal
 from gengap.cli.base import app, print_finding, print_notes, unsuspecting, writable
 from gengap.cli.options import Json, Key, Quiet, read_key
-from gengap.cli.own_code import imported
 
 if TYPE_CHECKING:
     from gengap.delivery import Delivered
@@ -66,7 +66,9 @@ def predict(
 
     talk = terminal(stderr=True, quiet=quiet or as_json)
     with unsuspecting():
-        modules = {model_code: imported(model_code)} if model_code else None
+        modules = None
+        if model_code:
+            modules = {model_code: named_object(model_code, installed=True)}
         made = load(model, key=read_key(key), modules=modules)
         rows, notes = _rows(new, made, embeddings)
     print_notes(notes, talk)
@@ -102,7 +104,7 @@ def _rows(path: str, model: Delivered, embeddings: str | None) -> tuple[Any, lis
     from gengap.base.paths import existing
     from gengap.environments.archives import load_npz
     from gengap.environments.readers import read_table
-    from gengap.environments.vectors import vector_of, with_embeddings
+    from gengap.environments.vectors import with_embeddings_alike
 
     if path.lower().endswith(".npz"):
         from gengap.base.errors import UsageError
@@ -115,9 +117,8 @@ def _rows(path: str, model: Delivered, embeddings: str | None) -> tuple[Any, lis
         return _seen(path, model)
     table = read_table(path)
     if embeddings is not None:
-        known = (vector_of(name) for name in getattr(model, "feature_names_in_", ()))
-        lacking = {name for name in known if name not in table.columns}
-        table = with_embeddings(table, existing(embeddings), min(lacking, default=""))
+        columns = getattr(model, "feature_names_in_", ())
+        table = with_embeddings_alike(table, existing(embeddings), columns)
     if not hasattr(model, "feature_names_in_"):
         return table.to_numpy(), []
     return table, list(table.attrs.get("gengap_notes", ()))

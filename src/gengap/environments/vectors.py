@@ -115,6 +115,25 @@ def with_embeddings(frame: pd.DataFrame, path: Path, name: str = "") -> pd.DataF
     return made
 
 
+def with_embeddings_alike(
+    frame: pd.DataFrame, path: Path, columns: Collection[Any]
+) -> pd.DataFrame:
+    """New rows with the rows of a ``.npy`` file in the place of vectors that training had.
+
+    Args:
+        frame: not changed.
+        path: of the file, whatever its name.
+        columns: of the table that was trained on.
+
+    Raises:
+        UsageError: see :func:`with_embeddings`; or these rows lack no vectors.
+    """
+    known = {vector_of(column) for column in columns if vector_of(column) != column}
+    if not (lacking := known - set(frame.columns)):
+        raise UsageError(f"The new rows lack no embeddings that were trained on; leave {path} out.")
+    return with_embeddings(frame, path, min(lacking))
+
+
 def encoded_texts(encoder: Any, column: pd.Series) -> np.ndarray:
     """What an encoder makes of texts ``(n,)``: ``(n, k)``, zeros where one is missing.
 

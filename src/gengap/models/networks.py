@@ -336,7 +336,7 @@ def _architecture(
     if ":" in text:
         raise UsageError(
             f"{model!r} names code, which is imported only where the command itself names it "
-            "(gengap run --model, gengap fit --model); in Python give what makes the module."
+            "(--model of gengap run, fit, explain and mend); in Python give what makes the module."
         )
     raise UsageError(
         f"There is no model {model!r}; use linear, mlp, mlp(64,64) with widths of your choice, or "
