@@ -151,10 +151,10 @@ class Study:
 
     def __post_init__(self) -> None:
         self.steps = self._steps
-        self.batch = self._batch
         self.model = (
             getattr(self.environments, "model", MODEL) if self.model is None else self.model
         )
+        self.batch = self._batch  # which may follow the splits, and they what a network costs
         if isinstance(self.metric, str) and hasattr(self.environments, "scored_by"):
             self.environments = self.environments.scored_by(self.metric)
         check_whole(steps=self.steps, batch=self.batch, trials=self.trials, memory=self.memory)
