@@ -7,7 +7,8 @@ the field, in a virtual environment of its own (`pip install torch==2.13.0 d3rlp
 behaviour cloning and CQL on the shapes of the mazes, IQL and TD3+BC on those of a pendulum; batches
 of 128, networks of 64 and 64 units, one thread. Both gather each step's batch from their logs, as
 training does; what d3rlpy takes with a batch ready made is printed too. Then the steps a second of
-compiled mazes with random actions, beside those of MiniGrid where it is installed. Everything is
+compiled mazes with random actions, beside those of MiniGrid where it is installed, and those of
+agents that learn as they act, with all that learning costs. Everything is
 processor time, repetitions are taken in turns within this run, and medians are printed.
 """
 
@@ -38,6 +39,7 @@ REPEATS, RUNS, STEPS, SLOTS, BATCH, WIDTHS = 5, 20, 100, 16, 8, (64, 64)
 # What is compared, by d3rlpy's name.
 DISCRETE = {"bc": "DiscreteBCConfig", "cql": "DiscreteCQLConfig"}
 CONTINUOUS = {"iql": "IQLConfig", "td3-bc": "TD3PlusBCConfig"}
+ONLINE = ("ppo", "dqn")
 
 THEIRS = """
 import json, sys, time
@@ -204,6 +206,15 @@ def acting() -> None:
     print(line)
 
 
+def learning() -> None:
+    """Actions a second of 20 runs that learn from them, on one thread."""
+    problem = gg.load_suite("mazes", levels=SLOTS)
+    for name in ONLINE:
+        fleet(problem, name)
+        rates = [SLOTS * BATCH / fleet(problem, name) for _ in range(REPEATS)]
+        print(f"{name}: {statistics.median(rates):,.0f} actions a second, learning included")
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--d3rlpy", help="a Python that has d3rlpy 2.8.1")
@@ -211,3 +222,4 @@ if __name__ == "__main__":
     print(f"torch {torch.__version__}, load {os.getloadavg()[0]:.1f}")
     gradient_steps(parser.parse_args().d3rlpy)
     acting()
+    learning()

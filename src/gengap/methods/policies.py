@@ -49,14 +49,14 @@ def drawn(
         noise = np.stack([draw.normal(size=said.shape[1:]) for draw in draws]).astype(np.float32)
         return said + log_deviation.exp()[:, None] * torch.from_numpy(noise).to(said)
     uniform = np.stack([draw.random(said.shape[1]) for draw in draws]).astype(np.float32)
-    below = said.softmax(-1).cumsum(-1) <= torch.from_numpy(uniform).to(said)[..., None]
+    below = _logarithms(said).exp().cumsum(-1) <= torch.from_numpy(uniform).to(said)[..., None]
     return below.sum(-1).clamp(max=said.shape[-1] - 1)
 
 
 def log_chance(said: Tensor, action: Tensor, log_deviation: Tensor | None) -> Tensor:
     """``log π(a|s)`` of actions ``(R, n)`` or ``(R, n, A)``, up to a constant of densities."""
     if log_deviation is None:
-        return said.log_softmax(-1).gather(-1, action[..., None])[..., 0]
+        return _logarithms(said).gather(-1, action[..., None])[..., 0]
     spread = log_deviation[:, None]
     return -(((action - said) / spread.exp()).square() / 2 + spread).sum(-1)
 
@@ -71,7 +71,7 @@ def chance_slopes(
     """
     pull = pull[..., None]
     if log_deviation is None:
-        return (-said.softmax(-1) * pull).scatter_add_(-1, action[..., None], pull), None
+        return (-_logarithms(said).exp() * pull).scatter_add_(-1, action[..., None], pull), None
     spread = log_deviation.exp()[:, None]
     scaled = (action - said) / spread
     return pull * scaled / spread, (pull * (scaled.square() - 1)).sum(1)
@@ -81,7 +81,12 @@ def entropy_slopes(said: Tensor, log_deviation: Tensor | None) -> tuple[Tensor, 
     """Slopes of the mean entropy over ``n`` places for ``said (R, n, A)`` and the deviations."""
     if log_deviation is not None:
         return torch.zeros_like(said), torch.ones_like(log_deviation)
-    logarithm = said.log_softmax(-1)
+    logarithm = _logarithms(said)
     chance = logarithm.exp()
     entropy = -(chance * logarithm).sum(-1, keepdim=True)
     return -chance * (logarithm + entropy) / said.shape[1], None
+
+
+def _logarithms(said: Tensor) -> Tensor:
+    """``log π`` of preferences ``(R, n, A)``; a softmax over a short last axis is slow."""
+    return said.movedim(-1, 1).log_softmax(1).movedim(1, -1)
