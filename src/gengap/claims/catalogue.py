@@ -15,6 +15,7 @@ from gengap.claims import (
     goals,
     margins,
     memory,
+    offline_play,
     places,
     shortcuts,
     sites,
@@ -26,7 +27,7 @@ from gengap.claims.claim import Claim
 ALL = "all"
 _MODULES = (
     places, sites, fairness, coverage, contexts, elsewhere, typicality, margins, memory, shortcuts,
-    benchmarks, strangers, goals, edge,
+    benchmarks, strangers, offline_play, goals, edge,
 )  # fmt: skip
 
 
