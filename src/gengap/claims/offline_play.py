@@ -37,7 +37,7 @@ SCALING = Paper(
     "https://arxiv.org/abs/2410.18647",
 )
 FIRST_DEAL = 100  # defaults of methods were chosen on deal 0
-DRAWS, STEPS = 5, 2000
+DRAWS, STEPS, NETWORK = 5, 2000, "mlp(64,64)"
 LEARNERS = ("cql", "iql", "bcq", "awac")
 OFFLINE = ("bc", *LEARNERS)
 SEQUENCES, ONLINE = ("dt",), ("ppo", "dqn")
@@ -84,7 +84,7 @@ def _study(
 ) -> Any:  # fmt: skip
     mazes = load_suite("mazes", seed=FIRST_DEAL + draw, data=behaviour, **size)
     study = Study(
-        mazes, methods, seeds=[draw], splits="halves", steps=STEPS, checkpoints=str(STEPS), jobs=1,
+        mazes, methods, seeds=[draw], splits="halves", model=NETWORK, steps=STEPS, checkpoints=str(STEPS), jobs=1,
         threads=1, store=store, keep_models="none", plain_training=False, device="cpu", **settings,
     )  # fmt: skip
     return study.run().finding
