@@ -84,8 +84,9 @@ def _study(
 ) -> Any:  # fmt: skip
     mazes = load_suite("mazes", seed=FIRST_DEAL + draw, data=behaviour, **size)
     study = Study(
-        mazes, methods, seeds=[draw], splits="halves", model=NETWORK, steps=STEPS, checkpoints=str(STEPS), jobs=1,
-        threads=1, store=store, keep_models="none", plain_training=False, device="cpu", **settings,
+        mazes, methods, seeds=[draw], splits="halves", model=NETWORK, steps=STEPS,
+        checkpoints=str(STEPS), jobs=1, threads=1, store=store, keep_models="none",
+        plain_training=False, device="cpu", **settings,
     )  # fmt: skip
     return study.run().finding
 
