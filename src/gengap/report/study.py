@@ -156,7 +156,8 @@ def _environments(summary: Summary, panels: list[Panel], cut: str) -> Section | 
         )
         for place, (method, rows) in enumerate(panels)
     ]
-    return section("Environments", f"{says('study', 'environments')} {cut}".rstrip(), *folded)
+    words = f"{says('study', 'environments')} {cut}".rstrip()
+    return section("Environments", words, tables.side_by_side_table(summary), *folded)
 
 
 def _curves(summary: Summary) -> Section | None:

@@ -15,11 +15,13 @@ from gengap.report.reading import (
     Row,
     Summary,
     called,
+    descending,
     is_plain_training,
 )
 from gengap.report.tables.columns import estimate_cell, estimated, limits, named, printed
 from gengap.report.text import shorten
 
+SIDE_BY_SIDE = 6  # columns of environments
 DIFFERENCE = ("difference_from_baseline", "difference_low", "difference_high")
 
 
@@ -93,6 +95,38 @@ def environments_table(summary: Summary, method: str, rows: list[Row]) -> Table:
         printed("Runs", "", "runs", count),
     ]
     return make_table(f"Environments, {method}", rows, makers, "long")
+
+
+def side_by_side_table(summary: Summary) -> Table | None:
+    """Each method's score seen and in every unseen environment, with what not having seen it costs.
+
+    None with more environments than columns, or where nothing would be beside anything.
+    """
+    number = summary.number
+    places = list(dict.fromkeys(row["environment"] for row in summary.environments))
+    given = len(places) < len(summary.study["environments"])
+    if not 1 < len(places) <= SIDE_BY_SIDE or not (given or summary.others):
+        return None
+    of = {(row["method"], row["environment"]): row for row in summary.environments}
+    head = summary.methods[0]["method"]
+    places.sort(key=lambda place: descending(of.get((head, place), Row())["unseen"]))
+
+    def unseen(place: str, method: Row) -> Cell:
+        row = of.get((method["method"], place), Row())
+        return Cell(number(row["unseen"]), f"cost {estimate_line(number, row)}")
+
+    makers: list[Maker | None] = [
+        (Column("Method", numeric=False), lambda row: Cell(shorten(row["method"], 80))),
+        printed("In distribution", _units(number)[0], "score_in_distribution", number),
+        *((Column(place, "unseen", named=True), partial(unseen, place)) for place in places),
+    ]
+    return make_table("Side by side", summary.methods, makers, "dense")
+
+
+def estimate_line(number: Numerals, row: Row) -> str:
+    """A cost with its limits in brackets where it has any."""
+    ends = number.interval(row["cost_low"], row["cost_high"])
+    return f"{number(row['cost_of_unseen'])} ({ends})" if ends else number(row["cost_of_unseen"])
 
 
 def rules_table(summary: Summary) -> Table:
