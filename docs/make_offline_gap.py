@@ -60,7 +60,8 @@ seen, so a clone of good play goes far. Equal steps are few: a thousand mazes wi
 episodes each are seen less than half through, so what more data bring there is bounded by training.
 Defaults were chosen on other deals of suboptimal mazes, and none is tuned here. `dt` sees the last
 steps as well as the present one. Orders of methods may differ with steps, network and levels: a
-verdict is about what is stated above."""
+verdict is about what is stated above.
+"""
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
