@@ -35,8 +35,8 @@ def test_claims_are_named_by_name_paper_or_arxiv() -> None:
     assert [claim.name for claim in wanted(["2209.00613"])] == by_number
     assert [claim.name for claim in wanted(["choosing-inside-misses", "737"])] == by_number[::-1]
     assert wanted(["all"]) == list(known.values())
-    with pytest.raises(UsageError, match="no claim '738'; did you mean '737'"):
-        wanted(["738"])
+    with pytest.raises(UsageError, match="no claim '7377'; did you mean '737'"):
+        wanted(["7377"])
     with pytest.raises(UsageError, match="name one"):
         wanted([])
 
