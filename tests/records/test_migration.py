@@ -77,7 +77,7 @@ def test_commands_that_read_say_that_records_are_old_and_leave_them(old: Path, c
     before = old.read_bytes()
     code, said = run(command[0], old, *command[1:])
     assert code == 2
-    assert "was written by an older gengap (schema 1, this one reads 4)" in said
+    assert "was written by an older gengap (schema 1, this one reads 5)" in said
     assert f"gengap migrate {old}" in said
     assert "finished runs are kept" in said
     assert old.read_bytes() == before
@@ -90,9 +90,9 @@ def test_migrate_adds_and_never_removes(old: Path):
     before = {table: rows(old, table) for table in TABLES}
     assert len(before["gengap_runs"]) == 24  # 4 cells, 2 seeds, 2 trials of one and 1 of the other
     code, said = run("migrate", old)
-    assert (code, said) == (0, f"{old} has schema 4.")
+    assert (code, said) == (0, f"{old} has schema 5.")
     assert {table: rows(old, table) for table in TABLES} == before
-    assert rows(old, "gengap_schema") == [(4,)]
+    assert rows(old, "gengap_schema") == [(5,)]
     assert rows(old, "gengap_problems", "name, kind") == [("toy", "environment")]
     assert run("migrate", old) == (0, said)
 
@@ -183,7 +183,10 @@ def test_records_without_sources_are_brought_up_to_date(tmp_path: Path):
     path = tmp_path / "records.db"
     same_study(path).run().store.close()
     with sqlite3.connect(path) as connection:
-        connection.executescript("DROP TABLE gengap_sources; UPDATE gengap_schema SET version = 2;")
+        connection.executescript(
+            "DROP TABLE gengap_sources; ALTER TABLE gengap_problems DROP COLUMN targets; "
+            "UPDATE gengap_schema SET version = 2;"
+        )
     connection.close()
     assert run("report", path)[0] == 2
     assert run("migrate", path)[0] == 0

@@ -160,7 +160,7 @@ class TestStore:
     def test_a_batch_with_one_bad_run_stores_nothing(self, store: Store) -> None:
         twice = Outcome(1, "test", np.zeros(3, dtype=np.int64))
         longer = Outcome(2, "test", np.zeros(4, dtype=np.int64))
-        square = Outcome(1, "test", np.zeros((2, 2)))
+        square = Outcome(1, "test", np.zeros((2, 2, 2)))
         odd = Outcome(1, "test", np.zeros(3), np.zeros(2))
         for outcomes, sentence in [
             ((twice, twice), "two test outcomes at step 1"),

@@ -83,7 +83,7 @@ def test_a_damaged_store_is_named(tmp_path: Path) -> None:
     assert f"Store {path} cannot be used: it is damaged" in refusal(path)
 
 
-@pytest.mark.parametrize(("version", "words"), [(99, "newer gengap .*upgrade"), (0, "schema 4")])
+@pytest.mark.parametrize(("version", "words"), [(99, "newer gengap .*upgrade"), (0, "schema 5")])
 def test_a_store_of_another_schema_is_refused(url: str, version: int, words: str) -> None:
     with Store(url) as store, store._engine.begin() as connection:
         connection.execute(text(f"UPDATE gengap_schema SET version = {version}"))

@@ -44,6 +44,7 @@ from gengap.delivery.schema import Description, SavedRun
 from gengap.delivery.weights import weights_of
 from gengap.environments.core import Environments
 from gengap.environments.parts import TRAIN
+from gengap.environments.targets import refuse_several
 from gengap.methods.registry import registered
 from gengap.records.store import Store
 from gengap.study.plan import Plan
@@ -169,6 +170,7 @@ def refuse_undeliverable(study: Study, out: str | Path | None) -> None:
         return
     if not isinstance(study.environments, Environments):
         raise UsageError("Only models of tables and images, and agents, can be delivered so far.")
+    refuse_several(study.environments, "A model that is delivered")
     if out is not None and study.environments.scale == "survival":
         raise UsageError(
             "Models of survival times cannot be saved so far, because no file holds them that runs "

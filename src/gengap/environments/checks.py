@@ -35,7 +35,7 @@ def check(environments: Environments) -> list[str]:
     """
     found = [
         *_small(environments),
-        *_targets(environments),
+        *(sentence for one in _each_target(environments) for sentence in _targets(*one)),
         *repeats(environments),
         *giveaways(environments),
     ]
@@ -104,14 +104,16 @@ def _without(
     """Leave out environments by code, for they have fewer than ``least``; ``shown`` names them."""
     kept = environments.select(np.flatnonzero(~np.isin(environments.environment, dropped)))
     rows = len(environments) - len(kept)
-    if kept.classes:
+    if kept.classes and not kept.target_names:
         present, codes = np.unique(kept.y, return_inverse=True)
         kept = replace(
             kept, y=codes.astype(np.int64), classes=tuple(kept.classes[k] for k in present)
         )
-    if len(np.unique(kept.y)) < 2:
+    constant = [len(np.unique(column)) < 2 for column in np.atleast_2d(kept.y.T)]
+    if any(constant):
+        which = f" {kept.target_names[constant.index(True)]!r}" if kept.target_names else ""
         raise UsageError(
-            f"Without the environments of fewer than {least} ({shown}), the target is "
+            f"Without the environments of fewer than {least} ({shown}), the target{which} is "
             "constant; give more examples, or choose a coarser environment column."
         )
     sentence = (
@@ -138,19 +140,20 @@ def giveaways(environments: Environments, seed: int = 0) -> list[str]:
         return []
     most = SAMPLE if X.shape[1] <= 100 else SAMPLE // 5
     rows = np.random.default_rng(seed).permutation(len(environments))[:most]
-    target = environments.y[rows]
+    targets = np.atleast_2d(environments.y[rows].T)
+    called = [f"the target {name!r}" for name in environments.target_names] or ["the target"]
     sentences: list[str] = []
     for label, column, categorical in _features(X):
         values = column[rows] if categorical else _within_float32(column[rows])
         gives = _gives_class if environments.classes else _gives_value
-        reason = gives(values, target, categorical)
-        if reason:
-            sentences.append(
-                Caveat(
-                    f"{label} gives the target away ({reason}); drop it if it is only known once "
-                    "the target is."
+        for name, target in zip(called, targets, strict=True):
+            if reason := gives(values, target, categorical):
+                sentences.append(
+                    Caveat(
+                        f"{label} gives {name} away ({reason}); drop it if it is only known once "
+                        "the target is."
+                    )
                 )
-            )
         if _is_environment(column, values, environments, rows):
             sentences.append(
                 f"{label} is one-to-one with the environment, so it says nothing in a new one; "
@@ -251,28 +254,37 @@ def _small(environments: Environments) -> list[str]:
     return [f"{len(small)} environments have fewer than {SMALLEST} examples: {shown}."]
 
 
-def _targets(environments: Environments) -> list[str]:
+def _each_target(environments: Environments) -> list[tuple[Environments, str]]:
+    """The examples with each of their targets alone, and what that is called in a sentence."""
+    several = environments.target_names
+    each = [(environments.one_target(k), f" {name!r}") for k, name in enumerate(several)]
+    return each or [(environments, "")]
+
+
+def _targets(environments: Environments, called: str) -> list[str]:
     """Environments without variation in the target, and classes of one environment."""
     names, classes = environments.names, environments.classes
     if not classes:
         groups = pd.Series(environments.y).groupby(environments.environment)
         flat = np.flatnonzero((groups.max() == groups.min()).to_numpy())
         shown = listing(names[k] for k in flat)
-        return [f"The target is constant within environments {shown}."] if len(flat) else []
+        said = f"The target{called} is constant within environments {shown}."
+        return [said] if len(flat) else []
     counts = np.zeros((len(names), len(classes)), dtype=np.int64)
     np.add.at(counts, (environments.environment, environments.y), 1)
     sentences: list[str] = []
     single = np.flatnonzero((counts > 0).sum(axis=1) == 1)
     if len(single):
         shown = listing(f"{names[k]} (only {classes[counts[k].argmax()]})" for k in single)
-        sentences.append(f"Environments with a single class: {shown}.")
+        of = f" of target{called}" if called else ""
+        sentences.append(f"Environments with a single class{of}: {shown}.")
     lonely = np.flatnonzero((counts > 0).sum(axis=0) == 1)
     if len(lonely):
         shown = listing(f"{classes[c]} (only in {names[counts[:, c].argmax()]})" for c in lonely)
         sentences.append(
             Caveat(
-                f"Classes that only one environment has: {shown}; where it is unseen, no model can "
-                "know them."
+                f"Classes{called and f' of target{called}'} that only one environment has: "
+                f"{shown}; where it is unseen, no model can know them."
             )
         )
     return sentences

@@ -28,6 +28,7 @@ from gengap.environments.dates import DAYS_FIRST, date_features, said_of
 from gengap.environments.grouping import CALENDAR, Part, grouped, parse_environment
 from gengap.environments.labels import folded, merged, refuse_missing
 from gengap.environments.recognition import FEW, Kind, examine, free_text
+from gengap.environments.several_targets import named_targets
 from gengap.environments.texts import (
     NUMBER_STYLES,
     PLAIN,
@@ -45,7 +46,7 @@ NOTES = "gengap_notes"  # where a table's attributes keep what its reader assume
 
 def environments_from_frame(
     frame: pd.DataFrame,
-    target: str,
+    target: str | Sequence[str],
     environment: str | Sequence[str],
     factors: Sequence[str] = (),
     cluster: str | None = None,
@@ -62,7 +63,7 @@ def environments_from_frame(
 
     Args:
         frame: ``n`` rows; not modified.
-        target: the column to predict.
+        target: the column to predict; several in a list or with commas between them.
         environment: the columns that say where a row came from, see
             :func:`~gengap.environments.grouping.parse_environment`; never features.
         factors: columns to regroup or split by; kept as they are and never features. The
@@ -92,19 +93,21 @@ def environments_from_frame(
     _refuse_repeated(list(frame.columns))
     if len(frame) == 0:
         raise UsageError("The table has no rows; give at least two environments of examples.")
-    parts = _parts(frame, target, environment, factors, drop, cluster, text)
+    targets = named_targets(target, list(frame.columns))
+    parts = _parts(frame, targets, environment, factors, drop, cluster, text)
     named = [*factors, *(part.column for part in parts), *([cluster] if cluster else [])]
     roles = list(dict.fromkeys(named))
-    for column in (target, *(part.column for part in parts)):
+    for column in (*targets, *(part.column for part in parts)):
         _refuse_nested(frame[column])
     if drop_missing:
-        frame = _complete(frame, target, parts, roles, task)
-    y, said = _target(frame[target], task)
+        frame = _complete(frame, targets, parts, roles, task)
+    read = {name: _target(frame[name], task) for name in targets}
+    said = [sentence for _, notes in read.values() for sentence in notes]
     grouping = grouped(frame, parts)
     label = _label(parts)
     where = _environment(grouping.labels, label, parts)
     said += grouping.notes
-    used = (target, *roles, *drop)
+    used = (*targets, *roles, *drop)
     within = {part.column: part.cut for part in parts if part.cut in CALENDAR}
     plain, spread = spread_out(frame, used, text_encoder, text)
     said += spread
@@ -112,24 +115,24 @@ def environments_from_frame(
     if len(X.columns) == 0:
         left_out = [f"{c} ({examine(frame[c]).kind})" for c in frame.columns if c not in used]
         raise UsageError(
-            f"No usable feature is left beside target {target!r} and environment "
-            f"{listing(repr(part.column) for part in parts)}"
+            f"No usable feature is left beside target {listing(map(repr, targets))} and "
+            f"environment {listing(repr(part.column) for part in parts)}"
             f"{' (left out: ' + listing(left_out) + ')' if left_out else ''}; add feature columns."
         )
     environments = assemble(
         X,
-        y,
+        {name: y for name, (y, _) in read.items()} if len(targets) > 1 else read[targets[0]][0],
         where,
         factors=_factors(frame[roles], said),
         task=task,
         name=name,
         notes=tuple(frame.attrs.get(NOTES, ())),
-        target_label=f"Column {target!r}",
+        target_label=f"Column {targets[0]!r}",
         environment_label=label,
     )
     environments = _ordered(environments, grouping.order)
     said += _look_alike(environments.names, label)
-    said += _look_alike(environments.classes, f"Column {target!r}")
+    said += _look_alike(environments.classes, f"Column {targets[0]!r}")
     said += giveaways(environments)
     suspect(said)
     said = [sentence for sentence in said if sentence not in environments.notes]
@@ -140,7 +143,7 @@ def environments_from_frame(
 
 def _parts(
     frame: pd.DataFrame,
-    target: str,
+    targets: Sequence[str],
     environment: str | Sequence[str],
     factors: Sequence[str],
     drop: Sequence[str],
@@ -149,17 +152,13 @@ def _parts(
 ) -> tuple[Part, ...]:
     """The columns that say the environment, after all names were checked."""
     columns = list(frame.columns)
-    several = [name.strip() for name in str(target).split(",")]
-    if target not in columns and len(several) > 1 and set(several) <= set(columns):
-        raise UsageError(
-            f"A study predicts one column, and {target!r} names {len(several)}; run one for each, "
-            f"such as --target {several[0]} --drop {','.join(several[1:])} --out {several[0]}."
-        )
-    if target not in columns:
-        raise unknown(f"There is no column {target!r} for the target", target, columns, 40)
+    for target in targets:
+        if target not in columns:
+            raise unknown(f"There is no column {target!r} for the target", target, columns, 40)
     parts = parse_environment(environment, columns)
     named = [part.column for part in parts]
-    check_names(columns, target, named, factors, drop, cluster, text)
+    for target in targets:
+        check_names(columns, target, named, factors, drop, cluster, text)
     return parts
 
 
@@ -216,7 +215,7 @@ def _features(
 
 def _complete(
     frame: pd.DataFrame,
-    target: str,
+    targets: Sequence[str],
     parts: Sequence[Part],
     roles: Sequence[Hashable],
     task: Task | None,
@@ -229,7 +228,7 @@ def _complete(
     labels = grouped(frame, parts).labels
     cut = {part.column: labels for part in parts if len(parts) == 1}
     missing: dict[Hashable, np.ndarray] = {
-        target: np.asarray(pd.isna(_read_target(frame[target], task)[0]))
+        target: np.asarray(pd.isna(_read_target(frame[target], task)[0])) for target in targets
     }
     missing |= {name: _is_missing(cut.get(name, frame[name])) for name in roles}
     missing = {name: rows for name, rows in missing.items() if rows.any()}

@@ -20,6 +20,7 @@ from gengap.base.errors import SuspiciousInput, UsageError, check_whole, listing
 from gengap.environments.given_columns import as_column, as_factors, numpy_of
 from gengap.environments.labels import codes_of, label_of, merged, refuse_missing
 from gengap.environments.parts import FOLDS
+from gengap.environments.several_targets import joined, side_by_side
 from gengap.environments.texts import is_free_text
 from gengap.environments.vectors import spread_out
 from gengap.environments.words import WORDS, words_of
@@ -41,7 +42,8 @@ class Environments:
     Attributes:
         X: ``(n, ...)`` array of numbers (tables ``(n, d)``, signals ``(n, c, length)``, images
             ``(n, c, h, w)``) or a DataFrame of ``n`` rows with numeric and categorical columns.
-        y: ``(n,)`` class codes ``0..C-1`` (int64) or target values (float64).
+        y: ``(n,)`` class codes ``0..C-1`` (int64) or target values (float64); of several targets
+            ``(n, k)``, codes of the same two classes or values.
         environment: ``(n,)`` environment codes, positions in ``names``.
         names: environment names, in a stable order (numeric names ascending, others sorted).
         classes: the class labels behind the codes; empty for regression.
@@ -54,6 +56,7 @@ class Environments:
         min_examples: environments with fewer examples are left out of studies.
         scale: ``"ordinal"`` where classes are in order, ``"survival"`` where values are times,
             negative where they end without the event (:mod:`gengap.environments.targets`).
+        target_names: what the columns of ``y`` are called, where there are several targets.
     """
 
     X: np.ndarray | pd.DataFrame
@@ -68,6 +71,7 @@ class Environments:
     cluster: str = ""
     min_examples: int = SMALLEST
     scale: Literal["", "ordinal", "survival"] = ""
+    target_names: tuple[str, ...] = ()
 
     @property
     def task(self) -> Task:
@@ -111,7 +115,8 @@ class Environments:
             X: ``(n, ...)`` numbers, a DataFrame of numeric, categorical and text columns, or
                 ``(n,)`` texts. Text is held as categories, of which the words of free text are the
                 features; a pipeline gets it as it was given.
-            y: ``(n,)`` targets.
+            y: ``(n,)`` targets, or ``(n, k)`` of several targets: numbers, or labels of the same
+                two values.
             environment: ``(n,)`` environment labels of any type.
             factors: further columns of length ``n``.
             cluster: ``(n,)`` labels of rows that belong together, or the factor that holds them.
@@ -143,7 +148,7 @@ class Environments:
     def from_frame(
         cls,
         frame: pd.DataFrame,
-        target: str,
+        target: str | Sequence[str],
         environment: str | Sequence[str],
         *,
         factors: Sequence[str] = (),
@@ -158,6 +163,8 @@ class Environments:
     ) -> Environments:
         """Build from a DataFrame with a target column and a column that says where a row came from.
 
+        Several targets, ``["a", "b"]`` or ``"a,b"``, are learnt by one model; they are numbers, or
+        labels of the same two values.
         Several columns are crossed, ``"hospital,year"``; numbers and dates can be cut into bins,
         ``"age:5"`` or ``"admitted:year"`` (:mod:`gengap.environments.grouping`).
 
@@ -232,6 +239,10 @@ class Environments:
             raise UsageError(f"Column {column!r} has only one value; regrouping needs two or more.")
         return replace(self, environment=codes, names=names, kind=column)
 
+    def one_target(self, number: int) -> Environments:
+        """The same examples with only one of several targets, by its position."""
+        return replace(self, y=self.y[:, number], target_names=())
+
     def select(self, rows: np.ndarray) -> Environments:
         """Return the examples at ``rows`` (indices or mask); environments left empty disappear."""
         X = self.X
@@ -259,6 +270,8 @@ class Environments:
         digest.update(np.ascontiguousarray(self.y).tobytes())
         digest.update(np.ascontiguousarray(self.environment).tobytes())
         digest.update(repr((self.names, self.classes)).encode())
+        if self.target_names:
+            digest.update(repr(self.target_names).encode())
         digest.update(self.scale.encode())
         if self.clusters is not None:  # they decide which rows are tested together
             digest.update(self.clusters.tobytes())
@@ -266,6 +279,8 @@ class Environments:
 
     def __repr__(self) -> str:
         kind = f"{len(self.classes)} classes" if self.classes else "regression"
+        if self.target_names:
+            kind = f"{len(self.target_names)} {'labels' if self.classes else 'targets'}"
         shape = "x".join(str(s) for s in self.X.shape[1:])
         return (
             f"Environments({self.name!r}: {len(self)} examples of {shape} features, {kind}, "
@@ -287,18 +302,26 @@ def assemble(
 ) -> Environments:
     """Check and code the parts of :meth:`Environments.from_arrays`, whose arguments these are.
 
-    ``target_label`` and ``environment_label`` are what error messages call the two columns.
+    ``target_label`` and ``environment_label`` are what error messages call the two columns; of
+    several targets, a mapping or a DataFrame, they are called by their names.
     """
     if task not in (None, "classification", "regression"):
         raise UsageError(f"The task must be 'classification' or 'regression'; got {task!r}.")
     features = _as_frame(X) if isinstance(X, pd.DataFrame) else _as_array(X)
-    target = as_column(y, target_label, len(features))
+    several = side_by_side(y, target_label, len(features))
+    targets = several or {"": as_column(y, target_label, len(features))}
+    called = {name: f"Column {name!r}" if several else target_label for name in targets}
     where = as_column(environment, environment_label, len(features))
     if len(features) == 0:
         raise UsageError("The data has no rows; give at least two environments of examples.")
     codes, names = codes_of(where, environment_label)
     said = [
-        s for c, w in ((where, environment_label), (target, target_label)) for s in merged(c, w)
+        sentence
+        for column, label in (
+            (where, environment_label),
+            *((targets[name], called[name]) for name in targets),
+        )
+        for sentence in merged(column, label)
     ]
     suspect(said)
     notes = (*notes, *(sentence for sentence in said if sentence not in notes))
@@ -308,14 +331,17 @@ def assemble(
             "but the cost of unseen environments needs at least two; choose another column that "
             "says where each row came from."
         )
-    values, classes = _code_target(target, task, target_label)
-    if len(np.unique(values)) < 2:
-        raise UsageError(
-            f"The target is constant ({target_label} is {label_of(target[0])!r} in every row), so "
-            "there is nothing to learn; choose another target."
-        )
+    coded = {key: _code_target(held, task, called[key]) for key, held in targets.items()}
+    for key, (values, _) in coded.items():
+        if len(np.unique(values)) < 2:
+            raise UsageError(
+                f"The target is constant ({called[key]} is {label_of(targets[key][0])!r} in every "
+                "row), so there is nothing to learn; choose another target."
+            )
+    values, classes = joined(coded) if several else coded[""]
     table = as_factors(factors, len(features))
-    return Environments(features, values, codes, names, classes, table, name, notes)
+    made = Environments(features, values, codes, names, classes, table, name, notes)
+    return replace(made, target_names=tuple(several or ()))
 
 
 def guess_task(target: np.ndarray) -> Task:

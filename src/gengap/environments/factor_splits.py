@@ -239,8 +239,8 @@ class FlipCorrelation(Splitter):
             )
         if table.y is None:
             raise UsageError(
-                f"Flipping the correlation of {self.attribute} needs classes as targets; "
-                "choose another split for regression."
+                f"Flipping the correlation of {self.attribute} needs classes of one "
+                "target; choose another split."
             )
         value, values = levels(table.factor(self.attribute), self.attribute)
         classes, y = np.unique(table.y, return_inverse=True)

@@ -26,12 +26,14 @@ def parts(
 
     Args:
         environment: ``(n,)`` environment codes.
-        y: ``(n,)`` targets.
+        y: ``(n,)`` targets; of several ``(n, k)`` whose combinations are spread evenly.
         classes: number of classes; 0 deals without regard to the target.
         seed: a number of at least 0.
         clusters: ``(n,)`` codes from 0 of rows that belong together; None where none do.
     """
     deal = seed // FOLDS
+    if classes and y.ndim > 1:
+        y = np.unique(y, axis=0, return_inverse=True)[1].ravel()
     if clusters is None:
         fold = folds(environment, y, classes, deal)
     else:

@@ -71,7 +71,9 @@ def distinct_pairs(codes: np.ndarray, others: np.ndarray) -> int:
 def _hashes(environments: Environments) -> np.ndarray:
     """64-bit hash of each value and of the target, ``(n, d + 1)`` uint64; of images, as a whole."""
     X, y = environments.X, environments.y
-    target = pd.util.hash_array(y)
+    target = pd.util.hash_pandas_object(pd.DataFrame(y), index=False).to_numpy()
+    if y.ndim == 1:
+        target = pd.util.hash_array(y)
     if isinstance(X, np.ndarray) and (X.ndim > 2 or X.shape[1] > MOST_COLUMNS):
         # Hashed together: parts that are equal in two rows must not make a target a twin.
         digests = (

@@ -57,8 +57,9 @@ class Table:
 
     @classmethod
     def of(cls, environments: Environments) -> Table:
-        """Look at ``environments``; regression targets are not shown, for no split needs them."""
-        y = environments.y if environments.task == "classification" else None
+        """Look at ``environments``; values and several targets are not shown: none needs them."""
+        one = environments.task == "classification" and environments.y.ndim == 1
+        y = environments.y if one else None
         labels = np.asarray(environments.names, dtype=object)[environments.environment]
         return cls(y, environments.environment, environments.names, environments.factors, labels)
 

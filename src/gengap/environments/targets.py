@@ -29,6 +29,7 @@ def ordinal(environments: Environments, order: Sequence[Any] = ()) -> Environmen
     Raises:
         UsageError: there are no classes, or the order is not theirs.
     """
+    refuse_several(environments, "A study of ordered categories")
     if not environments.classes:
         raise UsageError(
             "An ordinal target has ordered categories, and this one has values; leave --task "
@@ -67,6 +68,7 @@ def survival(environments: Environments, event: Any) -> Environments:
     Raises:
         UsageError: the target is no time, or what ends it is not told.
     """
+    refuse_several(environments, "A study of survival times")
     if environments.classes:
         raise UsageError(
             "A survival target is a time, and this one has classes; name the column of times as "
@@ -89,6 +91,15 @@ def survival(environments: Environments, event: Any) -> Environments:
     return replace(
         environments, y=np.where(ended, environments.y, -environments.y), scale="survival"
     )
+
+
+def refuse_several(environments: Environments, who: str) -> None:
+    """Raise :class:`UsageError` where there are several targets, for who reads one."""
+    if several := environments.target_names:
+        raise UsageError(
+            f"{who} reads one target, and {listing(several)} are {len(several)}; name one of them "
+            "as --target and leave the others out (--drop)."
+        )
 
 
 def refuse_times(environments: Environments, command: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits
 
 from gengap.base.errors import UsageError
 from gengap.methods.losses import cross_entropy, cross_entropy_slopes
@@ -22,8 +23,9 @@ class Context:
     """What a method may know of the problem before training.
 
     Attributes:
-        task: ``"classification"`` or ``"regression"``.
-        outputs: number of logits: classes, or 1.
+        task: ``"classification"``, ``"regression"``, or ``"labels"``, several of which an example
+            may have.
+        outputs: number of logits: classes, or 1; of several targets one for each.
         environments: environments of the problem, ``K``; a run may train on fewer.
         slots: environments per batch, ``E <= K``.
         features: width of the network's features.
@@ -51,7 +53,8 @@ class Batch:
     Attributes:
         x: ``(R, E, B, *shape)`` inputs: ``E`` environments, ``B`` examples each.
         y: ``(R, E, B)`` class codes (int64) or standardised targets (float32); ``(R, E, B, L)``
-            where an example has several targets, such as the tokens of a sequence.
+            where an example has several targets, such as the tokens of a sequence; labels are 0
+            or 1 (float32).
         environment: ``(R, E)`` which of the run's training environments fills each slot, a number
             below ``K``.
         class_share: ``(R, K, C)`` share of each class in each training environment, zeros beyond
@@ -92,6 +95,9 @@ class Batch:
 
         The loss of an example with several targets is their mean.
         """
+        if self.context.task == "labels":
+            loss = binary_cross_entropy_with_logits(logits, self.y, reduction="none")
+            return self.per_example(loss)
         if self.context.task == "regression":
             return self.per_example((logits.squeeze(-1) - self.y).square())
         return self.per_example(cross_entropy(logits, self.y))

@@ -72,6 +72,8 @@ def scale_slopes(logits: Tensor, batch: Batch) -> Tensor:
     if batch.context.task == "regression":
         value = logits.squeeze(-1)
         return batch.per_example(2 * (value - batch.y) * value)
+    if batch.context.task == "labels":
+        return batch.per_example((torch.sigmoid(logits) - batch.y) * logits)
     # Over the second axis, where softmax takes many examples at a time.
     classes = logits.movedim(-1, 1)
     expected = (torch.softmax(classes, 1) * classes).sum(1)

@@ -62,7 +62,7 @@ class Mixup(Method):
 
 def draw_blends(alpha: Any, batch: Batch) -> tuple[Tensor, Tensor]:
     """Draw each run's partners ``(R, E)`` and shares of the own example ``(R, E, B)``."""
-    slots, size = batch.y.shape[1:]
+    slots, size = batch.y.shape[1:3]
     partner, share = [], []
     for own, generator in zip(torch.as_tensor(alpha).tolist(), batch.generators, strict=True):
         cycle = generator.permutation(slots)

@@ -83,6 +83,12 @@ class MethodInfo:
             hidden_features: whether the network has any.
             lacks: needs that the problem cannot meet.
         """
+        # Labels are each a yes or no, with a loss that is neither of one class nor of values: what
+        # applies to both and to several targets asks for no more than the loss.
+        both = {"classification", "regression"} <= set(self.tasks)
+        if task == "labels" and not both:
+            return f"{self.name} needs {ONE_TARGET}, which these data do not have."
+        task = "classification" if task == "labels" else task
         if task not in self.tasks and {TRANSITIONS, SIMULATOR} & set(self.needs):
             return (
                 f"{self.name} is for {ACTIONS[self.tasks[0]]} only; here there are {ACTIONS[task]}."

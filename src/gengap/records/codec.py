@@ -122,12 +122,12 @@ def narrow_floats(values: np.ndarray) -> np.ndarray:
 
     Values far from zero with a small spread (times in seconds, amounts in a small currency) keep
     float64: rounding them to float32 would add an error as large as the model's own. The bound is
-    ``ROUNDING`` standard deviations for the value that moves most.
+    ``ROUNDING`` standard deviations for the value that moves most, of each column its own.
     """
     if values.dtype.itemsize <= 4:
         return values.astype(np.float32)
     with np.errstate(over="ignore", invalid="ignore"):
         rounded = values.astype(np.float32)
-        bound = ROUNDING * np.std(values)
-        close = np.isfinite(bound) and np.all(np.abs(rounded - values) <= bound)
+        bound = ROUNDING * np.std(values, axis=0)
+        close = np.all(np.isfinite(bound)) and np.all(np.abs(rounded - values) <= bound)
     return rounded if close else values

@@ -8,6 +8,7 @@ schema  what it added
         and what a problem calls its environments
 3       where a study's data and options came from
 4       scores of classes, where a metric needs them
+5       several targets, with their variances
 ======  ====================================================================================
 
 Records of schema 1 do not say which rows a split left out, so their runs can be read by a study
@@ -25,6 +26,7 @@ STATEMENTS: dict[int, tuple[str, ...]] = {
     1: ("ALTER TABLE gengap_problems ADD COLUMN kind TEXT NOT NULL DEFAULT 'environment'",),
     2: (),
     3: (),
+    4: ("ALTER TABLE gengap_problems ADD COLUMN targets JSON NOT NULL DEFAULT '{}'",),
 }
 
 

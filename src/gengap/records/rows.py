@@ -78,7 +78,8 @@ def outcome_rows(done: FinishedRun) -> list[dict[str, Any]]:
     """Return the rows of a run's outcomes, but for the run's number.
 
     Raises:
-        UsageError: unless there is one vector of one length for each step of a part.
+        UsageError: unless each step of a part has one vector, or a column for each of several
+            targets, all of one length.
     """
     seen: set[tuple[str, int]] = set()
     sizes: dict[str, int] = {}
@@ -100,7 +101,7 @@ def outcome_rows(done: FinishedRun) -> list[dict[str, Any]]:
 def _outcome_row(run: Run, outcome: Outcome) -> dict[str, Any]:
     predicted = np.asarray(outcome.predicted)
     chance = outcome.true_probability
-    if predicted.ndim != 1 or (chance is not None and chance.shape != predicted.shape):
+    if predicted.ndim not in (1, 2) or (chance is not None and chance.shape != predicted.shape):
         raise UsageError(
             f"A run of {run.method!r} has predictions of shape {predicted.shape} at step "
             f"{outcome.step}; give one prediction, and at most one probability, per example."

@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -75,12 +75,13 @@ class Outcome:
         part: ``"validation"`` or ``"test"``, which cover every environment of the problem; or
             ``"train"``, the rows that the run was trained on, where curves are asked for.
         predicted: ``(n,)`` class codes (integers), predicted values (float32), or the score of
-            each unit (float32) where the problem gives one.
-        true_probability: ``(n,)`` float16 probability given to the true class; None for
+            each unit (float32) where the problem gives one; of several targets ``(n, k)``.
+        true_probability: float16 probability given to the true class, shaped alike; None for
             regression and for classifiers without probabilities.
         scores: float16 ``(n, 1)`` of two classes, how much more the second is expected than the
             first, and ``(n, C)`` of more, one for each: log-odds and logarithms of probabilities
-            where there are any, else what decides between classes. None unless asked for.
+            where there are any, else what decides between classes. Of several targets, which have
+            two classes each, ``(n, k)``. None unless asked for.
     """
 
     step: int
@@ -93,6 +94,17 @@ class Outcome:
         """The predictions of some of the examples (indices or mask)."""
         found = [None if v is None else v[rows] for v in (self.true_probability, self.scores)]
         return Outcome(self.step, self.part, self.predicted[rows], *found)
+
+    def one_target(self, number: int) -> Outcome:
+        """The predictions of one of several targets, by its position."""
+        true, scores = self.true_probability, self.scores
+        return Outcome(
+            self.step,
+            self.part,
+            self.predicted[:, number],
+            None if true is None else true[:, number],
+            None if scores is None else scores[:, number : number + 1],
+        )
 
 
 @dataclass(frozen=True)
@@ -130,7 +142,7 @@ class ExampleSet:
     Attributes:
         example: ``(n,)`` int32 row numbers in the problem's data.
         environment: ``(n,)`` int16 environment codes.
-        target: ``(n,)`` true class codes or values.
+        target: ``(n,)`` true class codes or values; of several targets ``(n, k)``.
         cluster: ``(n,)`` codes of the examples that belong together; not stored.
     """
 
@@ -144,12 +156,17 @@ class ExampleSet:
         cluster = None if self.cluster is None else self.cluster[rows]
         return ExampleSet(self.example[rows], self.environment[rows], self.target[rows], cluster)
 
+    def one_target(self, number: int) -> ExampleSet:
+        """The same examples with only one of several targets, by its position."""
+        return replace(self, target=self.target[:, number])
+
 
 @dataclass(frozen=True)
 class Problem:
     """What the records must know of the data to be read without it.
 
-    ``kind`` is what one environment is called, e.g. ``"hospital"``.
+    ``kind`` is what one environment is called, e.g. ``"hospital"``; ``targets`` are the variances
+    of several targets by their names, in order, and empty for one.
     """
 
     fingerprint: str
@@ -160,6 +177,12 @@ class Problem:
     examples: int
     target_variance: float
     kind: str = "environment"
+    targets: Mapping[str, float] = field(default_factory=dict)
+
+    def one_target(self, number: int) -> Problem:
+        """The problem with only one of several targets, by its position."""
+        variance = list(self.targets.values())[number]
+        return replace(self, target_variance=variance, targets={})
 
 
 def plain(value: Any, name: str) -> Any:

@@ -18,7 +18,7 @@ from sqlalchemy import (
     Text,
 )
 
-SCHEMA = 4
+SCHEMA = 5
 
 metadata = MetaData()
 
@@ -53,6 +53,7 @@ problem_table = _table(
     _filled(BigInteger, "examples"),
     Column("target_variance", Double),
     Column("kind", Text, nullable=False, server_default="environment"),
+    Column("targets", JSON, nullable=False, server_default="{}"),
 )
 
 example_table = _table(

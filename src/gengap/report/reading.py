@@ -62,6 +62,7 @@ class Summary:
         sequential: what was decided after how many seeds, where seeds were added until decided.
         curves: one row per method and quantity along training, where they were asked for.
         sizes: what sizes of training sets did, where they were studied.
+        targets: one row per method and target, where there are several.
     """
 
     study: Row
@@ -71,6 +72,7 @@ class Summary:
     sequential: Row
     curves: list[Row]
     sizes: Row = field(default_factory=Row)
+    targets: list[Row] = field(default_factory=list)
 
     @cached_property
     def number(self) -> Numerals:
@@ -186,7 +188,10 @@ def read(found: Any) -> Summary:
     curves = [Row(row) for row in cleaned(summary.get("curves") or [])]
     rules = _rows(summary, "rules")
     sizes = Row(cleaned(summary.get("sizes") or {}))
-    return Summary(study, methods, environments, rules, Row(sequential or {}), curves, sizes)
+    targets = [Row(row) for row in cleaned(summary.get("targets") or [])]
+    return Summary(
+        study, methods, environments, rules, Row(sequential or {}), curves, sizes, targets
+    )
 
 
 def cleaned(value: Any) -> Any:

@@ -72,7 +72,17 @@ def terminal(found: Any, quiet: bool = False) -> list[Block]:
     metric = shorten(summary.metric)
     unit = f"{metric} in %, differences in points" if summary.number.percent else metric
     note = Note(f"{unit}; seen: in distribution; a positive cost is worse off; 95% intervals")
-    return [*said, tables.terminal_table(summary), note]
+    return [*said, tables.terminal_table(summary), *_terminal_targets(summary), note]
+
+
+def _terminal_targets(summary: Summary) -> list[Block]:
+    head = summary.headline
+    if head is None or not summary.targets:
+        return []
+    return [
+        f"Each target of {isolate(head['method'])}:",
+        tables.terminal_targets(summary, head["method"]),
+    ]
 
 
 def build(found: Any, *, page: bool, command: str = "") -> Document:
@@ -103,6 +113,7 @@ def build(found: Any, *, page: bool, command: str = "") -> Document:
             if drawn
             else None,
             section("Methods", methods_words, tables.methods_table(summary)),
+            _targets(summary),
             _difficulty(summary, panels) if page else None,
             _rules(summary, page) if summary.rules else None,
             _environments(summary, panels, cut) if panels else None,
@@ -122,6 +133,12 @@ def build(found: Any, *, page: bool, command: str = "") -> Document:
         ],
         f"Every number here is also in {NUMBERS}.",
     )
+
+
+def _targets(summary: Summary) -> Section | None:
+    if not summary.targets:
+        return None
+    return section("Targets", says("study", "targets"), tables.targets_table(summary))
 
 
 def _difficulty(summary: Summary, panels: list[Panel]) -> Section | None:

@@ -276,6 +276,24 @@ class SizesFinding:
 
 
 @dataclass(frozen=True)
+class TargetRow:
+    """One method at one of several targets; the limits are for the mean of environments like these.
+
+    Runs were selected by the mean over the targets.
+    """
+
+    method: str
+    target: str
+    score_in_distribution: float
+    score_unseen: float
+    score_reference: float
+    gap: float
+    cost_of_unseen: float
+    expected_low: float | None
+    expected_high: float | None
+
+
+@dataclass(frozen=True)
 class StudyFinding:
     """Everything that a study found."""
 
@@ -286,11 +304,12 @@ class StudyFinding:
     sequential: Sequential | None = None
     curves: list[CurveRow] | None = None
     sizes: SizesFinding | None = None
+    targets: list[TargetRow] | None = None
 
     def as_json(self) -> dict[str, Any]:
         """JSON values, what is not finite as None; an absent part is left out."""
         found: dict[str, Any] = json_values(self)
-        for part in ("sequential", "curves", "sizes"):
+        for part in ("sequential", "curves", "sizes", "targets"):
             if getattr(self, part) is None:
                 del found[part]
         return found

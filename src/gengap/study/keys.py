@@ -53,7 +53,7 @@ class StudyFile:
         "without --suite: digits-writers."
     )
     query: str | None = key("SQL that selects the rows, where the data are a database.")
-    target: str | None = key("Column to predict.")
+    target: str | None = key("Column to predict; several with commas, all numbers or all 0/1.")
     source: str | None = key(
         "Column of texts that another, the target, answers; pairs of sequences are learnt from."
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 
 from gengap.base.errors import UsageError, unknown
@@ -47,7 +48,8 @@ def measure(
             of which every run trains a copy; the name of a method such as ``"xgboost"``; or a list
             of these, or a mapping from names of your own to them, the first of them the baseline.
         X: ``(n, d)`` features as the estimator takes them: array, DataFrame or tensor.
-        y: ``(n,)`` targets, or the column of ``X`` that holds them.
+        y: ``(n,)`` targets, or the column of ``X`` that holds them; ``(n, k)`` or several columns
+            for several targets, all numbers or all labels of the same two values.
         environment: ``(n,)`` labels that say where each row came from, or that column of ``X``.
         cluster: ``(n,)`` labels of rows that belong together, such as a patient's, or that column.
         metric: see :class:`~gengap.study.study.Study`.
@@ -116,7 +118,9 @@ def _levels(y: Any) -> list[Any]:
 
 def _taken(X: Any, **columns: Any) -> tuple[Any, ...]:
     """``X`` without the columns that are named, and what they hold."""
-    named = {role: name for role, name in columns.items() if isinstance(name, str)}
+    named: dict[str, Any] = {role: own for role, own in columns.items() if isinstance(own, str)}
+    if isinstance(X, pd.DataFrame) and _names_columns(columns["y"], X):
+        named["y"] = list(columns["y"])
     if not named:
         return X, *columns.values()
     if not isinstance(X, pd.DataFrame):
@@ -124,11 +128,18 @@ def _taken(X: Any, **columns: Any) -> tuple[Any, ...]:
         raise UsageError(
             f"{role} is {name!r}, a column, but X is no DataFrame; give one value for each row."
         )
-    for role, name in named.items():
+    each = [(role, name) for role, names in named.items() for name in np.atleast_1d(names)]
+    for role, name in each:
         if name not in X.columns:
             raise unknown(f"There is no column {name!r} for the {role}", name, X.columns, 40)
-    found = {role: X[name] if role in named else name for role, name in columns.items()}
-    return X.drop(columns=list(dict.fromkeys(named.values()))), *found.values()
+    found = {role: X[named[role]] if role in named else held for role, held in columns.items()}
+    return X.drop(columns=list(dict.fromkeys(name for _, name in each))), *found.values()
+
+
+def _names_columns(y: Any, X: pd.DataFrame) -> bool:
+    """Whether ``y`` is a list of names of columns, not of as many labels as there are rows."""
+    names = isinstance(y, list | tuple) and 0 < len(y) < len(X)
+    return names and all(isinstance(name, str) and name in X.columns for name in y)
 
 
 def _models(given: Any) -> tuple[list[Any], Any]:

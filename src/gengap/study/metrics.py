@@ -42,6 +42,7 @@ class Metric:
         probability: whether it needs probabilities.
         same: like ``per_example`` but of no use beyond its means, where that is cheaper.
         set_to: what can be set after a colon, in words; empty for nothing.
+        target: which of several targets is scored; None for the mean over all of them.
     """
 
     name: str
@@ -54,6 +55,29 @@ class Metric:
     probability: bool = False
     same: PerExample | None = None
     set_to: str = ""
+    target: int | None = None
+
+    def values(
+        self, outcome: Outcome, examples: ExampleSet, problem: Problem, means: bool = False
+    ) -> np.ndarray:
+        """The metric per example ``(n,)``; of several targets the mean of each one's alone.
+
+        Args:
+            means: whether nothing but means of the values is wanted, which may be cheaper.
+        """
+        found = (self.same if means else None) or self.per_example
+        if not problem.targets:
+            return found(outcome, examples, problem)
+        each = range(len(problem.targets)) if self.target is None else [self.target]
+        values = [
+            found(outcome.one_target(k), examples.one_target(k), problem.one_target(k))
+            for k in each
+        ]
+        return np.asarray(np.mean(values, axis=0))
+
+    def of_target(self, number: int, name: str) -> Metric:
+        """The same metric of one of several targets, by its position."""
+        return replace(self, name=f"{self.name} of {name}", target=number)
 
     def why_not(self, estimator: Any) -> str:
         """Why it cannot score an estimator, or nothing; None stands for a network."""

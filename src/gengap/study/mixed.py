@@ -55,24 +55,32 @@ def _answers(trained: Trained, source: np.ndarray, row: np.ndarray) -> Outcome:
         assert outputs.logits is not None
         logits = outputs.logits.numpy().astype(np.float64)
         if not problem.classes:
-            said = logits[:, 0] * trained.prepared.scale + trained.prepared.shift
-            return Outcome(0, "test", said)
+            return Outcome(0, "test", trained.values(logits))
+        if problem.target_names:
+            present = 1 / (1 + np.exp(-logits))
+            return Outcome(0, "test", (logits > 0).astype(np.int64), _true(present, y))
         logits -= logits.max(axis=1, keepdims=True)
         probability = np.exp(logits)
         probability /= probability.sum(axis=1, keepdims=True)
-        true = probability[np.arange(len(y)), y]
-        return Outcome(0, "test", logits.argmax(axis=1), true)
+        return Outcome(0, "test", logits.argmax(axis=1), _true(probability, y))
     kind = trained.run.settings.get("input", "prepared")
     own = _mixed_rows(problem, source) if kind != "prepared" else problem.X[:0]
     inputs = problem.as_input(own, matrix, trained.prepared, kind)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        said = np.asarray(trained.model.predict(inputs))
+        said = np.asarray(trained.model.predict(inputs)).reshape(y.shape)
         if not problem.classes:
-            return Outcome(0, "test", said.astype(np.float64).ravel())
+            return Outcome(0, "test", said.astype(np.float64))
         probabilities = trained.probabilities(inputs)
-    true = None if probabilities is None else probabilities[np.arange(len(y)), y]
+    true = None if probabilities is None else _true(probabilities, y)
     return Outcome(0, "test", said.astype(np.int64), true)
+
+
+def _true(probability: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """What is given to the truth by probabilities of classes, or of the second of each target."""
+    if y.ndim == 1:
+        return np.asarray(probability[np.arange(len(y)), y])
+    return np.where(y == 1, probability, 1 - probability)
 
 
 def _is_network(trained: Trained) -> bool:

@@ -22,12 +22,21 @@ def problem_record(problem: Any) -> Problem:
         examples=len(problem),
         target_variance=float(np.var(problem.y)) if problem.task == "regression" else 0.0,
         kind=problem.kind,
+        targets={
+            name: float(np.var(column))
+            for name, column in zip(targets_of(problem), np.transpose(problem.y), strict=False)
+        },
     )
 
 
 def task_of(problem: Any) -> Any:
     """What is measured of a problem's targets: their kind, or how they are scaled."""
     return getattr(problem, "scale", "") or problem.task
+
+
+def targets_of(problem: Any) -> tuple[str, ...]:
+    """What several targets of a problem are called; empty for one."""
+    return tuple(getattr(problem, "target_names", ()))
 
 
 def units_record(problem: Any) -> Units:

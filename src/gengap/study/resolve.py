@@ -57,7 +57,8 @@ def resolve(
             name = item if named else type(item).__name__
             skipped[name] = f"{name} needs a table, which these data are not."
             continue
-        entry = _estimator_asked(item, task)
+        # Each of several labels is a class that is there or not.
+        entry = _estimator_asked(item, "classification" if task == "labels" else task)
         if entry is None:
             name, given = _name_and_values(item)
             info = method_info(name)

@@ -31,6 +31,7 @@ from gengap.statistics import (
 )
 from gengap.statistics.source import cost_share, environments_needed
 from gengap.study.curves import Curve, training_curves
+from gengap.study.each_target import target_rows
 from gengap.study.finding import (
     CurveRow,
     EnvironmentRow,
@@ -144,6 +145,7 @@ class Result(Finding):
             else sequential_finding(self.planned, self.decided),
             curves=self._curve_rows() if self.shows_curves else None,
             sizes=sizes_finding(self.plan, self.scores, self.rule),
+            targets=target_rows(self),
         )
 
     @cached_property
@@ -266,7 +268,7 @@ class Result(Finding):
         ends = sorted(self._sign * (reference - limit) for limit in self.plan.score.limits)
         return _around(cost, interval).within(*ends)
 
-    def _told(self, cost: float, interval: Interval) -> Interval:
+    def told(self, cost: float, interval: Interval) -> Interval:
         """The interval around a cost elsewhere; without limits where it says next to nothing."""
         found = self._around_difference(cost, interval)
         least, greatest = self.plan.score.limits
@@ -289,7 +291,7 @@ class Result(Finding):
 
     @cached_property
     def _training(self) -> dict[str, dict[str, Any]]:
-        return {name: self._training_noise(name) for name in self.paired}
+        return {name: self.training_noise(name) for name in self.paired}
 
     @cached_property
     def _overlap(self) -> float:
@@ -309,9 +311,9 @@ class Result(Finding):
             return math.nan
         return cost_share([len(cell.train) for cell in self.plan.unseen], len(every))
 
-    def _training_noise(self, name: str) -> dict[str, Any]:
+    def training_noise(self, name: str, metric: Metric | None = None) -> dict[str, Any]:
         """What shows the intervals of a cost how much other training sets would change it."""
-        v = self.scores[name].under(self.rule, "validation")
+        v = self.scores[name].under(self.rule, "validation", metric)
         assert v is not None
         v = v.at(v.defined)
         return {
@@ -365,7 +367,7 @@ class Result(Finding):
         cost = _average(rows, "cost_of_unseen")
         reference = _average(rows, "reference")
         fixed = self._around_cost(cost, reference, mean_interval(*columns, **noise))
-        expected, new = (self._told(cost, i) for i in source_intervals(*columns, **noise))
+        expected, new = (self.told(cost, i) for i in source_intervals(*columns, **noise))
         share = self.share_with_all if expected.defined else math.nan
         better = None
         if comparison:

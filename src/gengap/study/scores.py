@@ -314,8 +314,8 @@ class Scores:
         metric: Metric | None = None,
     ) -> np.ndarray:
         """Metric per example on some rows ``(n,)`` alone, as if there were no others."""
-        found = (metric or self.metric).per_example
-        return found(outcome.at(rows), examples.at(rows), self.problem)
+        found = metric or self.metric
+        return found.values(outcome.at(rows), examples.at(rows), self.problem)
 
     def _values(
         self,
@@ -347,8 +347,7 @@ class Scores:
         count = len(self.problem.environments)
         codes = examples.environment[rows]
         sizes = np.bincount(codes, minlength=count)
-        found = metric.same or metric.per_example
-        values = found(outcome.at(rows), examples.at(rows), self.problem)
+        values = metric.values(outcome.at(rows), examples.at(rows), self.problem, means=True)
         sums = np.bincount(codes, weights=values, minlength=count)
         return np.where(sizes > 0, sums / np.maximum(sizes, 1), np.nan)
 

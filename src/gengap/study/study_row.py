@@ -74,10 +74,11 @@ def study_row(
 def _chance(plan: Plan) -> float | None:
     """Score of always answering the most frequent class, or the mean, of all the data."""
     y, name = plan.units.target, plan.metric
-    if name == "accuracy":
-        return float(np.bincount(y).max() / len(y))
+    if name == "accuracy":  # of several targets, whose codes are 0 and 1, the mean
+        most = [np.bincount(column).max() / len(y) for column in np.atleast_2d(y.T)]
+        return float(np.mean(most))
     if name == "balanced_accuracy":
         return 1 / len(plan.problem.classes)
     if name in ("auroc", "concordance"):
         return 0.5
-    return {"r2": 0.0, "squared_error": float(np.var(y))}.get(name)
+    return {"r2": 0.0, "squared_error": float(np.var(y, axis=0).mean())}.get(name)

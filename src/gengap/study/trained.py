@@ -32,7 +32,7 @@ from gengap.records.study import Cell
 from gengap.study.plan import Plan
 from gengap.study.resolve import ESTIMATOR_PREFIX
 from gengap.study.study import Study
-from gengap.training.estimators import fitted
+from gengap.training.estimators import fitted, label_probabilities
 from gengap.training.kept import estimator_from_bytes, network_from_bytes
 from gengap.training.tables import Tables
 from gengap.training.tasks import Task
@@ -72,10 +72,10 @@ class Trained:
         return module_of(self.model)
 
     def outputs(self, matrix: np.ndarray, y: np.ndarray | None = None) -> Outputs:
-        """What it makes of encoded examples ``(n, ...)``; ``y (n,)`` are their targets.
+        """What it makes of encoded examples ``(n, ...)``; ``y (n,)`` or ``(n, k)`` their targets.
 
-        Logarithms of probabilities stand for an estimator's logits, and prepared inputs for its
-        features.
+        Logarithms of probabilities, of labels log-odds, stand for an estimator's logits, and
+        prepared inputs for its features.
         """
         if y is not None and y.dtype.kind == "f":
             y = (y - self.prepared.shift) / self.prepared.scale
@@ -90,7 +90,7 @@ class Trained:
         if self.problem.classes:
             logits = self._log_probabilities(flat)
         else:
-            said = np.asarray(self.model.predict(flat), np.float64).reshape(-1, 1)
+            said = np.asarray(self.model.predict(flat), np.float64).reshape(len(flat), -1)
             logits = (said - self.prepared.shift) / self.prepared.scale
         features = torch.from_numpy(np.ascontiguousarray(flat, np.float32))
         return Outputs(
@@ -103,7 +103,9 @@ class Trained:
     def answers(self, new: Any) -> tuple[np.ndarray, np.ndarray | None]:
         """Class codes or values ``(m,)`` of examples like the problem's, and probabilities.
 
-        Probabilities are ``(m, C)``; None in regression and where an estimator gives none.
+        Probabilities are ``(m, C)``; None in regression and where an estimator gives none. Of
+        several targets codes or values are ``(m, k)``, and so are probabilities, of the second
+        class.
 
         Args:
             new: ``(m, ...)``, at least one; its columns are read as the problem's are.
@@ -115,29 +117,49 @@ class Trained:
         matrix = encode_alike(own, self.problem.encoded.codes)
         if not isinstance(self.model, Network):
             inputs = self.problem.as_input(own, matrix, self.prepared, self.run.settings["input"])
-            said = np.asarray(_asked(self.model.predict, inputs)).ravel()
+            shape = (len(matrix), *self.problem.y.shape[1:])
+            said = np.asarray(_asked(self.model.predict, inputs)).reshape(shape)
             if self.problem.classes:
                 return said.astype(np.int64), _asked(self.probabilities, inputs)
             return said.astype(np.float64), None
         prepared = torch.from_numpy(self.prepared.inputs.apply(matrix))
         logits = self.model.outputs(prepared).logits
         assert logits is not None
+        if self.problem.classes and self.problem.target_names:
+            return (logits > 0).long().numpy(), torch.sigmoid(logits).numpy()
         if self.problem.classes:
             return logits.argmax(1).numpy(), torch.softmax(logits, 1).numpy()
-        values = logits[:, 0].double().numpy()
-        return values * self.prepared.scale + self.prepared.shift, None
+        return self.values(logits.double().numpy()), None
+
+    def values(self, logits: np.ndarray) -> np.ndarray:
+        """Predicted values ``(m,)``, of several targets ``(m, k)``, of logits ``(m, k)``."""
+        said = logits if self.problem.target_names else logits[:, 0]
+        return np.asarray(said * self.prepared.scale + self.prepared.shift)
 
     def scores(self, outputs: Outputs, y: np.ndarray) -> np.ndarray:
         """Score per example ``(n,)``, larger is better: 1 where the class is right, or minus the
-        absolute error."""
+        absolute error.
+
+        Of several targets the share of labels that are right, or minus the mean absolute error in
+        standard deviations of each target.
+        """
         assert outputs.logits is not None
         logits = outputs.logits.numpy().astype(np.float64)
+        several = bool(self.problem.target_names)
         if y.dtype.kind == "f":
-            return -np.abs(logits[:, 0] * self.prepared.scale + self.prepared.shift - y)
+            error = np.abs(self.values(logits) - y)
+            return -(error / self.prepared.scale).mean(axis=1) if several else -error
+        if several:
+            return ((logits > 0) == y).mean(axis=1)
         return (logits.argmax(1) == y).astype(np.float64)
 
     def probabilities(self, inputs: Any) -> np.ndarray | None:
-        """``(n, C)`` of a classifier, from its own inputs; None where it gives none."""
+        """``(n, C)`` of a classifier, from its own inputs; None where it gives none.
+
+        Of several labels ``(n, k)``, that each is there.
+        """
+        if several := len(self.problem.target_names):
+            return label_probabilities(self.model, inputs, several)
         if not hasattr(self.model, "predict_proba"):
             return None
         found = np.zeros((len(inputs), len(self.problem.classes)))
@@ -145,8 +167,15 @@ class Trained:
         return found
 
     def _log_probabilities(self, rows: np.ndarray) -> np.ndarray:
-        """``(n, C)``; a classifier without probabilities is sure of its answer."""
+        """``(n, C)``; a classifier without probabilities is sure of its answer.
+
+        Of several labels log-odds ``(n, k)``.
+        """
         found = self.probabilities(rows)
+        if self.problem.target_names:
+            found = np.asarray(self.model.predict(rows), np.float64) if found is None else found
+            found = np.clip(found, LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
+            return np.asarray(np.log(found) - np.log1p(-found))
         if found is None:
             found = np.eye(len(self.problem.classes))[self.model.predict(rows)]
         return np.log(np.maximum(found, LEAST_PROBABILITY))

@@ -28,7 +28,7 @@ def said_of_undefined(plan: Plan) -> list[str]:
     for place, seed in enumerate(plan.seeds):
         examples = plan.example_set(seed, "test")
         examples = examples.at(unseen[examples.example])
-        values = metric.per_example(_right(examples, plan.problem), examples, plan.problem)
+        values = metric.values(_right(examples, plan.problem), examples, plan.problem)
         tested[examples.environment, place] = True
         missing[examples.environment[np.isnan(values)], place] = True
     if not missing.any():
@@ -69,5 +69,7 @@ def _right(examples: ExampleSet, problem: Problem) -> Outcome:
     y = examples.target
     if not problem.classes:
         return Outcome(0, "test", -np.abs(y) if problem.task == "survival" else y)
+    if problem.targets:
+        return Outcome(0, "test", y, scores=y * 2.0 - 1.0)
     sure = (y[:, None] == np.arange(len(problem.classes))) * 2.0 - 1.0
     return Outcome(0, "test", y, scores=sure[:, 1:] if sure.shape[1] == 2 else sure)

@@ -11,7 +11,7 @@ import numpy as np
 from gengap.base.errors import UsageError, listing, suggest
 from gengap.base.seeds import derive
 from gengap.records.run import FinishedRun, Outcome
-from gengap.training.class_scores import of_decisions, of_probabilities
+from gengap.training.class_scores import half, of_decisions, of_probabilities
 from gengap.training.inputs import Kind
 from gengap.training.kept import estimator_to_bytes
 from gengap.training.tables import Tables
@@ -84,11 +84,55 @@ def fitted(estimator: Any, task: Task, problem: Tables, kind: Kind = "prepared")
     """A clone, fitted on the task's training rows; the same task gives the same model."""
     from sklearn.base import clone
 
-    model = seeded(clone(estimator), task.run.seed)
+    model = seeded(for_targets(clone(estimator), problem), task.run.seed)
     rows = task.train_rows
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return model.fit(problem.inputs(task, rows, kind), problem.target(rows, model))
+
+
+def for_targets(estimator: Any, problem: Tables) -> Any:
+    """The estimator, or of several targets that it cannot learn together one of it for each."""
+    if not problem.target_names or learns_several(estimator):
+        return estimator
+    from sklearn.multioutput import MultiOutputClassifier, MultiOutputRegressor
+
+    kind = MultiOutputClassifier if problem.classes else MultiOutputRegressor
+    return kind(estimator)
+
+
+def learns_several(estimator: Any) -> bool:
+    """Whether an estimator says of itself that it learns several targets at once."""
+    from sklearn.pipeline import Pipeline
+    from sklearn.utils import get_tags
+
+    if isinstance(estimator, Pipeline):
+        return learns_several(estimator.steps[-1][1])
+    if type(estimator).__module__ == "sklearn.multioutput":  # their tags are of the one within
+        return True
+    try:
+        tags = get_tags(estimator)
+    except (AttributeError, TypeError):  # not every object with fit and predict has tags
+        return False
+    multi_label = tags.classifier_tags is None or tags.classifier_tags.multi_label
+    return bool(tags.target_tags.multi_output and multi_label)
+
+
+def label_probabilities(model: Any, X: Any, targets: int) -> np.ndarray | None:
+    """Probability ``(n, k)`` that each of several labels is there; None where none are given."""
+    if not hasattr(model, "predict_proba"):
+        return None
+    found = model.predict_proba(X)
+    if isinstance(found, np.ndarray) and found.ndim == 2:
+        return found.astype(np.float64)
+    known = model.classes_
+    return np.stack(
+        [
+            (own * (np.asarray(classes) == 1)).sum(axis=1)
+            for own, classes in zip(found, known, strict=True)
+        ],
+        axis=1,
+    ).reshape(-1, targets)
 
 
 def seeded(estimator: Any, seed: int) -> Any:
@@ -102,8 +146,11 @@ def seeded(estimator: Any, seed: int) -> Any:
 def _outcome(
     model: Any, X: Any, problem: Tables, rows: np.ndarray, part: Any, scored: bool = False
 ) -> Outcome:
+    shape = problem.y[rows].shape
     if not problem.classes:
-        return Outcome(0, part, np.asarray(model.predict(X), dtype=np.float32).ravel())
+        return Outcome(0, part, np.asarray(model.predict(X), dtype=np.float32).reshape(shape))
+    if problem.target_names:
+        return _labels(model, X, problem.y[rows], part, scored)
     # Not every estimator predicts its most probable class; the records keep what it answers.
     predicted = np.asarray(model.predict(X)).astype(np.int64).ravel()
     count = len(problem.classes)
@@ -115,3 +162,27 @@ def _outcome(
     probability[:, np.asarray(model.classes_).astype(np.int64)] = model.predict_proba(X)
     true = probability[np.arange(len(rows)), problem.y[rows]].astype(np.float16)
     return Outcome(0, part, predicted, true, of_probabilities(probability) if scored else None)
+
+
+def _labels(model: Any, X: Any, y: np.ndarray, part: Any, scored: bool) -> Outcome:
+    """What a model says of several labels; ``y (n, k)`` are the true ones."""
+    predicted = np.asarray(model.predict(X)).astype(np.int64).reshape(y.shape)
+    present = label_probabilities(model, X, y.shape[1])
+    if present is None:
+        decided = _label_decisions(model, X, y) if scored else None
+        return Outcome(0, part, predicted, scores=decided)
+    with np.errstate(divide="ignore"):
+        scores = half(np.log(present) - np.log1p(-present)) if scored else None
+    return Outcome(0, part, predicted, np.where(y == 1, present, 1 - present), scores)
+
+
+def _label_decisions(model: Any, X: Any, y: np.ndarray) -> np.ndarray | None:
+    """Decision values of several labels, shaped as they are; None where there are none."""
+    each = getattr(model, "estimators_", [])
+    if hasattr(model, "decision_function"):
+        found = np.asarray(model.decision_function(X), np.float64)
+    elif each and all(hasattr(own, "decision_function") for own in each):
+        found = np.stack([own.decision_function(X) for own in each], axis=1)
+    else:
+        return None
+    return half(found) if found.shape == y.shape else None

@@ -59,7 +59,6 @@ class TableFeed:
             seen = [draw_unlabelled(task, steps, slots * batch) for task in tasks]
             self.unlabelled = torch.from_numpy(np.stack(seen, 1))
         self.environment = torch.from_numpy(np.stack([e for _, e in drawn], 1))
-        runs = (len(tasks), 1)
         shape = data.shape
         self.shift = _stacked(
             [np.broadcast_to(t.prepared.inputs.shift, shape) for t in tasks], device
@@ -81,8 +80,11 @@ class TableFeed:
             ).to(device)
             for column in data.encoded.levels
         }
-        self.target_shift = np.array([t.prepared.shift for t in tasks]).reshape(runs)
-        self.target_scale = np.array([t.prepared.scale for t in tasks]).reshape(runs)
+        # (R, 1), of several targets (R, 1, k).
+        each = data.y.shape[1:]
+        shifts = [np.broadcast_to(t.prepared.shift, each) for t in tasks]
+        scales = [np.broadcast_to(t.prepared.scale, each) for t in tasks]
+        self.target_shift, self.target_scale = np.stack(shifts)[:, None], np.stack(scales)[:, None]
         self.class_share = self._class_shares().to(device)
         self.generators = [generator(t.run.seed, "method", t.run.split) for t in tasks]
         numbers = self.rows[0].numel() * math.prod(shape) if steps else 1
@@ -141,12 +143,13 @@ class TableFeed:
             )
 
     def _targets(self, rows: Tensor) -> Tensor:
-        """Of ``rows (..., R, E, B)``, standardised unless they are classes."""
-        y = self.target.index_select(0, rows.flatten()).view(rows.shape)
+        """Of ``rows (..., R, E, B)``, standardised unless they are classes; labels are numbers."""
+        kept = self.target.index_select(0, rows.flatten())
+        y = kept.view(*rows.shape, *self.target.shape[1:])
         if self.data.classes:
-            return y
-        shift = torch.from_numpy(self.target_shift).to(self.device)[..., None]
-        scale = torch.from_numpy(self.target_scale).to(self.device)[..., None]
+            return y.float() if self.data.target_names else y
+        shift = torch.from_numpy(self.target_shift).to(self.device)[:, None]
+        scale = torch.from_numpy(self.target_scale).to(self.device)[:, None]
         return ((y - shift) / scale).float()
 
     def _batch(
@@ -199,12 +202,20 @@ class TableFeed:
         return found
 
     def _outputs(self, network: Network, rows: Tensor) -> tuple[np.ndarray, ...]:
-        """Predictions ``(R, n)``; of classes the truth's probability too, and scores if wanted."""
+        """Predictions ``(R, n)``; of classes the truth's probability too, and scores if wanted.
+
+        Of several targets, each ``(R, n, k)``.
+        """
         rows = rows.to(self.device).long()
         logits = network(self.inputs(rows)).logits
         if not self.data.classes:
             values = logits.squeeze(-1).double().cpu().numpy()
             return (values * self.target_scale + self.target_shift,)
+        if self.data.target_names:
+            present = self.target[rows].bool()
+            true = torch.sigmoid(torch.where(present, logits, -logits))
+            found = (logits > 0).long().cpu().numpy(), true.cpu().numpy()
+            return (*found, logits.cpu().numpy()) if self.tasks[0].scores else found
         probability = torch.softmax(logits, -1)
         true = probability.gather(-1, self.target[rows][..., None]).squeeze(-1)
         found = logits.argmax(-1).cpu().numpy(), true.cpu().numpy()
@@ -215,7 +226,7 @@ class TableFeed:
         return *found, scores.cpu().numpy()
 
     def _class_shares(self) -> Tensor:
-        classes = len(self.data.classes)
+        classes = 0 if self.data.target_names else len(self.data.classes)
         shares = np.zeros((len(self.tasks), len(self.data.names), classes), np.float32)
         for run, task in enumerate(self.tasks):
             for k, own in enumerate(task.train if classes else ()):

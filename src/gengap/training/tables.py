@@ -23,7 +23,7 @@ from gengap.environments.preparation import (
     fit_preparation,
 )
 from gengap.environments.words import without_texts, words_of
-from gengap.methods.registry import OUTLIERS
+from gengap.methods.registry import ONE_TARGET, OUTLIERS
 from gengap.training.feed import TableFeed
 from gengap.training.inputs import Kind
 from gengap.training.survival import reads_signed_times, times
@@ -37,12 +37,12 @@ class Prepared:
     Attributes:
         inputs: standardises the inputs.
         shift, scale: standardise a target of regression, ``(y - shift) / scale``; 0 and 1 for
-            classes.
+            classes. Of several targets ``(k,)`` each.
     """
 
     inputs: Preparation
-    shift: float = 0.0
-    scale: float = 1.0
+    shift: float | np.ndarray = 0.0
+    scale: float | np.ndarray = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,8 +135,13 @@ class Tables(Environments):
         return self.encoded.matrix
 
     @property
-    def targets(self) -> Literal["classification", "regression", "survival"]:
-        """Networks say what is to be predicted; of survival times they know nothing."""
+    def targets(self) -> Literal["classification", "regression", "survival", "labels"]:
+        """Networks say what is to be predicted; of survival times they know nothing.
+
+        Several targets of two classes are labels, each with a logit of its own.
+        """
+        if self.target_names and self.classes:
+            return "labels"
         return "survival" if self.scale == "survival" else self.task
 
     @property
@@ -151,8 +156,8 @@ class Tables(Environments):
 
     @property
     def outputs(self) -> int:
-        """Number of outputs of a network: classes, or 1."""
-        return max(len(self.classes), 1)
+        """Number of outputs of a network: classes, or 1; of several targets one for each."""
+        return len(self.target_names) or max(len(self.classes), 1)
 
     @property
     def supports_estimators(self) -> bool:
@@ -161,8 +166,9 @@ class Tables(Environments):
 
     @property
     def lacks(self) -> tuple[str, ...]:
-        """Nothing that methods need but outliers, where none were given."""
-        return (OUTLIERS,) if self.outliers is None else ()
+        """Outliers where none were given, and one target where there are several."""
+        several = (ONE_TARGET,) if self.target_names else ()
+        return (OUTLIERS, *several) if self.outliers is None else several
 
     def metric(self, name: str | None) -> str:
         """Accuracy or r2 unless another is named; of ranks and of times their own."""
@@ -180,6 +186,9 @@ class Tables(Environments):
         inputs, target = fit_preparation(self.encoded, rows), self.y[rows]
         if self.classes:
             return Prepared(inputs)
+        if target.ndim > 1:
+            scale = target.std(axis=0)
+            return Prepared(inputs, target.mean(axis=0), np.where(scale > 0, scale, 1.0))
         return Prepared(inputs, float(target.mean()), float(target.std()) or 1.0)
 
     def feed(

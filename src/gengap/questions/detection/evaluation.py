@@ -29,7 +29,7 @@ from gengap.detectors.registry import detectors as registered
 from gengap.environments.checks import drop_small
 from gengap.environments.core import Environments
 from gengap.environments.splits import parse_splits
-from gengap.environments.targets import refuse_times
+from gengap.environments.targets import refuse_several, refuse_times
 from gengap.questions.detection.cases import (
     Case,
     Entries,
@@ -125,6 +125,7 @@ def evaluate(
     steps = found.steps if steps is None else steps
     check_counts(seeds=seeds, steps=steps, trials=trials)
     refuse_times(found.examples, "gengap detect")
+    refuse_several(found.examples, "gengap detect")
     e = drop_small(found.examples)
     if len(e.names) < FEWEST:
         raise UsageError(

@@ -29,6 +29,7 @@ from gengap.environments.core import Environments
 from gengap.environments.parts import TEST, TRAIN, VALIDATION
 from gengap.environments.preparation import Preparation
 from gengap.environments.recognition import FEATURES
+from gengap.environments.targets import refuse_several
 from gengap.models.outputs import Outputs
 from gengap.questions.detection.cases import Strangeness, score_all, unfit
 from gengap.questions.detection.selection import candidates
@@ -137,6 +138,7 @@ def separate(
     check_level(level)
     check_counts(seeds=seeds, steps=steps)
     e = _normal(normal, target)
+    refuse_several(e, "A model whose detectors are graded")
     has_model = target is not None
     model = refuse_pipeline(model) if has_model else "linear"
     study = one_model(e, model, seeds=seeds, steps=steps)

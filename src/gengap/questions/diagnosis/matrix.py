@@ -77,6 +77,11 @@ def correctness(result: Result, part: Part | None = "test") -> Matrix:
         UsageError: the study is of another kind than classification.
     """
     plan, store = result.plan, result.store
+    if plan.problem.targets:
+        raise UsageError(
+            f"{plan.problem.name!r} has {len(plan.problem.targets)} targets, so a row is not right "
+            "or wrong as a whole; run a study of one of them for this."
+        )
     if plan.problem.task != "classification":
         raise UsageError(
             f"{plan.problem.name!r} is no classification {PREDICTS.get(plan.problem.task, '')}so "

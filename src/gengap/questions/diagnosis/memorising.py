@@ -299,10 +299,11 @@ def _chance(plan: Plan) -> float:
         return 0.5  # of the pairs that can be told, in whatever order
     if not plan.problem.classes:
         return 0.0
-    shares = [
-        np.bincount(plan.units.target[plan.units.environment == k]).max()
-        / (plan.units.environment == k).sum()
-        for k in np.unique(plan.units.environment)
-    ]
-    overall = float(np.bincount(plan.units.target).max() / len(plan.units))
-    return max(overall, float(np.mean(shares)))
+    y, environment = plan.units.target, plan.units.environment
+    shares = [_most_frequent(y[environment == k]) for k in np.unique(environment)]
+    return max(_most_frequent(y), float(np.mean(shares)))
+
+
+def _most_frequent(y: np.ndarray) -> float:
+    """Share of the most frequent class of ``y (n,)``; of several targets the mean over them."""
+    return float(np.mean([np.bincount(own).max() / len(own) for own in np.atleast_2d(y.T)]))

@@ -168,7 +168,8 @@ def _features(problem: Tables, seed: int) -> tuple[np.ndarray, list[slice]]:
     some = np.sort(_some(np.arange(len(problem)), 20_000, rng))
     prepared = fit_preparation(problem.encoded, some).apply(problem.matrix[: len(problem)])
     y = problem.y
-    target = np.eye(len(problem.classes))[y] if problem.classes else y[:, None]
+    one = np.eye(len(problem.classes))[y] if problem.classes and y.ndim == 1 else y
+    target = one.reshape(len(y), -1).astype(np.float64)
     spread = target[some].std(axis=0)
     scaled = (target - target[some].mean(axis=0)) / np.where(spread > 0, spread, 1.0)
     blocks, at = [], 0

@@ -67,7 +67,7 @@ def scored(material: Material, seed: int = 0) -> Scored:
         read.add(step)
     w = weight[row] / np.bincount(environment, weight[row])[environment]
     loss, saved, base = read.means()
-    classes = len(material.data.classes)
+    several = bool(material.data.target_names)
     target = material.data.y[row]
     cluster = row if plan.clusters is None else plan.clusters[row]
     sample = Sample(
@@ -80,9 +80,9 @@ def scored(material: Material, seed: int = 0) -> Scored:
         loss=loss,
         saved=saved,
         base=base,
-        target=np.eye(classes)[target] if classes else target[:, None],
+        target=_columns(material, target),
         loss_of=lambda made: _loss_of(material, made, row),
-        label=target if classes else None,
+        label=target if material.data.classes and not several else None,
     )
     return Scored(row, sample, codes, of)
 
@@ -123,7 +123,6 @@ def _steps(material: Material) -> Iterator[_Step]:
     choices, _ = scores.choices(material.result.rule)
     metric = explained_metric(material)
     sign = -1.0 if metric.higher_is_better else 1.0
-    classes = len(material.data.classes)
     for cell in plan.unseen:
         for seed in plan.seeds:
             pair = choices[cell.name, seed]
@@ -133,15 +132,28 @@ def _steps(material: Material) -> Iterator[_Step]:
             unseen, beside = (found[c.key, c.step] for c in pair)
             examples = scores.examples(seed, "test")
             every = np.ones(len(examples.example), dtype=bool)
-            said = beside.predicted
             yield _Step(
                 examples,
                 cell.rows[examples.example],
                 cell.held_out[examples.example],
                 sign * scores.values(unseen, examples, every, metric),
                 sign * scores.values(beside, examples, every, metric),
-                np.eye(classes)[said] if classes else said.astype(np.float64)[:, None],
+                _columns(material, beside.predicted),
             )
+
+
+def _columns(material: Material, values: np.ndarray) -> np.ndarray:
+    """Targets or answers ``(n, C)``: a number, a column for each class, or of several targets each
+    in its standard deviations, for corrections weigh columns alike."""
+    if material.data.target_names:
+        return values.astype(np.float64) / _units(material)
+    if classes := len(material.data.classes):
+        return np.asarray(np.eye(classes)[values])
+    return values.astype(np.float64)[:, None]
+
+
+def _units(material: Material) -> np.ndarray:
+    return np.sqrt(list(material.result.plan.problem.targets.values()))
 
 
 class _Read:
@@ -244,7 +256,9 @@ def _loss_of(material: Material, made: np.ndarray, row: np.ndarray) -> np.ndarra
     scores, metric = material.result.scores[material.method], explained_metric(material)
     data = material.data
     examples = ExampleSet(row, data.environment[row], data.y[row])
-    if data.classes:
+    if data.target_names:
+        outcome = _of_several(made * _units(material), examples.target, bool(data.classes))
+    elif data.classes:
         share = np.maximum(made, LEAST_PROBABILITY)
         share /= share.sum(axis=1, keepdims=True)
         true = share[np.arange(len(row)), data.y[row]]
@@ -253,3 +267,12 @@ def _loss_of(material: Material, made: np.ndarray, row: np.ndarray) -> np.ndarra
         outcome = Outcome(0, "test", made[:, 0])
     sign = -1.0 if metric.higher_is_better else 1.0
     return sign * scores.values(outcome, examples, np.ones(len(row), dtype=bool), metric)
+
+
+def _of_several(said: np.ndarray, y: np.ndarray, labels: bool) -> Outcome:
+    """Predictions ``(n, k)`` of several targets; of labels how likely each is there."""
+    if not labels:
+        return Outcome(0, "test", said)
+    present = np.clip(said, LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
+    true = np.where(y == 1, present, 1 - present)
+    return Outcome(0, "test", (said > 0.5).astype(np.int64), true)

@@ -135,16 +135,17 @@ def _named(material: Material, names: Sequence[str]) -> dict[str, pd.Series]:
     except UsageError:
         table = pd.DataFrame(index=range(len(data)))
     found = {}
+    has_classes = bool(data.classes) and not data.target_names
     for name in names:
         if name in table.columns:
             values = numeric(table[name])
             own = table[name]
             few = own.nunique() <= MOST_LEVELS
             found[name] = own if values is None or few else _quarters(values)
-        elif name == TARGET and data.classes:
+        elif name == TARGET and has_classes:
             found[name] = pd.Series(np.array(data.classes, object)[data.y])
         else:
-            known = [*table.columns, *([TARGET] if data.classes else [])]
+            known = [*table.columns, *([TARGET] if has_classes else [])]
             raise unknown(f"There is no column {name!r} to tell subgroups by", name, known)
     return found
 

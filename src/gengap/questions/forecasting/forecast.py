@@ -25,7 +25,7 @@ from gengap.base.finding import Finding
 from gengap.base.progress import Progress
 from gengap.environments.checks import drop_small
 from gengap.environments.core import Environments
-from gengap.environments.targets import refuse_times
+from gengap.environments.targets import refuse_several, refuse_times
 from gengap.questions.forecasting.grading import (
     FEWEST,
     ErrorComparison,
@@ -128,6 +128,7 @@ def forecast(
     """
     check_level(level)
     refuse_times(environments, "gengap forecast")
+    refuse_several(environments, "gengap forecast")
     environments = drop_small(environments)
     _check(environments, seeds, steps)
     model = _default(environments) if model is None else model

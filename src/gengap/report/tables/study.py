@@ -79,6 +79,37 @@ def terminal_table(summary: Summary) -> Table:
     return make_table("Methods", summary.methods, makers)
 
 
+def targets_table(summary: Summary, most: int = 80) -> Table:
+    """One row per target of one method after another, in the methods' order."""
+    number = summary.number
+    score, points = _units(number)
+    order = [row["method"] for row in summary.methods]
+    rows = sorted(summary.targets, key=lambda row: order.index(row["method"]))
+    several = len({row["method"] for row in rows}) > 1
+    makers: list[Maker | None] = [
+        named("Target", "target", most),
+        named("Method", "method", most) if several else None,
+        printed("In distribution", score, "score_in_distribution", number),
+        printed("Unseen", score, "score_unseen", number),
+        printed("Gap", points, "gap", number),
+        estimated(number, "Cost of unseen", points, EXPECTED, "cost"),
+    ]
+    return make_table("Targets", rows, makers)
+
+
+def terminal_targets(summary: Summary, method: str) -> Table:
+    """The targets of one method in the columns that fit in a terminal."""
+    number = summary.number
+    makers: list[Maker] = [
+        named("target", "target", 40),
+        printed("seen", "", "score_in_distribution", number, 12),
+        printed("unseen", "", "score_unseen", number, 12),
+        estimated(number, "cost of unseen", "", EXPECTED),
+    ]
+    rows = [row for row in summary.targets if row["method"] == method]
+    return make_table("Targets", rows, makers)
+
+
 def environments_table(summary: Summary, method: str, rows: list[Row]) -> Table:
     """One row per unseen environment of one method, in the order given."""
     number = summary.number
