@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -84,9 +85,12 @@ def as_levels(
     codes, names = pd.factorize(factors["level"])
     random = np.full(tables.next_state.shape, 1 / len(tables.actions), np.float32)
     even = arena.scored(tables, random, row[kept], start[kept], "success").mean()
+    log = logged(tables, row[kept], start[kept], data, seed, numbers, arena.values)
+    if tables.search is not None:
+        log = replace(log, search=tables.search.reshape(-1, *tables.search.shape[2:]))
     return levels_of(
         codes,
-        logged(tables, row[kept], start[kept], data, seed, numbers, arena.values),
+        log,
         arena,
         names=list(map(str, names)),
         actions=tables.actions,

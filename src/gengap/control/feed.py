@@ -14,6 +14,7 @@ from torch import Tensor
 from gengap.base.seeds import generator
 from gengap.control.agents import Remembering
 from gengap.control.arena import Agent, Policy
+from gengap.control.tables import NEVER
 from gengap.methods.base import Predictor
 from gengap.methods.batch import Batch, Context
 from gengap.methods.expert import Expert
@@ -59,10 +60,10 @@ class LevelFeed:
     def batch(self, step: int, context: Context) -> Batch:
         """What was seen, and what was done, in the transitions of one step."""
         rows = self.rows[step].long()
-        action = self.action[rows]
+        action, logs = self.action[rows], self.problem.logs
         return Batch(
             x=self.prepared(self.before[rows]),
-            y=action if self.problem.logs.discrete else action.squeeze(-1),
+            y=action if logs.discrete else action.squeeze(-1),
             environment=self.environment[step],
             class_share=self.shares,
             step=step,
@@ -70,6 +71,7 @@ class LevelFeed:
             generators=self.generators,
             logged=partial(self._transitions, rows),
             past=partial(self._windows, rows),
+            search=None if logs.search is None else partial(self._searched, rows),
             practice=self._practice,
         )
 
@@ -102,6 +104,15 @@ class LevelFeed:
             reach=self.reach,
             discount=self.problem.logs.discount,
         )
+
+    def _searched(self, rows: Tensor) -> Tensor:
+        found = self.search[self.before[rows]].long()
+        return torch.where(found == NEVER, -1, found)
+
+    @cached_property
+    def search(self) -> Tensor:
+        """``(M, h, w)`` bytes, the search behind what an expert does at each observation."""
+        return torch.from_numpy(self.problem.logs.search).to(self.device)
 
     @cached_property
     def first(self) -> Tensor:

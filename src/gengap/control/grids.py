@@ -8,14 +8,14 @@ largest, the rest of which is wall.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
 from gengap.base.errors import UsageError
-from gengap.control.tables import LevelTables
+from gengap.control.tables import NEVER, LevelTables
 
 # Rows down and columns to the right.
 MOVES = {"up": (-1, 0), "right": (0, 1), "down": (1, 0), "left": (0, -1)}
@@ -102,6 +102,43 @@ def walk_tables(
     )  # fmt: skip
 
 
+def as_pictures(tables: LevelTables, cells: Cells, goal: np.ndarray) -> LevelTables:
+    """The same levels seen whole from above, the agent in the middle, and the search for the goal.
+
+    A picture ``(2, side, side)`` shows walls, which is all there is beyond the level, and the goal.
+    The search goes from the goal to all cells beside those it has come to, and so on.
+    """
+    place, reach = cells.place, max(cells.free.shape[1:]) - 3
+    drawn = np.zeros(cells.free.shape, bool)
+    aim = place[np.arange(len(place)), goal]
+    drawn[np.arange(len(place)), aim[:, 0], aim[:, 1]] = True
+    walls = windows(~cells.free, place, reach)
+    goals = windows(drawn, place, reach, beyond=False)
+    far = np.full(cells.free.shape, NEVER, np.uint8)
+    level, row, column = np.nonzero(cells.free)
+    at = level, row, column
+    far[at] = _steps(cells, goal)[level, cells.number[at]]
+    side = 2 * reach + 1
+    shape = *place.shape[:2], side, side
+    seen = np.stack([walls.reshape(shape), goals.reshape(shape)], 2)
+    search = _around(far, place, reach, NEVER).reshape(shape)
+    seen[~tables.real], search[~tables.real] = 0, NEVER
+    return replace(tables, observation=seen, search=search)
+
+
+def _steps(cells: Cells, goal: np.ndarray) -> np.ndarray:
+    """``(L, C)`` bytes, cells between each and the goal, the goal included."""
+    every = np.arange(len(goal))
+    found = np.full(cells.place.shape[:2], NEVER - 1, np.int64)
+    found[every, goal] = 0
+    while True:
+        beside = found[every[:, None, None], cells.beside].min(-1)
+        nearer = np.minimum(found, beside + 1)
+        if (nearer == found).all():
+            return np.where(found == NEVER - 1, NEVER, found).astype(np.uint8)
+        found = nearer
+
+
 def windows(
     filled: np.ndarray,
     place: np.ndarray,
@@ -119,12 +156,18 @@ def windows(
         grid: ``(L, S)`` which grid each place is in; unless given, there is one per level.
         beyond: whether what lies beyond the grid counts as filled.
     """
-    wide = np.pad(filled, ((0, 0), (reach, reach), (reach, reach)), constant_values=beyond)
+    return _around(filled, place, reach, beyond, grid).astype(np.uint8)
+
+
+def _around(
+    values: np.ndarray, place: np.ndarray, reach: int, beyond: int, grid: np.ndarray | None = None
+) -> np.ndarray:
+    """What stands around each place in grids ``(G, height, width)``; see :func:`windows`."""
+    wide = np.pad(values, ((0, 0), (reach, reach), (reach, reach)), constant_values=beyond)
     side = 2 * reach + 1
     around = np.lib.stride_tricks.sliding_window_view(wide, (side, side), (1, 2))
-    grid = np.arange(len(filled))[:, None] if grid is None else grid
-    found = around[grid, place[..., 0], place[..., 1]]
-    return found.reshape(*place.shape[:2], -1).astype(np.uint8)
+    grid = np.arange(len(values))[:, None] if grid is None else grid
+    return around[grid, place[..., 0], place[..., 1]].reshape(*place.shape[:2], -1)
 
 
 def offsets(difference: np.ndarray, most: int) -> np.ndarray:

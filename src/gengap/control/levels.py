@@ -21,6 +21,7 @@ from gengap.methods.registry import (
     CONTEXTS,
     EXPERT,
     OUTLIERS,
+    PROCEDURE,
     SIMULATOR,
     TRANSITIONS,
     UNLABELLED_TRAINING,
@@ -183,6 +184,8 @@ class Levels:
     def offers(self) -> tuple[str, ...]:
         """What methods may need and only levels have."""
         log = (TRANSITIONS,) if self.logged else ()
+        if self.logged and self.logs.search is not None:
+            log = (*log, PROCEDURE)
         expert = (EXPERT,) if self.arena.has_expert else ()
         return (*log, SIMULATOR, *expert, *((CONTEXTS,) if self.told else ()))
 

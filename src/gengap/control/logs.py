@@ -30,6 +30,9 @@ class Logs:
         after: ``(T,)`` rows of ``observations``; where the episode ended, any.
         end: ``(T,)`` bool, whether the episode ended there, which a cut by time does not count as.
         discount: of rewards, per action.
+        search: ``(M, h, w)`` bytes, the search behind what an expert does at each observation
+            (:class:`~gengap.control.tables.LevelTables`); None where there is none. It follows from
+            the levels, so it does not count as content of its own.
     """
 
     observations: np.ndarray
@@ -40,6 +43,7 @@ class Logs:
     after: np.ndarray
     end: np.ndarray
     discount: float = 0.99
+    search: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         lengths = {len(v) for v in (self.unit, self.before, self.action, self.reward, self.after)}

@@ -17,6 +17,9 @@ import pandas as pd
 
 from gengap.base.errors import UsageError
 
+# Steps of a search to where it never comes.
+NEVER = 255
+
 
 @dataclass(frozen=True, eq=False)
 class LevelTables:
@@ -36,6 +39,8 @@ class LevelTables:
         factors: ``L`` rows, what levels differ in and can be split by.
         slip: ``(L,)`` chance that a random action is carried out in place of the one chosen.
         discount: of rewards, per action.
+        search: ``(L, S, h, w)`` bytes, how many steps a search from the goal takes to every cell
+            that is seen, :data:`NEVER` where it never comes; None where the expert does not search.
     """
 
     next_state: np.ndarray
@@ -49,6 +54,7 @@ class LevelTables:
     factors: pd.DataFrame
     slip: np.ndarray = field(default_factory=lambda: np.zeros(1, np.float32))
     discount: float = 0.99
+    search: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         levels, states, actions = self.next_state.shape
@@ -97,6 +103,7 @@ class LevelTables:
             self.next_state[rows], self.reward[rows], self.end[rows], self.observation[rows],
             self.states[rows], self.start[rows], self.horizon, self.actions,
             self.factors.iloc[rows].reset_index(drop=True), self.slip[rows], self.discount,
+            None if self.search is None else self.search[rows],
         )  # fmt: skip
 
     @cached_property

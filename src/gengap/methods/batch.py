@@ -33,6 +33,7 @@ class Context:
         units: units of the problem, whose numbers are ``Batch.rows``.
         inputs: numbers in one input.
         told: how many of them, the last, tell the context that an agent acts in.
+        shape: of one input.
     """
 
     task: str
@@ -44,6 +45,7 @@ class Context:
     units: int = 0
     inputs: int = 0
     told: int = 0
+    shape: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ class Batch:
         all_rows: every training row of every run once, as batches of a bounded size.
         logged: what followed each example in the log, where units are acted in.
         past: ``W`` windows of ``K`` steps of each slot's episodes, there as well.
+        search: the expert's search behind each example, where its steps are known.
         practice: ``n`` copies of the training levels to act in, the same at every step.
     """
 
@@ -88,6 +91,7 @@ class Batch:
     all_rows: Callable[[], Iterator[Batch]] | None = None
     logged: Callable[[], Transitions] | None = None
     past: Callable[[int, int], Windows] | None = None
+    search: Callable[[], Tensor] | None = None
     practice: Callable[[int], Practice] | None = None
 
     def losses(self, logits: Tensor) -> Tensor:
@@ -148,6 +152,7 @@ class Batch:
             rows=None if self.rows is None else taken(self.rows),
             logged=None,
             past=None,
+            search=None,
         )
 
     def only(self, slot: int) -> Batch:
@@ -162,6 +167,7 @@ class Batch:
             rows=None if self.rows is None else self.rows[:, here],
             logged=None,
             past=None,
+            search=None,
         )
 
     def view(self, x: Tensor) -> Tensor:
@@ -185,6 +191,15 @@ class Batch:
         if self.past is None:
             raise UsageError(MISSING.format("logged transitions"))
         return self.past(max(1, self.y.shape[2] // length), length)
+
+    def searched(self) -> Tensor:
+        """Steps that the expert's search takes to each cell of an input, ``(R, E, B, h, w)`` int64.
+
+        -1 where it never comes.
+        """
+        if self.search is None:
+            raise UsageError(MISSING.format("an expert's search"))
+        return self.search()
 
     def act_in(self, count: int) -> Practice:
         """``count`` copies of its training levels for every run to act in."""

@@ -21,8 +21,9 @@ TRANSITIONS = "logged transitions"
 SIMULATOR = "a simulator"
 EXPERT = "an expert"
 CONTEXTS = "contexts that agents see"
+PROCEDURE = "an expert's search"
 # What only problems have whose units are acted in; all others lack them.
-CONTROL = (TRANSITIONS, SIMULATOR, EXPERT, CONTEXTS)
+CONTROL = (TRANSITIONS, SIMULATOR, EXPERT, CONTEXTS, PROCEDURE)
 # What networks are trained to say, where they act.
 ACTIONS = {"classification": "numbered actions", "regression": "actions that are vectors"}
 
@@ -40,6 +41,8 @@ class MethodInfo:
         needs: what it needs beyond examples and targets, in words.
         passes: forward-backward passes over a batch per step; plain training is 1.
         looks: passes over all training rows in the whole training, beside those of the steps.
+        own_network: whether it trains small networks of its own and leaves the study's alone; then
+            passes are through these.
         minimum_environments: fewest training environments with which it differs from nonsense.
     """
 
@@ -51,6 +54,7 @@ class MethodInfo:
     needs: tuple[str, ...] = ()
     passes: float = 1.0
     looks: int = 0
+    own_network: bool = False
     minimum_environments: int = 1
 
     @property

@@ -167,6 +167,8 @@ class MethodConformance:
 
     def test_cost_is_as_stated(self) -> None:
         """Counting the examples that pass through the networks confirms the record's passes."""
+        if self.info.own_network:
+            return
         for task, size in self.each(batch=8):  # as many as a window of steps holds
             built = toy([self.method()] * 3, task, size=size)
             built.train()

@@ -58,6 +58,13 @@ def windows(x: Tensor, y: Tensor, count: int, length: int) -> Windows:
     )
 
 
+def searches(x: Tensor) -> Tensor:
+    """Searches that come to the largest numbers first and to those below 0 never."""
+    cells = x[..., 0, :, :] if x.dim() > 5 else x.flatten(3)[..., None, :]
+    order = cells.flatten(3).argsort(-1, descending=True).argsort(-1).view(cells.shape)
+    return torch.where(cells < 0, -1, order)
+
+
 class ToyPractice:
     """Copies that show a run's own examples; see :class:`gengap.methods.practice.Practice`."""
 

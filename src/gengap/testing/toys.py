@@ -21,7 +21,7 @@ from gengap.methods.base import Method, Predictor, stack, take_step
 from gengap.methods.batch import Batch, Context
 from gengap.methods.optimizers import Optimizer
 from gengap.models.networks import MLP, Architecture, Network, Parameters
-from gengap.testing.toy_levels import ToyPractice, transitions, windows
+from gengap.testing.toy_levels import ToyPractice, searches, transitions, windows
 from gengap.training.train import CountingNetwork, further_parameters
 from gengap.training.views import another_view
 
@@ -130,7 +130,8 @@ def toy(
     known = size.environments + size.absent
     units = known * size.pool
     inputs = math.prod(size.shape)
-    context = Context(task, outputs, known, size.slots, features, size.steps, units, inputs, 1)
+    context = Context(task, outputs, known, size.slots, features, size.steps, units, inputs, 1,
+                      size.shape)  # fmt: skip
     for parameters, method, number in zip(own, methods, numbers, strict=True):
         source = torch.Generator().manual_seed(derive(number, "toy method weights"))
         parameters.update(method.extra_parameters(context, source))
@@ -184,6 +185,7 @@ def _batches(numbers: Sequence[int], size: Size, context: Context) -> list[Batch
             all_rows=partial(whole, step),
             logged=partial(transitions, own, targets, step),
             past=partial(windows, own, targets),
+            search=partial(searches, own),
             practice=practice,
         )
 

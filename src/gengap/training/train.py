@@ -200,6 +200,7 @@ def initial_network(
         units=len(problem),
         inputs=math.prod(problem.shape),
         told=getattr(problem, "told", 0),
+        shape=tuple(problem.shape),
     )
     for parameters, method, task in zip(own, methods, tasks, strict=True):
         source = torch.Generator().manual_seed(derive(task.run.seed, "method weights"))

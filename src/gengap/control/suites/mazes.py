@@ -3,7 +3,8 @@
 A maze is a random spanning tree over the cells of a grid (Prim's algorithm with random weights,
 grown in all mazes at once), then some walls are opened so that there are loops. The agent sees the
 walls within ``size`` cells and the goal's offset, never the map's number: with a few mazes it can
-learn them by heart, with many it must learn to walk.
+learn them by heart, with many it must learn to walk. Seen as pictures, mazes come with the steps of
+the search that finds the way.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import pandas as pd
 from gengap.base.errors import UsageError
 from gengap.control.behaviour import stream
 from gengap.control.compiled import Behaviour, as_levels, check_counts
-from gengap.control.grids import Cells, walk_tables
+from gengap.control.grids import Cells, as_pictures, walk_tables
 from gengap.control.levels import Levels
 from gengap.control.tables import LevelTables
 from gengap.environments.suites import suite
@@ -33,6 +34,7 @@ def mazes(
     loops: float = 0.1,
     data: Behaviour = "expert",
     slip: float = 0.0,
+    picture: bool = False,
     seed: int = 0,
 ) -> Levels:
     """Mazes with the walks of a player.
@@ -45,6 +47,8 @@ def mazes(
         loops: share of the inner walls that are opened.
         data: who walked when the log was written (:mod:`gengap.control.behaviour`).
         slip: chance that a random move is made in place of the one chosen.
+        picture: whether the agent sees the whole maze from above, walls and goal around itself;
+            then methods may learn from the expert's search as well.
         seed: decides the mazes, the starts and the log.
     """
     check_counts("mazes", levels, starts)
@@ -52,12 +56,18 @@ def mazes(
         raise UsageError(f"size of mazes must be odd and at least 5, not {size}.")
     if not 0 <= loops <= 1 or not 0 <= slip < 1:
         raise UsageError("loops and slip of mazes are shares between 0 and 1.")
-    tables = maze_tables(np.arange(levels), starts, size, loops, slip, seed)
+    tables = maze_tables(np.arange(levels), starts, size, loops, slip, seed, picture)
     return as_levels(tables, "mazes", "maze", data, seed)
 
 
 def maze_tables(
-    numbers: np.ndarray, starts: int, size: int, loops: float, slip: float, seed: int
+    numbers: np.ndarray,
+    starts: int,
+    size: int,
+    loops: float,
+    slip: float,
+    seed: int,
+    picture: bool = False,
 ) -> LevelTables:
     """The mazes of some numbers, each the same whichever others are made with it."""
     side = size // 2
@@ -72,10 +82,11 @@ def maze_tables(
     )
     goal, start = chosen[:, 0], chosen[:, 1:]
     factors = pd.DataFrame({"level": [f"maze {number}" for number in numbers]})
-    return walk_tables(
+    tables = walk_tables(
         cells, goal, start, reach=size // 2, horizon=4 * size, factors=factors,
         slip=slip,
     )  # fmt: skip
+    return as_pictures(tables, cells, goal) if picture else tables
 
 
 def _placed(draw: np.random.Generator, count: int, starts: int) -> np.ndarray:
