@@ -72,7 +72,10 @@ def test_what_is_searched_in_one_maze_is_found_in_another() -> None:
     """Ten mazes are enough for the rule; cloning alone does not come near."""
     levels = gg.load_suite("mazes", levels=20, size=7, picture=True)
     methods = ["bc", {"procedure-cloning": {"learning_rate": 0.01}}]
-    study = gg.Study(levels, methods=methods, seeds=1, steps=400, jobs=1, threads=1)
+    study = gg.Study(
+        levels, methods, splits="halves", seeds=1, steps=300, checkpoints="300", batch=16,
+        selection="last-step", plain_training=False, jobs=1, threads=1,
+    )  # fmt: skip
     unseen = study.run().methods.set_index("method").score_unseen
     assert unseen["procedure-cloning"] > 0.95
     assert unseen["bc"] < 0.8
