@@ -68,14 +68,14 @@ def test_the_expert_is_one_and_random_actions_are_nothing(suite: str) -> None:
     levels = some(suite, 20)
     arena, everywhere = levels.arena, np.arange(len(levels))
     assert arena.expert_scores(everywhere, "normalised return").mean() == pytest.approx(1, abs=1e-5)
-    assert arena.random_scores("normalised return").mean() == pytest.approx(0, abs=1e-5)
+    assert arena.random_scores(everywhere, "normalised return").mean() == pytest.approx(0, abs=1e-5)
     assert arena.expert_scores(everywhere, "success").mean() > 0.95
     # Equal preferences are acting at random, other draws apart.
     if arena.contexts.system.discrete:
         even = arena.scores(lambda x: torch.zeros(len(x), levels.outputs), everywhere, "return")
-        spread = arena.random_scores("return").std() / np.sqrt(len(levels))
+        spread = arena.random_scores(everywhere, "return").std() / np.sqrt(len(levels))
         assert even.mean() == pytest.approx(
-            arena.random_scores("return").mean(), abs=4 * spread + 1
+            arena.random_scores(everywhere, "return").mean(), abs=4 * spread + 1
         )
 
 

@@ -92,6 +92,25 @@ def test_a_study_runs_on_them_and_an_online_method_without_logs() -> None:
         gg.Study(unlogged, methods=["bc"], splits="folds:2", seeds=1).plan  # noqa: B018
 
 
+def test_acting_at_random_and_the_expert_need_no_log() -> None:
+    """Vectors are drawn evenly from what is possible; the middle of it would leave the water."""
+    made = Levels.from_gymnasium(
+        Bucket, contexts={"leak": [1.0, 2.0, 3.0]}, starts=4, expert=lambda seen: [0.0]
+    )
+    found = gg.Study(
+        made, methods=["random", "expert"], splits="folds:3", seeds=1, steps=2, model="linear",
+    ).run()  # fmt: skip
+    assert list(found.scores) == ["random", "expert"]
+    everywhere = np.arange(len(made))
+    scores = made.arena.random_scores(everywhere, "return")
+    middle = made.arena.scores(lambda x: torch.zeros(len(x), 1), everywhere, "return")
+    assert not np.allclose(scores, middle)
+    reached = found.gaps.set_index("method")["reference"].groupby("method").mean()
+    assert scores.min() <= reached["random"] <= scores.max()
+    alone = gg.Study(made, methods=["random"], splits="folds:3", seeds=1, steps=2).plan
+    assert [entry.name for entry in alone.entries] == ["random"]
+
+
 def test_practice_steps_each_copy_in_its_own_runs_levels() -> None:
     made = levels(4)
     units = [np.array([0, 1]), np.array([6, 7])]

@@ -74,6 +74,10 @@ class Arena(Protocol):
         """What that policy reaches from the starts of some units, ``(n,)`` float32."""
         ...
 
+    def random_scores(self, units: np.ndarray, score: str) -> np.ndarray:
+        """What acting at random reaches from the starts of some units, ``(n,)`` float32."""
+        ...
+
     @property
     def scores_known(self) -> tuple[str, ...]:
         """Names of the scores it can give; the first is the default."""

@@ -19,6 +19,7 @@ from gengap.methods.base import Predictor
 from gengap.methods.batch import Batch, Context
 from gengap.methods.expert import Expert
 from gengap.methods.practice import Acted, Practice, Transitions, Windows
+from gengap.methods.random_policy import RandomPolicy
 from gengap.models.networks import Network
 from gengap.records.run import Outcome
 from gengap.training.tasks import Task, draw_batches
@@ -159,8 +160,11 @@ class LevelFeed:
         parts = list(self.tasks[run].score.values())
         units, arena = np.concatenate(parts), self.problem.arena
         score = self.problem.score or arena.scores_known[0]
-        if isinstance(network, Predictor) and isinstance(network.method, Expert):
+        method = network.method if isinstance(network, Predictor) else None
+        if isinstance(method, Expert):
             found = arena.expert_scores(units, score)
+        elif isinstance(method, RandomPolicy):
+            found = arena.random_scores(units, score)
         else:
             found = arena.scores(self._acting(network.run(run), run), units, score)
         return np.split(found.astype(np.float32), np.cumsum([len(p) for p in parts])[:-1])

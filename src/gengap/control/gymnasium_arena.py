@@ -122,6 +122,11 @@ class GymnasiumArena:
         total, won = self.of_expert
         return self._scored(total, won, score)[np.searchsorted(self._all, self.places[units])]
 
+    def random_scores(self, units: np.ndarray, score: str) -> np.ndarray:
+        """What acting at random reaches from some units' starts, ``(n,)``."""
+        total, won = self.of_random
+        return self._scored(total, won, score)[np.searchsorted(self._all, self.places[units])]
+
     def _scored(self, total: np.ndarray, won: np.ndarray, score: str) -> np.ndarray:
         if score == "success":
             return won.astype(np.float32)

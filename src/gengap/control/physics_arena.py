@@ -110,14 +110,18 @@ class PhysicsArena:
     def _reach(self) -> tuple[float, float]:
         """Mean return of random actions and of the expert."""
         everywhere = np.arange(len(self.contexts))
-        lowest, highest = self.random_scores("return"), self.expert_scores(everywhere, "return")
+        lowest = self.random_scores(everywhere, "return")
+        highest = self.expert_scores(everywhere, "return")
         return float(lowest.mean()), float(highest.mean())
 
-    def random_scores(self, score: str) -> np.ndarray:
-        """What random actions reach from every start, ``(n,)``."""
-        everywhere = np.arange(len(self.contexts))
-        act = at_random(self.contexts.system, self.contexts.chances("random actions"))
-        return self._scored(self._played(everywhere, act), score)
+    def random_scores(self, units: np.ndarray, score: str) -> np.ndarray:
+        """What random actions reach from some units' starts, ``(n,)``."""
+        act = at_random(self.contexts.system, self._at_random[units])
+        return self._scored(self._played(units, act), score)
+
+    @cached_property
+    def _at_random(self) -> np.ndarray:
+        return self.contexts.chances("random actions")
 
     def practice(
         self, units: Sequence[np.ndarray], draws: Sequence[np.random.Generator], count: int

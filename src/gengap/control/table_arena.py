@@ -77,6 +77,12 @@ class TableArena:
         tables = self.tables if len(rows) == len(self.tables) else self.tables.at(rows)
         return self.scored(tables, greedy(self.values[rows]), level, self.start[units], score)
 
+    def random_scores(self, units: np.ndarray, score: str) -> np.ndarray:
+        """What is reached, exactly, where every action has the same chance."""
+        rows, level = np.unique(self.level[units], return_inverse=True)
+        tables = self.tables if len(rows) == len(self.tables) else self.tables.at(rows)
+        return self.scored(tables, _even(tables), level, self.start[units], score)
+
     @cached_property
     def values(self) -> np.ndarray:
         """Value of each action under the best policy, ``(L, S, A)``."""
@@ -110,8 +116,7 @@ class TableArena:
     def _reach(self) -> tuple[float, float]:
         """Mean return of the random policy and of the expert."""
         everywhere = np.arange(len(self.level))
-        even = np.full(self.tables.next_state.shape, 1 / len(self.tables.actions), np.float32)
-        lowest = returns(self.tables, even, self.level, self.start)
+        lowest = returns(self.tables, _even(self.tables), self.level, self.start)
         return float(lowest.mean()), float(self.expert_scores(everywhere, "return").mean())
 
     def practice(
@@ -119,6 +124,10 @@ class TableArena:
     ) -> TablePractice:
         """``count`` copies per run, each in a start of one of the run's units."""
         return TablePractice(self, units, list(draws), count)
+
+
+def _even(tables: LevelTables) -> np.ndarray:
+    return np.full(tables.next_state.shape, 1 / len(tables.actions), np.float32)
 
 
 def _won(tables: LevelTables) -> LevelTables:

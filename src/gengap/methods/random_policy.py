@@ -1,7 +1,7 @@
 """Acting at random: what is reached without having learnt anything.
 
-Every action gets the same preference, and of equal preferences one is taken by chance; where
-actions are vectors it answers with the middle of what is possible. It is not trained.
+Every action gets the same preference. It is not trained, and needs no log: where agents act it is
+scored by random actions, each with the same chance, and vectors drawn evenly from what is possible.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from gengap.base.paper import Paper
 from gengap.methods.base import Method
 from gengap.methods.batch import Batch
 from gengap.methods.optimizers import Optimizer
-from gengap.methods.registry import TRANSITIONS, register
+from gengap.methods.registry import SIMULATOR, register
 from gengap.models.networks import Network, Output
 
 
@@ -28,7 +28,7 @@ from gengap.models.networks import Network, Output
         2020,
         "https://arxiv.org/abs/2004.07219",
     ),
-    needs=(TRANSITIONS,),
+    needs=(SIMULATOR,),
     passes=0.0,
 )
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from gengap.environments.core import Environments
 from gengap.environments.splits import HoldOutCombinations, parse_splits
 from gengap.methods.bc import BC
 from gengap.methods.erm import ERM
-from gengap.methods.registry import CONTROL, TRANSITIONS, WITH_MODEL, registered
+from gengap.methods.registry import CONTROL, SIMULATOR, TRANSITIONS, WITH_MODEL, registered
 from gengap.methods.scheduled import ScheduledTraining
 from gengap.models.given_modules import said_of_module
 from gengap.records.database import parse
@@ -352,8 +352,10 @@ class Study:
         )
         found, self.skipped = resolved(list(self.methods), baseline=self.baseline)
         added: list[str] = []
-        plain = "bc" if TRANSITIONS in _offered(self.problem) else "erm"
-        if self.plain_training and len(found) == 1 and found[0].method not in (None, *PLAIN):
+        offered = _offered(self.problem)
+        plain = "bc" if TRANSITIONS in offered else "random" if SIMULATOR in offered else "erm"
+        alone = self.plain_training and len(found) == 1 and found[0].name != plain
+        if alone and found[0].method not in (None, *PLAIN):
             found, added = [*found, *resolved([plain])[0]], [plain]
         seeing = [e.name for e in found if e.method is not None and registered(e.name).sees_unseen]
         self.warnings += [

@@ -353,8 +353,8 @@ def default_methods(environments: Environments) -> list[str]:
     if offered := getattr(environments, "offers", ()):
         if TRANSITIONS not in offered:
             raise UsageError(
-                "Without logs nothing is learnt unless by acting; name online methods with "
-                "--methods (see gengap methods), or logs."
+                "Without logs nothing is learnt unless by acting; name methods that act with "
+                "--methods, such as ppo (see gengap methods), or logs."
             )
         return ["bc", "random", *(["expert"] if EXPERT in offered else [])]
     if environments.task == "score":

@@ -39,7 +39,8 @@ class MethodConformance:
     @property
     def trains(self) -> bool:
         """Whether it trains at all: lines of a table that others are held against need not."""
-        return self.info.passes > 0
+        own = type(self.method()).extra_parameters is not Method.extra_parameters
+        return self.info.passes > 0 or own
 
     def drawn(self, count: int = 3) -> list[Method]:
         """Randomly drawn hyperparameters, so that runs differ."""

@@ -70,8 +70,9 @@ def _registered(
         """
         contexts = drawn(system, levels, starts, vary, context, seed)
         arena = PhysicsArena(contexts)
-        best = arena.expert_scores(np.arange(len(contexts)), "success").mean()
-        even = arena.random_scores("success").mean()
+        everywhere = np.arange(len(contexts))
+        best = arena.expert_scores(everywhere, "success").mean()
+        even = arena.random_scores(everywhere, "success").mean()
         return levels_of(
             contexts.level,
             logged(contexts, data),
