@@ -45,7 +45,8 @@ def claims(
         gengap claims all --out claims
 
     Each claim is a number that is positive where it holds, fixed beforehand, found on several draws
-    of small data: it holds, does not hold, or is undecided. One takes a minute at most.
+    of small data: it holds, does not hold, or is undecided. One takes a minute at most, but those
+    about agents that learn from logged play (38, 256), which share runs of a quarter of an hour.
     With --out a stopped run goes on when the same command is given again.
     """
     from gengap.claims.catalogue import wanted
