@@ -271,3 +271,4 @@ def test_large_studies_stay_below_a_megabyte(methods, environments, length):
     assert ("To keep this page small" in text) != complete
     if complete:
         assert text.count("e0049") >= 2 * methods
+    assert "e0100" not in text  # a hundred lines of a method are enough to read

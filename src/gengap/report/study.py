@@ -45,6 +45,7 @@ NUMBERS = "gap.json"
 # a figure and one of a table, and for the headline method one more line of a figure.
 ROOM, ROW, HEADLINE_ROW = 800_000, 580, 900
 FEW_PANELS, FEW_ROWS = 4, 30
+MOST_ROWS = 100  # environments of a method on a page, those with the largest cost
 CURVES = {
     "unseen": ("Score in unseen environments", "score"),
     "in distribution": ("Score in the training environments, on rows kept apart", "score"),
@@ -223,17 +224,19 @@ def _drawn(summary: Summary, panels: list[Panel], cut: str) -> list[Block]:
 def _panels(summary: Summary, methods: list[Row], room: float) -> tuple[list[Panel], str]:
     """Return panels, the headline method's first, and a sentence about any left out for size.
 
-    ``room`` is what their rows may take in bytes; the first method is cut to fit, others go whole.
+    ``room`` is what their rows may take in bytes; the first method is cut to fit, of others go the
+    first rows whole.
     """
     panels: list[Panel] = []
     left_out = 0
     for method in methods:
-        rows = summary.environments_of(method["method"])
+        every = summary.environments_of(method["method"])
+        rows = every if room == math.inf else every[:MOST_ROWS]
         if panels and room < math.inf:
             rows = [Row(row | {"environment": shorten(row["environment"], 80)}) for row in rows]
         sizes = list(accumulate(_size(row, HEADLINE_ROW if not panels else ROW) for row in rows))
         fitting = bisect_right(sizes, room)
-        left_out += fitting < len(rows)
+        left_out += fitting < len(every)
         if fitting and (fitting == len(rows) or not panels):
             panels.append((method, rows[:fitting]))
             room -= sizes[fitting - 1]
