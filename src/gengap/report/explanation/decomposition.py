@@ -21,6 +21,7 @@ WORDS = {
 }
 ON_AVERAGE = "on average"
 FEW = 0.8  # share of an environment with neighbours below which it is said
+WORTH_SAYING = 0.01  # of a share, of parts that cancel
 NAMED = "beyond chance"
 SHARES_FIRST = (
     "Classes tell environments apart better than inputs do, so classes were given the same shares "
@@ -56,7 +57,7 @@ def other_metric(used: str, asked: str) -> list[str]:
 
 def sentences(found: Decomposition) -> list[str]:
     """What is beyond chance, what makes the mean gap, and where the answer does not reach."""
-    said = [_beyond_chance(found), _mean(found), _beyond_reach(found)]
+    said = [_beyond_chance(found), _mean(found), _cancelling(found), _beyond_reach(found)]
     return [sentence for sentence in said if sentence]
 
 
@@ -176,6 +177,25 @@ def _mean(found: Decomposition) -> str:
     return (
         f"On average the gap of {number.points(mean.gap)} is made of: {parts}; the cost of unseen, "
         f"{number.points(mean.cost)}, of: {cost}."
+    )
+
+
+def _cancelling(found: Decomposition) -> str:
+    """Says so where inputs and relation have opposite parts that are nothing but each other's."""
+    mean, number = found.mean, numerals(found)
+    inputs, relation = (_cause(mean, name) for name in ("inputs", "relation"))
+    together = inputs.gap.estimate + relation.gap.estimate
+    least = min(abs(inputs.gap.estimate), abs(relation.gap.estimate))
+    opposite = inputs.gap.estimate * relation.gap.estimate < 0
+    if inputs.named or relation.named or not opposite or least <= abs(mean.gap):
+        return ""
+    if found.fraction and least < WORTH_SAYING:
+        return ""
+    return (
+        "Inputs moved and relation changed are told apart on the rows that environments share "
+        f"(overlap {share(mean.overlap)}, 100% where they are alike): what chance gives one of "
+        f"them it takes from the other, so here they are read together, "
+        f"{number(together, plus=True)}."
     )
 
 
