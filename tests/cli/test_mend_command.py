@@ -15,6 +15,8 @@ from typer.testing import CliRunner
 from gengap.cli import app
 from gengap.questions.prescription import causes
 
+WORDS = ["the", "patient", "was", "seen", "and", "is", "well", "with", "some", "pain"]
+
 
 def run(command: str) -> tuple[int, str]:
     found = CliRunner().invoke(app, command, env={"COLUMNS": "200"})
@@ -22,13 +24,14 @@ def run(command: str) -> tuple[int, str]:
 
 
 def study(path: Path, clinics: int, model: str = "linear") -> Path:
-    """A study of some clinics; a machine's column tells the clinics apart."""
+    """A study of some clinics; a machine's column tells the clinics apart, a note says nothing."""
     rng = np.random.default_rng(0)
     where = np.repeat(np.arange(clinics), 30)
     frame = pd.DataFrame(
         {
             "age": rng.normal(size=len(where)).round(2),
             "machine": (where // 2 * 10 + where % 2 + 0.1 * rng.normal(size=len(where))).round(2),
+            "note": [" ".join(rng.choice(WORDS, 8)) + "." for _ in where],
             "clinic": [f"c{k}" for k in where],
         }
     )
@@ -60,8 +63,11 @@ def test_a_prescription_is_written_beside_the_study(
     monkeypatch.setattr("sys.path", [*sys.path])
     out = study(tmp_path, 6, own)
     report = (out / "report.html").read_bytes()
-    blamed = SimpleNamespace(name="machine", fails=True, lost=SimpleNamespace(estimate=1.0))
-    found = SimpleNamespace(mean=SimpleNamespace(named=()), environments=(), columns=[blamed])
+    blamed = [
+        SimpleNamespace(name=name, fails=True, lost=SimpleNamespace(estimate=lost))
+        for name, lost in (("machine", 1.0), ("note", 0.5))
+    ]
+    found = SimpleNamespace(mean=SimpleNamespace(named=()), environments=(), columns=blamed)
     monkeypatch.setattr(causes, "decomposition", lambda material, seed: found)
     monkeypatch.setattr(causes, "columns", lambda material, seed: found)
     code, said = run(f"mend {out} --seeds 3 --turns 2")
@@ -69,8 +75,8 @@ def test_a_prescription_is_written_beside_the_study(
     code, said = run(f"mend {out} --seeds 3 --turns 2 --model {own}")
     assert code == 0, said
     written = json.loads((out / "mended" / "mending.json").read_text(encoding="utf-8"))
-    assert written["causes"] == {"named": ["columns"], "suspects": ["machine"]}
-    assert [trial["name"] for trial in written["trials"]] == ["without machine"]
+    assert written["causes"] == {"named": ["columns"], "suspects": ["machine", "note"]}
+    assert [trial["name"] for trial in written["trials"]] == ["without machine, note"]
     assert written["answer"] in said
     page = (out / "mended" / "report.html").read_text(encoding="utf-8")
     assert "Where it took no part" in page
