@@ -61,6 +61,7 @@ class Summary:
         rules: rows in the given order.
         sequential: what was decided after how many seeds, where seeds were added until decided.
         curves: one row per method and quantity along training, where they were asked for.
+        ordered: scores along environments that are numbers; its ``rows`` are empty without.
         sizes: what sizes of training sets did, where they were studied.
         targets: one row per method and target, where there are several.
     """
@@ -73,6 +74,7 @@ class Summary:
     curves: list[Row]
     sizes: Row = field(default_factory=Row)
     targets: list[Row] = field(default_factory=list)
+    ordered: Row = field(default_factory=Row)
 
     @cached_property
     def number(self) -> Numerals:
@@ -189,8 +191,10 @@ def read(found: Any) -> Summary:
     rules = _rows(summary, "rules")
     sizes = Row(cleaned(summary.get("sizes") or {}))
     targets = [Row(row) for row in cleaned(summary.get("targets") or [])]
+    ordered = summary.get("ordered") or {}
+    along = Row({**ordered, "rows": [Row(row) for row in cleaned(ordered.get("rows") or [])]})
     return Summary(
-        study, methods, environments, rules, Row(sequential or {}), curves, sizes, targets
+        study, methods, environments, rules, Row(sequential or {}), curves, sizes, targets, along
     )
 
 

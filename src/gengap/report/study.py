@@ -53,6 +53,7 @@ CURVES = {
     "gradient_norm": ("Norm of the gradient", "norm"),
     "weight_norm": ("Norm of the weights", "norm"),
 }
+UNSEEN, REFERENCE = "unseen", "reference"
 Panel = tuple[Row, list[Row]]  # a method, and its environments that are shown
 
 
@@ -115,6 +116,7 @@ def build(found: Any, *, page: bool, command: str = "") -> Document:
             else None,
             section("Methods", methods_words, tables.methods_table(summary)),
             _targets(summary),
+            _ordered(summary) if page else None,
             _difficulty(summary, panels) if page else None,
             _rules(summary, page) if summary.rules else None,
             _environments(summary, panels, cut) if panels else None,
@@ -199,6 +201,33 @@ def _curves(summary: Summary) -> Section | None:
         f"At most {HIGHLIGHTED} methods are drawn; {NUMBERS} has all."
     )
     return section("Along training", words, *drawn) if drawn else None
+
+
+def _ordered(summary: Summary) -> Section | None:
+    """Scores along environments that are numbers, of runs that had not seen all and of others."""
+    found = summary.ordered
+    if not found.get("rows"):
+        return None
+    by, number = isolate(found["by"]), summary.number
+    order = [row["method"] for row in summary.methods]
+    unit = summary.metric + (" in %" if number.percent else "")
+    drawn = []
+    titles = {UNSEEN: f"Trained on a part of {by}", REFERENCE: f"Having seen all of {by}"}
+    for role, title in titles.items():
+        rows = sorted(
+            (Row({**row, "steps": row["at"]}) for row in found["rows"] if row["role"] == role),
+            key=lambda row: order.index(row["method"]),
+        )
+        trained = (found["trained_from"], found["trained_to"])
+        drawn.append(
+            curves_drawing(
+                f"ordered-{role}", title, unit, rows, number, by, linear=True,
+                shaded=trained if role == UNSEEN else None,
+            )
+        )  # fmt: skip
+    words = says("study", "ordered", by=by)
+    blocks = [block for drawing in drawn for block in (Heading(drawing.title), drawing)]
+    return section(f"Scores along {by}", words, *blocks)
 
 
 def _drawn(summary: Summary, panels: list[Panel], cut: str) -> list[Block]:

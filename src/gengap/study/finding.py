@@ -294,6 +294,32 @@ class TargetRow:
 
 
 @dataclass(frozen=True)
+class OrderedRow:
+    """A method's scores along environments that are numbers, ``(K,)`` each, with 95% intervals.
+
+    ``role`` is ``unseen``, of the runs that trained on a part of the range, or ``reference``, of
+    those that had seen all of it at equal data.
+    """
+
+    method: str
+    role: str
+    at: list[float]
+    mean: list[float]
+    low: list[float]
+    high: list[float]
+
+
+@dataclass(frozen=True)
+class OrderedFinding:
+    """Scores ``by`` a number, and the range that was trained on."""
+
+    by: str
+    trained_from: float
+    trained_to: float
+    rows: list[OrderedRow]
+
+
+@dataclass(frozen=True)
 class StudyFinding:
     """Everything that a study found."""
 
@@ -305,11 +331,12 @@ class StudyFinding:
     curves: list[CurveRow] | None = None
     sizes: SizesFinding | None = None
     targets: list[TargetRow] | None = None
+    ordered: OrderedFinding | None = None
 
     def as_json(self) -> dict[str, Any]:
         """JSON values, what is not finite as None; an absent part is left out."""
         found: dict[str, Any] = json_values(self)
-        for part in ("sequential", "curves", "sizes", "targets"):
+        for part in ("sequential", "curves", "sizes", "targets", "ordered"):
             if getattr(self, part) is None:
                 del found[part]
         return found

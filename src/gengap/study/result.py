@@ -40,6 +40,7 @@ from gengap.study.finding import (
     StudyFinding,
 )
 from gengap.study.metrics import Metric
+from gengap.study.ordered import ordered_finding
 from gengap.study.plan import Plan, read_plan
 from gengap.study.rules import RULES, Rule, rule_named
 from gengap.study.scores import Paired, Scores
@@ -146,6 +147,7 @@ class Result(Finding):
             curves=self._curve_rows() if self.shows_curves else None,
             sizes=sizes_finding(self.plan, self.scores, self.rule),
             targets=target_rows(self),
+            ordered=ordered_finding(self.plan, self.scores, self.rule),
         )
 
     @cached_property

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from gengap.report.figures.axis import Axis, make_axis
+from gengap.report.figures.axis import Axis, make_axis, nice_ticks
 from gengap.report.figures.drawing import (
     HIGHLIGHTED,
     Drawing,
@@ -17,6 +17,7 @@ from gengap.report.figures.drawing import (
     label,
     label_width,
     line,
+    mark,
     words,
 )
 from gengap.report.numerals import Numerals, count
@@ -32,6 +33,9 @@ def curves_drawing(
     rows: Sequence[Row],
     number: Numerals,
     along: str = "steps, logarithmic",
+    *,
+    linear: bool = False,
+    shaded: tuple[float, float] | None = None,
 ) -> Drawing:
     """Draw one quantity of several methods with their bands; the first methods in colour.
 
@@ -42,23 +46,31 @@ def curves_drawing(
         rows: one per method: ``method``, ``steps``, ``mean``, ``low`` and ``high``.
         number: how values are printed.
         along: what the horizontal axis shows.
+        linear: whether that axis is linear.
+        shaded: a range of it to be shaded, what was trained on.
     """
     rows = rows[:HIGHLIGHTED]
     width = WIDTH - LEFT - label_width([row["method"] for row in rows]) - 52
     steps = sorted({step for row in rows for step in row["steps"]})
     up = _vertical(rows, number)
     marks: list[Markup] = []
+    if shaded is not None:
+        left, right = (_across(end, steps, width, linear) for end in shaded)
+        size = {"width": right - left, "height": BOTTOM - TOP}
+        marks.append(mark("rect", "band c1", x=left, y=TOP, **size))
+        marks.append(words("soft middle", (left + right) / 2, TOP - 6, "trained on"))
     for value, text in zip(up.ticks, up.labels(), strict=True):
         y = BOTTOM - (BOTTOM - TOP) * up.at(value) / 100
         marks += [line("grid", LEFT, y, LEFT + width, y), words("soft end", LEFT - 8, y + 4, text)]
-    for step in _ticks(steps[0], steps[-1]):
-        x = _across(step, steps, width)
+    across = nice_ticks(steps[0], steps[-1], 8) if linear else _ticks(steps[0], steps[-1])
+    for step in across:
+        x = _across(step, steps, width, linear)
         marks += [
             line("grid", x, TOP, x, BOTTOM),
-            words("soft middle", x, BOTTOM + 17, f"{step:,}"),
+            words("soft middle", x, BOTTOM + 17, count(step)),
         ]
     for k, row in enumerate(rows, 1):
-        xs = [_across(step, steps, width) for step in row["steps"]]
+        xs = [_across(step, steps, width, linear) for step in row["steps"]]
         mean, low, high = (
             [_height(up, number.scaled(value)) for value in row[name]]
             for name in ("mean", "low", "high")
@@ -91,7 +103,9 @@ def _ticks(first: int, last: int) -> list[int]:
     return sorted(t for t in found if t == last or last > 1.25 * t)
 
 
-def _across(step: float, steps: Sequence[int], width: float) -> float:
+def _across(step: float, steps: Sequence[float], width: float, linear: bool) -> float:
+    if linear:
+        return LEFT + width * (step - steps[0]) / ((steps[-1] - steps[0]) or 1)
     first, last = math.log10(steps[0]), math.log10(steps[-1])
     return LEFT + width * ((math.log10(step) - first) / (last - first) if last > first else 0.5)
 
