@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from gengap.claims import edge, goals
+from gengap.claims import edge, goals, warm_starts
 from gengap.claims.agents import policy, reached, scores, trained
 from gengap.control.suites.mazes import mazes
 from gengap.records.store import Store
@@ -64,3 +64,15 @@ def test_an_agents_excess_is_read_at_the_edge_of_its_own_rollouts(monkeypatch) -
     monkeypatch.setattr(edge, "_learnt", lambda *_: agent)
     monkeypatch.setattr(edge, "policy", lambda _: lambda x: torch.from_numpy(said).flatten(0, 1))
     assert edge.overestimated(0, "") == pytest.approx(2, abs=1e-5)
+
+
+def test_agents_that_act_are_scored_as_they_begin(tmp_path: Path, monkeypatch) -> None:
+    """Three agents along one training, whose scores stand for their steps."""
+    monkeypatch.setattr(warm_starts, "trained", lambda *_, at: [(step,) for step in at])
+    monkeypatch.setattr(warm_starts, "scores", lambda agent, *_: np.array(agent) / 1000)
+    assert warm_starts.unlearning(0, "") == pytest.approx(0.5 - 0.6)
+    assert warm_starts.warm_up(0, "") == warm_starts.retention(0, "") == 0
+    levels, store = mazes(levels=4, starts=5, data="replay"), str(tmp_path / "records.db")
+    monkeypatch.undo()
+    agents = trained(levels, {"wsrl": warm_starts.BARE}, 0, store, at=(10, 20), model="mlp(4)")
+    assert len(agents) == 2

@@ -57,6 +57,7 @@ def trained(
     draw: int,
     store: str,
     rows: Mapping[str, np.ndarray] | None = None,
+    at: Sequence[int] = (),
     **settings: Any,
 ) -> list[Trained]:
     """Agents of one method, each trained on the training part of some units.
@@ -64,8 +65,13 @@ def trained(
     Args:
         rows: ``(n,)`` bool of each agent, by the name that its run gets; one of all units unless
             given.
+        at: the steps after which agents are given, ascending; the last unless said.
         settings: further settings of the study.
     """
+    if at:
+        # A rule that may choose any of them, so that all are kept.
+        own = {"checkpoints": ",".join(map(str, at)), "selection": "validation"}
+        settings = {"steps": at[-1]} | own | settings
     study = _study(levels, [method], draw, keep_models="all", splits="leave-one-out", **settings)
     whole = everything(study.plan)
     cells = [whole]
@@ -80,7 +86,7 @@ def trained(
         ]  # fmt: skip
     plan = replace(study.plan, cells=tuple(cells))
     with Store(store) as records:
-        return list(train_models(study, records, plan=plan))
+        return list(train_models(study, records, plan=plan, steps=at))
 
 
 def _study(levels: Levels, methods: Sequence[Any], draw: int, **settings: Any) -> Study:

@@ -21,13 +21,14 @@ from gengap.claims import (
     sites,
     strangers,
     typicality,
+    warm_starts,
 )
 from gengap.claims.claim import Claim
 
 ALL = "all"
 _MODULES = (
     places, sites, fairness, coverage, contexts, elsewhere, typicality, margins, memory, shortcuts,
-    benchmarks, strangers, offline_play, goals, edge,
+    benchmarks, strangers, offline_play, goals, edge, warm_starts,
 )  # fmt: skip
 
 
