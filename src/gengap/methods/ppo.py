@@ -82,11 +82,16 @@ class PPO(Method):
         """The return that is expected."""
         return {VALUE: (0, 1)}
 
+    def first(self, context: Context) -> int:
+        """The step at which it begins to act."""
+        return 0
+
     def update(
         self, network: Network, optimizer: Optimizer, batch: Batch, state: dict[str, Tensor]
     ) -> None:
         """Act once in every copy; where enough was played, learn from it."""
-        place, practice = batch.step % LENGTH, batch.act_in(batch.y[0].numel())
+        place = (batch.step - self.first(batch.context)) % LENGTH
+        practice = batch.act_in(batch.y[0].numel())
         play(network, practice, state, place)
         if place + 1 == LENGTH or batch.step + 1 == batch.context.steps:
             roll = played(state, place + 1)
