@@ -66,14 +66,14 @@ def retention(draw: int, store: str) -> float:
 
 def stable(draw: int, store: str) -> float:
     """Success soon after a clone begins to act minus success when it begins."""
-    clone = {"ppo-from-bc": {}}
-    return _success(draw, store, clone, SOON) - _success(draw, store, clone, ONSET)
+    before, after = (_success(draw, store, "ppo-from-bc", step) for step in (ONSET, SOON))
+    return after - before
 
 
 def head_start(draw: int, store: str) -> float:
     """Success in the end, half of the steps on the log minus all of them acting."""
-    clone = _success(draw, store, {"ppo-from-bc": {}}, STEPS)
-    return clone - _success(draw, store, {"ppo": {}}, STEPS)
+    clone, scratch = (_success(draw, store, name, STEPS) for name in ("ppo-from-bc", "ppo"))
+    return clone - scratch
 
 
 @lru_cache(maxsize=2)
