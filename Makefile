@@ -6,7 +6,7 @@
 # make fuzz       ten thousand hostile inputs, each in a process of its own; prints counts
 # make docs       the documentation as a site in build/site, to be read without a network
 # make bench      the benchmarks, as ratios measured in one run
-# make calibration  docs/calibration.md: do intervals, tests and plans hold? (an hour)
+# make calibration  docs/calibration.md: do intervals, tests and plans hold? (an hour; one part: python -m benchmarks.calibration compare)
 PYTHON ?= python3
 BIN := .venv/bin
 LOWEST := tests/base tests/environments/test_readers.py tests/environments/formats tests/records/test_store.py \

@@ -1,9 +1,10 @@
 """Do the intervals, tests and plans hold? Remake docs/calibration.md by simulation.
 
     python -m benchmarks.calibration                 all parts, an hour on two cores
+    python -m benchmarks.calibration compare         one part again; the others as they were kept
     python -m benchmarks.calibration 100 compare     a look at one part, printed and not written
 
-The worst rows of all parts come first.
+The worst rows of all parts come first. Each part is kept as soon as it is measured.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from importlib import import_module
 from pathlib import Path
 
 from benchmarks.calibration.frame import Table, markdown, missed, worst
+from benchmarks.calibration.kept import keep, kept
 from joblib import Parallel, delayed
 
 PAGE = Path(__file__).parents[2] / "docs" / "calibration.md"
@@ -37,10 +39,12 @@ than the simulation's noise.
 """
 
 
-def part(name: str, studies: int) -> list[Table]:
+def part(name: str, studies: int, keeping: bool) -> list[Table]:
     """The tables of a part, and on the terminal how long they took."""
     started = time.perf_counter()
     tables: list[Table] = import_module(f"benchmarks.calibration.{name}").tables(studies)
+    if keeping:
+        keep(name, tables)
     print(f"{name}: {len(tables)} tables in {time.perf_counter() - started:.0f} s", flush=True)
     return tables
 
@@ -54,14 +58,17 @@ def page(tables: list[Table], studies: int) -> str:
 def main(arguments: list[str]) -> None:
     numbers = [int(word) for word in arguments if word.isdigit()]
     names = [word for word in arguments if not word.isdigit()] or list(PARTS)
+    if unknown := [name for name in names if name not in PARTS]:
+        sys.exit(f"There is no part {unknown[0]}; parts are {', '.join(PARTS)}.")
     studies = numbers[0] if numbers else STUDIES
-    found = Parallel(n_jobs=2)(delayed(part)(name, studies) for name in names)
-    text = page([table for tables in found for table in tables], studies)
-    if arguments:
-        print(text)
-    else:
-        PAGE.write_text(text, encoding="utf-8")
-        print(f"wrote {PAGE}")
+    found = Parallel(n_jobs=2)(delayed(part)(name, studies, not numbers) for name in names)
+    if numbers:
+        print(page([table for tables in found for table in tables], studies))
+        return
+    PAGE.write_text(
+        page([table for name in PARTS for table in kept(name)], studies), encoding="utf-8"
+    )
+    print(f"wrote {PAGE}")
 
 
 if __name__ == "__main__":
