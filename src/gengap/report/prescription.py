@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gengap.base.errors import listing
 from gengap.questions.prescription.mending import FEWEST, Mending, Turn
-from gengap.questions.prescription.remedies import INVARIANCE, WITHOUT
+from gengap.questions.prescription.remedies import proposed
 from gengap.questions.prescription.trials import Trial
 from gengap.report.document import (
     Block,
@@ -144,7 +144,7 @@ def _trials(found: Mending) -> Table:
         return (
             trial.name,
             trial.cause,
-            _source(trial.name),
+            proposed(trial.name).short,
             number(trial.gain.estimate, plus=True),
             number.limits(trial.gain, plus=True),
             p_text(trial.p_value),
@@ -161,13 +161,6 @@ def _left_out(found: Mending) -> list[Note]:
     metric = found.result.plan.score.name
     words = f"Left out, as {metric} is not defined on both sides: scores of {listing(said)}."
     return [Note(words, below=True)] if said else []
-
-
-def _source(name: str) -> str:
-    from gengap.methods.registry import method_info
-
-    own = name.startswith(f"{WITHOUT} ")
-    return INVARIANCE.short if own else method_info(name).paper.short
 
 
 def _turns(found: Mending) -> Table:

@@ -1,4 +1,8 @@
-"""Which causes a diagnosis names: those whose part is shown, and that make a model worse off."""
+"""Which causes a diagnosis names: those whose part is shown, and that make a model worse off.
+
+An environment without neighbours in training has no parts. Its inputs have moved, whatever else
+has, so they are named where a cost is shown.
+"""
 
 from __future__ import annotations
 
@@ -40,6 +44,8 @@ def causes_of(material: Material, seed: int) -> Causes:
         # Both levels are corrected together: on the mean, and in each environment.
         shown = [cause for place in (found.mean, *found.environments) for cause in place.named]
         worse = [c.name for c in shown if max(c.gap.estimate, c.cost.estimate) > 0]
+        if _cost_shown(material) and any(e.compared == 0 < e.cost for e in found.environments):
+            worse.append("inputs")
         named = [NAMES[name] for name in dict.fromkeys(worse)]
     except UsageError:  # too few rows
         pass
@@ -52,3 +58,10 @@ def causes_of(material: Material, seed: int) -> Causes:
     if suspects:
         named.append("columns")
     return Causes(tuple(named), suspects)
+
+
+def _cost_shown(material: Material) -> bool:
+    """Whether the method's cost of unseen environments is beyond chance."""
+    methods = material.result.methods.set_index("method")
+    low = methods.loc[material.method, "expected_low"]
+    return low is not None and bool(low > 0)

@@ -29,7 +29,7 @@ from gengap.base.seeds import generator
 from gengap.environments.core import Environments
 from gengap.questions.diagnosis.material import Material, material
 from gengap.questions.prescription.causes import Causes, causes_of
-from gengap.questions.prescription.remedies import WITHOUT, fitting
+from gengap.questions.prescription.remedies import NETWORK, WITHOUT, fitting
 from gengap.questions.prescription.trials import Candidate, Settings, Trial, trials, tried
 from gengap.statistics import Comparison, Differences, compare
 from gengap.study.result import Result
@@ -37,6 +37,7 @@ from gengap.study.result import Result
 FEWEST = 4  # environments to diagnose and choose on
 MOST_TURNS = 8  # environments that are kept apart in turn
 MOST_SUSPECTS = 3  # columns that are left out at once
+LINE = "linear"  # the architecture that a network may replace
 
 Diagnose = Callable[[Material, int], Causes]
 
@@ -184,7 +185,7 @@ def _procedure(
     names = f"{len(data.names)} environments"
     result = settings.result(data, [settings.baseline], stages.next(f"diagnosing, {names}"))
     causes = diagnose(material(result), seed)
-    candidates = _candidates(causes, data, result.plan.baseline)
+    candidates = _candidates(causes, result)
     tell = stages.next(f"trying, {names}")
     if not candidates:
         return causes, (), None
@@ -193,18 +194,22 @@ def _procedure(
     return causes, found, next((c for c in candidates if c.name == best), None)
 
 
-def _candidates(causes: Causes, data: Environments, baseline: str) -> list[Candidate]:
-    """The remedies that fit what was diagnosed."""
+def _candidates(causes: Causes, result: Result) -> list[Candidate]:
+    """The remedies that fit what was diagnosed of a study's baseline."""
+    assert result.study is not None
+    data, baseline = result.study.problem, result.plan.entry(result.plan.baseline)
+    suspects = causes.suspects[:MOST_SUSPECTS]
     found: list[Candidate] = []
     for remedy in fitting(causes.named):
-        if remedy.name != WITHOUT:
-            if remedy.name != baseline:
-                found.append(Candidate(remedy.name, remedy.name, (), remedy.cause))
-            continue
-        suspects = causes.suspects[:MOST_SUSPECTS]
-        if suspects and len(suspects) < data.X.shape[1]:
-            name = f"{WITHOUT} {', '.join(suspects)}"
-            found.append(Candidate(name, None, suspects, remedy.cause))
+        if remedy.name == WITHOUT:
+            if suspects and len(suspects) < data.X.shape[1]:
+                name = f"{WITHOUT} {', '.join(suspects)}"
+                found.append(Candidate(name, None, suspects, remedy.cause))
+        elif remedy.name == NETWORK:
+            if baseline.model == LINE:
+                found.append(Candidate(NETWORK, None, (), remedy.cause, NETWORK))
+        elif remedy.name != baseline.name:
+            found.append(Candidate(remedy.name, remedy.name, (), remedy.cause))
     return found
 
 

@@ -36,12 +36,14 @@ class Candidate:
         method: a training method's name; None for the baseline's own.
         without: columns that it does not see.
         cause: what it is for.
+        model: the network, where it is not the study's.
     """
 
     name: str
     method: str | None
     without: tuple[str, ...]
     cause: str
+    model: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,21 +62,29 @@ class Settings:
     seeds: int
     store: Store
 
-    def study_of(self, data: Environments, methods: Sequence[Any]) -> Study:
+    def study_of(
+        self, data: Environments, methods: Sequence[Any], model: str | None = None
+    ) -> Study:
         """A study of some methods on some environments, each left out in turn."""
         made = self.study
         return Study(
             data, list(methods), seeds=self.seeds, splits="leave-one-out", store=self.store.address,
-            steps=made.steps, batch=made.batch, model=made.model, metric=made.metric,
+            steps=made.steps, batch=made.batch, model=model or made.model, metric=made.metric,
             selection="last-step" if made.selection == "last-step" else "validation",
             keep_models="all", threads=made.threads, jobs=made.jobs, memory=made.memory,
             device=made.device, precision=made.precision, trials=made.trials,
             plain_training=False, prepared_inputs=made.prepared_inputs,
         )  # fmt: skip
 
-    def result(self, data: Environments, methods: Sequence[Any], tell: Tell | None) -> Result:
+    def result(
+        self,
+        data: Environments,
+        methods: Sequence[Any],
+        tell: Tell | None,
+        model: str | None = None,
+    ) -> Result:
         """Train what the store lacks of such a study, and read it."""
-        study = self.study_of(data, methods)
+        study = self.study_of(data, methods, model)
         study.skipped.update(study.carry_out(self.store, study.plan, tell))
         # Not recorded as carried out: records are asked for what the user carried out.
         done = Execution(study.plan.record.key, datetime.now(UTC), skipped=dict(study.skipped))
@@ -129,14 +139,14 @@ def tried(
     Raises:
         UsageError: the metric is defined in nothing that a candidate and the baseline both scored.
     """
-    own = [c for c in candidates if not c.without]
+    own = [c for c in candidates if c.method is not None]
     whole = settings.result(data, [settings.baseline, *(c.method for c in own)], tell)
     base = whole.paired_under(whole.plan.baseline)
     results = {c.name: (whole, str(c.method)) for c in own if c.method in whole.scores}
     for candidate in candidates:
-        if candidate.without:
-            reduced = without(data, candidate.without)
-            result = settings.result(reduced, [settings.baseline], tell)
+        if candidate.method is None:
+            seen = without(data, candidate.without) if candidate.without else data
+            result = settings.result(seen, [settings.baseline], tell, candidate.model)
             results[candidate.name] = (result, result.plan.baseline)
     metric = whole.plan.score
     unchanged = Differences(np.zeros(len(base.example)), base.environment, base.seed, base.example)
