@@ -66,6 +66,7 @@ def build(found: Mending, *, page: bool, command: str = "") -> Document:
                 "promises too much.",
                 _trials(found),
                 *_left_out(found),
+                *_skipped(found),
             )
             if found.trials
             else None,
@@ -161,6 +162,11 @@ def _left_out(found: Mending) -> list[Note]:
     metric = found.result.plan.score.name
     words = f"Left out, as {metric} is not defined on both sides: scores of {listing(said)}."
     return [Note(words, below=True)] if said else []
+
+
+def _skipped(found: Mending) -> list[Note]:
+    """Says which remedies fit but cannot be trained here."""
+    return [Note(f"Not tried: {reason}", below=True) for reason in found.skipped.values()]
 
 
 def _turns(found: Mending) -> Table:

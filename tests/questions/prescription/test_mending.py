@@ -11,12 +11,13 @@ from scipy import stats
 
 import gengap as gg
 from gengap.methods.registry import method_info
-from gengap.questions.diagnosis.material import Material
+from gengap.questions.diagnosis.material import Material, material
 from gengap.questions.prescription import trials as trying
-from gengap.questions.prescription.causes import Causes
-from gengap.questions.prescription.mending import Mending, mend
-from gengap.questions.prescription.remedies import REMEDIES, WITHOUT, fitting
+from gengap.questions.prescription.causes import Causes, causes_of
+from gengap.questions.prescription.mending import Mending, _candidates, mend
+from gengap.questions.prescription.remedies import NETWORK, REMEDIES, WITHOUT, fitting
 from gengap.questions.prescription.trials import Candidate, Tried, shared, trials
+from gengap.report import render_markdown
 from gengap.statistics import Differences
 from gengap.study.scores import Paired
 
@@ -122,20 +123,56 @@ def test_too_few_environments_are_told_how_many_it_takes():
 def test_remedies_are_registered_and_cost_what_plain_training_costs():
     for remedy in REMEDIES:
         assert remedy.paper.link.startswith("https://")
-        if remedy.name != WITHOUT:
+        if remedy.name not in (WITHOUT, NETWORK):
             info = method_info(remedy.name)
             assert (info.passes, info.looks, info.sees_unlabelled) == (1, 0, False)
 
 
 def test_each_remedy_is_tried_once():
     names = [r.name for r in fitting({"inputs moved", "relation changed", "labels' shares moved"})]
-    assert names == ["coral", "mmd", "mixup", "averaging", "vrex", "irm", "groupdro", "balanced"]
+    inputs, relation = ["mlp", "coral", "mmd", "mixup", "averaging"], ["vrex", "irm", "groupdro"]
+    assert names == [*inputs, *relation, "balanced"]
     assert fitting({"more noise"}) == []
+
+
+def test_where_nothing_in_training_is_alike_inputs_have_moved():
+    """Markers ten apart with levels of 1 and -1 in turn: a tree takes a neighbour's, wrong by 2."""
+    rng, where = np.random.default_rng(0), np.repeat(np.arange(6), 30)
+    marker = 10 * where + 0.1 * rng.normal(size=len(where))
+    y = 2.0 * (where % 2) - 1 + 0.1 * rng.normal(size=len(where))
+    data = gg.Environments.from_arrays(marker[:, None], y, where, name="apart")
+    study = gg.Study(data, [MODEL], seeds=2, metric="squared_error", jobs=1)
+    assert causes_of(material(study.run()), 0).named[0] == "inputs moved"
+
+
+@pytest.mark.parametrize(("model", "offered"), [("linear", True), ("mlp(4)", False)])
+def test_a_line_may_give_way_to_a_network(model: str, offered: bool):
+    result = gg.Study(marked(4), ["erm"], seeds=1, steps=2, model=model).run()
+    models = {c.name: c.model for c in _candidates(Causes(("inputs moved",)), result)}
+    others = dict.fromkeys(["coral", "mmd", "mixup", "averaging"])
+    assert models == ({"mlp": "mlp"} if offered else {}) | others
 
 
 def scores(seed: list[int], example: list[int]) -> Paired:
     value, code = np.array(example, np.float64), np.array(example) // 10
     return Paired(value, value, code, np.array(seed), np.array(example), {})
+
+
+def test_remedies_take_the_steps_that_plain_training_takes():
+    method = {"erm": {"learning_rate": 0.01}}
+    study = gg.Study(marked(5, 12), [method], seeds=2, steps=2, model="mlp(4)")
+    found = mend(study.run(), seeds=2, turns=2, diagnose=lambda *_: Causes(("inputs moved",)))
+    runs = [stored.run for stored in found.result.store.runs()]
+    rates = {run.method: run.hyperparameters["learning_rate"] for run in runs}
+    assert rates == dict.fromkeys(["erm", "coral", "mmd", "mixup", "averaging"], 0.01)
+
+
+def test_what_cannot_be_trained_is_said():
+    study = gg.Study(marked(5, 12), ["erm"], seeds=2, steps=2, model="linear")
+    found = mend(study.run(), seeds=2, turns=2, diagnose=lambda *_: Causes(("inputs moved",)))
+    assert {trial.name for trial in found.trials} == {"mlp", "mixup", "averaging"}
+    assert list(found.skipped) == ["coral", "mmd"]
+    assert "Not tried: coral needs hidden features" in render_markdown(found)
 
 
 def test_only_what_both_scored_is_paired():
@@ -154,7 +191,7 @@ def test_gains_are_tested_on_one_side_and_corrected_for_their_number():
         name: Differences(sign * gains, codes, np.zeros(4, int), codes)
         for name, sign in (("helps", 1), ("hurts", -1))
     }
-    made = Tried(tables, {"helps": 0, "hurts": 3}, tables["helps"])
+    made = Tried(tables, {"helps": 0, "hurts": 3}, tables["helps"], {})
     candidates = [Candidate(name, None, (name,), "columns") for name in tables]
     helps, hurts = trials(made, candidates)
     t = stats.ttest_1samp(gains, 0.0, alternative="greater")

@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -27,11 +27,13 @@ from gengap.base.finding import Finding
 from gengap.base.progress import Progress
 from gengap.base.seeds import generator
 from gengap.environments.core import Environments
+from gengap.methods.base import Method
 from gengap.questions.diagnosis.material import Material, material
 from gengap.questions.prescription.causes import Causes, causes_of
 from gengap.questions.prescription.remedies import NETWORK, WITHOUT, fitting
 from gengap.questions.prescription.trials import Candidate, Settings, Trial, trials, tried
 from gengap.statistics import Comparison, Differences, compare
+from gengap.study.plan import Entry
 from gengap.study.result import Result
 
 FEWEST = 4  # environments to diagnose and choose on
@@ -69,6 +71,7 @@ class Mending(Finding):
         baseline: what remedies are compared with.
         causes: the diagnosis on all environments.
         trials: the remedies that were tried on all environments, the best first.
+        skipped: remedies that fit but cannot be trained on the data or the network, and why.
         prescribed: the remedy, empty where nothing was shown to help.
         turns: one per environment that was kept apart.
         gain: what the procedure gains in an environment that took no part, over the turns; None
@@ -82,6 +85,7 @@ class Mending(Finding):
     baseline: str
     causes: Causes
     trials: tuple[Trial, ...]
+    skipped: dict[str, str]
     prescribed: str
     turns: tuple[Turn, ...]
     gain: Comparison | None
@@ -127,29 +131,47 @@ def mend(
             f"Mending needs at least {FEWEST + 1} environments: {FEWEST} to diagnose and to choose "
             f"a remedy on, and one that took no part to measure it in; there are {number}."
         )
-    baseline = own.study.plan.entry(result.plan.baseline).given
-    settings = Settings(own.study, baseline, seeds, result.store)
+    entry = own.study.plan.entry(result.plan.baseline)
+    settings = Settings(own.study, entry.given, seeds, result.store, _shared(entry))
     before = len(result.store.runs())
     apart = _apart(number, turns, seed)
     stages = _Stages(progress, 2 * len(apart) + 2)
     found: list[tuple[int, Causes, Candidate | None]] = []
     for code in apart:
         kept = data.select(data.environment != code)
-        causes, _, chosen = _procedure(kept, settings, diagnose, seed, stages)
-        found.append((code, causes, chosen))
-    causes, trials, prescribed = _procedure(data, settings, diagnose, seed, stages)
+        own = _procedure(kept, settings, diagnose, seed, stages)
+        found.append((code, own.causes, own.chosen))
+    whole = _procedure(data, settings, diagnose, seed, stages)
     made, gain = _measured(data, settings, found)
     return Mending(
         result=result,
         baseline=result.plan.baseline,
-        causes=causes,
-        trials=trials,
-        prescribed=prescribed.name if prescribed else "",
+        causes=whole.causes,
+        trials=whole.trials,
+        skipped=whole.skipped,
+        prescribed=whole.chosen.name if whole.chosen else "",
         turns=made,
         gain=gain,
         seeds=seeds,
         runs=len(result.store.runs()) - before,
     )
+
+
+def _shared(entry: Entry) -> dict[str, Any]:
+    """What a training method was given of the hyperparameters that every method has."""
+    if entry.method is None:
+        return {}
+    values, usual = entry.trials[0], Method.make()
+    return {name: values[name] for name in Method.fields() if values[name] != getattr(usual, name)}
+
+
+class _Procedure(NamedTuple):
+    """What was diagnosed, tried and chosen on some environments."""
+
+    causes: Causes
+    trials: tuple[Trial, ...]
+    skipped: dict[str, str]
+    chosen: Candidate | None
 
 
 class _Stages:
@@ -180,7 +202,7 @@ def _apart(number: int, turns: int, seed: int) -> list[int]:
 
 def _procedure(
     data: Environments, settings: Settings, diagnose: Diagnose, seed: int, stages: _Stages
-) -> tuple[Causes, tuple[Trial, ...], Candidate | None]:
+) -> _Procedure:
     """Diagnose, try and choose on some environments as if there were no others."""
     names = f"{len(data.names)} environments"
     result = settings.result(data, [settings.baseline], stages.next(f"diagnosing, {names}"))
@@ -188,10 +210,12 @@ def _procedure(
     candidates = _candidates(causes, result)
     tell = stages.next(f"trying, {names}")
     if not candidates:
-        return causes, (), None
-    found = trials(tried(data, candidates, settings, tell), candidates)
+        return _Procedure(causes, (), {}, None)
+    made = tried(data, candidates, settings, tell)
+    found = trials(made, candidates)
     best = next((trial.name for trial in found if trial.shown), None)
-    return causes, found, next((c for c in candidates if c.name == best), None)
+    chosen = next((c for c in candidates if c.name == best), None)
+    return _Procedure(causes, found, made.skipped, chosen)
 
 
 def _candidates(causes: Causes, result: Result) -> list[Candidate]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -53,6 +53,8 @@ class Settings:
     Attributes:
         study: the study to take method, network, steps and metric from.
         baseline: its first method, as the study was given it.
+        shared: hyperparameters of every method that the baseline was given: how far a step goes is
+            part of how long training is.
         seeds: the seeds.
         store: where runs are recorded, so that none is trained twice.
     """
@@ -61,6 +63,11 @@ class Settings:
     baseline: Any
     seeds: int
     store: Store
+    shared: Mapping[str, Any] = field(default_factory=dict)
+
+    def given(self, method: str) -> Any:
+        """A method as a study is given it."""
+        return {method: dict(self.shared)} if self.shared else method
 
     def study_of(
         self, data: Environments, methods: Sequence[Any], model: str | None = None
@@ -100,11 +107,13 @@ class Tried(NamedTuple):
         tables: by name, how much better each is, unseen, row by row; larger is better.
         left_out: by name, scores without a counterpart: some metrics are not defined everywhere.
         unchanged: the baseline beside itself.
+        skipped: why a candidate cannot be trained on the data or the network, by name.
     """
 
     tables: dict[str, Differences]
     left_out: dict[str, int]
     unchanged: Differences
+    skipped: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -139,10 +148,11 @@ def tried(
     Raises:
         UsageError: the metric is defined in nothing that a candidate and the baseline both scored.
     """
-    own = [c for c in candidates if c.method is not None]
-    whole = settings.result(data, [settings.baseline, *(c.method for c in own)], tell)
+    own = {c.name: c.method for c in candidates if c.method is not None}
+    given = [settings.given(method) for method in own.values()]
+    whole = settings.result(data, [settings.baseline, *given], tell)
     base = whole.paired_under(whole.plan.baseline)
-    results = {c.name: (whole, str(c.method)) for c in own if c.method in whole.scores}
+    results = {name: (whole, method) for name, method in own.items() if method in whole.scores}
     for candidate in candidates:
         if candidate.method is None:
             seen = without(data, candidate.without) if candidate.without else data
@@ -150,7 +160,7 @@ def tried(
             results[candidate.name] = (result, result.plan.baseline)
     metric = whole.plan.score
     unchanged = Differences(np.zeros(len(base.example)), base.environment, base.seed, base.example)
-    made = Tried({}, {}, unchanged)
+    made = Tried({}, {}, unchanged, dict(whole.skipped))
     for name, (result, method) in results.items():
         other = result.paired_under(method)
         first, second = shared(base, other)
