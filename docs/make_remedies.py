@@ -38,7 +38,9 @@ SUITES: dict[str, tuple[str, str, int]] = {
         "a relation that changes", "linear", 8,
     ),
     "covariate-shift:means=-1.1/-0.9/-0.7/-0.5/-0.3/-0.1/0.1/0.3/0.5/0.7/0.9/1.1,"
-    "curvature=0.3,noise=0.5/0.5": ("inputs that move, where a line is no longer right", "linear", 6),
+    "curvature=0.3,noise=0.5/0.5": (
+        "inputs that move, where a line is not right", "linear", 6,
+    ),
     "covariate-shift": ("inputs that move, which costs a line nothing", "linear", 6),
     "label-shift:priors=0.05/0.1/0.15/0.2/0.3/0.4/0.45/0.55/0.6/0.7/0.8/0.85/0.9/0.95": (
         "shares of classes", "linear", 6,

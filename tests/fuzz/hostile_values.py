@@ -34,9 +34,9 @@ def often(draw: Draw, share: float) -> bool:
 
 
 def good_table(draw: Draw, classes: bool | None = None) -> pd.DataFrame:
-    """Four environments of 30 rows that any command can use."""
+    """Six environments of 20 rows that any command can use."""
     table = pd.DataFrame(draw.normal(size=(120, 3)).round(3), columns=["a", "b", "c"])
-    table["h"] = np.repeat(["u", "v", "w", "x"], 30)
+    table["h"] = np.repeat(list("uvwxst"), 20)
     target = table["a"] + draw.normal(size=120).round(3)
     if often(draw, 0.5) if classes is None else classes:
         table["y"] = np.where(target > 0, "yes", "no")

@@ -28,19 +28,23 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 from hostile_commands import databases, flags, special, study_files
 from hostile_files import arrays, formats, images, parquet, tables
+from hostile_questions import questions
 from hostile_values import good_table
 
 SECONDS, BYTES = 60, 4 << 30
 KINDS: dict[str, Callable[..., list[str]]] = {
     "tables": tables, "parquet": parquet, "arrays": arrays, "images": images, "special": special,
     "study_files": study_files, "flags": flags, "databases": databases, "formats": formats,
+    "questions": questions,
 }  # fmt: skip
+
+OF_RECORDS = ("databases", "questions")
 
 
 def case(kind: str, number: int, folder: Path, records: Path | None = None) -> list[str]:
     """Write the files of a case into a folder and return the command's arguments."""
     draw = np.random.default_rng([number, *kind.encode()])
-    make = partial(databases, whole=records) if kind == "databases" else KINDS[kind]
+    make = KINDS[kind] if kind not in OF_RECORDS else partial(KINDS[kind], whole=records)
     return make(draw, folder)
 
 

@@ -1,4 +1,4 @@
-"""Five hundred hostile inputs: each ends with an answer or with one sentence.
+"""Six hundred hostile inputs: each ends with an answer or with one sentence.
 
 ``make fuzz`` runs ten thousand of them to their end, each in a process of its own, with limits on
 time and memory. Here they share this process, and a study ends where its training would begin.
@@ -24,7 +24,7 @@ from gengap.cli import app
 from gengap.study import study as study_module
 from gengap.study.study_file import read_study_file, validated
 
-CASES = 40  # of each of nine kinds; hypothesis adds its own
+CASES = 40  # of each of ten kinds; hypothesis adds its own
 
 
 class Enough(UsageError):
