@@ -62,6 +62,5 @@ def causes_of(material: Material, seed: int) -> Causes:
 
 def _cost_shown(material: Material) -> bool:
     """Whether the method's cost of unseen environments is beyond chance."""
-    methods = material.result.methods.set_index("method")
-    low = methods.loc[material.method, "expected_low"]
-    return low is not None and bool(low > 0)
+    own = next(m for m in material.result.finding.methods if m.method == material.method)
+    return own.expected_low is not None and own.expected_low > 0

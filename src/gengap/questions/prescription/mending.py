@@ -139,8 +139,8 @@ def mend(
     found: list[tuple[int, Causes, Candidate | None]] = []
     for code in apart:
         kept = data.select(data.environment != code)
-        own = _procedure(kept, settings, diagnose, seed, stages)
-        found.append((code, own.causes, own.chosen))
+        turn = _procedure(kept, settings, diagnose, seed, stages)
+        found.append((code, turn.causes, turn.chosen))
     whole = _procedure(data, settings, diagnose, seed, stages)
     made, gain = _measured(data, settings, found)
     return Mending(
