@@ -30,8 +30,8 @@ MEASURED = Path(__file__).parent / "remedies.json"
 # closed form is a line's, fewer turns where training is dear.
 SUITES: dict[str, tuple[str, str, int]] = {
     "digits-writers-shuffled": ("nothing: a placebo", "mlp", 5),
-    "linear-shift:strengths=2/1.9/1.85/1.8/1.75/1.7/1.6/-1.6/-1.7/-1.75/-1.8/-1.85/-1.9/-2,"
-    "causal=0.4/0.3": (
+    "linear-shift:strengths=2/1.95/1.9/1.85/1.8/1.75/1.7/1.65/1.6/"
+    "-1.6/-1.65/-1.7/-1.75/-1.8/-1.85/-1.9/-1.95/-2,causal=0.4/0.3": (
         "a shortcut, reversed in half of them", "linear", 6,
     ),
     "concept-shift:offsets=-1.4/-1/-0.6/-0.2/0.2/0.6/1/1.4": (
