@@ -39,7 +39,7 @@ def stacked(model, runs: int):
     return {name: torch.stack([one[name] for one in own]) for name in own[0]}
 
 
-@pytest.mark.parametrize("name", ["rnn", "stack-rnn", *TRANSFORMERS])
+@pytest.mark.parametrize("name", ["rnn", "stack-rnn", "tape-rnn", *TRANSFORMERS])
 def test_a_fleet_says_what_its_runs_say_alone(name):
     model = named(name)
     parameters, x = stacked(model, 3), tokens(3)
@@ -51,7 +51,7 @@ def test_a_fleet_says_what_its_runs_say_alone(name):
         torch.testing.assert_close(together.features[run], alone.features[0])
 
 
-@pytest.mark.parametrize("name", ["rnn", "lstm", "gru", "stack-rnn", *TRANSFORMERS])
+@pytest.mark.parametrize("name", ["rnn", "lstm", "gru", "stack-rnn", "tape-rnn", *TRANSFORMERS])
 def test_padding_changes_nothing(name):
     model = named(name)
     parameters, x = stacked(model, 1), tokens(1)

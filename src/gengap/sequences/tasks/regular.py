@@ -9,6 +9,10 @@ from __future__ import annotations
 import numpy as np
 
 Pairs = tuple[np.ndarray, np.ndarray]
+MODULUS = 5
+# Numbers of the signs of arithmetic, after the digits.
+PLUS, MINUS, TIMES, OPEN, CLOSE = range(MODULUS, MODULUS + 5)
+SIGNS = "01234+-*()"
 
 
 def even_pairs(draw: np.random.Generator, count: int, length: int) -> Pairs:
@@ -28,3 +32,20 @@ def cycle_navigation(draw: np.random.Generator, count: int, length: int) -> Pair
     source = draw.integers(3, size=(count, length))
     move = np.array([0, 1, -1])[source]
     return source, move.sum(1, keepdims=True) % 5
+
+
+def modular_arithmetic(draw: np.random.Generator, count: int, length: int) -> Pairs:
+    """The value modulo 5 of digits between plus, minus and times; the length is odd."""
+    source = np.empty((count, length), np.int64)
+    source[:, ::2] = draw.integers(MODULUS, size=(count, (length + 1) // 2))
+    source[:, 1::2] = draw.integers(PLUS, TIMES + 1, size=(count, length // 2))
+    # Times binds closer: a product is added once the next plus or minus ends it.
+    total, product = np.zeros((2, count), np.int64)
+    sign, product = np.ones(count, np.int64), source[:, 0]
+    for place in range(1, length, 2):
+        operator, digit = source[:, place], source[:, place + 1]
+        ends = operator != TIMES
+        total = np.where(ends, total + sign * product, total)
+        sign = np.where(ends, np.where(operator == MINUS, -1, 1), sign)
+        product = np.where(ends, digit, product * digit % MODULUS)
+    return source, ((total + sign * product) % MODULUS)[:, None]

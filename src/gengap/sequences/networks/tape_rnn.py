@@ -1,0 +1,131 @@
+"""A recurrent network with a tape that it writes to and moves along.
+
+At each token the state reads the cell under the head, writes to it, and moves the head by a mixture
+of five steps: to stay, one to the left, one to the right, or as many as the source is long, either
+way,
+
+    h_t = tanh(E[x_t] + U h_(t-1) + P m_(t-1)[0]),
+    m_t = Σ_k softmax(A h_t)_k · move_k(m_(t-1) with tanh(D h_t) in its first cell),
+
+where the tape turns under the head, which stays at the first cell. It is a circle of as many cells
+as source and target have tokens.
+
+Helps where what was read is needed again, in its own order or another: copying and what builds on
+it. Hurts little but time: of the networks here it takes the most steps to train. Sources: Suzgun et
+al. 2019; the long steps are of Delétang et al. 2023, arXiv:2207.02098.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import torch
+from torch import Tensor
+
+from gengap.base.paper import Paper
+from gengap.models.networks import Output, Parameters
+from gengap.sequences.architectures import sequence_model, titled
+from gengap.sequences.pairs import SLOTS
+from gengap.sequences.parts import affine, answered, bounded, linear, looked_up, uniform
+from gengap.sequences.vocabulary import PAD, SLOT
+
+MOVES = 5
+
+
+@sequence_model(
+    "tape-rnn",
+    summary="a recurrent network with a tape",
+    paper=Paper(
+        "Memory-augmented recurrent neural networks can learn generalized Dyck languages",
+        "Suzgun, Gehrmann, Belinkov, Shieber",
+        2019,
+        "https://arxiv.org/abs/1911.03329",
+    ),
+)
+@dataclass(frozen=True)
+class TapeRNN:
+    """A network with a tape.
+
+    Attributes:
+        width: of the state.
+        cell: numbers in a cell of the tape.
+    """
+
+    width: int = 64
+    cell: int = 8
+
+    @property
+    def name(self) -> str:
+        """With the options that are not at their defaults."""
+        return titled("tape-rnn", type(self), **asdict(self))
+
+    @property
+    def vectorises(self) -> bool:
+        """Always."""
+        return True
+
+    def initialise(self, shape: Sequence[int], outputs: int, seed: int) -> Parameters:
+        """Uniform in ``±1/sqrt(inputs)``."""
+        bound = 1 / math.sqrt(self.width)
+        sizes = {
+            "table": ((outputs, self.width), bound),
+            "recurrent": ((self.width, self.width), bound),
+            "head": ((self.cell, self.width), 1 / math.sqrt(self.cell)),
+            **affine(self.width, MOVES + self.cell, "tape"),
+            **affine(self.width, outputs, "output"),
+        }
+        return uniform(sizes, seed)
+
+    def forward(self, parameters: Parameters, x: Tensor) -> Output:
+        """Read ``x (R, n, 2, L)`` from the left."""
+        tokens = x[:, :, SLOTS]
+        inputs = looked_up(parameters["table"], tokens)
+        runs, n, length, _ = inputs.shape
+        turns = turned_places(tokens)
+        state = inputs.new_zeros(runs, n, self.width)
+        tape = inputs.new_zeros(runs, n, length, self.cell)
+        mixed = torch.cat([parameters["recurrent"], parameters["head"]], 1)
+        states = []
+        for place in inputs.unbind(2):
+            state = bounded(torch.baddbmm(place, torch.cat([state, tape[:, :, 0]], -1), mixed))
+            states.append(state)
+            said = linear(parameters, "tape", state)
+            tape = written(tape, said[..., :MOVES].softmax(-1), bounded(said[..., MOVES:]), turns)
+        hidden = torch.stack(states, 2)
+        return answered(hidden, linear(parameters, "output", hidden), x)
+
+    def train(self, mode: bool) -> None:
+        """Nothing to switch."""
+
+
+def turned_places(tokens: Tensor) -> Tensor:
+    """Which cell lies under each place after each move, ``(R, n, 5, L)``; those beyond stay.
+
+    Args:
+        tokens: ``(R, n, L)`` as read, whose slots and padding tell the lengths.
+    """
+    real = tokens != PAD
+    size = real.sum(-1)[..., None, None]
+    source = (real & (tokens != SLOT)).sum(-1)
+    still = torch.zeros_like(source)
+    steps = torch.stack([still, still - 1, still + 1, -source, source], -1)[..., None]
+    place = torch.arange(tokens.shape[-1], device=tokens.device)
+    moved = (place + steps) % size.clamp(min=1)
+    return torch.where(place < size, moved, place)
+
+
+def written(tape: Tensor, move: Tensor, value: Tensor, turns: Tensor) -> Tensor:
+    """The tape ``(R, n, L, k)`` after a value ``(R, n, k)`` was written and it was moved.
+
+    Args:
+        move: ``(R, n, 5)`` weights of the moves.
+        turns: as :func:`turned_places` gives them.
+    """
+    tape = torch.cat([value[:, :, None], tape[:, :, 1:]], 2)
+    # A mixture of permutations is one matrix (L, L) an example; its product with the tape turns it.
+    mixture = torch.zeros(*turns.shape[:2], turns.shape[-1], turns.shape[-1], device=tape.device)
+    weights = move[..., None].expand(-1, -1, -1, turns.shape[-1])
+    mixture = mixture.scatter_add(-1, turns.transpose(2, 3), weights.transpose(2, 3))
+    return mixture @ tape
