@@ -4,8 +4,9 @@
 
 Times a gradient step of 20 runs in one fleet against the same step of d3rlpy 2.8.1, the library of
 the field, in a virtual environment of its own (`pip install torch==2.13.0 d3rlpy==2.8.1`): discrete
-behaviour cloning and CQL on the shapes of the mazes, IQL and TD3+BC on those of a pendulum; batches
-of 128, networks of 64 and 64 units, one thread. Both gather each step's batch from their logs, as
+behaviour cloning, CQL and the decision transformer on the shapes of the mazes, IQL and TD3+BC on
+those of a pendulum; batches of 128, networks of 64 and 64 units, one thread. The transformers have
+one layer of width 32 and two heads, and read 16 windows of 8 steps. Both gather each step's batch from their logs, as
 training does; what d3rlpy takes with a batch ready made is printed too. Then the steps a second of
 compiled mazes with random actions, beside those of MiniGrid where it is installed, and those of
 agents that learn as they act, with all that learning costs. Everything is
@@ -37,7 +38,8 @@ from gengap.training.train import train_fleet
 
 REPEATS, RUNS, STEPS, SLOTS, BATCH, WIDTHS = 5, 20, 100, 16, 8, (64, 64)
 # What is compared, by d3rlpy's name.
-DISCRETE = {"bc": "DiscreteBCConfig", "cql": "DiscreteCQLConfig"}
+DISCRETE = {"bc": "DiscreteBCConfig", "cql": "DiscreteCQLConfig",
+            "dt": "DiscreteDecisionTransformerConfig"}  # fmt: skip
 CONTINUOUS = {"iql": "IQLConfig", "td3-bc": "TD3PlusBCConfig"}
 ONLINE = ("ppo", "dqn")
 
@@ -57,10 +59,22 @@ def prepared(name, dims, actions):
     data = d3rlpy.dataset.MDPDataset(x, a.astype(int if actions else np.float32), ends[:, None],
                                      ends)
     config = getattr(d3rlpy.algos, name)
+    if "Transformer" in name:
+        widths = d3rlpy.models.VectorEncoderFactory([*WIDTHS, 32])
+        algo = config(batch_size=SIZE // STEP, context_size=STEP, num_heads=2, num_layers=1,
+                      attn_dropout=0.0, resid_dropout=0.0, embed_dropout=0.0, max_timestep=64,
+                      encoder_factory=widths).create(device="cpu:0")
+        algo.build_with_dataset(data)
+        return algo, data
     fields = [f for f in config.__dataclass_fields__ if f.endswith("encoder_factory")]
     algo = config(batch_size=SIZE, **{f: encoder() for f in fields}).create(device="cpu:0")
     algo.build_with_dataset(data)
     return algo, data
+
+def sampled(name, data):
+    if "Transformer" in name:
+        return data.sample_trajectory_batch(SIZE // STEP, STEP)
+    return data.sample_transition_batch(SIZE)
 
 for line in sys.stdin:
     name, dims, actions = json.loads(line)
@@ -68,13 +82,13 @@ for line in sys.stdin:
     if name not in made:
         made[name] = prepared(name, dims, actions)
         for _ in range(5):
-            made[name][0].update(made[name][1].sample_transition_batch(SIZE))
+            made[name][0].update(sampled(name, made[name][1]))
     algo, data = made[name]
-    batch = data.sample_transition_batch(SIZE)
+    batch = sampled(name, data)
     for gathers in (True, False):
         start = time.process_time()
         for _ in range(STEPS):
-            algo.update(data.sample_transition_batch(SIZE) if gathers else batch)
+            algo.update(sampled(name, data) if gathers else batch)
         seconds.append((time.process_time() - start) / STEPS)
     print(json.dumps(seconds), flush=True)
 """
@@ -84,7 +98,7 @@ class Theirs:
     """d3rlpy in a process of its own, asked for the seconds of a step as often as wanted."""
 
     def __init__(self, python: str) -> None:
-        constants = f"WIDTHS, SIZE, STEPS = {WIDTHS}, {SLOTS * BATCH}, {STEPS}\n"
+        constants = f"WIDTHS, SIZE, STEPS, STEP = {WIDTHS}, {SLOTS * BATCH}, {STEPS}, {BATCH}\n"
         self.process = subprocess.Popen(
             [python, "-c", constants + THEIRS], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL, text=True,
