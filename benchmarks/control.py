@@ -6,10 +6,10 @@ Times a gradient step of 20 runs in one fleet against the same step of d3rlpy 2.
 the field, in a virtual environment of its own (`pip install torch==2.13.0 d3rlpy==2.8.1`): discrete
 behaviour cloning, CQL and the decision transformer on the shapes of the mazes, IQL and TD3+BC on
 those of a pendulum; batches of 128, networks of 64 and 64 units, one thread. The transformers have
-one layer of width 32 and two heads, and read 16 windows of 8 steps. Both gather each step's batch from their logs, as
-training does; what d3rlpy takes with a batch ready made is printed too. Then the steps a second of
-compiled mazes with random actions, beside those of MiniGrid where it is installed, and those of
-agents that learn as they act, with all that learning costs. Everything is
+one layer of width 32 and two heads, and read 16 windows of 8 steps. Both gather each step's batch
+from their logs, as training does; what d3rlpy takes with a batch ready made is printed too. Then
+the steps a second of compiled mazes with random actions, beside those of MiniGrid where it is
+installed, and those of agents that learn as they act, with all that learning costs. Everything is
 processor time, repetitions are taken in turns within this run, and medians are printed.
 """
 

@@ -9,9 +9,11 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
+import torch
 
 import gengap as gg
 from gengap.base.errors import UsageError
+from gengap.control.agents import Remembering
 from gengap.control.logged import Logged
 from gengap.control.players import collected, player_of
 from gengap.control.simulated import met
@@ -128,3 +130,35 @@ def test_folders_of_agents_are_checked(walker: Any, tmp_path: Path) -> None:
         file.write_text(json.dumps(values))
         with pytest.raises(UsageError, match="is not a whole model"):
             gg.load(tmp_path)
+
+
+@pytest.mark.parametrize("method", ["bc-transformer", "dt"])
+def test_who_remembers_plays_an_episode_as_it_was_scored(method: str, tmp_path: Path) -> None:
+    levels = gg.load_suite("mazes", levels=8, size=7, starts=4)
+    settings = {"width": 8, "history": 4, "learning_rate": 0.003}
+    result = gg.Study(
+        levels, [{method: settings}], seeds=1, steps=60, model="mlp(16)", jobs=1,
+        splits="folds:2", checkpoints="60", selection="last-step", plain_training=False,
+    ).run()  # fmt: skip
+    fit(result, method, false_alarms=None).save(tmp_path)
+    agent, tables = gg.load(tmp_path), levels.arena.tables
+    trained = agent.parts.trained
+    mind = Remembering(
+        trained.model, lambda x: torch.from_numpy(trained.prepared.inputs.apply(x.numpy()))
+    )
+    wanted = levels.arena.scores(mind, np.arange(len(levels)), "return")
+    found = []
+    for level, start in zip(levels.arena.level, levels.arena.start, strict=True):
+        state, total, done = start, 0.0, False
+        agent.begin()
+        for step in range(tables.horizon):
+            action = agent.act(tables.observation[level, state])
+            reward, done = tables.reward[level, state, action], tables.end[level, state, action]
+            agent.note(reward)
+            total += tables.discount**step * reward
+            state = tables.next_state[level, state, action]
+            if done:
+                break
+        found.append(total)
+    np.testing.assert_allclose(found, wanted, rtol=1e-5)
+    assert np.mean(found) > 0

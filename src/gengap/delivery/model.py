@@ -18,6 +18,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.metaestimators import available_if
 
 from gengap.base.errors import UsageError
+from gengap.control.agents import Remembering
 from gengap.control.logged import Logged, spans
 from gengap.delivery.agents import actions_of, seen, sight_of
 from gengap.delivery.answers import Answers, answers_of
@@ -27,6 +28,7 @@ from gengap.delivery.parts import Parts
 from gengap.delivery.saving import save
 from gengap.delivery.schema import Description
 from gengap.guard import Guard
+from gengap.methods.base import Predictor
 
 
 class Delivered(BaseEstimator):
@@ -184,7 +186,9 @@ class Agent(Delivered):
     simulator.step(agent.act(observation))
 
     As an estimator it takes arrays of observations, as :meth:`encoded` gives them, and its classes
-    are the actions.
+    are the actions. An agent that remembers must be told when an episode begins (:meth:`begin`)
+    and, if it asks for a return, what was earned (:meth:`note`); as an estimator it answers what it
+    would do at the beginning of one.
     """
 
     def __init__(self, parts: Parts) -> None:
@@ -193,6 +197,25 @@ class Agent(Delivered):
         assert saved is not None
         self._sight = sight_of(saved)
         self._actions = actions_of(saved, parts.trained.problem.outputs)
+        self.begin()
+
+    def begin(self) -> None:
+        """An episode begins: nothing is remembered of the one before."""
+        model, prepare = self.parts.trained.model, self.parts.trained.prepared.inputs.apply
+        remembers = isinstance(model, Predictor) and model.remembers
+        self._mind = (
+            Remembering(model, lambda x: torch.from_numpy(prepare(x.numpy())))
+            if remembers
+            else None
+        )
+        if self._mind is not None:
+            self._mind.begin(1)
+        self._done: np.ndarray | None = None
+        self._earned = 0.0
+
+    def note(self, reward: float) -> None:
+        """What the last action earned, as rewards were logged; who forgets need not be told."""
+        self._earned += float(reward)
 
     def act(self, observation: Any, instruction: str | None = None) -> Any:
         """What it does, as the simulator takes it, whatever its guard would say.
@@ -204,11 +227,23 @@ class Agent(Delivered):
         Raises:
             UsageError: the observation is of another kind.
         """
+        answer = self._answer(self.encoded([observation], instruction))
+        if self._actions.low is not None:
+            self._done = answer.clip(-1, 1)[None]
+            return self._actions.carried_out(answer)
+        self._done = answer.argmax(keepdims=True)
+        return self._actions.carried_out(self._done[0])
+
+    def _answer(self, seen: np.ndarray) -> np.ndarray:
+        """Preferences or an action ``(A,)`` at one observation ``(1, *shape)``."""
         trained = self.parts.trained
-        rows = trained.prepared.inputs.apply(self.encoded([observation], instruction))
-        answer = trained.model.outputs(torch.from_numpy(rows)).logits[0].numpy()
-        numbered = self._actions.low is None
-        return self._actions.carried_out(answer.argmax() if numbered else answer)
+        if self._mind is None:
+            rows = torch.from_numpy(trained.prepared.inputs.apply(seen))
+            return np.asarray(trained.model.outputs(rows).logits[0])
+        if self._done is not None:
+            self._mind.note(self._done, np.array([self._earned]))
+            self._earned = 0.0
+        return self._mind.answer(torch.from_numpy(seen), np.arange(1))[0].numpy()
 
     def encoded(self, observations: Sequence[Any], instruction: str | None = None) -> np.ndarray:
         """Observations as the simulator shows them as an array ``(n, *shape)``.
