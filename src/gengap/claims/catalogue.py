@@ -17,6 +17,7 @@ from gengap.claims import (
     memory,
     offline_play,
     places,
+    procedures,
     shortcuts,
     sites,
     strangers,
@@ -28,7 +29,7 @@ from gengap.claims.claim import Claim
 ALL = "all"
 _MODULES = (
     places, sites, fairness, coverage, contexts, elsewhere, typicality, margins, memory, shortcuts,
-    benchmarks, strangers, offline_play, goals, edge, warm_starts,
+    benchmarks, strangers, offline_play, goals, edge, warm_starts, procedures,
 )  # fmt: skip
 
 
