@@ -44,7 +44,8 @@ def _cloned(draw: int, store: str) -> tuple[Score, Score]:
 
 _SETTING = (
     "40 mazes of 7 x 7 seen from above, ten walks of the expert in each; half of them are learnt "
-    "from, 1,000 steps of training; actions are cloned by a perceptron, steps by small local networks"
+    "from, 1,000 steps of training; actions are cloned by a perceptron, steps by small local "
+    "networks"
 )
 CLAIMS = (
     Claim(
