@@ -231,7 +231,7 @@ class Agent(Delivered):
         if self._actions.low is not None:
             self._done = answer.clip(-1, 1)[None]
             return self._actions.carried_out(answer)
-        self._done = answer.argmax(keepdims=True)
+        self._done = np.array([answer.argmax()])
         return self._actions.carried_out(self._done[0])
 
     def _answer(self, seen: np.ndarray) -> np.ndarray:
