@@ -35,7 +35,7 @@ ROWS = 150
 ENVIRONMENTS = (6, 14)
 TRUTHS = 2_000  # draws of environments behind the truth of their mean
 FEWEST = 20  # studies
-SHARE = 50  # of the studies asked for one in so many is simulated: each fits dozens of models
+SHARE = 33  # of the studies asked for one in so many is simulated: each fits dozens of models
 Options = dict[str, Any]
 Predict = Callable[[Any, np.ndarray], np.ndarray]
 
