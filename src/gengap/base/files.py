@@ -51,13 +51,17 @@ def csv_text(frame: pd.DataFrame) -> str:
     Numbers are left as they are, also negative ones.
     """
 
+    import numpy as np
+
     def quoted(value: Any) -> Any:
         return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULAS) else value
 
     safe = frame.rename(columns=quoted)
     for column in safe.columns:
         if safe[column].dtype.kind not in "fiub":
-            safe[column] = safe[column].map(quoted)
+            # As objects, or a class 1 beside rows without an answer would become 1.0.
+            values = [quoted(value) for value in safe[column]]
+            safe[column] = np.array([*values, None], dtype=object)[:-1]
     return safe.to_csv(index=False)
 
 

@@ -29,13 +29,14 @@ class Answers(Finding):
     Attributes:
         target: what is predicted; empty where it has no name.
         environment_word: what an environment is called.
-        prediction: ``(n,)`` class or value; None where refused.
-        probability: ``(n,)`` of the predicted class; NaN where refused or where there is none.
+        prediction: ``(n,)`` class or value, of several targets ``(n, k)``; None where refused.
+        probability: of the predicted class, shaped alike; NaN where refused or where there is none.
         refused: ``(n,)`` whether a row has no answer.
         reason: ``(n,)`` why; empty where it has one.
         column: ``(n,)`` the column that made a row strange, or None.
         false_alarms: share of normal rows that the guard may refuse; None without a guard.
         batch: whether the rows as a whole have left the training environments; None without guard.
+        targets: what several targets are called; empty of one.
     """
 
     kind: ClassVar[str] = "answers"
@@ -48,6 +49,7 @@ class Answers(Finding):
     column: np.ndarray
     false_alarms: float | None
     batch: Leaving | None
+    targets: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.refused)
@@ -56,14 +58,22 @@ class Answers(Finding):
     def values(self) -> bool:
         """Whether numbers are predicted rather than classes."""
         return bool(np.isnan(self.probability).all()) and any(
-            isinstance(own, float) for own in self.prediction
+            isinstance(own, float) for own in self.prediction.ravel()
         )
 
     @property
     def frame(self) -> pd.DataFrame:
-        """One row each: prediction, probability, refused, reason."""
-        values = {name: getattr(self, name) for name in ("prediction", "probability", "refused")}
-        return pd.DataFrame({**values, "reason": self.reason})
+        """One row each: prediction, probability, refused, reason.
+
+        Of several targets a column each, and of labels their probabilities after them.
+        """
+        values: dict[str, Any] = {"prediction": self.prediction, "probability": self.probability}
+        if self.targets:
+            values = dict(zip(self.targets, self.prediction.T, strict=True))
+            if not np.isnan(self.probability).all():
+                chances = zip(self.targets, self.probability.T, strict=True)
+                values |= {f"probability of {name}": own for name, own in chances}
+        return pd.DataFrame({**values, "refused": self.refused, "reason": self.reason})
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -92,8 +102,9 @@ def answers_of(parts: Parts, X: Any) -> Answers:
             said = parts.guard(_rows(table, at))
             reason[at], column[at] = said.reason, said.column
             strange[at] = _strangeness(parts.guard, said, _rows(table, at))
-    prediction = np.full(n, None, dtype=object)
-    probability = np.full(n, np.nan)
+    shape = (n, *form.y.shape[1:])
+    prediction = np.full(shape, None, dtype=object)
+    probability = np.full(shape, np.nan)
     for start in range(0, n, BLOCK):
         at = np.arange(start, min(start + BLOCK, n))
         _answer(parts, table, at[reason[at] == ""], prediction, probability, reason)
@@ -107,6 +118,7 @@ def answers_of(parts: Parts, X: Any) -> Answers:
         column,
         None if parts.guard is None else parts.guard.calibration.false_alarms,
         _leaving(parts, table, strange),
+        form.target_names,
     )
 
 
@@ -131,9 +143,12 @@ def _answer(
             _answer(parts, table, half, prediction, probability, reason)
         return
     prediction[at] = class_values(parts.said.classes)[said] if parts.said.classes else said
-    if chances is not None:
+    if chances is not None and said.ndim > 1:
+        probability[at] = np.where(said == 1, chances, 1 - chances)
+    elif chances is not None:
         probability[at] = chances[np.arange(len(at)), said]
-    bad = at[~np.isfinite(said)] if said.dtype.kind == "f" else at[:0]
+    finite = np.isfinite(said).reshape(len(at), -1).all(axis=1)
+    bad = at[~finite] if said.dtype.kind == "f" else at[:0]
     prediction[bad], reason[bad] = None, "the model's answer is not finite"
 
 

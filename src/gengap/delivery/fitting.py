@@ -27,7 +27,7 @@ from gengap.delivery.agents import Play, play_of, readable, saved_agent
 from gengap.delivery.card import Card, guard_card
 from gengap.delivery.choice import BEST, Choice, choice_of, default_choice
 from gengap.delivery.expectation import expectation_of
-from gengap.delivery.form import saved_form
+from gengap.delivery.form import saved_form, saved_unit
 from gengap.delivery.guarding import (
     FEWEST,
     MOST_ENVIRONMENTS,
@@ -44,7 +44,6 @@ from gengap.delivery.schema import Description, SavedRun
 from gengap.delivery.weights import weights_of
 from gengap.environments.core import Environments
 from gengap.environments.parts import TRAIN
-from gengap.environments.targets import refuse_several
 from gengap.methods.registry import registered
 from gengap.records.store import Store
 from gengap.study.plan import Plan
@@ -170,7 +169,6 @@ def refuse_undeliverable(study: Study, out: str | Path | None) -> None:
         return
     if not isinstance(study.environments, Environments):
         raise UsageError("Only models of tables and images, and agents, can be delivered so far.")
-    refuse_several(study.environments, "A model that is delivered")
     if out is not None and study.environments.scale == "survival":
         raise UsageError(
             "Models of survival times cannot be saved so far, because no file holds them that runs "
@@ -225,14 +223,15 @@ def _wrapped(study: Study, trained: Trained, choice: Choice, result: Result | No
         study="" if result is None else result.execution.study,
         form=form,
         codes=codes,
-        shift=trained.prepared.shift,
-        scale=trained.prepared.scale,
+        shift=saved_unit(trained.prepared.shift),
+        scale=saved_unit(trained.prepared.scale),
         rows=len(trained.train_rows),
         apart=len(problem) - len(trained.train_rows),
         weights=weights,  # type: ignore[arg-type]
         code=code,
         layers=layers,
         agent=agent,
+        targets=problem.target_names,
         guard=False,
     )
     return delivered(Parts(slim, said, content, unsaved))

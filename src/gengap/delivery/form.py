@@ -73,18 +73,39 @@ def form_of(said: Description) -> Tables:
             raise ValueError
     if (said.task == "classification") != (len(said.classes) > 1):
         raise ValueError
+    shape = (len(said.targets),) if said.targets else ()
+    if shape == (1,) or (shape and said.classes and len(said.classes) != 2):
+        raise ValueError
     made = Tables(
         X=X,
-        y=np.empty(0, np.int64 if said.classes else np.float64),
+        y=np.empty((0, *shape), np.int64 if said.classes else np.float64),
         environment=np.empty(0, np.int64),
         names=said.run.train_environments,
         classes=said.classes,
+        target_names=said.targets,
         name=said.name,
         kind=said.kind,
     )
     codes = tuple(ColumnCode(**code.model_dump()) for code in said.codes)
     made.__dict__["encoded"] = encoded_by(X, codes)
     return made
+
+
+def saved_unit(unit: float | np.ndarray) -> float | tuple[float, ...]:
+    """What standardises a target, as JSON holds it; of several a tuple."""
+    return tuple(map(float, unit)) if isinstance(unit, np.ndarray) else float(unit)
+
+
+def unit_of(said: Description, saved: float | tuple[float, ...]) -> float | np.ndarray:
+    """What :func:`saved_unit` gave.
+
+    Raises:
+        ValueError: there is not one for each target.
+    """
+    count = len(said.targets) if said.targets and not said.classes else 0
+    if (len(saved) if isinstance(saved, tuple) else 0) != count:
+        raise ValueError
+    return np.array(saved) if isinstance(saved, tuple) else saved
 
 
 def as_table(form: Tables, X: Any) -> Any:

@@ -64,7 +64,10 @@ class Standardised(nn.Module):
         self.register_buffer("shift", torch.from_numpy(inputs.shift.copy()))
         self.register_buffer("scale", torch.from_numpy(inputs.scale.copy()))
         self.clip = inputs.clip
-        self.middle, self.unit = float(trained.prepared.shift), float(trained.prepared.scale)
+        self.middle, self.unit = (
+            torch.from_numpy(own).float() if isinstance(own, np.ndarray) else float(own)
+            for own in (trained.prepared.shift, trained.prepared.scale)
+        )
         self.values = not trained.problem.classes
 
     def forward(self, x: Tensor) -> Tensor:
@@ -81,8 +84,11 @@ class Asked(BaseEstimator):
     def __init__(self, model: Delivered) -> None:
         self.model = model
         self._estimator_type = "classifier" if hasattr(model, "classes_") else "regressor"
+        # Labels are asked for as the guard knows them, 0 or 1.
+        self.labels = bool(model.parts.said.targets) and hasattr(model, "classes_")
         if hasattr(model, "classes_"):
-            self.classes_ = model.classes_
+            several = [np.array([0, 1])] * len(model.parts.said.targets)
+            self.classes_ = several or model.classes_
         if hasattr(model, "predict_proba"):
             self.predict_proba = model.predict_proba
 
@@ -91,8 +97,8 @@ class Asked(BaseEstimator):
         return self
 
     def predict(self, X: Any) -> np.ndarray:
-        """Classes or values ``(n,)``."""
-        return self.model.predict(X)
+        """Classes or values ``(n,)``; of several targets ``(n, k)``."""
+        return self.model.codes(X) if self.labels else self.model.predict(X)
 
     def __sklearn_tags__(self) -> Any:
         return self.model.__sklearn_tags__()
@@ -157,7 +163,7 @@ def guarded(
     X = problem.X.iloc[rows] if isinstance(problem.X, pd.DataFrame) else problem.X[rows]
     own = asked(model)
     y = problem.y[rows]
-    if isinstance(own, Asked) and problem.classes:
+    if isinstance(own, Asked) and problem.classes and not own.labels:
         y = own.classes_[y]
     if isinstance(X, pd.DataFrame):
         X = problem.read_alike(X)
@@ -246,11 +252,23 @@ def _refused(
         X = problem.X.iloc[rows] if isinstance(problem.X, pd.DataFrame) else problem.X[rows]
         said = model.decide(X)
         values, _ = trained.answers(X)
-        score = values == problem.y[rows] if problem.classes else -np.abs(values - problem.y[rows])
-        score = score.astype(np.float64)
+        score = _scores(trained, values, problem.y[rows])
         yield Refused(
             name,
             float(said.refused.mean()),
             float(score[~said.refused].mean()) if not said.refused.all() else float("nan"),
             float(score[said.refused].mean()) if said.refused.any() else float("nan"),
         )
+
+
+def _scores(trained: Trained, values: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Score of each answer ``(n,)``: whether it is right, or minus its absolute error.
+
+    Of several targets the share of labels that are right, or minus the mean error, each in the
+    standard deviations of its target.
+    """
+    if trained.problem.classes:
+        right = (values == y).astype(np.float64)
+        return right if right.ndim == 1 else right.mean(axis=1)
+    error = np.abs(values - y)
+    return -error if error.ndim == 1 else -(error / trained.prepared.scale).mean(axis=1)

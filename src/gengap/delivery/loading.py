@@ -23,7 +23,7 @@ from gengap.base.errors import UsageError
 from gengap.base.paths import typed
 from gengap.base.sealed import opened, ordinary_bytes
 from gengap.delivery.agents import as_play
-from gengap.delivery.form import form_of
+from gengap.delivery.form import form_of, unit_of
 from gengap.delivery.guarding import asked
 from gengap.delivery.model import Delivered, delivered
 from gengap.delivery.parts import Parts
@@ -138,7 +138,7 @@ def _parts(
     inputs = _preparation(tensors, form)
     if said.agent is not None:  # nothing that an agent sees is cut
         inputs = replace(inputs, clip=np.inf)
-    prepared = Prepared(inputs, said.shift, said.scale)
+    prepared = Prepared(inputs, unit_of(said, said.shift), unit_of(said, said.scale))
     trained = Trained(run, cell, rows, prepared, model_of(said, form, weights, modules), form)
     own = None if homes is None else _homes(homes.numpy(), names)
     return Parts(trained, said, weights, homes=own, profile=profile)

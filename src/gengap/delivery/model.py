@@ -54,10 +54,15 @@ class Delivered(BaseEstimator):
         if isinstance(form.X, pd.DataFrame):
             self.feature_names_in_ = np.array([str(c) for c in form.X.columns], dtype=object)
         if form.classes:
-            self.classes_ = class_values(form.classes)
+            values = class_values(form.classes)
+            # Of several labels a list, as of scikit-learn's own estimators.
+            several = [values] * len(form.target_names)
+            self.classes_ = several or values
 
     def predict(self, X: Any) -> np.ndarray:
         """Classes or values ``(n,)`` of examples ``(n, ...)``, whatever the guard would say.
+
+        Of several targets ``(n, k)``, in the order of ``description.targets``.
 
         Args:
             X: a table with the columns of training, found by name, or an array.
@@ -66,7 +71,12 @@ class Delivered(BaseEstimator):
             UsageError: a column is missing or holds what the model cannot read.
         """
         said, _ = self._asked(X)
-        return self.classes_[said] if self.parts.said.classes else said
+        classes = self.parts.said.classes
+        return class_values(classes)[said] if classes else said
+
+    def codes(self, X: Any) -> np.ndarray:
+        """Positions of the classes in their order, where :meth:`predict` gives the classes."""
+        return self._asked(X)[0]
 
     def _gives_probabilities(self) -> bool:
         trained = self.parts.trained
@@ -160,11 +170,13 @@ class Delivered(BaseEstimator):
 class DeliveredClassifier(ClassifierMixin, Delivered):
     """A delivered model that predicts classes."""
 
-    classes_: np.ndarray
+    classes_: Any
 
     @available_if(Delivered._gives_probabilities)
     def predict_proba(self, X: Any) -> np.ndarray:
         """Probabilities ``(n, C)`` of ``classes_``; absent where the model gives none.
+
+        Of several labels ``(n, k)``, of the second class of each.
 
         Raises:
             UsageError: as of :meth:`predict`.
@@ -298,7 +310,7 @@ class Agent(Delivered):
 class NumberedAgent(ClassifierMixin, Agent):
     """An agent whose actions are numbered."""
 
-    classes_: np.ndarray
+    classes_: Any
     predict_proba = DeliveredClassifier.predict_proba
 
 

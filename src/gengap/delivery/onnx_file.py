@@ -8,7 +8,8 @@ are cut at twenty standard deviations.
   strings, ``""`` where missing. An *array* has one input ``X (n, ...)``, float64 where examples are
   rows.
 - Classes: ``probabilities (n, C)`` float32 and ``class (n,)`` int64, a position in the class
-  labels, which stand in the file's properties. Values: ``value (n,)`` float64.
+  labels, which stand in the file's properties. Values: ``value (n,)`` float64. Of several targets
+  ``probabilities (n, k)`` of the second class of each and ``labels (n, k)``, or ``value (n, k)``.
 
 Where a graph of standard operators would not give the same numbers there is none, and the error
 says why.
@@ -100,19 +101,29 @@ class _Graph:
         rows = self.add("Clip", rows, *ends)
         for layer in trained.module.children():
             rows = self.layer(layer, rows, trained.problem.shape)
-        if said.classes:
+        several = len(said.targets)
+        if said.classes and several:
+            self.add("Sigmoid", rows, out="probabilities")
+            present = self.add("Greater", rows, self.put(np.float32(0)))
+            self.add("Cast", present, to=TensorProto.INT64, out="labels")
+            outputs: list[tuple[str, int, list[Any]]] = [
+                ("probabilities", TensorProto.FLOAT, ["n", several]),
+                ("labels", TensorProto.INT64, ["n", several]),
+            ]
+        elif said.classes:
             self.add("Softmax", rows, axis=1, out="probabilities")
             self.add("ArgMax", rows, axis=1, keepdims=0, out="class")
-            outputs: list[tuple[str, int, list[Any]]] = [
+            outputs = [
                 ("probabilities", TensorProto.FLOAT, ["n", len(said.classes)]),
                 ("class", TensorProto.INT64, ["n"]),
             ]
         else:
             wide = self.add("Cast", rows, to=TensorProto.DOUBLE)
-            wide = self.add("Mul", wide, self.put(np.float64(said.scale)))
-            wide = self.add("Add", wide, self.put(np.float64(said.shift)))
-            self.add("Reshape", wide, self.put(np.array([-1])), out="value")
-            outputs = [("value", TensorProto.DOUBLE, ["n"])]
+            wide = self.add("Mul", wide, self.put(np.array(said.scale, np.float64)))
+            wide = self.add("Add", wide, self.put(np.array(said.shift, np.float64)))
+            shape = [-1, several] if several else [-1]
+            self.add("Reshape", wide, self.put(np.array(shape)), out="value")
+            outputs = [("value", TensorProto.DOUBLE, ["n", several] if several else ["n"])]
         made = helper.make_graph(
             self.nodes,
             "gengap",

@@ -126,12 +126,13 @@ class Description(Strict):
         study: key of the study behind it; empty where there was none.
         form: of examples.
         codes: how a table's columns become numbers.
-        shift, scale: of a target of regression.
+        shift, scale: of a target of regression; of several each has its own.
         rows: trained on; ``apart`` those kept apart from training.
         weights: in which format the model lies beside this.
         code: which code makes the network, where that is the user's own, and ``layers`` a digest
             of them; see :mod:`gengap.delivery.own_code`.
         agent: what it sees and does, where it acts; None of other models.
+        targets: what several targets are called; empty of one.
         guard: whether a guard does.
         files: SHA-256 of each further file, by name.
     """
@@ -150,14 +151,15 @@ class Description(Strict):
     study: str
     form: SavedForm
     codes: tuple[SavedCode, ...]
-    shift: float
-    scale: float
+    shift: float | tuple[float, ...]
+    scale: float | tuple[float, ...]
     rows: Size
     apart: Size
     weights: Literal["safetensors", "skops", "xgboost", "lightgbm", "catboost", ""]
     code: Name = ""
     layers: Name = ""
     agent: SavedAgent | None = None
+    targets: tuple[Name, ...] = ()
     guard: bool
     files: dict[str, str] = {}
     checksum: str = ""

@@ -16,6 +16,7 @@ from gengap.report.text import clean, shorten
 
 NUMBERS = "answers.json"
 SHOWN, NAMED = 10, 3
+TARGETS = 4  # of several, whose columns are printed
 
 
 def answer(found: Answers) -> str:
@@ -28,24 +29,34 @@ def terminal(found: Answers, quiet: bool = False) -> list[Block]:
     if quiet:
         return [answer(found)]
     more = len(found) - SHOWN
-    note: list[Block] = [Note(f"and {counted(more, 'row')} more; --out writes all")] * (more > 0)
+    left = [counted(more, "row")] if more > 0 else []
+    if (others := len(found.targets) - TARGETS) > 0:
+        left.append(counted(others, "target"))
+    note: list[Block] = [Note(f"and {listing(left)} more; --out writes all")] * bool(left)
     return [rows_table(found), *note, answer(found)]
 
 
 def rows_table(found: Answers) -> Table:
     """The first rows."""
-    makers = (
-        (Column("row", numeric=False), lambda k: Cell(str(k + 1))),
+    one = [
         (Column(clean(found.target) or "prediction", numeric=False, most=24), _told(found)),
         (Column("probability"), lambda k: Cell(_chance(float(found.probability[k])))),
+    ]
+    several = [
+        (Column(clean(name), numeric=False, most=24), _told(found, place))
+        for place, name in enumerate(found.targets[:TARGETS])
+    ]
+    makers = (
+        (Column("row", numeric=False), lambda k: Cell(str(k + 1))),
+        *(several or one),
         (Column("why refused", numeric=False, most=46), lambda k: Cell(_why(found, k))),
     )
     return make_table("Answers", range(min(len(found), SHOWN)), makers)
 
 
-def _told(found: Answers) -> Callable[[int], Cell]:
+def _told(found: Answers, target: int | None = None) -> Callable[[int], Cell]:
     def told(k: int) -> Cell:
-        value = found.prediction[k]
+        value = found.prediction[k] if target is None else found.prediction[k, target]
         if value is None:
             return Cell("refused")
         return Cell(significant(value) if found.values else shorten(clean(value), 24))
