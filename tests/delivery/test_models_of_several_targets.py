@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from delivery_toys import patients
-from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.linear_model import LinearRegression
 from sklearn.metrics import accuracy_score, r2_score
 from typer.testing import CliRunner
 

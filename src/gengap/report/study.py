@@ -289,6 +289,7 @@ def _facts(summary: Summary) -> str:
     """Say in one line what was measured: task, metric, environments, examples, methods."""
     study = summary.study
     counts = {
+        "target": len({row["target"] for row in summary.targets}),
         "environment": len(study["environments"]),
         "example": study["examples"],
         "method": len(summary.methods),
