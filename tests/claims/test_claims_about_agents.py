@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from gengap.claims import edge, goals, warm_starts
+from gengap.claims import edge, goals, players, solutions, sources, warm_starts
 from gengap.claims.agents import policy, reached, scores, trained
 from gengap.control.suites.mazes import mazes
 from gengap.records.store import Store
@@ -76,3 +76,25 @@ def test_agents_that_act_are_scored_as_they_begin(tmp_path: Path, monkeypatch) -
     monkeypatch.undo()
     agents = trained(levels, {"wsrl": warm_starts.BARE}, 0, store, at=(10, 20), model="mlp(4)")
     assert len(agents) == 2
+
+
+def test_a_cell_on_the_single_policys_way_is_closed() -> None:
+    """So it never succeeds by going that way, and more policies succeed at least as often."""
+    one, equal, diverse = solutions._succeeded(0)
+    assert one < 0.2
+    assert one <= equal <= 1
+    assert one <= diverse <= 1
+
+
+def test_chosen_sources_are_read_from_what_agents_reach(monkeypatch) -> None:
+    """Agents of 20 contexts that all reach 1 in their own and nothing elsewhere."""
+    monkeypatch.setattr(sources, "_transfer", lambda *_: np.eye(sources.CONTEXTS))
+    assert sources.over_random(0, "") == pytest.approx(0)
+
+
+def test_a_tenth_of_a_spoilt_log_is_the_largest_torque() -> None:
+    clean, spoilt = players._swings(0).logs, players._spoilt(0).logs
+    changed = (spoilt.action != clean.action)[:, 0]
+    assert 0.05 < changed.mean() < players.WRONG
+    assert (spoilt.action[changed] == 1).all()
+    np.testing.assert_array_equal(spoilt.reward, clean.reward)

@@ -8,6 +8,7 @@ from gengap.base.errors import UsageError, unknown
 from gengap.claims import (
     benchmarks,
     contexts,
+    corrective,
     coverage,
     edge,
     elsewhere,
@@ -16,10 +17,14 @@ from gengap.claims import (
     margins,
     memory,
     offline_play,
+    physical,
     places,
+    players,
     procedures,
     shortcuts,
     sites,
+    solutions,
+    sources,
     strangers,
     typicality,
     warm_starts,
@@ -29,7 +34,8 @@ from gengap.claims.claim import Claim
 ALL = "all"
 _MODULES = (
     places, sites, fairness, coverage, contexts, elsewhere, typicality, margins, memory, shortcuts,
-    benchmarks, strangers, offline_play, goals, edge, warm_starts, procedures,
+    benchmarks, strangers, offline_play, goals, edge, warm_starts, procedures, physical, sources,
+    players, solutions, corrective,
 )  # fmt: skip
 
 
