@@ -58,6 +58,7 @@ def transformer(
         tokens: ``(R, n, T, width)``, of ``n`` sequences of each run.
         asked: positions ``(Q,)``, or ``(R, n, Q)`` of each sequence's own.
     """
+    asked = asked.to(tokens.device)
     every = torch.arange(tokens.shape[2], device=tokens.device)
     for layer in range(layers):
         own = every if layer < layers - 1 else asked
