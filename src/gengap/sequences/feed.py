@@ -13,10 +13,11 @@ from gengap.base.seeds import generator
 from gengap.methods.batch import Batch, Context
 from gengap.models.networks import Network
 from gengap.records.run import Outcome
+from gengap.sequences.drawing import draw_pairs, step_widths
 from gengap.sequences.pairs import padded
 from gengap.sequences.ragged import Ragged
 from gengap.sequences.vocabulary import PAD, UNKNOWN
-from gengap.training.tasks import Task, draw_batches
+from gengap.training.tasks import Task
 
 if TYPE_CHECKING:
     from gengap.sequences.problem import Sequences
@@ -38,7 +39,11 @@ class SequenceFeed:
         device: str,
     ) -> None:
         self.problem, self.tasks, self.device = problem, tasks, device
-        drawn = [draw_batches(task, steps, slots, batch) for task in tasks]
+        self.width = max(problem.apart(task.train_rows) for task in tasks)
+        self.widths = step_widths(padded(problem.lengths), self.width, steps)
+        drawn = [
+            draw_pairs(task, padded(problem.lengths), self.widths, slots, batch) for task in tasks
+        ]
         self.drawn = torch.from_numpy(np.stack([rows for rows, _ in drawn], 1))
         self.environment = torch.from_numpy(np.stack([e for _, e in drawn], 1)).long().to(device)
         rows = problem.rows
@@ -48,14 +53,13 @@ class SequenceFeed:
         self.first = torch.from_numpy(rows.first).to(device)
         known = torch.from_numpy(np.stack([task.prepared for task in tasks]))
         self.known = None if bool(known.all()) else known.to(device)
-        self.width = max(problem.apart(task.train_rows) for task in tasks)
         self.shares = torch.zeros(len(tasks), len(problem.names), 0, device=device)
         self.generators = [generator(t.run.seed, "method", t.run.split) for t in tasks]
 
     def batch(self, step: int, context: Context) -> Batch:
         """The pairs of one step."""
         rows = self.drawn[step].long().to(self.device)
-        x, y, mask = self.gathered(rows, self.width)
+        x, y, mask = self.gathered(rows, int(self.widths[step]))
         return Batch(
             x=x,
             y=y,
