@@ -35,7 +35,7 @@ def terminal(found: Mending, quiet: bool = False) -> list[Block]:
     """What the command prints: what was tried, the environments kept apart, and the answer."""
     if quiet:
         return [answer(found)]
-    tables: list[Block] = [_trials(found)] if found.trials else []
+    tables: list[Block] = [_trials(found, sources=False)] if found.trials else []
     return [*tables, _turns(found), answer(found)]
 
 
@@ -138,21 +138,28 @@ def _gains(found: Mending) -> str:
     )
 
 
-def _trials(found: Mending) -> Table:
+def _trials(found: Mending, sources: bool = True) -> Table:
+    """What was tried; without what it is for and from where it fits a terminal."""
     number = _numbers(found)
 
     def row(trial: Trial) -> tuple[str, ...]:
         return (
             trial.name,
-            trial.cause,
-            proposed(trial.name).short,
+            *((trial.cause, proposed(trial.name).short) if sources else ()),
             number(trial.gain.estimate, plus=True),
             number.limits(trial.gain, plus=True),
             p_text(trial.p_value),
             "better" if trial.shown else "not shown",
         )
 
-    heads = ("remedy", "for", "source", "gain", "90%", "p corrected", "verdict")
+    heads = (
+        "remedy",
+        *(("for", "source") if sources else ()),
+        "gain",
+        "90%",
+        "p corrected",
+        "verdict",
+    )
     return text_table(f"Remedies beside {found.baseline}", heads, map(row, found.trials))
 
 
