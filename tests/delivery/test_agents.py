@@ -162,3 +162,10 @@ def test_who_remembers_plays_an_episode_as_it_was_scored(method: str, tmp_path: 
         found.append(total)
     np.testing.assert_allclose(found, wanted, rtol=1e-5)
     assert np.mean(found) > 0
+
+
+def test_what_learns_nothing_is_not_delivered() -> None:
+    levels = gg.load_suite("mazes", levels=24, size=7, starts=5)
+    result = gg.Study(levels, ["expert", "bc"], seeds=1, steps=2, model="linear", jobs=1).run()
+    with pytest.raises(UsageError, match="learns nothing"):
+        fit(result, "expert")

@@ -14,6 +14,7 @@ from gengap.claims import (
     elsewhere,
     fairness,
     goals,
+    logs,
     margins,
     memory,
     offline_play,
@@ -35,7 +36,7 @@ ALL = "all"
 _MODULES = (
     places, sites, fairness, coverage, contexts, elsewhere, typicality, margins, memory, shortcuts,
     benchmarks, strangers, offline_play, goals, edge, warm_starts, procedures, physical, sources,
-    players, solutions, corrective,
+    players, solutions, corrective, logs,
 )  # fmt: skip
 
 

@@ -44,6 +44,8 @@ from gengap.delivery.schema import Description, SavedRun
 from gengap.delivery.weights import weights_of
 from gengap.environments.core import Environments
 from gengap.environments.parts import TRAIN
+from gengap.methods.expert import Expert
+from gengap.methods.random_policy import RandomPolicy
 from gengap.methods.registry import registered
 from gengap.records.store import Store
 from gengap.study.plan import Plan
@@ -123,6 +125,8 @@ def _made(
     progress: Tell | None,
 ) -> Delivered:
     refuse_undeliverable(study, out)
+    if isinstance(study.environments, Levels):
+        _refuse_no_agent(choice.method)
     # What was decided seed by seed is decided; one more run needs no decision.
     own = replace(
         study, environments=study.problem, keep_models=[choice.method], until_decided=False
@@ -173,6 +177,16 @@ def refuse_undeliverable(study: Study, out: str | Path | None) -> None:
         raise UsageError(
             "Models of survival times cannot be saved so far, because no file holds them that runs "
             "no code; fit one in Python (result.fit(...) without out), which serves in its process."
+        )
+
+
+def _refuse_no_agent(method: str) -> None:
+    """Raise :class:`UsageError` where what a method made is no agent that acts on what it sees."""
+    info = registered(method)
+    if info.method in (Expert, RandomPolicy):
+        raise UsageError(
+            f"{info.name} learns nothing, so there is nothing to deliver; name a method that "
+            "learns with --method."
         )
 
 

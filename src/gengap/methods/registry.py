@@ -58,6 +58,11 @@ class MethodInfo:
     minimum_environments: int = 1
 
     @property
+    def remembers(self) -> bool:
+        """Whether what its agents do depends on what went before in an episode."""
+        return self.method.recall is not Method.recall
+
+    @property
     def sees_unseen(self) -> bool:
         """Whether it sees inputs of the unseen environment: of its training part, no labels."""
         return UNLABELLED_UNSEEN in self.needs

@@ -1,0 +1,224 @@
+"""Who wrote the log: the same methods on logs of an expert and of worse players, on one scale.
+
+Scores are normalised: 0 is what acting at random reaches on average and 1 what the expert does, so
+that logs, families and rewards can be held side by side (J. Fu et al., D4RL: datasets for deep
+data-driven reinforcement learning, arXiv 2004.07219). A number above 1 on the expert's own scale
+cannot last; one above that of who wrote the log means that learning did more than copy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from gengap.base.errors import UsageError
+from gengap.base.finding import Finding
+from gengap.base.progress import Progress
+from gengap.environments.suites import load_suite, parse_suite, suite_info
+from gengap.methods.registry import method_info
+from gengap.questions.offline.checkpoints import RULES, Checkpoint, checkpoints, kept
+from gengap.statistics.intervals import Interval, student_mean
+from gengap.study.result import Result
+from gengap.study.study import Study
+
+WRITERS = ("expert", "mixed", "suboptimal", "replay")
+SCORE = "normalised return"
+CHECKPOINTS = "linear:6"
+NONE_LEFT = "No method is left to run: "
+SHOWN = "reference", "unseen", "cost_of_unseen"
+
+
+@dataclass(frozen=True, eq=False)
+class Learnt:
+    """What one method made of one log.
+
+    Attributes:
+        method: its name; ``writer`` who wrote the log.
+        seen: mean score of an agent in levels it learnt from.
+        unseen: in levels it did not; ``cost`` is the difference on the same starts.
+        rules: by checkpoint rule, the mean score in unseen levels of what it keeps; empty unless
+            asked for, and of agents that remember. ``unseen`` is that of the last step.
+    """
+
+    method: str
+    writer: str
+    seen: Interval
+    unseen: Interval
+    cost: Interval
+    rules: dict[str, Interval]
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Provenance(Finding):
+    """Methods by who wrote the log.
+
+    Attributes:
+        problem: name of the levels; ``environment_word`` what one is called.
+        levels: how many; ``seeds`` runs of each half.
+        steps: of training.
+        writers: who wrote the logs.
+        logged: by writer, the mean normalised return of the log itself.
+        methods: in the order asked for.
+        learnt: what each made of each log.
+        skipped: why methods are missing, by name.
+    """
+
+    kind: ClassVar[str] = "offline"
+    problem: str
+    environment_word: str
+    levels: int
+    seeds: int
+    steps: int
+    writers: tuple[str, ...]
+    logged: dict[str, float]
+    methods: tuple[str, ...]
+    learnt: list[Learnt]
+    skipped: dict[str, str]
+
+    def of(self, method: str, writer: str) -> Learnt:
+        """What one method made of one log."""
+        return next(one for one in self.learnt if (one.method, one.writer) == (method, writer))
+
+
+def by_provenance(
+    suite: str,
+    methods: Sequence[str] = ("bc", "cql", "iql"),
+    writers: Sequence[str] = WRITERS,
+    *,
+    seeds: int | Sequence[int] = 3,
+    steps: int | None = None,
+    model: Any = None,
+    rules: bool = False,
+    seed: int = 0,
+    store: str | Path | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    **settings: Any,
+) -> Provenance:
+    """Train methods on logs by several writers; each half of the levels is unseen by the other's.
+
+    Args:
+        suite: of levels, with options: ``"mazes:levels=200"``.
+        methods: that learn from logs.
+        writers: of logs; ``gengap suites`` says who there are.
+        seeds: runs of each half, or which.
+        steps: of training; what the levels suggest unless given.
+        rules: also compare checkpoint rules.
+        seed: of the levels.
+        store: database URL or path where runs are kept, and found again.
+        progress: called with a :class:`~gengap.base.progress.Progress`.
+        settings: further settings of the study.
+
+    Raises:
+        UsageError: the suite has no logs by these, or no method applies.
+    """
+    name, options = parse_suite(suite)
+    arguments = suite_info(name).arguments
+    if "data" not in arguments or "data" in options:
+        why = "has no logs" if "data" not in arguments else "names one writer already"
+        raise UsageError(f"{suite} {why}; name a suite of levels such as mazes, without data=.")
+    if not methods or not writers:
+        raise UsageError("Name methods and writers of logs, at least one of each.")
+    learnt: list[Learnt] = []
+    logged: dict[str, float] = {}
+    skipped: dict[str, str] = {}
+    total = len(methods) * len(writers)
+    last = 0
+    for writer in writers:
+        levels: Any = replace(load_suite(suite, seed, data=writer), score=SCORE)
+        logged[writer] = _of_log(levels)
+        for method in methods:
+            if method in skipped:
+                continue
+            tell = _telling(progress, len(learnt), total, f"{method} on {writer} data")
+            try:
+                study = _study(levels, method, seeds, steps, model, rules, store, settings)
+                _ = study.plan
+            except UsageError as error:
+                if not str(error).startswith(NONE_LEFT):
+                    raise
+                skipped[method] = str(error).removeprefix(NONE_LEFT)
+                continue
+            learnt.append(_learnt(study, method, writer, rules, tell))
+            last = study.scored_at[-1]
+    if not learnt:
+        raise UsageError(f"No method is left to run: {next(iter(skipped.values()))}")
+    return Provenance(
+        problem=levels.name,
+        environment_word=levels.kind,
+        levels=len(levels.names),
+        seeds=seeds if isinstance(seeds, int) else len(seeds),
+        steps=last,
+        writers=tuple(writers),
+        logged=logged,
+        methods=tuple(m for m in methods if m not in skipped),
+        learnt=learnt,
+        skipped=skipped,
+    )
+
+
+def _study(
+    levels: Any, method: str, seeds: int | Sequence[int], steps: int | None, model: Any,
+    rules: bool, store: str | Path | None, settings: dict[str, Any],
+) -> Study:  # fmt: skip
+    own: dict[str, Any] = {} if model is None else {"model": model}
+    if rules:
+        own |= {"keep_models": "all", "selection": "validation", "checkpoints": CHECKPOINTS}
+    else:
+        own |= {"keep_models": "none", "selection": "last-step"}
+    return Study(
+        levels, [method], seeds=seeds, splits="halves", steps=steps, plain_training=False,
+        store=store, **own, **settings,
+    )  # fmt: skip
+
+
+def _telling(
+    progress: Callable[[Progress], None] | None, done: int, total: int, doing: str
+) -> Callable[[Progress], None] | None:
+    if progress is None:
+        return None
+    return lambda now: progress(Progress(done + now.done / max(now.total, 1), total, doing))
+
+
+def _of_log(levels: Any) -> float:
+    """Mean return of the log on the scale of scores."""
+    logs, arena = levels.logs, levels.arena
+    first = np.flatnonzero(np.diff(logs.unit, prepend=-1))
+    worth = getattr(getattr(getattr(arena, "contexts", None), "system", None), "worth", None)
+    # Compiled levels discount, as the log's returns do.
+    plain = worth is not None
+    total = np.add.reduceat(logs.reward, first) / worth if plain else logs.returns[first]
+    everywhere = np.arange(len(levels))
+    low = float(arena.random_scores(everywhere, "return").mean())
+    high = float(arena.expert_scores(everywhere, "return").mean())
+    return (float(total.mean()) - low) / max(high - low, 1e-9)
+
+
+def _learnt(
+    study: Study, method: str, writer: str, rules: bool,
+    progress: Callable[[Progress], None] | None,
+) -> Learnt:  # fmt: skip
+    carried_out = study.run(progress)
+    plan = replace(carried_out.plan, selection="last-step")
+    rows = Result(plan, carried_out.store, carried_out.execution).finding.environments
+    found: dict[str, Interval] = {}
+    if rules and not method_info(method.partition(":")[0]).remembers:
+        runs: dict[str, list[Checkpoint]] = {}
+        for one in checkpoints(study, carried_out.store):
+            runs.setdefault(one.run, []).append(one)
+        found = {rule: _by_level([kept(own, rule) for own in runs.values()]) for rule in RULES}
+    carried_out.store.close()
+    columns = [[getattr(row, name) for row in rows] for name in SHOWN]
+    seen, unseen, cost = (student_mean(np.array(column, np.float64)) for column in columns)
+    return Learnt(method, writer, seen, unseen, cost, found)
+
+
+def _by_level(chosen: list[Checkpoint]) -> Interval:
+    """Mean score over levels, each the mean of its starts and runs."""
+    level = np.concatenate([own.level for own in chosen])
+    score = np.concatenate([own.unseen for own in chosen]).astype(np.float64)
+    count = np.bincount(level)
+    return student_mean((np.bincount(level, score) / np.maximum(count, 1))[count > 0])

@@ -1,0 +1,146 @@
+"""What agents made of logs by several writers: a table of methods and writers, and the answer."""
+
+from __future__ import annotations
+
+import math
+
+from gengap.questions.offline.checkpoints import RULES
+from gengap.questions.offline.provenance import Learnt, Provenance
+from gengap.report.document import (
+    Block,
+    Cell,
+    Column,
+    Document,
+    Note,
+    Table,
+    document,
+    make_table,
+    section,
+    settings,
+    text_table,
+)
+from gengap.report.numerals import Numerals
+from gengap.statistics.intervals import Interval
+
+NUMBERS = "offline.json"
+SCORE = Numerals(False, 2)
+LEGEND = (
+    "0: acting at random, 1: the expert, on average over all starts. Unseen: agents in levels of "
+    "the half that they did not learn from. 95% intervals over levels like these."
+)
+RULES_LEGEND = (
+    "Score in unseen levels of the checkpoint that a rule keeps. log: agrees most with held-out "
+    "episodes; value: highest value by an estimate from the log; seen levels: earns most at other "
+    "starts of levels learnt from; unseen levels: the best there was, which nobody can know."
+)
+
+
+def answer(found: Provenance) -> str:
+    """Who learnt most from each log, and what the choice of a checkpoint is worth."""
+    return " ".join([*(_best(found, writer) for writer in found.writers), *_rules(found)])
+
+
+def terminal(found: Provenance, quiet: bool = False) -> list[Block]:
+    """What the command prints: scores in unseen levels, rules, and the answer."""
+    if quiet:
+        return [answer(found)]
+    rules: list[Block] = [_rules_table(found), Note(RULES_LEGEND)] if _ruled(found) else []
+    skipped = [Note(f"Skipped: {why}") for why in found.skipped.values()]
+    return [_scores(found), Note(LEGEND), *rules, *skipped, answer(found)]
+
+
+def build(found: Provenance, *, page: bool, command: str = "") -> Document:
+    """The whole report; ``command`` is what the user typed."""
+    said = f"{found.levels} levels in two halves, {found.steps} steps, seeds: {found.seeds}"
+    skipped = text_table("Skipped", ("method", "why"), found.skipped.items(), numeric=False)
+    return document(
+        found.problem,
+        "logs by who wrote them",
+        said,
+        [answer(found)],
+        [
+            section("In unseen levels", LEGEND, _scores(found)),
+            section("Levels learnt from, and the cost of unseen", "", _both(found)),
+            section("Which checkpoint to keep", RULES_LEGEND, _rules_table(found))
+            if _ruled(found)
+            else None,
+            section("Skipped", "", skipped) if found.skipped else None,
+            section("Where these numbers come from", settings({"command": command}))
+            if command
+            else None,
+        ],
+        "Every number here is also in the .json file beside this report.",
+    )
+
+
+def _scores(found: Provenance) -> Table:
+    """A row per method, a column per writer; the first row is the log's own."""
+    rows = [("the log itself", *(SCORE(found.logged[w]) for w in found.writers))]
+    rows += [
+        (method, *(_said(found.of(method, writer).unseen) for writer in found.writers))
+        for method in found.methods
+    ]
+    return text_table("In unseen levels", ("learnt from", *found.writers), rows)
+
+
+def _both(found: Provenance) -> Table:
+    columns = [
+        (Column("method", numeric=False), lambda one: Cell(one.method)),
+        (Column("log", numeric=False), lambda one: Cell(one.writer)),
+        (Column("seen"), lambda one: _cell(one.seen)),
+        (Column("unseen"), lambda one: _cell(one.unseen)),
+        (Column("cost"), lambda one: _cell(one.cost)),
+    ]
+    return make_table("Seen and unseen levels", found.learnt, columns)
+
+
+def _rules_table(found: Provenance) -> Table:
+    rows = [
+        (one.method, one.writer, *(SCORE(one.rules[rule].estimate) for rule in RULES))
+        for one in _ruled(found)
+    ]
+    return text_table("Which checkpoint to keep", ("method", "log", *RULES), rows)
+
+
+def _best(found: Provenance, writer: str) -> str:
+    best = max(
+        (one for one in found.learnt if one.writer == writer), key=lambda one: one.unseen.estimate
+    )
+    more = ""
+    if best.unseen.low > found.logged[writer]:
+        more = ", more than the log itself"
+    elif best.unseen.high < found.logged[writer]:
+        more = ", less than the log itself"
+    return (
+        f"From {writer} logs ({SCORE(found.logged[writer])}) {best.method} reaches most in an "
+        f"unseen {found.environment_word}: {_said(best.unseen)}{more}."
+    )
+
+
+def _rules(found: Provenance) -> list[str]:
+    """What each rule loses to the best checkpoint, on average over methods and logs."""
+    if not _ruled(found):
+        return []
+    bound = RULES[-1]
+
+    def lost(rule: str) -> float:
+        ruled = _ruled(found)
+        apart = [one.rules[bound].estimate - one.rules[rule].estimate for one in ruled]
+        return sum(apart) / len(apart)
+
+    losses = ", ".join(f"{SCORE(lost(rule))} by {rule}" for rule in RULES[:-1])
+    return [f"Short of the best checkpoint falls, on average, what is kept: {losses}."]
+
+
+def _ruled(found: Provenance) -> list[Learnt]:
+    return [one for one in found.learnt if one.rules]
+
+
+def _cell(interval: Interval) -> Cell:
+    return Cell(SCORE(interval.estimate), SCORE.limits(interval))
+
+
+def _said(interval: Interval) -> str:
+    if math.isnan(interval.low):
+        return SCORE(interval.estimate)
+    return f"{SCORE(interval.estimate)} ({SCORE.limits(interval)})"

@@ -1,0 +1,100 @@
+"""Logs by who wrote them, and rules for which checkpoint to keep."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from gengap.base.errors import UsageError
+from gengap.cli import app
+from gengap.control.planning import policy_values
+from gengap.control.tables import LevelTables
+from gengap.control.value_estimates import start_value
+from gengap.questions.offline import Provenance, by_provenance
+from gengap.questions.offline.checkpoints import Checkpoint, kept
+
+QUICK = {"seeds": 1, "steps": 60, "model": "mlp(16)", "jobs": 1, "threads": 1}
+
+
+@pytest.fixture(scope="module")
+def found() -> Provenance:
+    return by_provenance(
+        "mazes:levels=24,size=7,starts=5", ["bc", "td3-bc"], ["expert", "suboptimal"], rules=True,
+        **QUICK,
+    )  # fmt: skip
+
+
+def test_the_value_of_a_policy_is_exact_where_states_are_told_apart() -> None:
+    """A random level of five states whose transitions are all logged, against value iteration."""
+    draw = np.random.default_rng(0)
+    S, A = 5, 2
+    onward, end = draw.integers(S, size=(S, A)), draw.random((S, A)) < 0.2
+    reward = draw.normal(size=(S, A))
+    tables = LevelTables(
+        onward[None], reward[None].astype(np.float32), end[None],
+        np.eye(S, dtype=np.float32)[None], np.array([S]), np.array([[0]]), 50, ("a", "b"),
+        pd.DataFrame({"level": ["0"]}), discount=0.9,
+    )  # fmt: skip
+    choice = draw.integers(A, size=S)
+    exact = policy_values(tables, np.eye(A, dtype=np.float32)[choice][None])[0]
+    state, action = (own.ravel() for own in np.indices((S, A)))
+    eye = np.eye(S)
+    for start in range(S):
+        value = start_value(
+            eye[state], action, reward[state, action], eye[onward[state, action]],
+            choice[onward[state, action]], end[state, action], eye[[start]], choice[[start]], A,
+            0.9,
+        )  # fmt: skip
+        assert value == pytest.approx(exact[start, choice[start]], abs=0.005)
+
+
+def test_rules_keep_what_they_like_best_and_of_equals_the_last() -> None:
+    nothing = np.zeros(0)
+    runs = [
+        Checkpoint("a", step, {"log": log, "value": value}, nothing, nothing)
+        for step, log, value in [(10, 0.5, np.nan), (20, 0.7, np.nan), (30, 0.7, np.nan)]
+    ]
+    assert kept(runs, "log").step == 30
+    assert kept(runs, "value").step == 30
+
+
+def test_scores_are_on_the_scale_of_random_and_expert(found: Provenance) -> None:
+    assert found.logged["expert"] == pytest.approx(1, abs=1e-5)
+    assert 0 < found.logged["suboptimal"] < 1
+    assert "actions that are vectors only" in found.skipped["td3-bc"]
+    for one in found.learnt:
+        assert one.rules["last"].estimate == pytest.approx(one.unseen.estimate, abs=1e-6)
+        best = one.rules["unseen levels"].estimate
+        assert all(best >= own.estimate - 1e-9 for own in one.rules.values())
+        assert one.cost.estimate == pytest.approx(one.seen.estimate - one.unseen.estimate)
+
+
+def test_the_report_says_it(found: Provenance) -> None:
+    assert "From expert logs (1.00) bc reaches most in an unseen maze" in found.answer
+    assert "Short of the best checkpoint falls" in found.answer
+    page = found._repr_html_()
+    assert "Which checkpoint to keep" in page
+    json.dumps(found.summary)
+
+
+def test_from_the_command_line(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    quick = "--seeds 1 --steps 20 --model linear --methods bc --data replay --jobs 1 --threads 1"
+    suite = "--suite mazes:levels=24,size=7,starts=5"
+    ran = CliRunner().invoke(app, f"offline {suite} {quick} --out there --json".split())
+    assert ran.exit_code == 0, ran.output
+    assert json.loads(ran.stdout)["writers"] == ["replay"]
+    assert (tmp_path / "there" / "report.html").exists()
+    for wrong, said in (("--suite digits-writers", "has no logs"), ("", "Name the levels")):
+        ran = CliRunner().invoke(app, f"offline {wrong} {quick}".split(), env={"COLUMNS": "200"})
+        assert ran.exit_code == 2
+        assert said in ran.output
+
+
+def test_a_suite_with_a_writer_of_its_own() -> None:
+    with pytest.raises(UsageError, match="names one writer already"):
+        by_provenance("mazes:data=replay")
