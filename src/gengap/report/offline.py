@@ -24,6 +24,7 @@ from gengap.statistics.intervals import Interval
 
 NUMBERS = "offline.json"
 SCORE = Numerals(False, 2)
+WIDE = 2  # columns with limits that a terminal has room for
 LEGEND = (
     "0: acting at random, 1: the expert, on average over all starts. Unseen: agents in levels of "
     "the half that they did not learn from. 95% intervals over levels like these."
@@ -46,7 +47,8 @@ def terminal(found: Provenance, quiet: bool = False) -> list[Block]:
         return [answer(found)]
     rules: list[Block] = [_rules_table(found), Note(RULES_LEGEND)] if _ruled(found) else []
     skipped = [Note(f"Skipped: {why}") for why in found.skipped.values()]
-    return [_scores(found), Note(LEGEND), *rules, *skipped, answer(found)]
+    narrow = len(found.writers) > WIDE
+    return [_scores(found, not narrow), Note(LEGEND), *rules, *skipped, answer(found)]
 
 
 def build(found: Provenance, *, page: bool, command: str = "") -> Document:
@@ -73,11 +75,12 @@ def build(found: Provenance, *, page: bool, command: str = "") -> Document:
     )
 
 
-def _scores(found: Provenance) -> Table:
+def _scores(found: Provenance, limits: bool = True) -> Table:
     """A row per method, a column per writer; the first row is the log's own."""
+    said = _said if limits else lambda interval: SCORE(interval.estimate)
     rows = [("the log itself", *(SCORE(found.logged[w]) for w in found.writers))]
     rows += [
-        (method, *(_said(found.of(method, writer).unseen) for writer in found.writers))
+        (method, *(said(found.of(method, writer).unseen) for writer in found.writers))
         for method in found.methods
     ]
     return text_table("In unseen levels", ("learnt from", *found.writers), rows)
