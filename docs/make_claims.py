@@ -2,7 +2,7 @@
 
 python docs/make_claims.py [--store records.db] [--only NAME,...]
 
-About twenty minutes of processor time for all of them. With a store that is kept, a making that was
+About forty minutes of processor time for all of them. With a store that is kept, a making that was
 stopped goes on from there. With --only, rows of the other claims stay as the page has them.
 """
 
@@ -28,7 +28,7 @@ What papers say about where models fail and why, each as a number that is positi
 gengap claims                    # lists them
 gengap claims 737                # tries those of a paper, by its number here or on arXiv
 gengap claims simplest-alone     # or one
-gengap claims all --out claims   # or all: twenty minutes of processor time; stopped, it goes on
+gengap claims all --out claims   # or all: forty minutes of processor time; stopped, it goes on
 ```
 
 Number, data, models and the number of draws are written down in the claim's definition
