@@ -88,3 +88,13 @@ def test_measuring_leaves_the_global_generator_alone():
     before = torch.get_rng_state()
     size(Module(lambda shape, outputs: nn.Linear(shape[0], outputs)))
     assert torch.equal(before, torch.get_rng_state())
+
+
+def test_what_a_run_remembers_of_its_play_counts():
+    """Two observations of 10 numbers a transition, of no more transitions than it plays."""
+    data = tables(np.zeros((5, 10), np.float32), np.zeros(5, np.int64), 3)
+    some = {"steps": 100, "batch": 32, "slots": 3, "passes": 1.0}
+    without = footprint(data, MLP((16,)), **some).total
+    for remembered, kept in ((0, 0), (500, 500), (10**6, 100 * 32 * 3)):
+        found = footprint(data, MLP((16,)), **some, remembers=remembered).total
+        assert found - without == FLOAT * 2 * 10 * kept

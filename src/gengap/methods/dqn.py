@@ -43,7 +43,7 @@ from gengap.methods.q_learning import (
     values_of,
 )
 from gengap.methods.registry import SIMULATOR, register
-from gengap.methods.replay import recalled, remember
+from gengap.methods.replay import MOST, recalled, remember
 from gengap.models.networks import Network, Parameters
 
 
@@ -71,6 +71,7 @@ def last_chance() -> Any:
     tasks=("classification",),
     needs=(SIMULATOR,),
     passes=4,
+    remembers=MOST,
 )
 @dataclass(frozen=True)
 class DQN(Followed):

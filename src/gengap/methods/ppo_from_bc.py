@@ -26,7 +26,7 @@ from gengap.base.paper import Paper
 from gengap.methods.base import Method
 from gengap.methods.batch import Batch, Context
 from gengap.methods.optimizers import Optimizer
-from gengap.methods.ppo import PASSES, PPO, VALUE
+from gengap.methods.ppo import LENGTH, PASSES, PPO, VALUE
 from gengap.methods.q_learning import mean_slopes, pulled
 from gengap.methods.registry import SIMULATOR, TRANSITIONS, register
 from gengap.methods.weighted_cloning import cloning_slopes
@@ -45,6 +45,7 @@ from gengap.models.networks import Network, Parameters
     ),
     needs=(TRANSITIONS, SIMULATOR),
     passes=(2 + 3 + 2 * PASSES) / 2,
+    remembers=LENGTH * 128,
 )
 @dataclass(frozen=True)
 class PPOFromBC(PPO):

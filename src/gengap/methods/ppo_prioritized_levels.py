@@ -27,7 +27,7 @@ from gengap.base.hyperparameters import hyperparameter
 from gengap.base.paper import Paper
 from gengap.methods.batch import Batch, Context
 from gengap.methods.optimizers import Optimizer
-from gengap.methods.ppo import PASSES, PPO
+from gengap.methods.ppo import LENGTH, PASSES, PPO
 from gengap.methods.registry import SIMULATOR, register
 from gengap.models.networks import Network, Parameters
 
@@ -47,6 +47,7 @@ SCORE, SEEN = "levels/score", "levels/seen"
     ),
     needs=(SIMULATOR,),
     passes=3.0 + 2 * PASSES,
+    remembers=LENGTH * 128,
 )
 @dataclass(frozen=True)
 class PrioritizedLevels(PPO):

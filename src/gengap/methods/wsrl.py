@@ -32,7 +32,7 @@ from gengap.methods.optimizers import Optimizer
 from gengap.methods.practice import Transitions
 from gengap.methods.q_learning import TARGET, Followed, double_target, target_rate
 from gengap.methods.registry import SIMULATOR, TRANSITIONS, register
-from gengap.methods.replay import recalled
+from gengap.methods.replay import MOST, recalled
 from gengap.models.networks import Network, Parameters
 
 
@@ -48,6 +48,7 @@ from gengap.models.networks import Network, Parameters
     tasks=("classification",),
     needs=(TRANSITIONS, SIMULATOR),
     passes=3.5,
+    remembers=MOST,
 )
 @dataclass(frozen=True)
 class WSRL(Followed):

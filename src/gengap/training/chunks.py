@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import torch
 
+from gengap.methods.replay import MOST_NUMBERS
 from gengap.models.networks import Architecture
 from gengap.training.problem import Problem
 
@@ -49,12 +50,13 @@ def footprint(
     batch: int,
     slots: int,
     passes: float,
+    remembers: int = 0,
 ) -> Footprint:
     """Estimate the memory one run adds to a fleet.
 
     Counts parameters with their copies, the activations that the backward pass keeps (measured
-    on a few examples), the inputs, the drawn row numbers, and a Gram matrix over the batch, which
-    kernel methods build.
+    on a few examples), the inputs, the drawn row numbers, a Gram matrix over the batch, which
+    kernel methods build, and what was seen around each transition that a run remembers.
     """
     parameters = architecture.initialise(problem.shape, problem.outputs, seed=0)
     weights = sum(p.numel() for p in parameters.values())
@@ -78,7 +80,9 @@ def footprint(
     inputs = 4 * examples * 3 * math.prod(problem.shape)
     gram = 4 * 3 * examples**2
     rows = 4 * steps * slots * (batch + 2)
+    played = min(2 * math.prod(problem.shape) * min(remembers, steps * examples), MOST_NUMBERS)
     total = 4 * COPIES * weights + inputs + int(activations * (2 + passes)) + gram + rows
+    total += 4 * played
     return Footprint(total, activations)
 
 
