@@ -96,5 +96,5 @@ def test_what_a_run_remembers_of_its_play_counts():
     some = {"steps": 100, "batch": 32, "slots": 3, "passes": 1.0}
     without = footprint(data, MLP((16,)), **some).total
     for remembered, kept in ((0, 0), (500, 500), (10**6, 100 * 32 * 3)):
-        found = footprint(data, MLP((16,)), **some, remembers=remembered).total
+        found = footprint(data, MLP((16,)), **some, replays=remembered).total
         assert found - without == FLOAT * 2 * 10 * kept

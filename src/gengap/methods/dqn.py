@@ -71,7 +71,7 @@ def last_chance() -> Any:
     tasks=("classification",),
     needs=(SIMULATOR,),
     passes=4,
-    remembers=MOST,
+    replays=MOST,
 )
 @dataclass(frozen=True)
 class DQN(Followed):

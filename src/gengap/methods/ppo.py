@@ -65,7 +65,7 @@ TRACE = 0.95
     ),
     needs=(SIMULATOR,),
     passes=3.0 + 2 * PASSES,
-    remembers=LENGTH * 128,
+    replays=LENGTH * 128,
 )
 @dataclass(frozen=True)
 class PPO(Method):

@@ -45,7 +45,7 @@ from gengap.models.networks import Network, Parameters
     ),
     needs=(TRANSITIONS, SIMULATOR),
     passes=(2 + 3 + 2 * PASSES) / 2,
-    remembers=LENGTH * 128,
+    replays=LENGTH * 128,
 )
 @dataclass(frozen=True)
 class PPOFromBC(PPO):

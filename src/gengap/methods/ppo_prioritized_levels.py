@@ -47,7 +47,7 @@ SCORE, SEEN = "levels/score", "levels/seen"
     ),
     needs=(SIMULATOR,),
     passes=3.0 + 2 * PASSES,
-    remembers=LENGTH * 128,
+    replays=LENGTH * 128,
 )
 @dataclass(frozen=True)
 class PrioritizedLevels(PPO):

@@ -41,7 +41,7 @@ class MethodInfo:
         needs: what it needs beyond examples and targets, in words.
         passes: forward-backward passes over a batch per step; plain training is 1.
         looks: passes over all training rows in the whole training, beside those of the steps.
-        remembers: transitions of its own play that a run keeps.
+        replays: transitions of its own play that a run keeps.
         own_network: whether it trains small networks of its own and leaves the study's alone; then
             passes are through these.
         minimum_environments: fewest training environments with which it differs from nonsense.
@@ -55,7 +55,7 @@ class MethodInfo:
     needs: tuple[str, ...] = ()
     passes: float = 1.0
     looks: int = 0
-    remembers: int = 0
+    replays: int = 0
     own_network: bool = False
     minimum_environments: int = 1
 

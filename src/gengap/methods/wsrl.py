@@ -48,7 +48,7 @@ from gengap.models.networks import Network, Parameters
     tasks=("classification",),
     needs=(TRANSITIONS, SIMULATOR),
     passes=3.5,
-    remembers=MOST,
+    replays=MOST,
 )
 @dataclass(frozen=True)
 class WSRL(Followed):

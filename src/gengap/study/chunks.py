@@ -206,7 +206,7 @@ def _fleet_size(work: Work, entry: Entry, slots: int, memory: int) -> int:
         batch=work.batch,
         slots=slots,
         passes=registered(entry.name).passes,
-        remembers=registered(entry.name).remembers,
+        replays=registered(entry.name).replays,
     )
     return size.runs_at_once(memory)
 

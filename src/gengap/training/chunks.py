@@ -50,7 +50,7 @@ def footprint(
     batch: int,
     slots: int,
     passes: float,
-    remembers: int = 0,
+    replays: int = 0,
 ) -> Footprint:
     """Estimate the memory one run adds to a fleet.
 
@@ -80,7 +80,7 @@ def footprint(
     inputs = 4 * examples * 3 * math.prod(problem.shape)
     gram = 4 * 3 * examples**2
     rows = 4 * steps * slots * (batch + 2)
-    played = min(2 * math.prod(problem.shape) * min(remembers, steps * examples), MOST_NUMBERS)
+    played = min(2 * math.prod(problem.shape) * min(replays, steps * examples), MOST_NUMBERS)
     total = 4 * COPIES * weights + inputs + int(activations * (2 + passes)) + gram + rows
     total += 4 * played
     return Footprint(total, activations)
