@@ -60,6 +60,12 @@ def test_contexts_beyond_those_trained_on_are_refused() -> None:
     assert guard.left(found.X[episode == far[0]]) < 0.05
 
 
+def test_levels_with_too_few_episodes_are_told() -> None:
+    few = gg.load_suite("mazes", levels=24, size=7, starts=2)
+    with pytest.raises(UsageError, match="Only 0 of 24 environments of mazes have 5 logged"):
+        evaluate(few, "linear", detectors=CHOSEN, seeds=1, steps=2)
+
+
 def test_without_logs_there_are_no_examples() -> None:
     from dataclasses import replace
 

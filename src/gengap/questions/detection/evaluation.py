@@ -28,6 +28,7 @@ from gengap.detectors.registry import DetectorInfo, detector_info
 from gengap.detectors.registry import detectors as registered
 from gengap.environments.checks import drop_small
 from gengap.environments.core import Environments
+from gengap.environments.parts import FOLDS
 from gengap.environments.splits import parse_splits
 from gengap.environments.targets import refuse_several, refuse_times
 from gengap.questions.detection.cases import (
@@ -203,6 +204,12 @@ def asked(given: Any) -> Asked:
         raise UsageError(
             f"Detectors look at tables, at images and at what agents see, and {given.name} is "
             "none of these."
+        )
+    if (given.sizes >= FOLDS).sum() < FEWEST:
+        raise UsageError(
+            f"Only {int((given.sizes >= FOLDS).sum())} of {len(given.names)} environments of "
+            f"{given.name} have {FOLDS} logged episodes or more, of which some are to be held out; "
+            "log more (gengap collect --episodes), or name a coarser factor with --environment."
         )
     splits = "leave-one-out" if given.splits == "auto" else given.splits
     examples = given.examples()
