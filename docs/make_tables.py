@@ -10,11 +10,13 @@ import json
 import re
 import sys
 from collections.abc import Iterable
+from inspect import signature
 from pathlib import Path
 
 from gengap.detectors.registry import detectors
 from gengap.environments.suites import suites
 from gengap.methods.registry import methods
+from gengap.sequences.architectures import sequence_models
 from gengap.study.finding import schema
 
 CATALOGUE = Path(__file__).parent / "catalogue"
@@ -49,12 +51,28 @@ def suite_table() -> str:
     return "\n".join(lines)
 
 
+def model_table() -> str:
+    lines = ["| model | what it is | options | source |", "| --- | --- | --- | --- |"]
+    for info in sequence_models().values():
+        paper = f"[{info.paper.short}]({info.paper.link})"
+        options = ", ".join(
+            f"`{o.name}={o.default}`" for o in signature(info.kind).parameters.values()
+        )
+        lines.append(f"| `{info.name}` | {info.summary} | {options} | {paper} |")
+    return "\n".join(lines)
+
+
 def limited(needs: Iterable[str], tasks: tuple[str, ...]) -> list[str]:
     """What a method or detector needs, and the only task it is for, if there is one."""
     return [*needs, *(f"{task} only" for task in tasks if len(tasks) == 1)]
 
 
-TABLES = {"methods": method_table, "detectors": detector_table, "suites": suite_table}
+TABLES = {
+    "methods": method_table,
+    "detectors": detector_table,
+    "suites": suite_table,
+    "models": model_table,
+}
 
 
 def filled(name: str) -> str:

@@ -1,9 +1,10 @@
-"""``gengap methods``, ``gengap detectors`` and ``gengap suites``: what there is."""
+"""``gengap methods``, ``detectors``, ``suites`` and ``models``: what there is."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import fields
+from inspect import signature
 from typing import Any
 
 import typer
@@ -51,6 +52,19 @@ def suites(as_json: Json = False) -> None:
     rows = [
         (info, [f"splits {info.default_splits}", info.needs, info.source])
         for info in registered().values()
+    ]
+    _show(rows, as_json)
+
+
+@app.command()
+def models(as_json: Json = False) -> None:
+    """List the models of sequences; tables and images take linear, mlp(64,64) and cnn."""
+    from gengap.sequences.architectures import sequence_models as registered
+
+    rows = [
+        (info, [f"set {', '.join(options)}", f"{info.paper.short}, {info.paper.link}"])
+        for info in registered().values()
+        if (options := list(signature(info.kind).parameters))
     ]
     _show(rows, as_json)
 
