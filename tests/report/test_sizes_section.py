@@ -85,3 +85,18 @@ def test_shares_of_the_left_out_environment_have_a_column_and_no_line() -> None:
     assert "of the left-out one" in [column.label for column in table.columns]
     assert [cells[2].text for cells in table.rows] == ["none", "10%"]
     assert not sizes_section(Summary(Row(), [], [], [], Row(), []), page=True)
+
+
+def test_the_law_of_the_cost_at_an_equal_total_is_said_in_words() -> None:
+    law = {
+        "method": "erm", "along": "environments", "score": "cost of unseen", "sizes": [1, 2, 4, 8],
+        "exponent": 0.8, "exponent_low": 0.5, "exponent_high": 1.2, "limit": 0.01,
+        "limit_low": 0.0, "limit_high": 0.02, "backtest_size": None,
+    }  # fmt: skip
+    given = summary()
+    laws = [law | {"held": "examples=50"}, law | {"held": "total=200", "exponent": 0.9}]
+    given.sizes["laws"] = laws
+    found = sizes_section(given, page=True)
+    said = str(found.blocks[1])  # type: ignore[union-attr]
+    assert "its exponent 0.90 (0.50 to 1.20), to 1.0 points (0.0 to 2.0)" in said
+    assert "200 in all" in said

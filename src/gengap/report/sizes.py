@@ -153,13 +153,16 @@ def _falls(summary: Summary) -> list[str]:
     ]
     if not rows:
         return []
-    row = max(rows, key=lambda row: len(row["sizes"]))
+    row = max(rows, key=lambda row: (len(row["sizes"]), row["held"].startswith("total")))
+    what, _, value = row["held"].partition("=")
+    held = f"{value} {'in all' if what == 'total' else 'of each'}"
     number, by = summary.number, summary.sizes["by"]
     ends = f"{fixed(row['exponent_low'])} to {fixed(row['exponent_high'])}"
     limit = number.interval(row["limit_low"], row["limit_high"])
     return [
-        f"The cost of unseen falls with {by} to the power of -{fixed(row['exponent'])} ({ends}), "
-        f"to {number.points(row['limit'])} ({limit}) with any number of them; {row['held']}."
+        f"The cost of unseen falls with {by} as a power of them, its exponent "
+        f"{fixed(row['exponent'])} ({ends}), to {number.points(row['limit'])} ({limit}) with any "
+        f"number; {held}."
     ]
 
 
