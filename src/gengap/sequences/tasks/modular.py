@@ -1,0 +1,60 @@
+"""Tables of operations on whole numbers modulo a prime, in which every pair has one answer.
+
+Source: A. Power et al., Grokking: generalization beyond overfitting on small algorithmic datasets
+(2022), arXiv:2201.02177, appendix A.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import numpy as np
+
+from gengap.base.errors import UsageError
+
+Operation = Literal["addition", "subtraction", "multiplication", "division", "squares"]
+SIGNS: dict[Operation, str] = {
+    "addition": "+",
+    "subtraction": "-",
+    "multiplication": "*",
+    "division": "/",
+    "squares": "^",
+}
+
+
+def table(operation: Operation, p: int) -> tuple[np.ndarray, np.ndarray]:
+    """All pairs of numbers below ``p`` as sources ``(n, 3)`` and their answers ``(n, 1)``.
+
+    Between both numbers stands the operation's sign, which is number ``p``. Nothing is divided by
+    0, so a division has ``p (p - 1)`` pairs and any other operation ``p * p``.
+
+    Args:
+        operation: ``squares`` adds the squares of both.
+        p: a prime for ``division``, else any number.
+
+    Raises:
+        UsageError: a division by numbers that have no inverse.
+    """
+    first, second = np.divmod(np.arange(p * p), p)
+    if operation == "division":
+        first, second = first[second > 0], second[second > 0]
+    source = np.stack([first, np.full_like(first, p), second], 1)
+    return source, (_OF[operation](first, second, p) % p)[:, None]
+
+
+def _divided(first: np.ndarray, second: np.ndarray, p: int) -> np.ndarray:
+    if any(p % k == 0 for k in range(2, int(p**0.5) + 1)):
+        raise UsageError(f"Division modulo {p} is not defined, as it is no prime; use p=31.")
+    # Fermat: the inverse of b is its power p - 2.
+    inverse = np.array([pow(b, p - 2, p) for b in range(p)])
+    return first * inverse[second]
+
+
+_OF: dict[str, Callable[[np.ndarray, np.ndarray, int], np.ndarray]] = {
+    "addition": lambda a, b, p: a + b,
+    "subtraction": lambda a, b, p: a - b,
+    "multiplication": lambda a, b, p: a * b,
+    "division": _divided,
+    "squares": lambda a, b, p: a * a + b * b,
+}

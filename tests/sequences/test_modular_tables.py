@@ -1,0 +1,59 @@
+"""Modular tables against Python's whole numbers, and a share of them left unseen."""
+
+from __future__ import annotations
+
+import pytest
+
+from gengap.base.errors import UsageError
+from gengap.environments.splits import parse_splits
+from gengap.environments.suites import load_suite, suite_info
+
+
+def divided(a, b, p):
+    (found,) = [c for c in range(p) if c * b % p == a]
+    return found
+
+
+ORACLES = {
+    "addition": lambda a, b, p: (a + b) % p,
+    "subtraction": lambda a, b, p: (a - b) % p,
+    "multiplication": lambda a, b, p: sum(a for _ in range(b)) % p,
+    "division": divided,
+    "squares": lambda a, b, p: (a**2 + b**2) % p,
+}
+
+
+@pytest.mark.parametrize("operation", ORACLES)
+def test_every_pair_is_there_once_with_its_answer(operation):
+    problem = load_suite(f"modular-{operation}:p=11")
+    words, seen = problem.vocabulary, set()
+    for row in range(len(problem)):
+        source, target = (words.text(side[row], " ") for side in (problem.source, problem.target))
+        a, _, b = source.split()
+        assert ORACLES[operation](int(a), int(b), 11) == int(target), source
+        seen.add((int(a), int(b)))
+    assert seen == {(a, b) for a in range(11) for b in range(operation == "division", 11)}
+    assert len(seen) == len(problem)
+
+
+def test_a_random_share_is_left_unseen():
+    problem = load_suite("modular-addition:p=10,share=0.6")
+    splits = parse_splits(suite_info("modular-addition").default_splits)
+    (split,) = splits.iterate(problem)
+    assert split.unseen_environments(problem) == ("test",)
+    assert (len(split.train), len(split.unseen)) == (60, 40)
+    again = load_suite("modular-addition:p=10,share=0.6", seed=1)
+    assert problem.fingerprint != again.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("suite", "said"),
+    [
+        ("modular-division:p=9", "not defined, as it is no prime"),
+        ("modular-addition:share=1", "does not leave five in each part"),
+        ("modular-addition:p=2", "too small"),
+    ],
+)
+def test_tables_that_cannot_be_made(suite, said):
+    with pytest.raises(UsageError, match=said):
+        load_suite(suite)
