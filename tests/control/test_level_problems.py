@@ -100,7 +100,7 @@ def test_more_starts_than_cells_are_walked_from_again() -> None:
 def test_what_does_not_fit_is_said() -> None:
     with pytest.raises(UsageError, match="odd"):
         gg.load_suite("mazes", size=8)
-    with pytest.raises(UsageError, match="no factor 'colour'"):
+    with pytest.raises(UsageError, match="no factor column 'colour'"):
         some().regroup("colour")
     with pytest.raises(UsageError, match="scored by success"):
         gg.Study(some(), metric="return")

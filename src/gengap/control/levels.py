@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 import torch
 
-from gengap.base.errors import UsageError, listing, suggest, unknown
+from gengap.base.errors import UsageError, listing, unknown
 from gengap.control.arena import Arena
 from gengap.control.logs import Logs
+from gengap.environments.labels import codes_of_factor
 from gengap.methods.registry import (
     ALL_ROWS,
     CONTEXTS,
@@ -242,17 +243,8 @@ class Levels:
         Raises:
             UsageError: there is no such factor, or it has one value only.
         """
-        if column not in self.factors:
-            known = list(self.factors)
-            raise UsageError(
-                f"{self.name} has no factor {column!r}{suggest(column, known)} "
-                f"(there are: {listing(known)})."
-            )
-        values = self.factors[column].map(str)
-        names, codes = np.unique(values.to_numpy(dtype=str), return_inverse=True)
-        if len(names) < 2:
-            raise UsageError(f"The factor {column!r} of {self.name} has one value only.")
-        return replace(self, environment=codes, names=tuple(map(str, names)), kind=column)
+        codes, names = codes_of_factor(self.factors, column)
+        return replace(self, environment=codes, names=names, kind=column)
 
     def with_least(self, examples: int | None) -> Levels:
         """Itself: levels are made with as many starts as they are asked for."""

@@ -18,7 +18,7 @@ import pandas as pd
 
 from gengap.base.errors import SuspiciousInput, UsageError, check_whole, listing, unknown
 from gengap.environments.given_columns import as_column, as_factors, numpy_of
-from gengap.environments.labels import codes_of, label_of, merged, refuse_missing
+from gengap.environments.labels import codes_of, codes_of_factor, label_of, merged, refuse_missing
 from gengap.environments.parts import FOLDS
 from gengap.environments.several_targets import joined, side_by_side
 from gengap.environments.texts import is_free_text
@@ -230,13 +230,7 @@ class Environments:
 
     def regroup(self, column: str) -> Environments:
         """Return the same examples with environments taken from a factor column."""
-        if column not in self.factors.columns:
-            raise unknown(
-                f"There is no factor column {column!r} to regroup by", column, self.factors.columns
-            )
-        codes, names = codes_of(self.factors[column].to_numpy(), f"Column {column!r}")
-        if len(names) < 2:
-            raise UsageError(f"Column {column!r} has only one value; regrouping needs two or more.")
+        codes, names = codes_of_factor(self.factors, column)
         return replace(self, environment=codes, names=names, kind=column)
 
     def one_target(self, number: int) -> Environments:

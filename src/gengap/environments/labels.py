@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gengap.base.errors import UsageError, listing
+from gengap.base.errors import UsageError, listing, unknown
 
 # No-break spaces are spaces; what is invisible and joins no letters is nothing.
 _LOOKS = dict.fromkeys((0xA0, 0x2007, 0x202F), " ") | dict.fromkeys(
@@ -73,6 +73,22 @@ def codes_of(column: np.ndarray, label: str) -> tuple[np.ndarray, tuple[str, ...
         names.sort(key=float)
     code = {name: k for k, name in enumerate(names)}
     return np.array([code[text] for text in labels], dtype=np.int64)[positions], tuple(names)
+
+
+def codes_of_factor(factors: pd.DataFrame, column: str) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Code a factor whose values are to be environments.
+
+    Raises:
+        UsageError: there is no such factor, or it has one value only.
+    """
+    if column not in factors.columns:
+        raise unknown(
+            f"There is no factor column {column!r} to regroup by", column, factors.columns
+        )
+    codes, names = codes_of(factors[column].to_numpy(), f"Column {column!r}")
+    if len(names) < 2:
+        raise UsageError(f"Column {column!r} has only one value; regrouping needs two or more.")
+    return codes, names
 
 
 def _is_number(text: str) -> bool:

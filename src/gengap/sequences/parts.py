@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
 import torch
 import torch.nn.functional as F
@@ -13,8 +12,11 @@ from gengap.models.networks import Output, Parameters
 from gengap.sequences.pairs import SLOTS
 from gengap.sequences.vocabulary import SLOT
 
+# The shape of each of one run's tensors, and how far its numbers lie from 0.
+Sizes = dict[str, tuple[tuple[int, ...], float]]
 
-def uniform(sizes: Mapping[str, tuple[tuple[int, ...], float]], seed: int) -> Parameters:
+
+def uniform(sizes: Sizes, seed: int) -> Parameters:
     """One run's tensors, each uniform between plus and minus its bound; 0 gives zeros."""
     source = torch.Generator().manual_seed(seed)
     return {
@@ -23,7 +25,7 @@ def uniform(sizes: Mapping[str, tuple[tuple[int, ...], float]], seed: int) -> Pa
     }
 
 
-def affine(inputs: int, outputs: int, name: str) -> dict[str, tuple[tuple[int, ...], float]]:
+def affine(inputs: int, outputs: int, name: str) -> Sizes:
     """Sizes and bounds of a linear layer, as PyTorch begins it."""
     bound = 1 / math.sqrt(inputs)
     return {

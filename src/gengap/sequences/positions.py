@@ -20,13 +20,12 @@ import torch
 from torch import Tensor
 
 from gengap.models.networks import Parameters
+from gengap.sequences.parts import Sizes
 
 Positions = Literal["none", "sinusoidal", "learned", "rotary", "alibi", "t5", "fire"]
 BASE = 10_000.0
 BUCKETS, FARTHEST = 32, 128  # of T5's relative positions
 HIDDEN = 32  # of FIRE's network
-
-Sizes = dict[str, tuple[tuple[int, ...], float]]
 
 
 def position_sizes(kind: Positions, length: int, width: int, heads: int, causal: bool) -> Sizes:

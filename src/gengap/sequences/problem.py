@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 import torch
 
-from gengap.base.errors import UsageError, listing, suggest, unknown
+from gengap.base.errors import UsageError, listing, unknown
+from gengap.environments.labels import codes_of_factor
 from gengap.methods.registry import (
     ALL_ROWS,
     NUMERIC_INPUTS,
@@ -250,16 +251,8 @@ class Sequences:
         Raises:
             UsageError: there is no such factor, or it has one value only.
         """
-        if column not in self.factors:
-            known = list(self.factors)
-            raise UsageError(
-                f"{self.name} has no factor {column!r}{suggest(column, known)} "
-                f"(there are: {listing(known)})."
-            )
-        codes, names = pd.factorize(self.factors[column], sort=True)
-        if len(names) < 2:
-            raise UsageError(f"The factor {column!r} of {self.name} has one value only.")
-        return replace(self, environment=codes, names=tuple(map(str, names)), kind=column)
+        codes, names = codes_of_factor(self.factors, column)
+        return replace(self, environment=codes, names=names, kind=column)
 
     def with_least(self, examples: int | None) -> Sequences:
         """Itself without environments of fewer pairs."""

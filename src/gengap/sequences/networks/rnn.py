@@ -9,18 +9,15 @@ read. Source: Elman 1990; the table by levels of the hierarchy is Delétang et a
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from typing import ClassVar
 
-import torch
 from torch import Tensor
 
 from gengap.base.paper import Paper
-from gengap.models.networks import Output, Parameters
-from gengap.sequences.architectures import sequence_model, titled
-from gengap.sequences.pairs import SLOTS
-from gengap.sequences.parts import affine, answered, bounded, linear, looked_up, uniform
+from gengap.models.networks import Parameters
+from gengap.sequences.architectures import sequence_model
+from gengap.sequences.recurrent import Recurrent, advanced
 
 
 @sequence_model(
@@ -31,45 +28,16 @@ from gengap.sequences.parts import affine, answered, bounded, linear, looked_up,
     ),
 )
 @dataclass(frozen=True)
-class RNN:
-    """Elman's network.
+class RNN(Recurrent):
+    """Elman's network."""
 
-    Attributes:
-        width: of the state.
-    """
+    called: ClassVar[str] = "rnn"
 
-    width: int = 64
-
-    @property
-    def name(self) -> str:
-        """With the options that are not at their defaults."""
-        return titled("rnn", type(self), **asdict(self))
-
-    @property
-    def vectorises(self) -> bool:
-        """Always."""
-        return True
-
-    def initialise(self, shape: Sequence[int], outputs: int, seed: int) -> Parameters:
-        """Uniform in ``±1/sqrt(width)``, as PyTorch does."""
-        bound = 1 / math.sqrt(self.width)
-        sizes = {
-            "table": ((outputs, self.width), bound),
-            "recurrent": ((self.width, self.width), bound),
-            **affine(self.width, outputs, "output"),
-        }
-        return uniform(sizes, seed)
-
-    def forward(self, parameters: Parameters, x: Tensor) -> Output:
-        """Read ``x (R, n, 2, L)`` from the left."""
-        inputs = looked_up(parameters["table"], x[:, :, SLOTS])
+    def states(self, parameters: Parameters, inputs: Tensor, tokens: Tensor) -> list[Tensor]:
+        """Without any memory."""
         state = inputs.new_zeros(*inputs.shape[:2], self.width)
-        states = []
+        found = []
         for place in inputs.unbind(2):
-            state = bounded(torch.baddbmm(place, state, parameters["recurrent"]))
-            states.append(state)
-        hidden = torch.stack(states, 2)
-        return answered(hidden, linear(parameters, "output", hidden), x)
-
-    def train(self, mode: bool) -> None:
-        """Nothing to switch."""
+            state = advanced(place, state, parameters["recurrent"])
+            found.append(state)
+        return found

@@ -17,17 +17,17 @@ and it takes more steps to train than a plain network. Source: Joulin & Mikolov 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from gengap.base.paper import Paper
-from gengap.models.networks import Output, Parameters
-from gengap.sequences.architectures import sequence_model, titled
-from gengap.sequences.pairs import SLOTS
-from gengap.sequences.parts import affine, answered, bounded, linear, looked_up, uniform
+from gengap.models.networks import Parameters
+from gengap.sequences.architectures import sequence_model
+from gengap.sequences.parts import Sizes, affine, bounded, linear
+from gengap.sequences.recurrent import Recurrent, advanced
 
 
 @sequence_model(
@@ -41,7 +41,7 @@ from gengap.sequences.parts import affine, answered, bounded, linear, looked_up,
     ),
 )
 @dataclass(frozen=True)
-class StackRNN:
+class StackRNN(Recurrent):
     """Joulin and Mikolov's network.
 
     Attributes:
@@ -49,50 +49,29 @@ class StackRNN:
         cell: numbers in a cell of the stack.
     """
 
-    width: int = 64
     cell: int = 8
+    called: ClassVar[str] = "stack-rnn"
 
-    @property
-    def name(self) -> str:
-        """With the options that are not at their defaults."""
-        return titled("stack-rnn", type(self), **asdict(self))
-
-    @property
-    def vectorises(self) -> bool:
-        """Always."""
-        return True
-
-    def initialise(self, shape: Sequence[int], outputs: int, seed: int) -> Parameters:
-        """Uniform in ``±1/sqrt(inputs)``."""
-        bound = 1 / math.sqrt(self.width)
-        sizes = {
-            "table": ((outputs, self.width), bound),
-            "recurrent": ((self.width, self.width), bound),
+    def further_sizes(self) -> Sizes:
+        """Of what reads the stack, and of what moves and writes it."""
+        return {
             "top": ((self.cell, self.width), 1 / math.sqrt(self.cell)),
             **affine(self.width, 3 + self.cell, "stack"),
-            **affine(self.width, outputs, "output"),
         }
-        return uniform(sizes, seed)
 
-    def forward(self, parameters: Parameters, x: Tensor) -> Output:
-        """Read ``x (R, n, 2, L)`` from the left."""
-        inputs = looked_up(parameters["table"], x[:, :, SLOTS])
+    def states(self, parameters: Parameters, inputs: Tensor, tokens: Tensor) -> list[Tensor]:
+        """With an empty stack at first."""
         runs, n, length, _ = inputs.shape
         state = inputs.new_zeros(runs, n, self.width)
         stack = inputs.new_zeros(runs, n, length + 1, self.cell)
         mixed = torch.cat([parameters["recurrent"], parameters["top"]], 1)
-        states = []
+        found = []
         for step, place in enumerate(inputs.unbind(2)):
-            read = torch.cat([state, stack[:, :, 0]], -1)
-            state = bounded(torch.baddbmm(place, read, mixed))
-            states.append(state)
+            state = advanced(place, torch.cat([state, stack[:, :, 0]], -1), mixed)
+            found.append(state)
             said = linear(parameters, "stack", state)
             stack = moved(stack, said[..., :3].softmax(-1), bounded(said[..., 3:]), step + 2)
-        hidden = torch.stack(states, 2)
-        return answered(hidden, linear(parameters, "output", hidden), x)
-
-    def train(self, mode: bool) -> None:
-        """Nothing to switch."""
+        return found
 
 
 def moved(stack: Tensor, action: Tensor, value: Tensor, depth: int) -> Tensor:

@@ -18,17 +18,17 @@ al. 2019; the long steps are of Delétang et al. 2023, arXiv:2207.02098.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from gengap.base.paper import Paper
-from gengap.models.networks import Output, Parameters
-from gengap.sequences.architectures import sequence_model, titled
-from gengap.sequences.pairs import SLOTS
-from gengap.sequences.parts import affine, answered, bounded, linear, looked_up, uniform
+from gengap.models.networks import Parameters
+from gengap.sequences.architectures import sequence_model
+from gengap.sequences.parts import Sizes, affine, bounded, linear
+from gengap.sequences.recurrent import Recurrent, advanced
 from gengap.sequences.vocabulary import PAD, SLOT
 
 MOVES = 5
@@ -45,7 +45,7 @@ MOVES = 5
     ),
 )
 @dataclass(frozen=True)
-class TapeRNN:
+class TapeRNN(Recurrent):
     """A network with a tape.
 
     Attributes:
@@ -53,51 +53,30 @@ class TapeRNN:
         cell: numbers in a cell of the tape.
     """
 
-    width: int = 64
     cell: int = 8
+    called: ClassVar[str] = "tape-rnn"
 
-    @property
-    def name(self) -> str:
-        """With the options that are not at their defaults."""
-        return titled("tape-rnn", type(self), **asdict(self))
-
-    @property
-    def vectorises(self) -> bool:
-        """Always."""
-        return True
-
-    def initialise(self, shape: Sequence[int], outputs: int, seed: int) -> Parameters:
-        """Uniform in ``±1/sqrt(inputs)``."""
-        bound = 1 / math.sqrt(self.width)
-        sizes = {
-            "table": ((outputs, self.width), bound),
-            "recurrent": ((self.width, self.width), bound),
+    def further_sizes(self) -> Sizes:
+        """Of what reads the tape, and of what moves and writes it."""
+        return {
             "head": ((self.cell, self.width), 1 / math.sqrt(self.cell)),
             **affine(self.width, MOVES + self.cell, "tape"),
-            **affine(self.width, outputs, "output"),
         }
-        return uniform(sizes, seed)
 
-    def forward(self, parameters: Parameters, x: Tensor) -> Output:
-        """Read ``x (R, n, 2, L)`` from the left."""
-        tokens = x[:, :, SLOTS]
-        inputs = looked_up(parameters["table"], tokens)
+    def states(self, parameters: Parameters, inputs: Tensor, tokens: Tensor) -> list[Tensor]:
+        """With an empty tape at first."""
         runs, n, length, _ = inputs.shape
-        turns = turned_places(tokens)
         state = inputs.new_zeros(runs, n, self.width)
+        turns = turned_places(tokens)
         tape = inputs.new_zeros(runs, n, length, self.cell)
         mixed = torch.cat([parameters["recurrent"], parameters["head"]], 1)
-        states = []
+        found = []
         for place in inputs.unbind(2):
-            state = bounded(torch.baddbmm(place, torch.cat([state, tape[:, :, 0]], -1), mixed))
-            states.append(state)
+            state = advanced(place, torch.cat([state, tape[:, :, 0]], -1), mixed)
+            found.append(state)
             said = linear(parameters, "tape", state)
             tape = written(tape, said[..., :MOVES].softmax(-1), bounded(said[..., MOVES:]), turns)
-        hidden = torch.stack(states, 2)
-        return answered(hidden, linear(parameters, "output", hidden), x)
-
-    def train(self, mode: bool) -> None:
-        """Nothing to switch."""
+        return found
 
 
 def turned_places(tokens: Tensor) -> Tensor:
