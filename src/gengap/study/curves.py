@@ -15,6 +15,7 @@ from gengap.study.plan import Plan
 from gengap.study.scores import Scores
 
 TRAIN, INSIDE, UNSEEN = "train", "in distribution", "unseen"
+PARTS: dict[str, Part] = {TRAIN: "train", INSIDE: "validation", UNSEEN: "test"}
 
 
 @dataclass(frozen=True)
@@ -50,12 +51,7 @@ def training_curves(plan: Plan, store: Store, readers: Mapping[str, Scores]) -> 
     """
     found: list[Curve] = []
     for method, scores in readers.items():
-        runs = [
-            (run, cell)
-            for run, cell in plan.runs[method]
-            if cell.role == "unseen" and run.trial == 0 and run.model
-        ]
-        if runs:
+        if runs := networks_of(plan, method):
             found += _of_method(plan, store, scores, runs)
     return found
 
@@ -63,29 +59,45 @@ def training_curves(plan: Plan, store: Store, readers: Mapping[str, Scores]) -> 
 def _of_method(
     plan: Plan, store: Store, scores: Scores, runs: list[tuple[Run, Cell]]
 ) -> list[Curve]:
-    keys = [run.key for run, _ in runs]
     values: dict[str, dict[int, dict[int, list[float]]]] = {}
+    seeds = {run.key: run.seed for run, _ in runs}
 
     def note(name: str, step: int, seed: int, value: float) -> None:
         values.setdefault(name, {}).setdefault(step, {}).setdefault(seed, []).append(value)
 
+    for name, by_run in scores_along(store, scores, runs).items():
+        for key, own in by_run.items():
+            for step, score in own.items():
+                note(name, step, seeds[key], score)
+    for (key, name), (steps, noted) in store.curves(list(seeds)).items():
+        for step, value in zip(steps, noted, strict=True):
+            note(name, int(step), seeds[key], float(value))
+    return [_curve(scores, name, by_step) for name, by_step in values.items()]
+
+
+def networks_of(plan: Plan, method: str) -> list[tuple[Run, Cell]]:
+    """A method's runs that take steps, with default hyperparameters, one per split and seed."""
+    return [
+        (run, cell)
+        for run, cell in plan.runs[method]
+        if cell.role == "unseen" and run.trial == 0 and run.model
+    ]
+
+
+def scores_along(
+    store: Store, scores: Scores, runs: list[tuple[Run, Cell]]
+) -> dict[str, dict[str, dict[int, float]]]:
+    """Scores at each step by curve and by key of the run, steps where it is undefined left out."""
+    found: dict[str, dict[str, dict[int, float]]] = {}
     by_key = {run.key: (run, cell) for run, cell in runs}
-    wanted: tuple[tuple[str, Part], ...] = (
-        (TRAIN, "train"),
-        (INSIDE, "validation"),
-        (UNSEEN, "test"),
-    )
-    for name, part in wanted:
-        read = store.outcomes(keys, part, scores=scores.metric.scores)
-        for (key, step), outcome in read.items():
+    for name, part in PARTS.items():
+        read = store.outcomes(list(by_key), part, scores=scores.metric.scores)
+        for (key, step), outcome in sorted(read.items()):
             run, cell = by_key[key]
             score = _score(scores, cell, run.seed, part, outcome)
             if not np.isnan(score) or scores.metric.averages:
-                note(name, step, run.seed, score)
-    for (key, name), (steps, own) in store.curves(keys).items():
-        for step, value in zip(steps, own, strict=True):
-            note(name, int(step), by_key[key][0].seed, float(value))
-    return [_curve(scores, name, by_step) for name, by_step in values.items()]
+                found.setdefault(name, {}).setdefault(key, {})[step] = score
+    return found
 
 
 def _score(scores: Scores, cell: Cell, seed: int, part: Part, outcome: Outcome) -> float:

@@ -55,22 +55,22 @@ def curves_drawing(
     up = _vertical(rows, number)
     marks: list[Markup] = []
     if shaded is not None:
-        left, right = (_across(end, steps, width, linear) for end in shaded)
+        left, right = (across_steps(end, steps, width, linear) for end in shaded)
         size = {"width": right - left, "height": BOTTOM - TOP}
         marks.append(mark("rect", "band c1", x=left, y=TOP, **size))
         marks.append(words("soft middle", (left + right) / 2, TOP - 6, "trained on"))
     for value, text in zip(up.ticks, up.labels(), strict=True):
         y = BOTTOM - (BOTTOM - TOP) * up.at(value) / 100
         marks += [line("grid", LEFT, y, LEFT + width, y), words("soft end", LEFT - 8, y + 4, text)]
-    across = nice_ticks(steps[0], steps[-1], 8) if linear else _ticks(steps[0], steps[-1])
+    across = nice_ticks(steps[0], steps[-1], 8) if linear else step_ticks(steps[0], steps[-1])
     for step in across:
-        x = _across(step, steps, width, linear)
+        x = across_steps(step, steps, width, linear)
         marks += [
             line("grid", x, TOP, x, BOTTOM),
             words("soft middle", x, BOTTOM + 17, count(step)),
         ]
     for k, row in enumerate(rows, 1):
-        xs = [_across(step, steps, width, linear) for step in row["steps"]]
+        xs = [across_steps(step, steps, width, linear) for step in row["steps"]]
         mean, low, high = (
             [_height(up, number.scaled(value)) for value in row[name]]
             for name in ("mean", "low", "high")
@@ -93,7 +93,7 @@ def _vertical(rows: Sequence[Row], number: Numerals) -> Axis:
     return make_axis([v for v in means if v is not None], [v for v in limits if v is not None])
 
 
-def _ticks(first: int, last: int) -> list[int]:
+def step_ticks(first: int, last: int) -> list[int]:
     """Powers of ten in the range, both ends, and of a short range what lies between."""
     powers = [10**k for k in range(math.ceil(math.log10(first)), math.floor(math.log10(last)) + 1)]
     found = {first, last, *powers}
@@ -103,7 +103,8 @@ def _ticks(first: int, last: int) -> list[int]:
     return sorted(t for t in found if t == last or last > 1.25 * t)
 
 
-def _across(step: float, steps: Sequence[float], width: float, linear: bool) -> float:
+def across_steps(step: float, steps: Sequence[float], width: float, linear: bool = False) -> float:
+    """Where a step is on the horizontal axis, which reaches from the first to the last."""
     if linear:
         return LEFT + width * (step - steps[0]) / ((steps[-1] - steps[0]) or 1)
     first, last = math.log10(steps[0]), math.log10(steps[-1])
