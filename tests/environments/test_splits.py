@@ -13,6 +13,7 @@ from gengap.environments.core import Environments
 from gengap.environments.splits import (
     SPLIT_FORMS,
     ByColumn,
+    CompoundDivergence,
     Extrapolate,
     FlipCorrelation,
     ForwardInTime,
@@ -280,6 +281,8 @@ def test_flip_correlation_refuses_what_it_cannot_turn_round():
         ("forward:year@3", ForwardInTime("year", 3)),
         ("combinations:shear,noise", HoldOutCombinations("shear", "noise")),
         ("combinations:shear,noise@4", HoldOutCombinations("shear", "noise", 4)),
+        ("divergence", CompoundDivergence()),
+        ("divergence:0.5", CompoundDivergence(0.5)),
         ("flip:colour", FlipCorrelation("colour")),
         ("flip:colour@0.8", FlipCorrelation("colour", 0.8)),
     ],

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from gengap.base.errors import UsageError, listing, suggest, unknown
+from gengap.environments.compound_splits import CompoundDivergence
 from gengap.environments.factor_splits import (
     ByColumn,
     Extrapolate,
@@ -32,6 +33,7 @@ from gengap.environments.splitter import NamedSplit, Splitter, Table, make_split
 __all__ = [
     "SPLIT_FORMS",
     "ByColumn",
+    "CompoundDivergence",
     "Extrapolate",
     "FlipCorrelation",
     "ForwardInTime",
@@ -211,6 +213,7 @@ _WITHOUT_ARGUMENT: dict[str, Splitter] = {
     "leave-one-out": LeaveOneEnvironmentOut(),
     "extrapolate": Extrapolate(),
     "halves": Halves(),
+    "divergence": CompoundDivergence(),
 }
 _WITH_ARGUMENT: dict[str, Callable[[str, str], Splitter]] = {
     "hold-out": lambda tail, text: HoldOut(tuple(name.strip() for name in tail.split(","))),
@@ -219,6 +222,7 @@ _WITH_ARGUMENT: dict[str, Callable[[str, str], Splitter]] = {
     "combinations": _combinations,
     "flip": _flip,
     "column": lambda tail, text: _by_column(tail),
+    "divergence": lambda tail, text: CompoundDivergence(_numbered("@" + tail, text, float)[1]),
     "folds": lambda tail, text: LeaveSeveralEnvironmentsOut(
         None, _numbered("@" + tail, text, int)[1]
     ),
@@ -238,6 +242,8 @@ SPLIT_FORMS = (
     "flip:ATTRIBUTE@0.9",
     "column:SPLIT",
     "column:SPLIT=test",
+    "divergence",
+    "divergence:0.5",
 )
 
 

@@ -6,13 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
 import torch
+from scipy.sparse import csr_array
 
 from gengap.base.errors import UsageError, listing, unknown
+from gengap.environments.compound_splits import counts_of
 from gengap.environments.labels import codes_of_factor
 from gengap.methods.registry import (
     ALL_ROWS,
@@ -61,6 +64,8 @@ class Sequences:
         notes: sentences about the data.
         score: ``exact_match``, whether all of a target was said, or ``token_accuracy``, the share
             of it that was.
+        compounds: what is put together in each pair; neighbouring tokens of the source unless
+            given.
     """
 
     source: Ragged
@@ -74,6 +79,7 @@ class Sequences:
     notes: tuple[str, ...] = ()
     score: str = "exact_match"
     splits: str = "auto"
+    compounds: tuple[tuple[str, ...], ...] = ()
     task: Literal["score"] = field(default="score", init=False)
     targets: Literal["classification"] = field(default="classification", init=False)
     classes: tuple[str, ...] = field(default=(), init=False)
@@ -269,8 +275,18 @@ class Sequences:
             environment=(np.cumsum(keep) - 1)[self.environment[rows]],
             names=tuple(name for name, kept in zip(self.names, keep, strict=True) if kept),
             factors=self.factors.iloc[rows].reset_index(drop=True),
+            compounds=tuple(self.compounds[row] for row in rows) if self.compounds else (),
             notes=(*self.notes, note),
         )
+
+    def constituents(self) -> tuple[csr_array, csr_array]:
+        """Counts of what sources are made of, their tokens, and of compounds, ``(n, kinds)`` each.
+
+        Splits by divergence are made of them.
+        """
+        tokens = [self.source[row].tolist() for row in range(len(self))]
+        compounds = self.compounds or [tuple(pairwise(row)) for row in tokens]
+        return counts_of(tokens), counts_of(compounds)
 
     def prepare(self, rows: np.ndarray) -> np.ndarray:
         """Which tokens training saw in a source, ``(V,)`` bool; others are read as unknown."""
