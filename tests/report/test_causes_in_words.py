@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from gengap.questions.diagnosis.decomposition import Cause, Causes, Decomposition
 from gengap.report.explanation.decomposition import sentences
 from gengap.statistics.intervals import Interval
@@ -37,3 +39,18 @@ def test_parts_that_cancel_are_read_together() -> None:
 def test_parts_that_add_up_are_beyond_chance_or_are_next_to_nothing_stand_alone() -> None:
     for parts in ((0.06, 0.02), (0.06, -0.01), (0.06, -0.055, 0.001), (0.004, -0.004)):
         assert "read together" not in said(*parts)
+
+
+def test_what_only_rounding_leaves_prints_as_nothing() -> None:
+    found = decomposition(0.06, 0.02)
+    found = replace(found, fraction=False, mean=_noisy(found.mean, 9.25e-18))
+    assert "noise 0;" in " ".join(sentences(found))
+    found = replace(found, mean=_noisy(found.mean, 9.25e-8))
+    assert "noise +9.25e-08;" in " ".join(sentences(found))
+
+
+def _noisy(row: Causes, noise: float) -> Causes:
+    """The row with some noise in its gap."""
+    around = Interval(noise, noise - 1, noise + 1)
+    *others, own = row.causes
+    return replace(row, causes=(*others, replace(own, gap=around)))

@@ -43,16 +43,19 @@ class Numerals:
         percent: scores are fractions, shown in percent, and differences in points.
         decimals: digits after the point, of scores and differences alike; None for three
             significant digits.
+        least: smaller sizes are rounding of the arithmetic, and print as 0.
     """
 
     percent: bool
     decimals: int | None
+    least: float = 0.0
 
     def __call__(self, value: float | None, *, plus: bool = False) -> str:
         """Print a score or a difference; ``plus`` marks positive values with a sign."""
         if value is None or math.isnan(value):
             return MISSING
-        text = self._digits(abs(float(value)))
+        size = abs(float(value))
+        text = self._digits(size if size >= self.least else 0.0)
         if not any(digit in "123456789" for digit in text):
             return text
         return ("+" if plus else "") + text if value > 0 else signed(f"-{text}")

@@ -21,6 +21,7 @@ WORDS = {
 }
 ON_AVERAGE = "on average"
 FEW = 0.8  # share of an environment with neighbours below which it is said
+ROUNDING = 1e-12  # of the largest part
 WORTH_SAYING = 0.01  # of a share, of parts that cancel
 NAMED = "beyond chance"
 SHARES_FIRST = (
@@ -44,8 +45,17 @@ LEGEND = (
 
 
 def numerals(found: Decomposition) -> Numerals:
-    """How this metric's losses are printed."""
-    return Numerals(found.fraction, 1 if found.fraction else None)
+    """How this metric's losses are printed; what only rounding leaves of them is none."""
+    rows = [found.mean, *found.environments]
+    sizes = [
+        abs(size)
+        for row in rows
+        for size in (row.gap, row.cost, *(cause.gap.estimate for cause in row.causes))
+        if math.isfinite(size)
+    ]
+    return Numerals(
+        found.fraction, 1 if found.fraction else None, ROUNDING * max(sizes, default=0.0)
+    )
 
 
 def other_metric(used: str, asked: str) -> list[str]:
