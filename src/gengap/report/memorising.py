@@ -102,11 +102,12 @@ def _worth(found: Memorising) -> str:
 
 def _learnt(found: Memorising) -> str:
     number, true = _number(found), found.condition(TRUE)
-    lost = number.points(true.train.estimate - true.test.estimate)
+    lost = true.train.estimate - true.test.estimate
+    against = f"{number.points(abs(lost))} {'less' if lost >= 0 else 'more'} than"
     above = true.test.low > found.chance
     learnt = (
         "On rows kept apart it scores "
-        f"{number.score(true.test.estimate)}, {lost} less than on those trained on, "
+        f"{number.score(true.test.estimate)}, {against} on those trained on, "
         + ("above chance: it has learnt more than its examples" if above else
            "which is not told from chance: nothing shows that it has learnt more than its examples")
     )  # fmt: skip

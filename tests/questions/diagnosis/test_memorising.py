@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -91,6 +92,17 @@ def test_targets_that_are_numbers() -> None:
     assert found.condition(LABELS).train.estimate == pytest.approx(1)
     assert found.condition(LABELS).test.estimate < 0.3
     assert "targets" in answer(found)
+
+
+def test_a_higher_score_on_rows_kept_apart_is_more_not_less() -> None:
+    found = memorising(table(), KNeighborsClassifier(1), seeds=2)
+    *_, last = answer(found).partition("On rows kept apart")
+    assert "points less than on those trained on" in last
+    true = found.condition(TRUE)
+    turned = replace(true, train=true.test, test=true.train)
+    more = replace(found, conditions=(turned, *found.conditions[1:]))
+    lost = 100 * (true.train.estimate - true.test.estimate)
+    assert f"it scores 100.0%, {lost:.1f} points more than on those trained on" in answer(more)
 
 
 def test_networks_say_after_how_many_steps_and_runs_are_found_again(tmp_path: Path) -> None:
