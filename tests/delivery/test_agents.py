@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from gengap.control.simulated import met
 from gengap.control.simulators import simulator_of
 from gengap.delivery import fit
 from gengap.delivery.model import Agent
+from gengap.report.card import findings
 
 SIDES = ("left", "right")
 
@@ -73,6 +75,14 @@ def test_it_acts_as_it_was_scored_and_is_the_same_when_loaded(walker: Any, tmp_p
     tested = parts == parts.max()
     by_level = [np.mean(np.array(won)[tested & (levels.environment == k)]) for k in range(30)]
     assert agent.card.inside == pytest.approx(np.mean(by_level))
+
+
+def test_its_card_does_not_promise_what_more_levels_in_as_many_steps_bring(walker: Any) -> None:
+    card = walker[1].card
+    said = " ".join(findings(card))
+    assert "in no more steps (150): where that is short, it may do worse" in said
+    assert "no worse" not in said
+    assert "should do no worse" in " ".join(findings(replace(card, steps=None)))
 
 
 def test_its_guard_counts_episodes(walker: Any) -> None:

@@ -81,6 +81,7 @@ class Card(Finding):
         refused: what guards refused in environments that their models had not seen.
         sees_unlabelled: whether the method looks at unlabelled inputs of new environments, which
             nobody had when this model was trained.
+        steps: of training where it is an agent, the study's; None of another model.
         caveats: warnings of the data that change what the answer means; ``notes`` other ones.
     """
 
@@ -111,6 +112,7 @@ class Card(Finding):
     sees_unlabelled: bool
     caveats: list[str]
     notes: list[str]
+    steps: int | None = None
 
 
 def guard_card(guard: Guard) -> GuardCard:

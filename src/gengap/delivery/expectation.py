@@ -1,7 +1,8 @@
 """What score to expect of a delivered model in a new environment, from the study behind it.
 
 The study's models lacked one environment, or several, and were scored there; the delivered one has
-trained on all, so it should do no worse. Its score in a new environment is expected where theirs
+trained on all, so it should do no worse; of an agent, which trains on more levels in no more steps,
+that is not said. Its score in a new environment is expected where theirs
 were in environments that were new to them: for the mean of environments like these Student's
 interval with environments as the unit, for a single one :func:`gengap.statistics.new_environment`.
 

@@ -160,10 +160,15 @@ def _method(choice: Choice) -> str:
 def _all_of_them(found: Card, expected: Expectation) -> str:
     word, own = place(found.environment_word), len(found.environments)
     lacked = "one" if expected.left_out == 1 else f"up to {expected.left_out}"
-    return (
+    stood = (
         f"That is where the study's models stood at {many(word)} that were new to them. Each of "
-        f"those lacked {lacked} of the {own} {many(word)}; this one has trained on all {own}, so "
-        "it should do no worse."
+        f"those lacked {lacked} of the {own} {many(word)}; this one has trained on all {own}"
+    )
+    if found.steps is None:
+        return f"{stood}, so it should do no worse."
+    return (
+        f"{stood} in no more steps ({count(found.steps)}): where that is short, it may do worse at "
+        f"its own {many(word)} than they did at theirs."
     )
 
 
