@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import gymnasium as gym
@@ -22,8 +23,11 @@ from torch import Tensor
 
 import gengap as gg
 from gengap.base.errors import UsageError
+from gengap.control.feed import PreparedPractice, Scales
 from gengap.control.levels import Levels
 from gengap.control.logged import Logged
+from gengap.delivery.agents import preparation
+from gengap.methods.practice import Acted
 from gengap.testing.problems import ProblemConformance
 from gengap.training.problem import Problem
 
@@ -137,6 +141,44 @@ def test_contexts_are_levels_with_seeds_as_starts_and_boxes_are_scaled() -> None
         water = np.random.Generator(np.random.PCG64(start)).uniform(0, 10)
         wanted = -sum(abs(water - leak * (t + 1) - 5) for t in range(10))
         assert scores[unit] == pytest.approx(wanted, rel=1e-5)
+
+
+def test_what_never_varies_in_training_is_silent_elsewhere() -> None:
+    made = Levels.from_gymnasium(Bucket, contexts={"leak": [0.5, 2.0]}, starts=3)
+    logs = made.logs
+    seen = np.concatenate([logs.observations, np.ones((len(logs.observations), 1), "f4")], 1)
+    test = logs.before[logs.transitions(np.arange(3, 6))]
+    seen[test, -1] = 7
+    made = replace(made, logs=replace(logs, observations=seen))
+    scaling = made.prepare(np.arange(3))
+    assert scaling is not None
+    prepared = (seen[test] - scaling.shift) / scaling.scale
+    assert (prepared[:, -1] == 0).all()
+    assert prepared[:, 0].std() > 0
+    applied = preparation(scaling, made.shape).apply(seen[test])
+    np.testing.assert_allclose(applied, prepared, rtol=1e-5, atol=1e-6)
+    assert gg.load_suite("mazes", levels=3, size=7).prepare(np.arange(3)) is None
+
+
+def test_practice_lies_on_the_device_and_actions_where_simulators_act() -> None:
+    """Tensors without memory stand for another device's."""
+    acted: list[torch.Tensor] = []
+
+    class Place:
+        discount, draws, starts, x = 0.9, [], None, torch.ones(1, 2, 3)
+
+        def act(self, action: torch.Tensor) -> Acted:
+            acted.append(action)
+            flag = torch.zeros(1, 2, dtype=torch.bool)
+            return Acted(torch.zeros(1, 2), flag, flag, self.x, self.x)
+
+    for scales in (None, Scales(*(torch.ones(1, 3, device="meta") for _ in range(2)))):
+        practice = PreparedPractice(Place(), scales, "meta")  # type: ignore[arg-type]
+        found = practice.act(torch.zeros(1, 2, dtype=torch.int64))
+        assert practice.x is found.x
+        for values in vars(found).values():
+            assert values.device.type == "meta"
+        assert acted[-1].device.type == "cpu"
 
 
 def test_text_is_one_hots_of_known_words_in_their_places() -> None:

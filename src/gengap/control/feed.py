@@ -140,8 +140,7 @@ class LevelFeed:
             draws = [generator(t.run.seed, "practice", t.run.split) for t in self.tasks]
             made = self.problem.arena.practice(units, draws, count)
             made.starts.levels = [_slots(task) for task in self.tasks]
-            scales = self.scaling
-            self.practices[count] = made if scales is None else Scaled(made, scales)
+            self.practices[count] = PreparedPractice(made, self.scaling, self.device)
         return self.practices[count]
 
     @torch.no_grad()
@@ -201,20 +200,33 @@ class Scales:
         return (x - self.shift[run]) / self.scale[run]
 
 
-class Scaled:
-    """Practice whose observations are scaled as those of batches are."""
+class PreparedPractice:
+    """Practice on the device that is trained on, its observations scaled as those of batches are.
 
-    def __init__(self, practice: Practice, scales: Scales) -> None:
-        self.practice, self.scales = practice, scales
+    Simulators act on the processor: actions go there, and what came of them comes back.
+    """
+
+    def __init__(self, practice: Practice, scales: Scales | None, device: str) -> None:
+        self.practice, self.scales, self.device = practice, scales, device
         self.discount, self.draws = practice.discount, practice.draws
         self.starts = practice.starts
-        self.x = scales.of_all(practice.x)
+        self.x = self._seen(practice.x)
 
     def act(self, action: Tensor) -> Acted:
         """Carry out one action in every copy."""
-        found, of_all = self.practice.act(action), self.scales.of_all
-        self.x = of_all(found.x)
-        return replace(found, last=of_all(found.last), x=self.x)
+        found, device = self.practice.act(action.cpu()), self.device
+        self.x = self._seen(found.x)
+        return Acted(
+            reward=found.reward.to(device),
+            end=found.end.to(device),
+            cut=found.cut.to(device),
+            last=self._seen(found.last),
+            x=self.x,
+        )
+
+    def _seen(self, x: Tensor) -> Tensor:
+        x = x.to(self.device)
+        return x if self.scales is None else self.scales.of_all(x)
 
 
 def _stacked(tasks: Sequence[Task], shape: tuple[int, ...], device: str) -> Scales | None:

@@ -43,7 +43,10 @@ FEW = 20  # environments; each of so few is left out in turn
 
 @dataclass(frozen=True)
 class Scaling:
-    """``(observation - shift) / scale``, learnt from the training episodes' observations."""
+    """``(observation - shift) / scale``, learnt from the training episodes' observations.
+
+    The scale of what never varies in these is infinite, so that it stays at 0 elsewhere too.
+    """
 
     shift: np.ndarray
     scale: np.ndarray
@@ -263,7 +266,8 @@ class Levels:
     def prepare(self, rows: np.ndarray) -> Scaling | None:
         """How observations are scaled, learnt from the training episodes; bytes are left alone.
 
-        Numbers have a scale each, pixels and points in time that of their channel.
+        Numbers have a scale each, pixels and points in time that of their channel. What never
+        varies in these episodes is silent, as it is in tables: nothing was learnt about it.
         """
         if self.logs.observations.dtype == np.uint8:
             return None
@@ -271,7 +275,7 @@ class Levels:
         over = (0, *range(2, seen.ndim))
         shift = seen.mean(over, dtype=np.float64, keepdims=True)[0]
         scale = seen.std(over, dtype=np.float64, keepdims=True)[0]
-        scale[scale < 1e-6] = 1.0
+        scale[scale < 1e-6] = np.inf
         return Scaling(shift.astype(np.float32), scale.astype(np.float32))
 
     def feed(
