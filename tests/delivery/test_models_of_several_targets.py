@@ -11,6 +11,7 @@ import pytest
 from delivery_toys import patients
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import accuracy_score, r2_score
+from sklearn.multioutput import MultiOutputRegressor
 from typer.testing import CliRunner
 
 import gengap as gg
@@ -142,3 +143,15 @@ def test_a_folder_whose_targets_do_not_fit_is_not_read(tmp_path):
         unit_of(said, 1.0)
     with pytest.raises(UsageError, match="lab"):
         made.predict(frame()[["age"]])
+
+
+def test_boosters_for_each_target_are_refused_before_training(tmp_path, monkeypatch):
+    lightgbm = pytest.importorskip("lightgbm")
+    monkeypatch.setattr(lightgbm.LGBMRegressor, "fit", None)  # whoever trains fails otherwise
+    for given in (
+        lightgbm.LGBMRegressor(),
+        MultiOutputRegressor(lightgbm.LGBMRegressor()),
+    ):
+        with pytest.raises(UsageError, match="boosters for each of several targets"):
+            fitted(given, NUMBERS, out=tmp_path / "model")
+    assert not (tmp_path / "model").exists()

@@ -187,7 +187,7 @@ def _of_data(
 ) -> Delivered:
     from gengap.delivery import fit as deliver
     from gengap.delivery import fit_unmeasured
-    from gengap.delivery.fitting import refuse_undeliverable
+    from gengap.delivery.fitting import refuse_boosters_of_several, refuse_undeliverable
     from gengap.records.store import Store
     from gengap.study.study_file import build_study, load_environments, validated
 
@@ -203,6 +203,7 @@ def _of_data(
     study.model = own or study.model
     refuse_undeliverable(study, options["out"])
     study.validate()
+    refuse_boosters_of_several(study, [e.name for e in study.plan.entries], options["out"])
     writable(file.folder)
     print_notes(study.warnings, talk)
     address = study.store or "sqlite://"

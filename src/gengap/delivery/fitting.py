@@ -41,7 +41,7 @@ from gengap.delivery.model import Delivered, delivered
 from gengap.delivery.own_code import code_of
 from gengap.delivery.parts import Parts
 from gengap.delivery.schema import Description, SavedRun
-from gengap.delivery.weights import weights_of
+from gengap.delivery.weights import boosted, weights_of
 from gengap.environments.core import Environments
 from gengap.environments.parts import TRAIN
 from gengap.methods.expert import Expert
@@ -53,6 +53,7 @@ from gengap.study.result import Result
 from gengap.study.scores import Scores
 from gengap.study.study import Study
 from gengap.study.trained import Trained, everything, train_models
+from gengap.training.estimators import learns_several
 from gengap.training.tasks import versions
 
 Tell = Callable[[Progress], None]
@@ -89,6 +90,7 @@ def fit(
             "FOLDER), or open it with gengap.study.source.reopened."
         )
     choice = choice_of(result, method)
+    refuse_boosters_of_several(study, [choice.method], out)
     return _made(study, result.store, choice, result, out, false_alarms, key, progress)
 
 
@@ -110,6 +112,7 @@ def fit_unmeasured(
         UsageError: the method cannot be trained on these data, or the folder cannot be written.
     """
     study.validate()
+    refuse_boosters_of_several(study, [study.plan.entries[0].name], out)
     choice = default_choice(study.plan.entries[0], study.scored_at[-1])
     return _made(study, store, choice, None, out, false_alarms, key, progress)
 
@@ -178,6 +181,27 @@ def refuse_undeliverable(study: Study, out: str | Path | None) -> None:
             "Models of survival times cannot be saved so far, because no file holds them that runs "
             "no code; fit one in Python (result.fit(...) without out), which serves in its process."
         )
+
+
+def refuse_boosters_of_several(study: Study, methods: list[str], out: str | Path | None) -> None:
+    """Raise :class:`UsageError` where one of the methods would be a booster for each target.
+
+    Args:
+        methods: names of the study's; one of them will be delivered.
+        out: as of :func:`refuse_undeliverable`.
+    """
+    if out is None or not getattr(study.problem, "target_names", ()):
+        return
+    for entry in study.plan.entries:
+        own = entry.estimator
+        if own is None or entry.name not in methods:
+            continue
+        each = type(own).__module__ == "sklearn.multioutput"
+        if boosted(own.estimator if each else own) and (each or not learns_several(own)):
+            raise UsageError(
+                f"{entry.name} learns one target at a time, and boosters for each of several "
+                "targets cannot be saved in one model; leave it out, or give one target."
+            )
 
 
 def _refuse_no_agent(method: str) -> None:
@@ -305,4 +329,5 @@ def _card(
         sees_unlabelled=bool(trained.run.model) and registered(trained.run.method).sees_unseen,
         caveats=[str(w) for w in warned if isinstance(w, Caveat)],
         notes=[*(str(w) for w in warned if not isinstance(w, Caveat)), *found.notes],
+        steps=choice.step if isinstance(problem, Play) else None,
     )

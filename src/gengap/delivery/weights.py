@@ -48,8 +48,8 @@ def weights_of(trained: Trained) -> tuple[str, bytes, str]:
         (kept,) = networks_to_bytes(model, 1, 0)
         return "safetensors", kept.content, ""
     home = type(model).__module__.split(".")[0]
-    boosted, classes = home in ("xgboost", "lightgbm", "catboost"), trained.problem.classes
-    if boosted and classes and len(model.classes_) != len(classes):
+    classes = trained.problem.classes
+    if boosted(model) and classes and len(model.classes_) != len(classes):
         return "", b"", "some classes are missing from the rows it was trained on"
     if home == "xgboost":
         return "xgboost", bytes(model.get_booster().save_raw("json")), ""
@@ -63,6 +63,11 @@ def weights_of(trained: Trained) -> tuple[str, bytes, str]:
     if strange := untrusted(held):
         return "", b"", f"it holds {strange}, which gengap does not build from a file"
     return "skops", held.content, ""
+
+
+def boosted(model: Any) -> bool:
+    """Whether a model is of a library of boosted trees, whose own file is kept."""
+    return type(model).__module__.split(".")[0] in ("xgboost", "lightgbm", "catboost")
 
 
 def model_of(
