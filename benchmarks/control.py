@@ -174,7 +174,7 @@ def gradient_steps(python: str | None) -> None:
         print(line, flush=True)
 
 
-def compiled_steps(copies: int = 5_000, steps: int = 200) -> float:
+def compiled_steps(copies: int = 3_000, steps: int = 200) -> float:
     """Steps a second of mazes with random actions and observations."""
     levels = gg.load_suite("mazes", levels=1000)
     assert isinstance(levels.arena, TableArena)

@@ -1,5 +1,7 @@
 """Levels are a problem like any other."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -72,7 +74,41 @@ def test_the_expert_succeeds_and_practice_restarts() -> None:
         acted = practice.act(torch.randint(4, (1, 4)))
         assert not (acted.end & acted.cut).any()
         assert (acted.reward[~acted.end] == 0).all()
-    assert set(practice.level.flatten().tolist()) == {0}
+    assert set(practice.starts.level.flatten().tolist()) <= set(range(10))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_practice_does_what_the_tables_say(dtype: type) -> None:
+    """Copy by copy, looked up in the tables as they are written."""
+    import torch
+
+    levels = some(6)
+    tables = replace(levels.arena.tables, observation=levels.arena.tables.observation.astype(dtype))
+    arena, draw = replace(levels.arena, tables=tables), np.random.default_rng(1)
+    units, streams = [np.arange(9), np.arange(20, 60)], [np.random.default_rng(k) for k in (0, 1)]
+    practice = arena.practice(units, streams, 5)
+    begun = [own[where] for own, where in zip(units, practice.starts.place, strict=True)]
+    place = {
+        copy: (arena.level[begun[copy[0]][copy[1]]], arena.start[begun[copy[0]][copy[1]]], 0)
+        for copy in np.ndindex(2, 5)
+    }
+    for _ in range(2 * tables.horizon):
+        action = draw.integers(4, size=(2, 5))
+        before, acted = practice.x.clone(), practice.act(torch.from_numpy(action))
+        for copy in np.ndindex(2, 5):
+            level, state, age = place[copy]
+            np.testing.assert_array_equal(before[copy], tables.observation[level, state])
+            at = level, state, action[copy]
+            state, ends = tables.next_state[at], tables.end[at]
+            assert acted.reward[copy] == tables.reward[at]
+            assert acted.end[copy] == ends
+            assert acted.cut[copy] == (age + 1 == tables.horizon and not ends)
+            np.testing.assert_array_equal(acted.last[copy], tables.observation[level, state])
+            place[copy] = level, state, age + 1
+            if ends or acted.cut[copy]:
+                unit = units[copy[0]][practice.starts.place[copy]]
+                place[copy] = arena.level[unit], arena.start[unit], 0
+        np.testing.assert_array_equal(acted.x, practice.x)
 
 
 def test_a_study_tells_what_an_unseen_level_costs() -> None:

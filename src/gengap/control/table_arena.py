@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gengap.base.errors import UsageError
 from gengap.control.arena import Agent, Policy
 from gengap.control.exact import returns
 from gengap.control.planning import greedy, optimal
@@ -19,6 +20,8 @@ from gengap.control.tables import LevelTables
 from gengap.methods.practice import Acted, Starts
 
 SCORES = ("success", "return", "normalised return")
+# The bits of what comes of an action that say which state it leads to.
+STATE = 2**31 - 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +139,12 @@ def _won(tables: LevelTables) -> LevelTables:
 
 
 class TablePractice:
-    """Copies of compiled levels; see :class:`gengap.methods.practice.Practice`."""
+    """Copies of compiled levels; see :class:`gengap.methods.practice.Practice`.
+
+    A copy is the number of its state among those of all levels, and what comes of an action (where
+    it leads, whether it ends the episode, what it earns) is one number of 64 bits: stepping is one
+    gather, and seeing another.
+    """
 
     def __init__(
         self,
@@ -147,53 +155,80 @@ class TablePractice:
     ) -> None:
         tables = arena.tables
         self.draws, self.discount, self.horizon = draws, tables.discount, tables.horizon
-        self.starts, self.arena = Starts(units, draws, count), arena
-        _, self.states, self.actions = tables.next_state.shape
-        self.next_state = torch.from_numpy(tables.next_state.astype(np.int64).ravel())
-        self.reward = torch.from_numpy(tables.reward.ravel())
-        self.end = torch.from_numpy(tables.end.ravel())
+        self.starts = Starts(units, draws, count)
+        _, states, self.actions = tables.next_state.shape
+        self.moves = _packed(tables)
         flat = tables.observation.reshape(-1, *tables.observation.shape[2:])
         self.observation = torch.from_numpy(flat)
-        self.slip = torch.from_numpy(tables.slip)
+        self.begins = torch.from_numpy(arena.level.astype(np.int64) * states + arena.start)
+        self.slip = torch.from_numpy(tables.slip.repeat(states))
         self.slips = bool(tables.slip.any())
-        shape = len(units), count
-        self.level = torch.zeros(shape, dtype=torch.int64)
-        self.state, self.age = self.level.clone(), self.level.clone()
-        self._restart(torch.ones(shape, dtype=torch.bool))
-        self.x = self._seen(self.level, self.state)
+        self.at = torch.zeros((len(units), count), dtype=torch.int64)
+        # Actions taken so far, and after how many of them each copy is cut off.
+        self.taken, self.until = 0, torch.zeros(self.at.shape, dtype=torch.int32)
+        every = torch.ones(self.at.shape, dtype=torch.bool)
+        self._restart(every, torch.arange(every.numel()))
+        self.x = self._shown(self.observation.index_select(0, self.at.flatten()))
 
     def act(self, action: Tensor) -> Acted:
         """Carry out one action ``(R, n)`` in every copy."""
         if self.slips:
             action = self._slipped(action)
-        place = (self.level * self.states + self.state) * self.actions + action
-        reward, end = self.reward[place], self.end[place]
-        self.state = self.next_state[place]
-        self.age += 1
-        cut = (self.age >= self.horizon) & ~end
-        last = self._seen(self.level, self.state)
-        over, self.x = end | cut, last
-        if bool(over.any()):
-            self._restart(over)
-            self.x = last.clone()
-            self.x[over] = self._seen(self.level[over], self.state[over])
-        return Acted(reward, end, cut, last, self.x)
+        place = torch.add(action, self.at, alpha=self.actions)
+        moved = self.moves.index_select(0, place.flatten()).view(place.shape)
+        halves = moved.view(torch.int32).view(*place.shape, 2)
+        end, reward = halves[..., 0] < 0, halves[..., 1].contiguous().view(torch.float32)
+        self.at = moved & STATE
+        self.taken += 1
+        over = end | (self.until <= self.taken)
+        seen = self.observation.index_select(0, self.at.flatten())
+        begun, last = over.flatten().nonzero()[:, 0], None
+        if len(begun):
+            last = self._shown(seen.clone() if seen.is_floating_point() else seen)
+            at = self._restart(over, begun)
+            seen.index_copy_(0, begun, self.observation.index_select(0, at))
+        self.x = self._shown(seen)
+        return Acted(reward, end, over ^ end, self.x if last is None else last, self.x)
 
-    def _seen(self, level: Tensor, state: Tensor) -> Tensor:
-        rows = level * self.states + state
-        found = self.observation.index_select(0, rows.flatten()).float()
-        return found.view(*rows.shape, *self.observation.shape[1:])
+    def _shown(self, seen: Tensor) -> Tensor:
+        """Observations of all copies ``(R n, *shape)`` as they are handed out."""
+        return seen.float().view(*self.at.shape, *seen.shape[1:])
 
-    def _restart(self, over: Tensor) -> None:
-        """Put the copies of a mask ``(R, n)`` at starts drawn from their run's own units."""
-        units = self.starts.begun(over.numpy())
-        self.level[over] = torch.from_numpy(self.arena.level[units].astype(np.int64))
-        self.state[over] = torch.from_numpy(self.arena.start[units].astype(np.int64))
-        self.age[over] = 0
+    def _restart(self, over: Tensor, begun: Tensor) -> Tensor:
+        """Put the copies of a mask ``(R, n)`` at starts drawn from their run's own units.
+
+        Args:
+            over: the mask.
+            begun: ``(m,)`` the numbers of its copies, counted through all runs.
+
+        Returns:
+            ``(m,)`` the states that they begin in.
+        """
+        at = self.begins.index_select(0, torch.from_numpy(self.starts.begun(over.numpy())))
+        self.at.view(-1).index_copy_(0, begun, at)
+        self.until.view(-1).index_fill_(0, begun, self.taken + self.horizon)
+        return at
 
     def _slipped(self, action: Tensor) -> Tensor:
         """Actions as they are carried out; where a run slips, any is."""
         drawn = np.stack([draw.random((2, action.shape[1])) for draw in self.draws])
-        slips = torch.from_numpy(drawn[:, 0]) < self.slip[self.level]
+        slips = torch.from_numpy(drawn[:, 0]) < self.slip[self.at]
         other = torch.from_numpy((drawn[:, 1] * self.actions).astype(np.int64))
         return torch.where(slips, other, action)
+
+
+def _packed(tables: LevelTables) -> Tensor:
+    """``(L S A,)`` int64, what comes of each action.
+
+    The low 32 bits hold the number of the state it leads to, counted through all levels, the
+    highest of them set where the episode ends; the high 32 bits are those of the reward.
+
+    Raises:
+        UsageError: there are more states than 31 bits count.
+    """
+    levels, states, _ = tables.next_state.shape
+    if levels * states > STATE:
+        raise UsageError(f"{levels} levels of {states} states are too many; make fewer levels.")
+    ends = tables.end.astype(np.int64) << 31
+    earned = tables.reward.astype(np.float32).view(np.int32).astype(np.int64) << 32
+    return torch.from_numpy((earned | ends | tables.onward).ravel())

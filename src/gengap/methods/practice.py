@@ -119,9 +119,10 @@ class Starts:
     def begun(self, over: np.ndarray) -> np.ndarray:
         """The units whose starts the copies of a mask ``(R, n)`` begin at, drawn, in order."""
         found = []
-        for run, count in enumerate(over.sum(1)):
-            place = self._drawn(run, int(count))
-            self.place[run, over[run]] = place
+        for run, own in enumerate(over):
+            which = np.flatnonzero(own)
+            place = self._drawn(run, len(which))
+            self.place[run, which] = place
             found.append(self.units[run][place])
         return np.concatenate(found)
 
