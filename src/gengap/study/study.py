@@ -7,11 +7,10 @@ that was interrupted and started again computes exactly what it would have compu
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Collection, Mapping, Sequence, Set
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +19,6 @@ from gengap.base.progress import Progress
 from gengap.environments.checks import check, drop_small
 from gengap.environments.core import Environments
 from gengap.environments.splits import HoldOutCombinations, parse_splits
-from gengap.methods.bc import BC
-from gengap.methods.erm import ERM
-from gengap.methods.registry import CONTROL, SIMULATOR, TRANSITIONS, WITH_MODEL, registered
-from gengap.methods.scheduled import ScheduledTraining
 from gengap.models.given_modules import said_of_module
 from gengap.records.database import parse
 from gengap.records.store import Store
@@ -32,6 +27,7 @@ from gengap.records.study import Cell, Execution
 from gengap.study.affordable import check_affordable, check_workers
 from gengap.study.cells import MOST_SLOTS, cells_of
 from gengap.study.checkpoints import checkpoints_of
+from gengap.study.entries import entries_of, several
 from gengap.study.execution import Resources, Work, device, execute
 from gengap.study.keeping import affordable, keep_the_best, places
 from gengap.study.keys import BATCH, DEFAULT_MEMORY, MODEL, STEPS
@@ -45,7 +41,7 @@ from gengap.study.protocol import (
     leave_out,
     network_seconds,
 )
-from gengap.study.resolve import ESTIMATOR_PREFIX, is_estimator, is_named_estimator, resolve
+from gengap.study.resolve import ESTIMATOR_PREFIX, is_estimator, is_named_estimator
 from gengap.study.result import Result
 from gengap.study.rules import RULES, rule_named
 from gengap.study.sized_cells import scarce, sized_cells
@@ -53,12 +49,9 @@ from gengap.study.sizes import in_words, parse_sizes
 from gengap.study.undefined import said_of_undefined
 from gengap.study.until_decided import check_sequential, looks_left, replay
 from gengap.training.executors import check_name
-from gengap.training.inputs import input_of, said_of_categories, said_of_inputs
 from gengap.training.tables import Tables
 from gengap.training.tasks import versions
 
-# What plain training is called, which nothing needs to join for comparison.
-PLAIN = (ERM, BC, ScheduledTraining)
 MethodLike = Any  # a name, "sklearn:Name", {"name": {hyperparameters}}, a Method or an estimator
 
 
@@ -339,75 +332,10 @@ class Study:
         Args:
             fewest: the smallest number of training environments.
         """
-        from gengap.models.networks import MLP
-
-        resolved = partial(
-            resolve,
-            task=self.problem.targets,
-            environments=fewest,
-            trials=self.trials,
-            hidden_features=self.architecture != MLP(()),
-            lacks=(*self.problem.lacks, *set(CONTROL).difference(_offered(self.problem))),
-            estimators=self.problem.supports_estimators,
-        )
-        found, self.skipped = resolved(list(self.methods), baseline=self.baseline)
-        added: list[str] = []
-        offered = _offered(self.problem)
-        plain = "bc" if TRANSITIONS in offered else "random" if SIMULATOR in offered else "erm"
-        alone = self.plain_training and len(found) == 1 and found[0].name != plain
-        if alone and found[0].method not in (None, *PLAIN):
-            found, added = [*found, *resolved([plain])[0]], [plain]
-        seeing = [e.name for e in found if e.method is not None and registered(e.name).sees_unseen]
-        self.warnings += [
-            f"{name} sees unlabelled unseen inputs: of the training part of what its split leaves "
-            "out, without targets. Methods that see none do not know where they are going."
-            for name in seeing
-        ]
-        unfit = {e.name: why for e in found if (why := self.metric_used.why_not(e.estimator))}
-        self.skipped |= unfit
-        if len(unfit) == len(found):
-            raise UsageError(f"No method is left to run: {' '.join(unfit.values())}")
-        found = [entry for entry in found if entry.name not in unfit]
-        entries = tuple(self._with_settings(entry) for entry in self._of_models(found))
-        kinds = {e.name: e.settings["input"] for e in entries if e.estimator is not None}
-        if isinstance(self.environments, Environments):
-            self.warnings += said_of_inputs(kinds, self.problem.X)
-            changed = any(entry.settings.get("input") not in ("raw", "table") for entry in entries)
-            self.warnings += said_of_categories(self.problem.X) if changed else []
-        return entries, added
-
-    def _of_models(self, entries: Sequence[Entry]) -> list[Entry]:
-        """Each method of networks once with every model, where there are several."""
-        if len(self.architectures) == 1:
-            return list(entries)
-        found: list[Entry] = []
-        for entry in entries:
-            if entry.method is None:
-                found.append(entry)
-                continue
-            found += [
-                replace(entry, name=f"{entry.name}{WITH_MODEL}{model}", model=model)
-                for model in self.architectures
-            ]
-        return found
-
-    def _with_settings(self, entry: Entry) -> Entry:
-        if entry.method is not None:
-            settings: dict[str, Any] = {
-                "steps": self.steps,
-                "batch": self.batch,
-                "checkpoints": self.scored_at,
-            }
-            if self.precision != "fp32":  # absent otherwise, so that runs keep their keys
-                settings["precision"] = self.precision
-            model = entry.model or next(iter(self.architectures))
-            return replace(entry, model=model, settings=settings)
-        if self.prepared_inputs is None:
-            named = is_named_estimator(entry.name)
-            kind = input_of(entry.estimator, self.problem.X, named)
-        else:
-            kind = "prepared" if self.prepared_inputs else "raw"
-        return replace(entry, settings={"input": kind})
+        found = entries_of(self, fewest)
+        self.skipped = found.skipped
+        self.warnings += found.warnings
+        return found.entries, found.added
 
     def validate(self) -> None:
         """Work out the whole plan, which ``run`` does as well.
@@ -550,18 +478,6 @@ class Study:
             curves=self.curves,
             scores=self.metric_used.scores,
         )
-
-
-def several(model: Any) -> list[Any]:
-    """The models that one argument names: ``"lstm,transformer(positions=alibi,layers=1)"``."""
-    if isinstance(model, str):
-        return [part.strip() for part in re.split(r",(?![^(]*\))", model)]
-    return list(model) if isinstance(model, list | tuple) else [model]
-
-
-def _offered(problem: Any) -> tuple[str, ...]:
-    """What few problems have to offer, in the registry's words."""
-    return tuple(getattr(problem, "offers", ()))
 
 
 def _looks(result: Result) -> Mapping[tuple[str, str], int]:

@@ -1,0 +1,130 @@
+"""What a study trains: its methods, each with every model, and why some cannot apply."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from gengap.base.errors import UsageError
+from gengap.environments.core import Environments
+from gengap.methods.bc import BC
+from gengap.methods.erm import ERM
+from gengap.methods.registry import CONTROL, SIMULATOR, TRANSITIONS, WITH_MODEL, registered
+from gengap.methods.scheduled import ScheduledTraining
+from gengap.study.plan import Entry
+from gengap.study.resolve import is_named_estimator, resolve
+from gengap.training.inputs import input_of, said_of_categories, said_of_inputs
+
+if TYPE_CHECKING:
+    from gengap.study.study import Study
+
+# What plain training is called, which nothing needs to join for comparison.
+PLAIN = (ERM, BC, ScheduledTraining)
+
+
+@dataclass(frozen=True)
+class Entries:
+    """The methods of a study.
+
+    Attributes:
+        entries: what is trained; the first is the baseline.
+        added: names of those that nobody asked for.
+        skipped: why others are left out, by name.
+        warnings: sentences about them.
+    """
+
+    entries: tuple[Entry, ...]
+    added: list[str]
+    skipped: dict[str, str]
+    warnings: list[str]
+
+
+def entries_of(study: Study, fewest: int) -> Entries:
+    """Resolve the methods of a study.
+
+    Args:
+        fewest: the smallest number of training environments.
+
+    Raises:
+        UsageError: no method is left.
+    """
+    from gengap.models.networks import MLP
+
+    problem, offered = study.problem, tuple(getattr(study.problem, "offers", ()))
+    resolved = partial(
+        resolve,
+        task=problem.targets,
+        environments=fewest,
+        trials=study.trials,
+        hidden_features=study.architecture != MLP(()),
+        lacks=(*problem.lacks, *set(CONTROL).difference(offered)),
+        estimators=problem.supports_estimators,
+    )
+    found, skipped = resolved(list(study.methods), baseline=study.baseline)
+    added: list[str] = []
+    plain = "bc" if TRANSITIONS in offered else "random" if SIMULATOR in offered else "erm"
+    alone = study.plain_training and len(found) == 1 and found[0].name != plain
+    if alone and found[0].method not in (None, *PLAIN):
+        found, added = [*found, *resolved([plain])[0]], [plain]
+    seeing = [e.name for e in found if e.method is not None and registered(e.name).sees_unseen]
+    warnings = [
+        f"{name} sees unlabelled unseen inputs: of the training part of what its split leaves "
+        "out, without targets. Methods that see none do not know where they are going."
+        for name in seeing
+    ]
+    unfit = {e.name: why for e in found if (why := study.metric_used.why_not(e.estimator))}
+    if len(unfit) == len(found):
+        raise UsageError(f"No method is left to run: {' '.join(unfit.values())}")
+    found = [entry for entry in found if entry.name not in unfit]
+    entries = tuple(_with_settings(study, entry) for entry in _of_models(study, found))
+    kinds = {e.name: e.settings["input"] for e in entries if e.estimator is not None}
+    if isinstance(study.environments, Environments):
+        warnings += said_of_inputs(kinds, problem.X)
+        changed = any(entry.settings.get("input") not in ("raw", "table") for entry in entries)
+        warnings += said_of_categories(problem.X) if changed else []
+    return Entries(entries, added, skipped | unfit, warnings)
+
+
+def several(model: Any) -> list[Any]:
+    """The models that one argument names: ``"lstm,transformer(positions=alibi,layers=1)"``."""
+    if isinstance(model, str):
+        return [part.strip() for part in re.split(r",(?![^(]*\))", model)]
+    return list(model) if isinstance(model, list | tuple) else [model]
+
+
+def _of_models(study: Study, entries: Sequence[Entry]) -> list[Entry]:
+    """Each method of networks once with every model, where there are several."""
+    if len(study.architectures) == 1:
+        return list(entries)
+    found: list[Entry] = []
+    for entry in entries:
+        if entry.method is None:
+            found.append(entry)
+            continue
+        found += [
+            replace(entry, name=f"{entry.name}{WITH_MODEL}{model}", model=model)
+            for model in study.architectures
+        ]
+    return found
+
+
+def _with_settings(study: Study, entry: Entry) -> Entry:
+    if entry.method is not None:
+        settings: dict[str, Any] = {
+            "steps": study.steps,
+            "batch": study.batch,
+            "checkpoints": study.scored_at,
+        }
+        if study.precision != "fp32":  # absent otherwise, so that runs keep their keys
+            settings["precision"] = study.precision
+        model = entry.model or next(iter(study.architectures))
+        return replace(entry, model=model, settings=settings)
+    if study.prepared_inputs is None:
+        named = is_named_estimator(entry.name)
+        kind = input_of(entry.estimator, study.problem.X, named)
+    else:
+        kind = "prepared" if study.prepared_inputs else "raw"
+    return replace(entry, settings={"input": kind})
