@@ -65,3 +65,26 @@ def test_what_cannot_be_compiled_is_said() -> None:
         played(made("DoorKey-5x5"), 0, 50)
     with pytest.raises(UsageError, match="draws at random"):
         played(made("Dynamic-Obstacles-5x5"), 0, 10_000)
+
+
+@pytest.mark.parametrize("task", ["GoToRedBallNoDists", "GoToLocalS5N2"])
+def test_the_bot_of_babyai_succeeds_where_value_iteration_does(task: str) -> None:
+    levels = gg.load_suite(
+        "minigrid", task=task, levels=20, starts=2, data="bot", unsolvable="keep"
+    )
+    logs, tables, everywhere = levels.logs, levels.arena.tables, np.arange(len(levels))
+    won = np.bincount(logs.unit, logs.reward, minlength=len(levels))
+    np.testing.assert_array_equal(won, levels.arena.expert_scores(everywhere, "success"))
+    # It finds no shorter way than there is, and what it writes down happened in its level.
+    steps = np.bincount(logs.unit, minlength=len(levels))
+    assert (steps >= levels.factors["distance"]).all()
+    level, before = np.divmod(logs.before, tables.next_state.shape[1])
+    np.testing.assert_array_equal(level, levels.arena.level[logs.unit])
+    at = level, before, logs.action
+    np.testing.assert_array_equal(logs.after % tables.next_state.shape[1], tables.next_state[at])
+    np.testing.assert_array_equal(logs.end, tables.end[at])
+
+
+def test_the_bot_reads_tasks_of_babyai_alone() -> None:
+    with pytest.raises(UsageError, match="no instruction that BabyAI's bot"):
+        gg.load_suite("minigrid", task="Empty-5x5", levels=2, starts=1, data="bot")

@@ -9,7 +9,7 @@ next, more of the actions are the best one, from none to all.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -93,6 +93,44 @@ def logged(
         reward=reward[sort].astype(np.float32),
         after=(base + after)[sort].astype(np.int32),
         end=end[sort],
+        discount=tables.discount,
+    )
+
+
+def followed(
+    tables: LevelTables, level: np.ndarray, start: np.ndarray, actions: Sequence[np.ndarray]
+) -> Logs:
+    """The log of somebody whose actions are known, carried out as chosen in the tables.
+
+    Args:
+        level: ``(n,)`` rows of the tables.
+        start: ``(n,)`` states.
+        actions: ``n`` arrays, what was done from each start; what follows an end is left out.
+    """
+    steps = np.array([len(own) for own in actions])
+    unit = np.repeat(np.arange(len(level)), steps)
+    step = np.arange(len(unit)) - np.repeat(np.cumsum(steps) - steps, steps)
+    done = np.concatenate(actions).astype(np.int64)
+    before, after = np.zeros(len(unit), np.int64), np.zeros(len(unit), np.int64)
+    state, going = start.astype(np.int64).copy(), np.full(len(level), True)
+    kept = np.zeros(len(unit), bool)
+    for now in range(int(steps.max())):
+        rows = np.flatnonzero((step == now) & going[unit])
+        own = unit[rows]
+        kept[rows], before[rows] = True, state[own]
+        place = level[own], state[own], done[rows]
+        after[rows] = state[own] = tables.next_state[place]
+        going[own] = ~tables.end[place]
+    unit, before, after, done = unit[kept], before[kept], after[kept], done[kept]
+    place, base = (level[unit], before, done), level[unit] * tables.next_state.shape[1]
+    return Logs(
+        observations=tables.observation.reshape(-1, *tables.observation.shape[2:]),
+        unit=unit.astype(np.int32),
+        before=(base + before).astype(np.int32),
+        action=done,
+        reward=tables.reward[place].astype(np.float32),
+        after=(base + after).astype(np.int32),
+        end=tables.end[place],
         discount=tables.discount,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Literal
 
@@ -12,6 +12,7 @@ import pandas as pd
 from gengap.base.errors import UsageError
 from gengap.control.behaviour import logged
 from gengap.control.levels import Levels, levels_of
+from gengap.control.logs import Logs
 from gengap.control.planning import best_of
 from gengap.control.table_arena import TableArena
 from gengap.control.tables import LevelTables
@@ -25,6 +26,7 @@ _WRITERS = {
     "mixed": "the expert and somebody short-sighted by turns",
     "replay": "somebody who learnt meanwhile",
     "random": "somebody who acts at random",
+    "bot": "BabyAI's own bot, which has to look for what it needs",
 }
 
 
@@ -46,6 +48,7 @@ def as_levels(
     numbers: np.ndarray | None = None,
     of_starts: Mapping[str, np.ndarray] | None = None,
     unsolvable: str = "drop",
+    written: Callable[[np.ndarray, np.ndarray], Logs] | None = None,
     notes: tuple[str, ...] = (),
 ) -> Levels:
     """Units of compiled levels: each start of each row, with one logged episode.
@@ -54,11 +57,13 @@ def as_levels(
         tables: rows that share a value of the factor ``level`` are one environment.
         name: of the problem.
         kind: what one level is called.
-        data: who wrote the log, one of :data:`~gengap.control.behaviour.BEHAVIOURS`.
+        data: who wrote the log, one of :data:`~gengap.control.behaviour.BEHAVIOURS` unless
+            ``written`` is given.
         seed: decides the log.
         numbers: ``(L,)`` what to call each row's stream; their rows unless given.
         of_starts: factors ``(L, N)`` of starts, beside those of rows.
         unsolvable: whether to ``drop`` or ``keep`` starts from which even the expert fails.
+        written: the log of somebody else's play, from rows ``(n,)`` and the states they start in.
         notes: sentences about the levels.
 
     Raises:
@@ -85,7 +90,10 @@ def as_levels(
     codes, names = pd.factorize(factors["level"])
     random = np.full(tables.next_state.shape, 1 / len(tables.actions), np.float32)
     even = arena.scored(tables, random, row[kept], start[kept], "success").mean()
-    log = logged(tables, row[kept], start[kept], data, seed, numbers, arena.values)
+    if written is None:
+        log = logged(tables, row[kept], start[kept], data, seed, numbers, arena.values)
+    else:
+        log = written(row[kept], start[kept])
     if tables.search is not None:
         log = replace(log, search=tables.search.reshape(-1, *tables.search.shape[2:]))
     return levels_of(
