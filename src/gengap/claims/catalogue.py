@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from gengap.base.errors import UsageError, unknown
 from gengap.claims import (
     benchmarks,
+    compounds,
     contexts,
     corrective,
     coverage,
@@ -36,7 +37,7 @@ ALL = "all"
 _MODULES = (
     places, sites, fairness, coverage, contexts, elsewhere, typicality, margins, memory, shortcuts,
     benchmarks, strangers, offline_play, goals, edge, warm_starts, procedures, physical, sources,
-    players, solutions, corrective, logs,
+    players, solutions, corrective, compounds, logs,
 )  # fmt: skip
 
 
