@@ -57,7 +57,7 @@ CLAIMS = (
         "share of unseen commands carried out, compounds diverging by 0 minus by 0.6",
         _SETTING,
         accuracy_falls,
-        3,
+        5,
     ),
     Claim(
         "compounds-apart-cost",
@@ -67,6 +67,6 @@ CLAIMS = (
         "cost of unseen commands, compounds diverging by 0.6 minus by 0",
         _SETTING,
         unseen_costs_more,
-        3,
+        5,
     ),
 )
