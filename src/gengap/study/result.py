@@ -30,6 +30,7 @@ from gengap.statistics import (
     source_intervals,
 )
 from gengap.statistics.source import cost_share, environments_needed
+from gengap.study.convergence import said_of_convergence
 from gengap.study.curves import Curve, training_curves
 from gengap.study.each_target import target_rows
 from gengap.study.finding import (
@@ -136,8 +137,11 @@ class Result(Finding):
         """Everything the report shows, as numbers."""
         environments = {name: self._environment_rows(name) for name in self.paired}
         methods = [self._method_row(name, rows) for name, rows in environments.items()]
+        unfinished = said_of_convergence(self.scores, self.rule)
         return StudyFinding(
-            study=study_row(self.plan, self.execution, self.store, self.skipped, self._rule_rows),
+            study=study_row(
+                self.plan, self.execution, self.store, self.skipped, self._rule_rows, unfinished
+            ),
             environments=[row for rows in environments.values() for row in rows],
             methods=methods,
             rules=self._rule_rows,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -20,6 +20,7 @@ def study_row(
     store: Store,
     skipped: Mapping[str, str],
     rules: Iterable[RuleRow],
+    found: Sequence[str] = (),
 ) -> StudyRow:
     """Say what was studied and how.
 
@@ -29,6 +30,7 @@ def study_row(
         store: its records.
         skipped: methods that were left out, with the reason.
         rules: what each rule would have given; rules that never looked are named too.
+        found: warnings of what the records show.
     """
     metric, about, problem = plan.score, plan.about, plan.problem
     counted: dict[str, int] = dict.fromkeys((row.rule for row in rules), 0)
@@ -57,7 +59,7 @@ def study_row(
         selection_rule=plan.selection,
         looks=counted,
         caveats=[w for w in execution.warnings if isinstance(w, Caveat)],
-        warnings=[w for w in execution.warnings if not isinstance(w, Caveat)],
+        warnings=[*(w for w in execution.warnings if not isinstance(w, Caveat)), *found],
         skipped=[Skipped(name, reason) for name, reason in skipped.items()],
         fingerprint=problem.fingerprint,
         versions=dict(execution.versions),
