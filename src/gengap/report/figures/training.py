@@ -116,7 +116,7 @@ def _reached(
     left, right = min(xs), max(xs)
     if right > left:
         size = {"width": right - left, "height": BOTTOM - TOP}
-        marks.insert(0, mark("rect", "band c2", x=left, y=TOP, **size))
+        marks.insert(0, mark("rect", "band c0", x=left, y=TOP, **size))
     said = ", ".join(f"{what} at {count(step)}" for what, step in known)
     half = text_width(said) / 2
     middle = min(max((left + right) / 2, LEFT + half), max(LEFT + width - half, LEFT + half))
