@@ -321,7 +321,8 @@ def test_a_study_file_holds_all_a_command_line_says(table, tmp_path):
         "event": "ended", "drop_missing": True, "min_examples": 7, "sizes": "environments=2,4",
         "simulator": "mine.py:make", "levels": "0-9", "contexts": "gravity=5/10", "starts": 3,
         "instructions": ["go left", "go right"], "expert": "mine.py:best", "drop_unsolved": True,
-        "text": ["notes"], "embeddings": "vectors.npy",
+        "text": ["notes"], "embeddings": "vectors.npy", "source": "question",
+            "tokens": "words",
     }  # fmt: skip
     assert set(values) | {"suite"} == {key.name for key in fields(StudyFile)}
     args = ["run", values["data"]]

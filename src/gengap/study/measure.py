@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
-import numpy as np
 import pandas as pd
 
 from gengap.base.errors import UsageError, unknown
@@ -128,7 +127,11 @@ def _taken(X: Any, **columns: Any) -> tuple[Any, ...]:
         raise UsageError(
             f"{role} is {name!r}, a column, but X is no DataFrame; give one value for each row."
         )
-    each = [(role, name) for role, names in named.items() for name in np.atleast_1d(names)]
+    each = [
+        (role, name)
+        for role, names in named.items()
+        for name in ([names] if isinstance(names, str) else names)
+    ]
     for role, name in each:
         if name not in X.columns:
             raise unknown(f"There is no column {name!r} for the {role}", name, X.columns, 40)
