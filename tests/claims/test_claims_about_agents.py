@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from gengap.claims import edge, goals, players, solutions, sources, warm_starts
-from gengap.claims.agents import policy, reached, scores, trained
+from gengap.claims.agents import reached, scores, trained
+from gengap.control.agents import policy_of
 from gengap.control.suites.mazes import mazes
 from gengap.records.store import Store
 
@@ -38,13 +39,13 @@ def test_a_claims_agents_are_trained_once_on_the_rows_named(tmp_path: Path, monk
     assert set(levels.environment[first.train_rows]) == {0, 1}
     assert set(levels.environment[last.train_rows]) == {2, 3}
     seen = torch.from_numpy(levels.logs.observations[:5])
-    said = policy(first)(seen)
+    said = policy_of(first.model, first.prepared)(seen)
     torch.testing.assert_close(said, first.model(seen.float()[None]).logits[0])
     found = scores(first, levels, np.arange(len(levels)), "success")
     assert set(np.unique(found)) <= {0.0, 1.0}
     monkeypatch.setattr(Store, "add", lambda self, runs: pytest.fail("trained again"))
     again, _ = trained(levels, "bc", 0, store, **settings)
-    torch.testing.assert_close(policy(again)(seen), said)
+    torch.testing.assert_close(policy_of(again.model, again.prepared)(seen), said)
 
 
 def test_what_agents_reach_is_the_studys_own_table(tmp_path: Path) -> None:
@@ -60,9 +61,11 @@ def test_an_agents_excess_is_read_at_the_edge_of_its_own_rollouts(monkeypatch) -
     rows = np.arange(10)
     found = edge.reach(levels, rows, edge.SHORT)
     said = levels.arena.values + 2 * found.edge[..., None]
-    agent = type("Agent", (), {"train_rows": rows})()
+    agent = type("Agent", (), {"train_rows": rows, "model": None, "prepared": None})()
     monkeypatch.setattr(edge, "_learnt", lambda *_: agent)
-    monkeypatch.setattr(edge, "policy", lambda _: lambda x: torch.from_numpy(said).flatten(0, 1))
+    monkeypatch.setattr(
+        edge, "policy_of", lambda *_: lambda x: torch.from_numpy(said).flatten(0, 1)
+    )
     assert edge.overestimated(0, "") == pytest.approx(2, abs=1e-5)
 
 

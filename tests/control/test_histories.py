@@ -15,7 +15,7 @@ from cues import cues, learnt, of_tables, tasks_of
 from torch import Tensor
 
 import gengap as gg
-from gengap.control.agents import Forgetful
+from gengap.control.agents import Forgetful, acting
 from gengap.control.levels import Levels
 from gengap.control.logged import Logged
 from gengap.control.tables import LevelTables
@@ -211,7 +211,7 @@ def learnt_scores(levels: Levels, method: Method, units: list[np.ndarray]) -> li
     network, _ = initial_network(
         levels, tasks_of(levels, 1), [method], MLP((8,)), slots=1, steps=1, device="cpu"
     )
-    agent = feed._acting(Predictor(network, stack([method])).run(0), 0)
+    agent = acting(Predictor(network, stack([method])).run(0), feed.tasks[0].prepared)
     return [levels.arena.scores(agent, own, "return") for own in units]
 
 

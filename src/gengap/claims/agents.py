@@ -11,10 +11,8 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from gengap.control.arena import Policy
+from gengap.control.agents import acting
 from gengap.control.levels import Levels
 from gengap.records.store import Store
 from gengap.study.study import Study
@@ -99,20 +97,6 @@ def _study(levels: Levels, methods: Sequence[Any], draw: int, **settings: Any) -
     return Study(levels, methods, **{**fixed, **settings})
 
 
-def policy(agent: Trained) -> Policy:
-    """What an agent answers observations with."""
-    scaling = agent.prepared
-
-    @torch.no_grad()
-    def answer(observations: Tensor) -> Tensor:
-        x = observations.float()
-        if scaling is not None:
-            x = (x - torch.from_numpy(scaling.shift)) / torch.from_numpy(scaling.scale)
-        return torch.cat([agent.model(part[None]).logits[0] for part in x.split(65_536)])
-
-    return answer
-
-
 def scores(agent: Trained, levels: Levels, units: np.ndarray, score: str) -> np.ndarray:
     """What an agent reaches from the starts of some units, ``(n,)``."""
-    return levels.arena.scores(policy(agent), units, score)
+    return levels.arena.scores(acting(agent.model, agent.prepared), units, score)

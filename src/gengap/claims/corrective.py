@@ -17,8 +17,9 @@ from torch import Tensor
 
 from gengap.base.paper import Paper
 from gengap.base.seeds import generator
-from gengap.claims.agents import policy, trained
+from gengap.claims.agents import trained
 from gengap.claims.claim import Claim
+from gengap.control.agents import policy_of
 from gengap.control.arena import Policy
 from gengap.control.levels import Levels
 from gengap.control.suites.physical_systems import point_mass
@@ -55,7 +56,7 @@ def _success(draw: int, store: str, method: str, share: float) -> float:
     (agent,) = trained(
         levels, method, draw, store, {"few": shown}, steps=STEPS, batch=BATCH
     )  # fmt: skip
-    acting = replaced(policy(agent), share, len(levels.actions), draw)
+    acting = replaced(policy_of(agent.model, agent.prepared), share, len(levels.actions), draw)
     found = levels.arena.scores(acting, np.flatnonzero(~shown), "success")
     return float(found.mean())
 

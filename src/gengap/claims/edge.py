@@ -16,8 +16,9 @@ import numpy as np
 import torch
 
 from gengap.base.paper import Paper
-from gengap.claims.agents import policy, scores, trained
+from gengap.claims.agents import scores, trained
 from gengap.claims.claim import Claim
+from gengap.control.agents import policy_of
 from gengap.control.compiled import as_levels
 from gengap.control.levels import Levels
 from gengap.control.reach import overestimate, reach, rolled_out
@@ -87,7 +88,7 @@ def _excess(draw: int, store: str, method: str) -> float:
     assert isinstance(levels.arena, TableArena)
     tables, found = levels.arena.tables, reach(levels, agent.train_rows, SHORT)
     seen = torch.from_numpy(tables.observation.reshape(-1, *levels.shape))
-    values = policy(agent)(seen).numpy().reshape(tables.next_state.shape)
+    values = policy_of(agent.model, agent.prepared)(seen).numpy().reshape(tables.next_state.shape)
     truth = levels.arena.values
     return overestimate(values, truth, found.edge) - overestimate(values, truth, found.inside)
 

@@ -10,6 +10,7 @@ copy's episode.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -17,6 +18,13 @@ from torch import Tensor
 
 from gengap.control.arena import Agent, Policy
 from gengap.methods.base import Memory, Predictor
+from gengap.models.networks import Network
+
+if TYPE_CHECKING:
+    from gengap.control.levels import Scaling
+
+# Observations that a network answers in one go.
+ROWS_AT_ONCE = 65_536
 
 
 class Forgetful:
@@ -88,6 +96,38 @@ class Remembering:
     @torch.no_grad()
     def _fresh(self, copies: int) -> Memory:
         return self.network.method.memory(self.network.plain, copies)
+
+
+def policy_of(network: Network, scaling: Scaling | None, device: str = "cpu") -> Policy:
+    """What the trained networks of one run answer observations with, whatever came before them.
+
+    Args:
+        network: a fleet of one.
+        scaling: of observations, as the run learnt it; None where they are left alone.
+        device: where the networks are.
+    """
+    prepared = _prepared(scaling, device)
+
+    @torch.no_grad()
+    def answer(observations: Tensor) -> Tensor:
+        parts = observations.to(device).split(ROWS_AT_ONCE)
+        return torch.cat([network(prepared(rows)[None]).logits[0] for rows in parts]).cpu()
+
+    return answer
+
+
+def acting(network: Network, scaling: Scaling | None, device: str = "cpu") -> Policy | Agent:
+    """The trained networks of one run as whoever acts; see :func:`policy_of`."""
+    if isinstance(network, Predictor) and network.remembers:
+        return Remembering(network, _prepared(scaling, device), device)
+    return policy_of(network, scaling, device)
+
+
+def _prepared(scaling: Scaling | None, device: str) -> Callable[[Tensor], Tensor]:
+    if scaling is None:
+        return Tensor.float
+    scaled = scaling.on(device)
+    return lambda rows: scaled(rows.float())
 
 
 def as_agent(policy: Policy | Agent) -> Agent:

@@ -12,8 +12,7 @@ import torch
 from torch import Tensor
 
 from gengap.base.seeds import generator
-from gengap.control.agents import Remembering
-from gengap.control.arena import Agent, Policy
+from gengap.control.agents import acting
 from gengap.control.tables import NEVER
 from gengap.methods.base import Predictor
 from gengap.methods.batch import Batch, Context
@@ -26,9 +25,6 @@ from gengap.training.tasks import Task, draw_batches
 
 if TYPE_CHECKING:
     from gengap.control.levels import Levels
-
-# Observations that a network answers in one go.
-ROWS_AT_ONCE = 65_536
 
 
 class LevelFeed:
@@ -165,23 +161,9 @@ class LevelFeed:
         elif isinstance(method, RandomPolicy):
             found = arena.random_scores(units, score)
         else:
-            found = arena.scores(self._acting(network.run(run), run), units, score)
+            agent = acting(network.run(run), self.tasks[run].prepared, self.device)
+            found = arena.scores(agent, units, score)
         return np.split(found.astype(np.float32), np.cumsum([len(p) for p in parts])[:-1])
-
-    def _acting(self, network: Network, run: int) -> Policy | Agent:
-        """One run's trained networks as whoever acts."""
-
-        def prepared(rows: Tensor) -> Tensor:
-            x = rows.float()
-            return x if self.scaling is None else self.scaling.of_one(run, x)
-
-        def answer(observations: Tensor) -> Tensor:
-            parts = observations.to(self.device).split(ROWS_AT_ONCE)
-            return torch.cat([network(prepared(rows)[None]).logits[0] for rows in parts]).cpu()
-
-        if isinstance(network, Predictor) and network.remembers:
-            return Remembering(network, prepared, self.device)
-        return answer
 
 
 class Scales:
@@ -194,10 +176,6 @@ class Scales:
         """Scale ``x (R, ..., *shape)``."""
         view = (len(self.shift), *(1,) * (x.dim() - self.shift.dim()), *self.shift.shape[1:])
         return (x - self.shift.view(view)) / self.scale.view(view)
-
-    def of_one(self, run: int, x: Tensor) -> Tensor:
-        """Scale one run's ``x (n, *shape)``."""
-        return (x - self.shift[run]) / self.scale[run]
 
 
 class PreparedPractice:

@@ -51,6 +51,11 @@ class Scaling:
     shift: np.ndarray
     scale: np.ndarray
 
+    def on(self, device: str) -> Callable[[torch.Tensor], torch.Tensor]:
+        """What scales observations ``(n, *shape)`` on a device."""
+        shift, scale = (torch.from_numpy(own).to(device) for own in (self.shift, self.scale))
+        return lambda x: (x - shift) / scale
+
 
 @dataclass(frozen=True, eq=False)
 class Levels:

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
+from gengap.control.agents import policy_of
 from gengap.control.value_estimates import start_value
 from gengap.environments.parts import TEST, TRAIN, VALIDATION
 from gengap.records.store import Store
@@ -64,7 +64,7 @@ def _checkpoint(study: Study, trained: Trained, step: int) -> Checkpoint:
     parts, cell = study.plan.parts(trained.run.seed), trained.cell
     unseen = np.flatnonzero(cell.held_out & (parts == TEST))
     own = np.flatnonzero(cell.rows & (parts == VALIDATION))
-    act = acting(trained)
+    act = policy_of(trained.model, trained.prepared)
     score = levels.score or levels.arena.scores_known[0]
     reached = levels.arena.scores(act, unseen, score)
     criteria = {
@@ -75,20 +75,6 @@ def _checkpoint(study: Study, trained: Trained, step: int) -> Checkpoint:
         "unseen levels": float(reached.mean()),
     }
     return Checkpoint(trained.run.key, step, criteria, reached, levels.environment[unseen])
-
-
-def acting(trained: Trained) -> Any:
-    """What a trained agent answers observations with."""
-    scaling = trained.prepared
-
-    @torch.no_grad()
-    def answer(observations: Tensor) -> Tensor:
-        x = observations.float()
-        if scaling is not None:
-            x = (x - torch.from_numpy(scaling.shift)) / torch.from_numpy(scaling.scale)
-        return torch.cat([trained.model(part[None]).logits[0] for part in x.split(65_536)])
-
-    return answer
 
 
 def _answers(levels: Any, act: Any, rows: np.ndarray) -> np.ndarray:
