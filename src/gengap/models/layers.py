@@ -146,3 +146,25 @@ def narrow_gradients(x: Tensor, slopes: Tensor, full: torch.dtype) -> tuple[Tens
 def _mask(slopes: Tensor, rectified: Tensor) -> None:
     """Set slopes to zero, in place, where the rectifier was off."""
     torch.ops.aten.threshold_backward.grad_input(slopes, rectified, 0, grad_input=slopes)
+
+
+def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """A linear layer of every run.
+
+    Args:
+        x: ``(R, ..., inputs)``.
+        weight: ``(R, inputs, outputs)``, and ``bias (R, 1, outputs)``.
+    """
+    found = torch.baddbmm(bias, x.flatten(1, -2), weight)
+    return found.view(*x.shape[:-1], weight.shape[-1])
+
+
+def standardised(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+    """``x (R, ..., width)`` with mean 0 and variance 1 along the last axis, then each run's own.
+
+    Args:
+        scale, shift: ``(R, 1, width)``.
+    """
+    shape = len(x), *(1,) * (x.dim() - 2), x.shape[-1]
+    made = torch.nn.functional.layer_norm(x, x.shape[-1:])
+    return torch.addcmul(shift.view(shape), made, scale.view(shape))

@@ -18,6 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from gengap.models.layers import linear, standardised
 from gengap.models.networks import Parameters
 
 # Hidden units of a layer's second half, as a multiple of the width.
@@ -68,16 +69,12 @@ def transformer(
 
 def affine(parameters: Parameters, name: str, x: Tensor) -> Tensor:
     """A linear layer of every run on ``x (R, ..., inputs)``."""
-    weight, bias = parameters[f"{name}/weight"], parameters[f"{name}/bias"]
-    found = torch.baddbmm(bias, x.flatten(1, -2), weight)
-    return found.view(*x.shape[:-1], weight.shape[-1])
+    return linear(x, parameters[f"{name}/weight"], parameters[f"{name}/bias"])
 
 
 def normalised(parameters: Parameters, name: str, x: Tensor) -> Tensor:
     """``x (R, ..., width)`` with mean 0 and variance 1 along the last axis, scaled by the run."""
-    shape = len(x), *(1,) * (x.dim() - 2), x.shape[-1]
-    scale, shift = (parameters[f"{name}/{kind}"].view(shape) for kind in ("weight", "bias"))
-    return torch.addcmul(shift, F.layer_norm(x, x.shape[-1:]), scale)
+    return standardised(x, parameters[f"{name}/weight"], parameters[f"{name}/bias"])
 
 
 def code_of_time(time: Tensor, width: int) -> Tensor:

@@ -14,7 +14,6 @@ from gengap.methods.batch import Batch, Context
 from gengap.models.networks import Network
 from gengap.records.run import Outcome
 from gengap.sequences.drawing import draw_pairs, step_widths
-from gengap.sequences.pairs import padded
 from gengap.sequences.ragged import Ragged
 from gengap.sequences.vocabulary import PAD, UNKNOWN
 from gengap.training.tasks import Task
@@ -40,15 +39,14 @@ class SequenceFeed:
     ) -> None:
         self.problem, self.tasks, self.device = problem, tasks, device
         self.width = max(problem.apart(task.train_rows) for task in tasks)
-        self.widths = step_widths(padded(problem.lengths), self.width, steps)
-        drawn = [
-            draw_pairs(task, padded(problem.lengths), self.widths, slots, batch) for task in tasks
-        ]
+        self.widths = step_widths(problem.widths, self.width, steps)
+        drawn = [draw_pairs(task, problem.widths, self.widths, slots, batch) for task in tasks]
         self.drawn = torch.from_numpy(np.stack([rows for rows, _ in drawn], 1))
         self.environment = torch.from_numpy(np.stack([e for _, e in drawn], 1)).long().to(device)
         rows = problem.rows
         self.read = [_placed(part, device) for part in (rows.slots, rows.written)]
-        self.wanted, self.starts = _placed(rows.wanted, device), _placed_starts(rows.slots, device)
+        self.wanted = _placed(rows.wanted, device)
+        self.starts = torch.from_numpy(rows.slots.starts).to(device)
         self.lengths = torch.from_numpy(rows.slots.lengths).to(device)
         self.first = torch.from_numpy(rows.first).to(device)
         known = torch.from_numpy(np.stack([task.prepared for task in tasks]))
@@ -97,7 +95,7 @@ class SequenceFeed:
 
     def _scores(self, network: Network, rows: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Scores of each run's own rows, those of equal width together."""
-        widths = padded(self.problem.lengths)
+        widths = self.problem.widths
         found = [np.zeros(len(own), np.float32) for own in rows]
         for width in np.unique(np.concatenate([widths[own] for own in rows])):
             places = [np.flatnonzero(widths[own] == width) for own in rows]
@@ -125,7 +123,3 @@ class SequenceFeed:
 
 def _placed(rows: Ragged, device: str) -> Tensor:
     return torch.from_numpy(rows.values.astype(np.int64)).to(device)
-
-
-def _placed_starts(rows: Ragged, device: str) -> Tensor:
-    return torch.from_numpy(rows.starts).to(device)

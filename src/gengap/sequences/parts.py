@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from gengap.models.layers import linear
 from gengap.models.networks import Output, Parameters
 from gengap.sequences.pairs import SLOTS
 from gengap.sequences.vocabulary import SLOT
@@ -41,10 +42,9 @@ def looked_up(table: Tensor, tokens: Tensor) -> Tensor:
     return F.embedding(tokens + offset.view(-1, *(1,) * (tokens.dim() - 1)), table.flatten(0, 1))
 
 
-def linear(parameters: Parameters, name: str, x: Tensor) -> Tensor:
+def layer(parameters: Parameters, name: str, x: Tensor) -> Tensor:
     """A layer of all runs on ``x (R, ..., i)``, ``(R, ..., o)``."""
-    weight, bias = parameters[f"{name}.weight"], parameters[f"{name}.bias"]
-    return torch.baddbmm(bias, x.flatten(1, -2), weight).view(*x.shape[:-1], -1)
+    return linear(x, parameters[f"{name}.weight"], parameters[f"{name}.bias"])
 
 
 def bounded(x: Tensor) -> Tensor:

@@ -205,7 +205,7 @@ class Sequences:
     @property
     def shape(self) -> tuple[int, ...]:
         """Both rows of the longest pair; a batch of shorter ones is narrower."""
-        return 2, int(padded(self.lengths).max())
+        return 2, int(self.widths.max())
 
     @cached_property
     def rows(self) -> Rows:
@@ -216,6 +216,11 @@ class Sequences:
     def lengths(self) -> np.ndarray:
         """Of source and target together, ``(n,)``."""
         return self.source.lengths + self.target.lengths
+
+    @cached_property
+    def widths(self) -> np.ndarray:
+        """Of the batches that each pair is put into, ``(n,)``."""
+        return padded(self.lengths)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -298,7 +303,7 @@ class Sequences:
 
     def apart(self, rows: np.ndarray) -> int:
         """What decides the shape of a run's batches; runs that differ in it train apart."""
-        return int(padded(self.lengths[rows]).max())
+        return int(self.widths[rows].max())
 
     def feed(
         self, tasks: Sequence[Task], *, steps: int, batch: int, slots: int, device: str

@@ -11,20 +11,20 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import ClassVar
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from gengap.models.networks import Output, Parameters
-from gengap.sequences.architectures import titled
 from gengap.sequences.pairs import SLOTS
-from gengap.sequences.parts import Sizes, affine, answered, bounded, linear, looked_up, uniform
+from gengap.sequences.parts import Sizes, affine, answered, bounded, layer, looked_up, uniform
+from gengap.sequences.stacked import Stacked
 
 
 @dataclass(frozen=True)
-class Recurrent:
+class Recurrent(Stacked):
     """A recurrent network, an :class:`~gengap.models.networks.Architecture`.
 
     Attributes:
@@ -32,17 +32,6 @@ class Recurrent:
     """
 
     width: int = 64
-    called: ClassVar[str]
-
-    @property
-    def name(self) -> str:
-        """With the options that are not at their defaults."""
-        return titled(self.called, type(self), **asdict(self))
-
-    @property
-    def vectorises(self) -> bool:
-        """Always."""
-        return True
 
     def further_sizes(self) -> Sizes:
         """Sizes and bounds of the weights of a memory."""
@@ -73,10 +62,60 @@ class Recurrent:
         tokens = x[:, :, SLOTS]
         inputs = looked_up(parameters["table"], tokens)
         hidden = torch.stack(self.states(parameters, inputs, tokens), 2)
-        return answered(hidden, linear(parameters, "output", hidden), x)
+        return answered(hidden, layer(parameters, "output", hidden), x)
 
-    def train(self, mode: bool) -> None:
-        """Nothing to switch."""
+
+@dataclass(frozen=True)
+class WithMemory(Recurrent):
+    """A recurrent network with a memory, whose first cell it reads and which it changes.
+
+    Attributes:
+        width: of the state.
+        cell: numbers in a cell.
+        actions: what may be done to the memory; they are mixed.
+    """
+
+    cell: int = 8
+    actions: ClassVar[int]
+
+    @abstractmethod
+    def empty(self, inputs: Tensor) -> Tensor:
+        """The memory ``(R, n, cells, cell)`` at first, of ``inputs (R, n, L, width)``."""
+
+    @abstractmethod
+    def changed(self, memory: Tensor, mixed: Tensor, value: Tensor, step: int, told: Any) -> Tensor:
+        """The memory after a step.
+
+        Args:
+            mixed: ``(R, n, actions)`` weights of the actions.
+            value: ``(R, n, cell)`` what is written.
+            step: its number.
+            told: what :meth:`told` found.
+        """
+
+    def told(self, tokens: Tensor) -> Any:
+        """What the actions need to know of ``tokens (R, n, L)``."""
+
+    def further_sizes(self) -> Sizes:
+        """Of what reads the memory, and of what changes it."""
+        return {
+            "read": ((self.cell, self.width), 1 / math.sqrt(self.cell)),
+            **affine(self.width, self.actions + self.cell, "memory"),
+        }
+
+    def states(self, parameters: Parameters, inputs: Tensor, tokens: Tensor) -> list[Tensor]:
+        """With an empty memory at first."""
+        state = inputs.new_zeros(*inputs.shape[:2], self.width)
+        memory, told = self.empty(inputs), self.told(tokens)
+        weights = torch.cat([parameters["recurrent"], parameters["read"]], 1)
+        found = []
+        for step, place in enumerate(inputs.unbind(2)):
+            state = advanced(place, torch.cat([state, memory[:, :, 0]], -1), weights)
+            found.append(state)
+            said = layer(parameters, "memory", state)
+            mixed, value = said[..., : self.actions].softmax(-1), bounded(said[..., self.actions :])
+            memory = self.changed(memory, mixed, value, step, told)
+        return found
 
 
 def advanced(place: Tensor, seen: Tensor, weights: Tensor) -> Tensor:

@@ -16,18 +16,15 @@ and it takes more steps to train than a plain network. Source: Joulin & Mikolov 
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from gengap.base.paper import Paper
-from gengap.models.networks import Parameters
 from gengap.sequences.architectures import sequence_model
-from gengap.sequences.parts import Sizes, affine, bounded, linear
-from gengap.sequences.recurrent import Recurrent, advanced
+from gengap.sequences.recurrent import WithMemory
 
 
 @sequence_model(
@@ -41,7 +38,7 @@ from gengap.sequences.recurrent import Recurrent, advanced
     ),
 )
 @dataclass(frozen=True)
-class StackRNN(Recurrent):
+class StackRNN(WithMemory):
     """Joulin and Mikolov's network.
 
     Attributes:
@@ -49,29 +46,17 @@ class StackRNN(Recurrent):
         cell: numbers in a cell of the stack.
     """
 
-    cell: int = 8
     called: ClassVar[str] = "stack-rnn"
+    actions: ClassVar[int] = 3
 
-    def further_sizes(self) -> Sizes:
-        """Of what reads the stack, and of what moves and writes it."""
-        return {
-            "top": ((self.cell, self.width), 1 / math.sqrt(self.cell)),
-            **affine(self.width, 3 + self.cell, "stack"),
-        }
-
-    def states(self, parameters: Parameters, inputs: Tensor, tokens: Tensor) -> list[Tensor]:
-        """With an empty stack at first."""
+    def empty(self, inputs: Tensor) -> Tensor:
+        """A cell more than there are tokens."""
         runs, n, length, _ = inputs.shape
-        state = inputs.new_zeros(runs, n, self.width)
-        stack = inputs.new_zeros(runs, n, length + 1, self.cell)
-        mixed = torch.cat([parameters["recurrent"], parameters["top"]], 1)
-        found = []
-        for step, place in enumerate(inputs.unbind(2)):
-            state = advanced(place, torch.cat([state, stack[:, :, 0]], -1), mixed)
-            found.append(state)
-            said = linear(parameters, "stack", state)
-            stack = moved(stack, said[..., :3].softmax(-1), bounded(said[..., 3:]), step + 2)
-        return found
+        return inputs.new_zeros(runs, n, length + 1, self.cell)
+
+    def changed(self, memory: Tensor, mixed: Tensor, value: Tensor, step: int, told: Any) -> Tensor:
+        """Pushed to, popped from and left."""
+        return moved(memory, mixed, value, step + 2)
 
 
 def moved(stack: Tensor, action: Tensor, value: Tensor, depth: int) -> Tensor:

@@ -17,21 +17,16 @@ al. 2019; the long steps are of Delétang et al. 2023, arXiv:2207.02098.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from gengap.base.paper import Paper
-from gengap.models.networks import Parameters
 from gengap.sequences.architectures import sequence_model
-from gengap.sequences.parts import Sizes, affine, bounded, linear
-from gengap.sequences.recurrent import Recurrent, advanced
+from gengap.sequences.recurrent import WithMemory
 from gengap.sequences.vocabulary import PAD, SLOT
-
-MOVES = 5
 
 
 @sequence_model(
@@ -45,7 +40,7 @@ MOVES = 5
     ),
 )
 @dataclass(frozen=True)
-class TapeRNN(Recurrent):
+class TapeRNN(WithMemory):
     """A network with a tape.
 
     Attributes:
@@ -53,30 +48,20 @@ class TapeRNN(Recurrent):
         cell: numbers in a cell of the tape.
     """
 
-    cell: int = 8
     called: ClassVar[str] = "tape-rnn"
+    actions: ClassVar[int] = 5
 
-    def further_sizes(self) -> Sizes:
-        """Of what reads the tape, and of what moves and writes it."""
-        return {
-            "head": ((self.cell, self.width), 1 / math.sqrt(self.cell)),
-            **affine(self.width, MOVES + self.cell, "tape"),
-        }
+    def empty(self, inputs: Tensor) -> Tensor:
+        """As many cells as a row has tokens."""
+        return inputs.new_zeros(*inputs.shape[:3], self.cell)
 
-    def states(self, parameters: Parameters, inputs: Tensor, tokens: Tensor) -> list[Tensor]:
-        """With an empty tape at first."""
-        runs, n, length, _ = inputs.shape
-        state = inputs.new_zeros(runs, n, self.width)
-        turns = turned_places(tokens)
-        tape = inputs.new_zeros(runs, n, length, self.cell)
-        mixed = torch.cat([parameters["recurrent"], parameters["head"]], 1)
-        found = []
-        for place in inputs.unbind(2):
-            state = advanced(place, torch.cat([state, tape[:, :, 0]], -1), mixed)
-            found.append(state)
-            said = linear(parameters, "tape", state)
-            tape = written(tape, said[..., :MOVES].softmax(-1), bounded(said[..., MOVES:]), turns)
-        return found
+    def told(self, tokens: Tensor) -> Tensor:
+        """Which cell lies under each place after each move."""
+        return turned_places(tokens)
+
+    def changed(self, memory: Tensor, mixed: Tensor, value: Tensor, step: int, told: Any) -> Tensor:
+        """Written to and turned."""
+        return written(memory, mixed, value, told)
 
 
 def turned_places(tokens: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ that were trained.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
@@ -23,11 +23,13 @@ from torch import Tensor
 
 from gengap.base.errors import UsageError
 from gengap.base.paper import Paper
+from gengap.models.layers import standardised
 from gengap.models.networks import Output, Parameters
-from gengap.sequences.architectures import sequence_model, titled
+from gengap.sequences.architectures import sequence_model
 from gengap.sequences.pairs import SLOTS, WRITTEN
-from gengap.sequences.parts import affine, answered, linear, looked_up, uniform
+from gengap.sequences.parts import affine, answered, layer, looked_up, uniform
 from gengap.sequences.positions import Positions, bias_of, position_sizes, sinusoids, turned
+from gengap.sequences.stacked import Stacked
 from gengap.sequences.vocabulary import PAD
 
 PAPER = Paper(
@@ -42,7 +44,7 @@ PAPER = Paper(
     "transformer", summary="attention over the whole row, answering at slots", paper=PAPER
 )
 @dataclass(frozen=True)
-class Transformer:
+class Transformer(Stacked):
     """Attention over the whole row.
 
     Attributes:
@@ -66,16 +68,6 @@ class Transformer:
                 f"none of {2 * self.heads}."
             )
 
-    @property
-    def name(self) -> str:
-        """With the options that are not at their defaults."""
-        return titled(self.called, type(self), **asdict(self))
-
-    @property
-    def vectorises(self) -> bool:
-        """Always."""
-        return True
-
     def initialise(self, shape: Sequence[int], outputs: int, seed: int) -> Parameters:
         """Embeddings of deviation 1, layers as PyTorch's linear ones begin."""
         width = self.width
@@ -84,11 +76,12 @@ class Transformer:
             **position_sizes(self.positions, shape[-1], width, self.heads, self.causal),
             **affine(width, outputs, "output"),
         }
-        for layer in range(self.layers):
-            sizes |= affine(width, 3 * width, f"layer{layer}.attention")
-            sizes |= affine(width, width, f"layer{layer}.joined")
-            sizes |= affine(width, 4 * width, f"layer{layer}.wide")
-            sizes |= affine(4 * width, width, f"layer{layer}.narrow")
+        for number in range(self.layers):
+            name = f"layer{number}"
+            sizes |= affine(width, 3 * width, f"{name}.attention")
+            sizes |= affine(width, width, f"{name}.joined")
+            sizes |= affine(width, 4 * width, f"{name}.wide")
+            sizes |= affine(4 * width, width, f"{name}.narrow")
         made = uniform(sizes, seed)
         norms = [f"layer{k}.norm{own}" for k in range(self.layers) for own in (0, 1)]
         for name in (*norms, "norm"):
@@ -108,13 +101,13 @@ class Transformer:
         elif self.positions == "learned":
             h = h + parameters["positions"][:, None, :length]
         mask = self._mask(parameters, tokens)
-        for layer in range(self.layers):
-            name = f"layer{layer}"
+        for number in range(self.layers):
+            name = f"layer{number}"
             h = h + self._attended(parameters, name, normed(parameters, f"{name}.norm0", h), mask)
-            wide = linear(parameters, f"{name}.wide", normed(parameters, f"{name}.norm1", h))
-            h = h + linear(parameters, f"{name}.narrow", wide.relu())
+            wide = layer(parameters, f"{name}.wide", normed(parameters, f"{name}.norm1", h))
+            h = h + layer(parameters, f"{name}.narrow", wide.relu())
         h = normed(parameters, "norm", h)
-        return answered(h, linear(parameters, "output", h), x)
+        return answered(h, layer(parameters, "output", h), x)
 
     def _mask(self, parameters: Parameters, tokens: Tensor) -> Tensor | None:
         """Added to the agreement of queries and keys, ``(R n, heads or 1, L, L)``; or what may be.
@@ -138,17 +131,14 @@ class Transformer:
         self, parameters: Parameters, name: str, h: Tensor, mask: Tensor | None
     ) -> Tensor:
         runs, n, length, _ = h.shape
-        made = linear(parameters, f"{name}.attention", h)
+        made = layer(parameters, f"{name}.attention", h)
         made = made.view(runs * n, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         query, key, value = made
         if self.positions == "rotary":
             query, key = turned(query), turned(key)
         causal = self.causal and mask is None
         found = F.scaled_dot_product_attention(query, key, value, mask, is_causal=causal)
-        return linear(parameters, f"{name}.joined", found.transpose(1, 2).reshape(h.shape))
-
-    def train(self, mode: bool) -> None:
-        """Nothing to switch."""
+        return layer(parameters, f"{name}.joined", found.transpose(1, 2).reshape(h.shape))
 
 
 @sequence_model(
@@ -164,7 +154,4 @@ class Decoder(Transformer):
 
 def normed(parameters: Parameters, name: str, h: Tensor) -> Tensor:
     """``h (R, ..., w)`` with mean 0 and deviation 1, then each run's gain and shift."""
-    axes = (1,) * (h.dim() - 2)
-    gain, shift = (parameters[f"{name}.{own}"] for own in ("gain", "shift"))
-    view = (len(gain), *axes, h.shape[-1])
-    return F.layer_norm(h, h.shape[-1:]) * gain.view(view) + shift.view(view)
+    return standardised(h, parameters[f"{name}.gain"], parameters[f"{name}.shift"])
