@@ -15,6 +15,7 @@ from typing import Protocol
 import numpy as np
 from torch import Tensor
 
+from gengap.control.logs import Logs
 from gengap.methods.practice import Practice
 
 # Observations (n, *shape) as prepared, to preferences (n, A) or actions (n, A).
@@ -76,6 +77,10 @@ class Arena(Protocol):
 
     def random_scores(self, units: np.ndarray, score: str) -> np.ndarray:
         """What acting at random reaches from the starts of some units, ``(n,)`` float32."""
+        ...
+
+    def logged_returns(self, logs: Logs) -> np.ndarray:
+        """What each logged episode earned, ``(n,)``, as the score ``return`` counts it."""
         ...
 
     @property

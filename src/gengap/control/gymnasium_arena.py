@@ -18,6 +18,7 @@ from gengap.base.errors import UsageError
 from gengap.control.agents import as_agent
 from gengap.control.arena import Agent, Policy
 from gengap.control.behaviour import stream
+from gengap.control.logs import Logs
 from gengap.control.players import Player, at_random, episode_of
 from gengap.control.simulators import Simulator, Stage
 from gengap.control.spaces import Actions, Sight
@@ -126,6 +127,10 @@ class GymnasiumArena:
         """What acting at random reaches from some units' starts, ``(n,)``."""
         total, won = self.of_random
         return self._scored(total, won, score)[np.searchsorted(self._all, self.places[units])]
+
+    def logged_returns(self, logs: Logs) -> np.ndarray:
+        """The plain sum of rewards."""
+        return logs.totals
 
     def _scored(self, total: np.ndarray, won: np.ndarray, score: str) -> np.ndarray:
         if score == "success":

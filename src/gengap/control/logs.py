@@ -80,11 +80,20 @@ class Logs:
         return found
 
     @cached_property
+    def begins(self) -> np.ndarray:
+        """``(n,)`` the number of the first transition of each unit."""
+        return np.flatnonzero(np.diff(self.unit, prepend=self.unit[0] - 1))
+
+    @property
+    def totals(self) -> np.ndarray:
+        """``(n,)`` the sum of each unit's rewards."""
+        return np.add.reduceat(self.reward, self.begins)
+
+    @cached_property
     def first(self) -> np.ndarray:
         """``(T,)`` int32, the number of the first transition of each transition's unit."""
-        begins = np.flatnonzero(np.diff(self.unit, prepend=self.unit[0] - 1))
-        lengths = np.diff(begins, append=len(self))
-        return np.repeat(begins, lengths).astype(np.int32)
+        lengths = np.diff(self.begins, append=len(self))
+        return np.repeat(self.begins, lengths).astype(np.int32)
 
     def transitions(self, units: np.ndarray) -> np.ndarray:
         """Numbers of the transitions of some units, ascending within each."""

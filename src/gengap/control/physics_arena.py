@@ -17,6 +17,7 @@ from torch import Tensor
 
 from gengap.control.agents import as_agent
 from gengap.control.arena import Agent, Policy
+from gengap.control.logs import Logs
 from gengap.control.physics.contexts import Contexts
 from gengap.control.physics.drivers import DISCOUNT
 from gengap.control.physics.episodes import Act, Moment, Reached, at_random, expert, reached
@@ -118,6 +119,10 @@ class PhysicsArena:
         """What random actions reach from some units' starts, ``(n,)``."""
         act = at_random(self.contexts.system, self._at_random[units])
         return self._scored(self._played(units, act), score)
+
+    def logged_returns(self, logs: Logs) -> np.ndarray:
+        """The plain sum of rewards, as the simulators give them."""
+        return logs.totals / self.contexts.system.worth
 
     @cached_property
     def _at_random(self) -> np.ndarray:

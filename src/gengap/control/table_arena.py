@@ -14,6 +14,7 @@ from torch import Tensor
 from gengap.base.errors import UsageError
 from gengap.control.arena import Agent, Policy
 from gengap.control.exact import returns
+from gengap.control.logs import Logs
 from gengap.control.planning import greedy, optimal
 from gengap.control.table_episodes import played
 from gengap.control.tables import LevelTables
@@ -85,6 +86,10 @@ class TableArena:
         rows, level = np.unique(self.level[units], return_inverse=True)
         tables = self.tables if len(rows) == len(self.tables) else self.tables.at(rows)
         return self.scored(tables, _even(tables), level, self.start[units], score)
+
+    def logged_returns(self, logs: Logs) -> np.ndarray:
+        """Discounted, as returns are."""
+        return logs.returns[logs.begins]
 
     @cached_property
     def values(self) -> np.ndarray:

@@ -86,8 +86,9 @@ class Sequences:
     supports_estimators: bool = field(default=False, init=False)
     lacks: tuple[str, ...] = field(default=LACKS, init=False)
     dtype: torch.dtype = field(default=torch.int64, init=False)
-    # Steps of training and the model, unless others are asked for.
+    # Steps of training, pairs in each, and the model, unless others are asked for.
     steps: int = field(default=2000, init=False)
+    drawn: int = field(default=32, init=False)
     model: str = field(default="lstm", init=False)
 
     def __post_init__(self) -> None:
@@ -181,11 +182,6 @@ class Sequences:
 
     def __len__(self) -> int:
         return len(self.environment)
-
-    @property
-    def batch(self) -> int:
-        """Pairs of an environment in each step: 32 in all, of 16 environments at most."""
-        return max(1, 32 // min(len(self.names), 16))
 
     @property
     def y(self) -> np.ndarray:

@@ -118,10 +118,20 @@ def _curve(scores: Scores, name: str, by_step: dict[int, dict[int, list[float]]]
     steps = np.array(sorted(by_step))
     seeds = tuple(s for s in seeds if all(s in own for own in by_step.values()))
     table = np.array([[np.mean(by_step[step][seed]) for seed in seeds] for step in sorted(by_step)])
-    low = high = np.full(len(steps), np.nan)
-    if len(seeds) > 1 and np.isfinite(table).all():
-        limits = [student_interval(row) for row in table]
-        low, high = (np.array([getattr(i, end) for i in limits]) for end in ("low", "high"))
-        if name in (TRAIN, INSIDE, UNSEEN):
-            low, high = (np.clip(end, *scores.metric.limits) for end in (low, high))
+    share = name in (TRAIN, INSIDE, UNSEEN)
+    low, high = over_seeds(table, scores.metric.limits if share else (-np.inf, np.inf))
     return Curve(method, name, steps, table.mean(1), low, high)
+
+
+def over_seeds(table: np.ndarray, limits: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
+    """95% intervals of means over seeds, of ``(n, S)``; NaN where there is one seed, or a NaN.
+
+    Args:
+        limits: of the values, which intervals do not pass.
+    """
+    nothing = np.full(len(table), np.nan)
+    if table.shape[1] < 2 or not np.isfinite(table).all():
+        return nothing, nothing
+    found = [student_interval(row) for row in table]
+    low, high = (np.clip([getattr(i, end) for i in found], *limits) for end in ("low", "high"))
+    return low, high

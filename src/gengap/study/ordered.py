@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from gengap.statistics.bootstrap import student_interval
+from gengap.study.curves import over_seeds
 from gengap.study.finding import OrderedFinding, OrderedRow
 from gengap.study.plan import Plan
 from gengap.study.rules import Rule
@@ -74,13 +74,7 @@ def _of_method(
             for (_, seed), pair in choices.items()
         ]
         table = np.stack(means)[:, order]
-        low = high = np.full(len(order), np.nan)
-        if len(table) > 1:
-            limits = [student_interval(column) for column in table.T]
-            low, high = (
-                np.clip([getattr(i, end) for i in limits], *scores.metric.limits)
-                for end in ("low", "high")
-            )
+        low, high = over_seeds(table.T, scores.metric.limits)
         mean = table.mean(0)
         found.append(
             OrderedRow(name, role, *(x.tolist() for x in (values[order], mean, low, high)))

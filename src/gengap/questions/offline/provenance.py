@@ -185,13 +185,8 @@ def _telling(
 
 def _of_log(levels: Any) -> float:
     """Mean return of the log on the scale of scores."""
-    logs, arena = levels.logs, levels.arena
-    first = np.flatnonzero(np.diff(logs.unit, prepend=-1))
-    worth = getattr(getattr(getattr(arena, "contexts", None), "system", None), "worth", None)
-    # Compiled levels discount, as the log's returns do.
-    plain = worth is not None
-    total = np.add.reduceat(logs.reward, first) / worth if plain else logs.returns[first]
-    everywhere = np.arange(len(levels))
+    arena, everywhere = levels.arena, np.arange(len(levels))
+    total = arena.logged_returns(levels.logs)
     low = float(arena.random_scores(everywhere, "return").mean())
     high = float(arena.expert_scores(everywhere, "return").mean())
     return (float(total.mean()) - low) / max(high - low, 1e-9)

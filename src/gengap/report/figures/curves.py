@@ -59,16 +59,7 @@ def curves_drawing(
         size = {"width": right - left, "height": BOTTOM - TOP}
         marks.append(mark("rect", "band c1", x=left, y=TOP, **size))
         marks.append(words("soft middle", (left + right) / 2, TOP - 6, "trained on"))
-    for value, text in zip(up.ticks, up.labels(), strict=True):
-        y = BOTTOM - (BOTTOM - TOP) * up.at(value) / 100
-        marks += [line("grid", LEFT, y, LEFT + width, y), words("soft end", LEFT - 8, y + 4, text)]
-    across = nice_ticks(steps[0], steps[-1], 8) if linear else step_ticks(steps[0], steps[-1])
-    for step in across:
-        x = across_steps(step, steps, width, linear)
-        marks += [
-            line("grid", x, TOP, x, BOTTOM),
-            words("soft middle", x, BOTTOM + 17, count(step)),
-        ]
+    marks += curves_frame(up, steps, width, linear)
     for k, row in enumerate(rows, 1):
         xs = [across_steps(step, steps, width, linear) for step in row["steps"]]
         mean, low, high = (
@@ -84,6 +75,23 @@ def curves_drawing(
     return Drawing(name, title, _description(title, rows, number, along), WIDTH, HEIGHT, marks)
 
 
+def curves_frame(
+    up: Axis, steps: Sequence[float], width: float, linear: bool = False
+) -> list[Markup]:
+    """The grid with its labels, against values from the first to the last of ``steps``."""
+    marks: list[Markup] = []
+    for value, text in zip(up.ticks, up.labels(), strict=True):
+        y = BOTTOM - (BOTTOM - TOP) * up.at(value) / 100
+        marks += [line("grid", LEFT, y, LEFT + width, y), words("soft end", LEFT - 8, y + 4, text)]
+    for step in nice_ticks(steps[0], steps[-1], 8) if linear else step_ticks(steps[0], steps[-1]):
+        x = across_steps(step, steps, width, linear)
+        marks += [
+            line("grid", x, TOP, x, BOTTOM),
+            words("soft middle", x, BOTTOM + 17, count(step)),
+        ]
+    return marks
+
+
 def _vertical(rows: Sequence[Row], number: Numerals) -> Axis:
     means = [number.scaled(v) for row in rows for v in row["mean"] if v is not None]
     limits = [
@@ -93,7 +101,7 @@ def _vertical(rows: Sequence[Row], number: Numerals) -> Axis:
     return make_axis([v for v in means if v is not None], [v for v in limits if v is not None])
 
 
-def step_ticks(first: int, last: int) -> list[int]:
+def step_ticks(first: float, last: float) -> list[float]:
     """Powers of ten in the range, both ends, and of a short range what lies between."""
     powers = [10**k for k in range(math.ceil(math.log10(first)), math.floor(math.log10(last)) + 1)]
     found = {first, last, *powers}

@@ -16,7 +16,7 @@ from gengap.report.figures.curves import (
     TOP,
     WIDTH,
     across_steps,
-    step_ticks,
+    curves_frame,
 )
 from gengap.report.figures.drawing import (
     Drawing,
@@ -63,7 +63,7 @@ def training_drawing(
     def place(step: float, score: float) -> tuple[float, float]:
         return across_steps(step, steps, width), _height(up, number, score)
 
-    marks = _frame(up, steps, width)
+    marks = curves_frame(up, steps, width)
     if level is not None:
         y = _height(up, number, level)
         if TOP <= y <= BOTTOM:
@@ -88,20 +88,6 @@ def mean_of(runs: Sequence[Points]) -> list[tuple[int, float]]:
     known = [dict(points) for points in runs]
     common = sorted(set.intersection(*map(set, known)))
     return [(step, float(np.mean([own[step] for own in known]))) for step in common]
-
-
-def _frame(up: Axis, steps: Sequence[int], width: float) -> list[Markup]:
-    marks: list[Markup] = []
-    for value, text in zip(up.ticks, up.labels(), strict=True):
-        y = BOTTOM - (BOTTOM - TOP) * up.at(value) / 100
-        marks += [line("grid", LEFT, y, LEFT + width, y), words("soft end", LEFT - 8, y + 4, text)]
-    for step in step_ticks(steps[0], steps[-1]):
-        x = across_steps(step, steps, width)
-        marks += [
-            line("grid", x, TOP, x, BOTTOM),
-            words("soft middle", x, BOTTOM + 17, count(step)),
-        ]
-    return marks
 
 
 def _reached(
