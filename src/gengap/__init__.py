@@ -56,11 +56,17 @@ __all__ = [
 ]  # fmt: skip
 
 
+# Rooms that are met as modules, such as ``gg.merges.average``.
+_ROOMS = ("merges",)
+
+
 def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return importlib.import_module(f"gengap.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'gengap' has no attribute {name!r}")
     return getattr(importlib.import_module(_HOMES[name]), name)
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted([*__all__, *_ROOMS])
