@@ -18,7 +18,7 @@ from sklearn.svm import LinearSVC
 import gengap as gg
 from gengap.base.errors import UsageError
 from gengap.methods.batch import Batch, Context
-from gengap.methods.registry import CONTROL, OUTLIERS, methods
+from gengap.methods.registry import OUTLIERS, RARE, methods
 from gengap.questions.detection import evaluate
 from gengap.questions.diagnosis.explanation import explain
 from gengap.questions.diagnosis.material import material
@@ -171,7 +171,7 @@ def test_networks_learn_what_linear_models_learn(data):
 
 @pytest.mark.parametrize("data", [numbers, labels])
 def test_methods_run_or_say_that_they_need_one_target(data):
-    there = {*CONTROL, OUTLIERS}
+    there = {*RARE, OUTLIERS}
     names = [name for name, info in methods().items() if not there & set(info.needs)]
     study = gg.Study(
         data(20), names, seeds=1, steps=4, model="mlp(4)", jobs=1, threads=1, baseline="erm"

@@ -11,7 +11,7 @@ import torch
 
 from gengap.methods.batch import Batch, Context
 from gengap.methods.erm import ERM
-from gengap.methods.registry import CONTROL, methods
+from gengap.methods.registry import RARE, methods
 from gengap.models.networks import MLP, Module
 from gengap.records.run import Run
 from gengap.training.chunks import footprint
@@ -106,7 +106,7 @@ def test_the_loss_of_a_sequence_is_the_mean_over_its_own_tokens():
 
 
 def tokens_apply():
-    lacks = (*Sequences.lacks, *CONTROL)
+    lacks = (*Sequences.lacks, *RARE)
     return [n for n, i in methods().items() if not i.why_not("classification", 3, True, lacks)]
 
 

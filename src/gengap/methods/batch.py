@@ -74,6 +74,8 @@ class Batch:
         logged: what followed each example in the log, where units are acted in.
         past: ``W`` windows of ``K`` steps of each slot's episodes, there as well.
         search: the expert's search behind each example, where its steps are known.
+        shortened: the same batch whose targets begin without a share ``(R, E, B)`` of their written
+            steps, and without so many further tokens ``(R, E, B)`` of them.
         practice: ``n`` copies of the training levels to act in, the same at every step.
     """
 
@@ -92,6 +94,7 @@ class Batch:
     logged: Callable[[], Transitions] | None = None
     past: Callable[[int, int], Windows] | None = None
     search: Callable[[], Tensor] | None = None
+    shortened: Callable[[Tensor, Tensor], Batch] | None = None
     practice: Callable[[int], Practice] | None = None
 
     def losses(self, logits: Tensor) -> Tensor:
@@ -153,6 +156,7 @@ class Batch:
             logged=None,
             past=None,
             search=None,
+            shortened=None,
         )
 
     def only(self, slot: int) -> Batch:
@@ -168,6 +172,7 @@ class Batch:
             logged=None,
             past=None,
             search=None,
+            shortened=None,
         )
 
     def view(self, x: Tensor) -> Tensor:
@@ -200,6 +205,17 @@ class Batch:
         if self.search is None:
             raise UsageError(MISSING.format("an expert's search"))
         return self.search()
+
+    def with_fewer_steps(self, share: Tensor, further: Tensor) -> Batch:
+        """The same pairs, whose targets begin without some of the steps written before answers.
+
+        Args:
+            share: ``(R, E, B)`` between 0 and 1, of each target's own; tokens are rounded down.
+            further: ``(R, E, B)`` int64 tokens more; what is left is never below none.
+        """
+        if self.shortened is None:
+            raise UsageError(MISSING.format("steps written before answers"))
+        return self.shortened(share, further)
 
     def act_in(self, count: int) -> Practice:
         """``count`` copies of its training levels for every run to act in."""

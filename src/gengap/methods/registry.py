@@ -22,8 +22,10 @@ SIMULATOR = "a simulator"
 EXPERT = "an expert"
 CONTEXTS = "contexts that agents see"
 PROCEDURE = "an expert's search"
-# What only problems have whose units are acted in; all others lack them.
+STEPS = "steps written before answers"
+# What only problems have whose units are acted in, and what else few have; all others lack them.
 CONTROL = (TRANSITIONS, SIMULATOR, EXPERT, CONTEXTS, PROCEDURE)
+RARE = (*CONTROL, STEPS)
 # What networks are trained to say, where they act.
 ACTIONS = {"classification": "numbered actions", "regression": "actions that are vectors"}
 

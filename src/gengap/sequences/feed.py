@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -49,6 +50,9 @@ class SequenceFeed:
         self.starts = torch.from_numpy(rows.slots.starts).to(device)
         self.lengths = torch.from_numpy(rows.slots.lengths).to(device)
         self.first = torch.from_numpy(rows.first).to(device)
+        written = problem.steps_written
+        none = np.zeros(len(problem), np.int64)
+        self.steps = torch.from_numpy(none if written is None else written).to(device)
         known = torch.from_numpy(np.stack([task.prepared for task in tasks]))
         self.known = None if bool(known.all()) else known.to(device)
         self.shares = torch.zeros(len(tasks), len(problem.names), 0, device=device)
@@ -57,8 +61,16 @@ class SequenceFeed:
     def batch(self, step: int, context: Context) -> Batch:
         """The pairs of one step."""
         rows = self.drawn[step].long().to(self.device)
-        x, y, mask = self.gathered(rows, int(self.widths[step]))
-        return Batch(
+        width = int(self.widths[step])
+        x, y, mask = self.gathered(rows, width)
+
+        def shortened(share: Tensor, further: Tensor) -> Batch:
+            steps = self.steps[rows]
+            cut = torch.minimum((share * steps).long() + further, steps)
+            x, y, mask = self.gathered(rows, width, cut)
+            return replace(found, x=x, y=y, mask=mask)
+
+        found = Batch(
             x=x,
             y=y,
             environment=self.environment[step],
@@ -68,20 +80,40 @@ class SequenceFeed:
             generators=self.generators,
             mask=mask,
             rows=rows,
+            shortened=shortened,
         )
+        return found
 
-    def gathered(self, rows: Tensor, width: int) -> tuple[Tensor, Tensor, Tensor]:
-        """What models read ``(R, ..., 2, width)``, are to say, and where ``(R, ..., width)``."""
+    def gathered(
+        self, rows: Tensor, width: int, cut: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """What models read ``(R, ..., 2, width)``, are to say, and where ``(R, ..., width)``.
+
+        Args:
+            cut: tokens that each target begins without, as ``rows``; none unless given.
+        """
         place = torch.arange(width, device=rows.device)
-        inside = place < self.lengths[rows][..., None]
-        numbers = (self.starts[rows][..., None] + place).clamp_(max=len(self.wanted) - 1)
-        both = torch.stack([part[numbers] for part in self.read], -2)
+        first, length = self.first[rows][..., None], self.lengths[rows][..., None]
+        start, last = self.starts[rows][..., None], len(self.wanted) - 1
+        numbers = (start + place).clamp_(max=last)
+        asked = numbers
+        if cut is not None:
+            # What is asked moves up from the first place of the answer on; what was written before,
+            # from the place after that, where the beginning stands.
+            gone = cut[..., None]
+            length = length - gone
+            asked = (start + place + gone * (place >= first)).clamp_(max=last)
+            numbers = (start + place + gone * (place > first)).clamp_(max=last)
+        inside = place < length
+        both = torch.stack(
+            [part[n] for part, n in zip(self.read, (asked, numbers), strict=True)], -2
+        )
         x = both.masked_fill_(~inside[..., None, :], PAD)
         if self.known is not None:
             run = torch.arange(len(rows), device=rows.device).view(-1, *(1,) * (x.dim() - 1))
             x = x.masked_fill_(~self.known[run, x], UNKNOWN)
-        mask = inside & (place >= self.first[rows][..., None])
-        return x, self.wanted[numbers].masked_fill_(~mask, PAD), mask
+        mask = inside & (place >= first)
+        return x, self.wanted[asked].masked_fill_(~mask, PAD), mask
 
     @torch.no_grad()
     def predict(self, network: Network, step: int) -> list[list[Outcome]]:
@@ -114,7 +146,8 @@ class SequenceFeed:
         return found
 
     def _scored(self, network: Network, rows: Tensor, width: int) -> np.ndarray:
-        x, y, mask = self.gathered(rows, width)
+        cut = self.steps[rows] if self.problem.asked == "answer" else None
+        x, y, mask = self.gathered(rows, width, cut)
         right = (network(x).logits.argmax(-1) == y) & mask
         if self.problem.score == "exact_match":
             return (right == mask).all(-1).float().cpu().numpy()

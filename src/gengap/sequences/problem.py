@@ -22,6 +22,7 @@ from gengap.methods.registry import (
     NUMERIC_INPUTS,
     ONE_TARGET,
     OUTLIERS,
+    STEPS,
     UNLABELLED_TRAINING,
     UNLABELLED_UNSEEN,
     VIEWS,
@@ -66,6 +67,10 @@ class Sequences:
             of it that was.
         compounds: what is put together in each pair; neighbouring tokens of the source unless
             given.
+        steps_written: ``(n,)`` tokens at the beginning of each target that are steps on the way to
+            the answer; None for none.
+        asked: what models are scored on: all of a target, its steps included, or the ``answer``
+            alone, without having written them.
     """
 
     source: Ragged
@@ -80,6 +85,8 @@ class Sequences:
     score: str = "exact_match"
     splits: str = "auto"
     compounds: tuple[tuple[str, ...], ...] = ()
+    steps_written: np.ndarray | None = None
+    asked: Literal["all", "answer"] = "all"
     task: Literal["score"] = field(default="score", init=False)
     targets: Literal["classification"] = field(default="classification", init=False)
     classes: tuple[str, ...] = field(default=(), init=False)
@@ -194,6 +201,11 @@ class Sequences:
         return np.bincount(self.environment, minlength=len(self.names))
 
     @property
+    def offers(self) -> tuple[str, ...]:
+        """What methods may need and few problems have."""
+        return () if self.steps_written is None else (STEPS,)
+
+    @property
     def outputs(self) -> int:
         """Tokens that may be said."""
         return len(self.vocabulary)
@@ -227,6 +239,8 @@ class Sequences:
             found.update(np.ascontiguousarray(rows.lengths).tobytes())
         found.update(np.ascontiguousarray(self.environment).tobytes())
         found.update("\x1f".join(self.names).encode())
+        if self.steps_written is not None:
+            found.update(np.ascontiguousarray(self.steps_written).tobytes() + self.asked.encode())
         return found.hexdigest()
 
     def metric(self, name: str | None) -> str:
@@ -250,7 +264,9 @@ class Sequences:
         """The networks of a model's name, of a module, or of a function that makes one."""
         from gengap.sequences.architectures import sequence_architecture
 
-        return sequence_architecture(model, products)
+        found = sequence_architecture(model, products)
+        reading = getattr(found, "reading", None)
+        return found if reading is None else reading(self.vocabulary)
 
     def regroup(self, column: str) -> Sequences:
         """The same pairs with the values of a factor as environments.
@@ -277,6 +293,7 @@ class Sequences:
             names=tuple(name for name, kept in zip(self.names, keep, strict=True) if kept),
             factors=self.factors.iloc[rows].reset_index(drop=True),
             compounds=tuple(self.compounds[row] for row in rows) if self.compounds else (),
+            steps_written=None if self.steps_written is None else self.steps_written[rows],
             notes=(*self.notes, note),
         )
 

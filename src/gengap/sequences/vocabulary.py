@@ -13,6 +13,8 @@ import pandas as pd
 # and the end of an answer, and what training never saw.
 PAD, SLOT, BEGIN, END, UNKNOWN = range(5)
 SPECIAL = ("<pad>", "<slot>", "<begin>", "<end>", "<unknown>")
+# The end as generators write it, who number words from 0.
+STOP = END - len(SPECIAL)
 
 Tokenizer = Callable[[str], Sequence[str]]
 
@@ -36,6 +38,15 @@ class Vocabulary:
     @cached_property
     def _index(self) -> pd.Index:
         return pd.Index(self.words)
+
+    @property
+    def digits(self) -> tuple[int, ...]:
+        """The numbers of those tokens that are digits."""
+        return tuple(
+            len(SPECIAL) + k
+            for k, word in enumerate(self.words)
+            if len(word) == 1 and word.isdecimal()
+        )
 
     def codes(self, tokens: Sequence[str]) -> np.ndarray:
         """Numbers ``(n,)`` int32 of tokens; unknown ones are :data:`UNKNOWN`."""

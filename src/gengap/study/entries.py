@@ -12,7 +12,7 @@ from gengap.base.errors import UsageError
 from gengap.environments.core import Environments
 from gengap.methods.bc import BC
 from gengap.methods.erm import ERM
-from gengap.methods.registry import CONTROL, SIMULATOR, TRANSITIONS, WITH_MODEL, registered
+from gengap.methods.registry import RARE, SIMULATOR, TRANSITIONS, WITH_MODEL, registered
 from gengap.methods.scheduled import ScheduledTraining
 from gengap.study.plan import Entry
 from gengap.study.resolve import is_named_estimator, resolve
@@ -60,7 +60,7 @@ def entries_of(study: Study, fewest: int) -> Entries:
         environments=fewest,
         trials=study.trials,
         hidden_features=study.architecture != MLP(()),
-        lacks=(*problem.lacks, *set(CONTROL).difference(offered)),
+        lacks=(*problem.lacks, *set(RARE).difference(offered)),
         estimators=problem.supports_estimators,
     )
     found, skipped = resolved(list(study.methods), baseline=study.baseline)

@@ -171,7 +171,7 @@ def _batches(numbers: Sequence[int], size: Size, context: Context) -> list[Batch
     def at(step: int) -> Batch:
         own = x[runs, order[:, step, :, None], rows[:, step]]
         targets = y[runs, order[:, step, :, None], rows[:, step]]
-        return Batch(
+        found = Batch(
             own,
             targets,
             order[:, step],
@@ -188,6 +188,7 @@ def _batches(numbers: Sequence[int], size: Size, context: Context) -> list[Batch
             search=partial(searches, own),
             practice=practice,
         )
+        return replace(found, shortened=lambda share, further: found)  # no steps to leave out
 
     return [at(step) for step in range(size.steps)]
 
