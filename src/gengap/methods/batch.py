@@ -34,6 +34,7 @@ class Context:
         inputs: numbers in one input.
         told: how many of them, the last, tell the context that an agent acts in.
         shape: of one input.
+        weights: name and shape of every parameter of one run's network.
     """
 
     task: str
@@ -46,6 +47,7 @@ class Context:
     inputs: int = 0
     told: int = 0
     shape: tuple[int, ...] = ()
+    weights: tuple[tuple[str, tuple[int, ...]], ...] = ()
 
 
 @dataclass(frozen=True)

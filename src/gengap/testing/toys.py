@@ -130,8 +130,9 @@ def toy(
     known = size.environments + size.absent
     units = known * size.pool
     inputs = math.prod(size.shape)
+    weights = tuple((name, tuple(p.shape)) for name, p in own[0].items())
     context = Context(task, outputs, known, size.slots, features, size.steps, units, inputs, 1,
-                      size.shape)  # fmt: skip
+                      size.shape, weights)  # fmt: skip
     for parameters, method, number in zip(own, methods, numbers, strict=True):
         source = torch.Generator().manual_seed(derive(number, "toy method weights"))
         parameters.update(method.extra_parameters(context, source))

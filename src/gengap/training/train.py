@@ -201,6 +201,7 @@ def initial_network(
         inputs=math.prod(problem.shape),
         told=getattr(problem, "told", 0),
         shape=tuple(problem.shape),
+        weights=tuple((name, tuple(p.shape)) for name, p in own[0].items()),
     )
     for parameters, method, task in zip(own, methods, tasks, strict=True):
         source = torch.Generator().manual_seed(derive(task.run.seed, "method weights"))

@@ -1,0 +1,91 @@
+"""Linear heads that methods train on the features, in the place of the network's last layer.
+
+Where there are several, one for each environment, predictions mix what those say that were trained:
+probabilities of classes are averaged, and so are values.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from gengap.methods.base import Method
+from gengap.models.networks import Network, Output, Parameters
+
+
+def drawn_layer(name: str, inputs: int, units: int, generator: torch.Generator) -> Parameters:
+    """One run's ``NAME.weight (inputs, units)`` and ``NAME.bias (1, units)``, as networks begin.
+
+    They are uniform in ``±1/sqrt(inputs)``.
+    """
+    bound = 1 / math.sqrt(max(inputs, 1))
+    uniform = torch.rand((inputs + 1, units), generator=generator)
+    weight, bias = ((2 * uniform - 1) * bound).split([inputs, 1])
+    return {f"{name}.weight": weight, f"{name}.bias": bias}
+
+
+class OneHead(Method):
+    """A method that predicts with a linear head of its own, ``head``."""
+
+    def output(self, network: Network, x: Tensor) -> Output:
+        """The features and the head's logits."""
+        features = network(x).features
+        return Output(features, head_logits(network.parameters, features))
+
+
+class SeveralHeads(Method):
+    """A method that predicts with a mixture of heads.
+
+    What it predicts with has ``heads.weight (R, K, d, C)``, ``heads.bias (R, K, C)`` and their
+    shares in the mixture ``heads.share (R, K)``.
+    """
+
+    def output(self, network: Network, x: Tensor) -> Output:
+        """The features and the mixture's logits."""
+        features = network(x).features
+        logits = each_head(network.parameters, features)
+        return Output(features, mixed(logits, network.parameters["heads.share"]))
+
+
+def head_logits(parameters: Parameters, features: Tensor) -> Tensor:
+    """Logits ``(R, ..., C)`` of the head ``head`` for features ``(R, ..., d)``."""
+    weight, bias = parameters["head.weight"], parameters["head.bias"]
+    told = torch.baddbmm(bias, features.flatten(1, -2), weight)
+    return told.view(*features.shape[:-1], -1)
+
+
+def each_head(parameters: Parameters, features: Tensor) -> Tensor:
+    """Logits ``(R, ..., K, C)`` of every head for features ``(R, ..., d)``."""
+    weight, bias = parameters["heads.weight"], parameters["heads.bias"]
+    joined = weight.transpose(1, 2).flatten(2)
+    told = torch.baddbmm(bias.flatten(1)[:, None], features.flatten(1, -2), joined)
+    return told.view(*features.shape[:-1], *bias.shape[1:])
+
+
+def mixed(logits: Tensor, share: Tensor) -> Tensor:
+    """Logarithms of mean probabilities, or mean values where there is one output.
+
+    Args:
+        logits: ``(R, ..., K, C)``.
+        share: ``(R, ..., K)`` of each head, of sum 1, or ``(R, K)`` for all inputs alike.
+    """
+    weight = share.view(len(share), *(1,) * (logits.dim() - 1 - share.dim()), *share.shape[1:])
+    if logits.shape[-1] == 1:
+        return (weight[..., None] * logits).sum(-2)
+    return torch.logsumexp(torch.log_softmax(logits, -1) + weight[..., None].log(), -2)
+
+
+def shares(seen: Tensor) -> Tensor:
+    """Equal shares of the heads seen in training, ``(R, K)`` of 0 and 1 to sums of 1.
+
+    Before any was seen all have one.
+    """
+    seen = torch.where(seen.any(1, keepdim=True), seen, torch.ones_like(seen))
+    return seen / seen.sum(1, keepdim=True)
+
+
+def note_seen(seen: Tensor, environment: Tensor) -> Tensor:
+    """``seen (R, K)`` with 1 for the environments ``(R, E)`` of a batch."""
+    return seen.scatter(1, environment, 1.0)

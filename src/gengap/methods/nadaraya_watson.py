@@ -1,0 +1,178 @@
+"""Nadaraya-Watson head: an input gets the classes of the labelled examples it lies close to.
+
+Instead of a last layer there is a *support*, examples ``(x_i, y_i)`` whose features ``h`` vote:
+
+    f(x; S) = Σ_i w_i 1[y_i],      w = softmax over i in S of  -|h(x) - h(x_i)|² / τ - log n_{y_i},
+
+with ``n_c`` the support's examples of class ``c``, so that all classes vote with equal weight. What
+the support holds says what is assumed. With the examples ``S_e`` of a single environment, ``f`` is
+an estimate of ``p(y | h(x), e)``; asking that it be right for queries of *all* environments,
+
+    min_h  mean over queries (x, y) and environments e of  -log f(x; S_e)_y
+           +  λ · mean over queries and pairs (e, e') of  |f(x; S_e) - f(x; S_e')|²,
+
+asks for features given which the environment says nothing more of the class. ``λ = 0`` is the
+paper's implicit variant. A query never votes for itself, and environments without its class among
+the batch's examples have no say on it.
+
+The support of predictions are the latest examples of every class in every environment, sixteen of
+each at most; environments are averaged. Their features are made when predictions are wanted.
+
+Helps where features of an environment's own would tempt a last layer. Hurts where a class is
+absent from an environment, and with fewer examples of a class per batch and environment than two,
+as then there is no one to vote. The temperature matters: small, the nearest example decides alone;
+large, all examples of a class count alike and ``f`` can be sure of nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from gengap.base.hyperparameters import hyperparameter
+from gengap.base.paper import Paper
+from gengap.methods.base import Method
+from gengap.methods.batch import Batch, Context, along_runs
+from gengap.methods.registry import ONE_TARGET, register
+from gengap.models.networks import Network, Output, Parameters
+
+MOST_OF_A_KIND, MOST = 16, 2048  # examples in the support of predictions
+NO_SAY = -1e9  # logarithm of the weight of what does not vote
+
+
+@register(
+    "nadaraya-watson",
+    summary="predicts by the classes of near examples, of any one environment alike",
+    paper=Paper(
+        "Learning invariant representations with a nonparametric Nadaraya-Watson head",
+        "Wang, Wang, Sabuncu",
+        2023,
+        "https://arxiv.org/abs/2309.13377",
+    ),
+    tasks=("classification",),
+    needs=("environment labels", "hidden features", ONE_TARGET),
+)
+@dataclass(frozen=True)
+class NadarayaWatson(Method):
+    """Votes of near examples; with ``agreement`` 0 environments need only be right."""
+
+    temperature: float = hyperparameter(
+        1.0, 0.1, 10.0, log=True, help="divides squared distances; smaller hears the nearest only"
+    )
+    agreement: float = hyperparameter(
+        1.0, 0.1, 10.0, log=True, help="weight of the differences between supports"
+    )
+
+    def initial_state(self, context: Context, parameters: Parameters) -> dict[str, Tensor]:
+        """The support's inputs ``(R, K C S + 1, inputs)``, and how many came, ``(R, K C)``.
+
+        The last place of the support takes what is not kept.
+        """
+        some = next(iter(parameters.values())).detach()
+        kinds = context.environments * context.outputs
+        each = min(MOST_OF_A_KIND, max(1, MOST // kinds))
+        return {
+            "support": some.new_zeros(len(some), kinds * each + 1, context.inputs),
+            "came": torch.zeros(len(some), kinds, dtype=torch.int64, device=some.device),
+        }
+
+    def loss(self, network: Network, batch: Batch, state: dict[str, Tensor]) -> Tensor:
+        """Mean loss under the supports of all environments, and their weighted disagreement."""
+        remember(state, batch)
+        z = network(batch.x).features
+        slots, size = z.shape[1:3]
+        itself = torch.eye(slots * size, dtype=torch.bool, device=z.device)
+        itself = itself.view(slots * size, slots, size).transpose(0, 1)
+        same = batch.y.flatten(1)[:, None, :, None] == batch.y[:, :, None]  # (R, E, N, B)
+        count = (batch.y[..., None] == batch.y[:, :, None]).sum(-1)[:, :, None]
+        count = count - (same & itself.any(-1, keepdim=True)).long()
+        votes = weights_of(z.flatten(1, 2), z, count.clamp(min=1), self.temperature, itself)
+        heard = same & ~itself
+        own = torch.logsumexp(votes.masked_fill(~heard, NO_SAY), -1)
+        losses = torch.where(heard.any(-1), -own, 0.0)
+        asked = heard.any(-1).sum((1, 2)).clamp(min=1)
+        said = votes.exp() @ F.one_hot(batch.y, batch.context.outputs).to(votes)  # (R, E, N, C)
+        apart = (said - said.mean(1, keepdim=True)).square().sum((1, 3)).mean(1)
+        return losses.sum((1, 2)) / asked + self.agreement * apart * (2 / max(slots - 1, 1))
+
+    def prediction_parameters(self, network: Network, state: dict[str, Tensor]) -> Parameters:
+        """The network and its support: features ``(R, K, C, S, d)``, and which are there."""
+        came, inputs = state["came"], state["support"][:, :-1]
+        kinds = came.shape[1]
+        each = inputs.shape[1] // kinds
+        shown = Network(network.architecture, network.parameters, network.shape)
+        with torch.no_grad():
+            z = shown(inputs.reshape(*inputs.shape[:2], *network.shape)).features
+        there = torch.arange(each, device=came.device) < came[..., None]
+        return {
+            **network.parameters,
+            "support.features": z,
+            "support.there": there.to(z),
+            "support.temperature": torch.as_tensor(self.temperature).to(z).expand(len(z)),
+        }
+
+    def output(self, network: Network, x: Tensor) -> Output:
+        """Features, and logarithms of the environments' mean votes."""
+        own = network.parameters
+        features, logits = network(x)
+        classes = logits.shape[-1]
+        there = own["support.there"].unflatten(1, (-1, classes))  # (R, K, C, S)
+        z = own["support.features"].view(*there.shape, -1)
+        away = distances(features.flatten(1, -2), z.flatten(2, 3)).unflatten(-1, there.shape[2:])
+        votes = -away / own["support.temperature"].view(-1, 1, 1, 1, 1)
+        votes = votes.masked_fill(there[:, :, None] == 0, NO_SAY)  # (R, K, n, C, S)
+        count = there.sum(-1)
+        told = torch.logsumexp(votes, -1) - count.clamp(min=1).log()[:, :, None]
+        told = torch.log_softmax(told, -1)
+        known = (count.sum(-1) > 0)[:, :, None, None]
+        told = torch.logsumexp(told.masked_fill(~known, NO_SAY), 1)
+        return Output(features, torch.log_softmax(told, -1).view(*features.shape[:-1], classes))
+
+
+def distances(queries: Tensor, support: Tensor) -> Tensor:
+    """Squared distances ``(R, E, N, B)`` of ``(R, N, d)`` to supports ``(R, E, B, d)``."""
+    points = support.flatten(1, 2)
+    products = torch.bmm(queries, points.transpose(1, 2))
+    lengths = queries.square().sum(-1)[..., None] + points.square().sum(-1)[:, None]
+    away = (lengths - 2 * products).clamp(min=0)
+    return away.unflatten(-1, support.shape[1:3]).transpose(1, 2)
+
+
+def weights_of(
+    queries: Tensor,
+    support: Tensor,
+    count: Tensor,
+    temperature: float | Tensor,
+    itself: Tensor,
+) -> Tensor:
+    """Logarithms ``(R, E, N, B)`` of each support's weights for each query.
+
+    Args:
+        queries: features ``(R, N, d)``; ``support`` those of the supports, ``(R, E, B, d)``.
+        count: ``(R, E, N, B)``, for each query how many support examples have each one's class.
+        itself: ``(E, N, B)`` bool, where a support's example is the query.
+    """
+    away = distances(queries, support)
+    votes = -away / along_runs(temperature, away) - count.log()
+    return torch.log_softmax(votes.masked_fill(itself, NO_SAY), -1)
+
+
+@torch.no_grad()
+def remember(state: dict[str, Tensor], batch: Batch) -> None:
+    """Enter the batch into the support, in the place of what has been there longest."""
+    came, support = state["came"], state["support"]
+    each = support.shape[1] // came.shape[1]
+    kind = (batch.environment[..., None] * batch.context.outputs + batch.y).flatten(1)
+    ordered, order = kind.sort(dim=1, stable=True)
+    first = torch.searchsorted(ordered, ordered)
+    rank = torch.arange(kind.shape[1], device=kind.device) - first
+    number = torch.searchsorted(ordered, ordered, right=True) - first
+    place = ordered * each + (came.gather(1, ordered) + rank) % each
+    place = torch.where(rank >= number - each, place, support.shape[1] - 1)
+    inputs = batch.x.flatten(1, 2).flatten(2)
+    inputs = inputs.gather(1, order[..., None].expand(inputs.shape))
+    state["support"] = support.scatter(1, place[..., None].expand(inputs.shape), inputs)
+    state["came"] = came.scatter_add(1, kind, torch.ones_like(kind))
