@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from inspect import signature
 from pathlib import Path
 
+from gengap.adapters.registry import adapters
 from gengap.detectors.registry import detectors
 from gengap.environments.suites import suites
 from gengap.methods.registry import methods
@@ -33,6 +34,20 @@ def method_table() -> str:
         paper = f"[{info.paper.short}]({info.paper.link})"
         lines.append(f"| `{info.name}` | {info.summary} | {needs} | {info.passes:g} | {paper} |")
     lines.append("| `sklearn:NAME` | any scikit-learn classifier or regressor | - | - | - |")
+    return "\n".join(lines)
+
+
+def adapter_table() -> str:
+    lines = [
+        "| adapter | what it does | needs | forward | backward | source |",
+        "| --- | --- | --- | ---: | ---: | --- |",
+    ]
+    for info in adapters().values():
+        needs = ", ".join(limited(info.needs, info.tasks)) or "-"
+        most = "≤ " if info.at_most else ""
+        passes = f"{most}{info.forwards:g} | {most if info.backwards else ''}{info.backwards:g}"
+        paper = f"[{info.paper.short}]({info.paper.link})"
+        lines.append(f"| `{info.name}` | {info.summary} | {needs} | {passes} | {paper} |")
     return "\n".join(lines)
 
 
@@ -69,6 +84,7 @@ def limited(needs: Iterable[str], tasks: tuple[str, ...]) -> list[str]:
 
 TABLES = {
     "methods": method_table,
+    "adapters": adapter_table,
     "detectors": detector_table,
     "suites": suite_table,
     "models": model_table,

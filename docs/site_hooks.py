@@ -1,7 +1,8 @@
 """What MkDocs asks while it builds the site: pages and tables made from the code itself.
 
-Each method, detector and suite gets a page from its record and its module's docstring; the page of
-commands is made from the command line's own declarations. None of it is kept in the repository.
+Each method, adapter, detector and suite gets a page from its record and its module's docstring; the
+page of commands is made from the command line's own declarations. None of it is kept in the
+repository.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from docstrings import ROLE, without_roles
 from make_tables import limited
 
+from gengap.adapters.registry import AdapterInfo, adapters
 from gengap.detectors.registry import DetectorInfo, detectors
 from gengap.environments.suites import SuiteInfo, suites
 from gengap.methods.base import Method
@@ -36,11 +38,11 @@ PACKAGES = {
     "reference/shift.md": "gengap.questions.shift",
     "reference/selective.md": "gengap.statistics.selective",
 }
-CATALOGUES = {"methods": methods, "detectors": detectors, "suites": suites}
+CATALOGUES = {"methods": methods, "adapters": adapters, "detectors": detectors, "suites": suites}
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add a page for every method, detector and suite."""
+    """Add a page for every method, adapter, detector and suite."""
     for kind, entries in CATALOGUES.items():
         for name, info in entries().items():
             path = f"catalogue/{kind}/{name}.md"
@@ -68,11 +70,14 @@ def docstring(text: str | None) -> str:
     return without_roles(inspect.cleandoc(text or ""))
 
 
-def entry_page(info: MethodInfo | DetectorInfo | SuiteInfo) -> str:
+def entry_page(info: MethodInfo | AdapterInfo | DetectorInfo | SuiteInfo) -> str:
     """The page of one entry of a catalogue."""
     if isinstance(info, SuiteInfo):
         facts, knobs = suite_facts(info), suite_options(info)
         text = docstring(info.load.__doc__)
+    elif isinstance(info, AdapterInfo):
+        facts, knobs = adapter_facts(info), hyperparameters(info.adapter.Settings)
+        text = docstring(sys.modules[info.adapter.__module__].__doc__)
     else:
         implementation = info.method if isinstance(info, MethodInfo) else info.detector
         facts = method_facts(info) if isinstance(info, MethodInfo) else detector_facts(info)
@@ -94,6 +99,19 @@ def method_facts(info: MethodInfo) -> str:
             ["training environments", f"{info.minimum_environments} or more"],
         ],
     )  # fmt: skip
+
+
+def adapter_facts(info: AdapterInfo) -> str:
+    return table(
+        ["", ""],
+        [
+            ["use", f"`gg.adapters.{info.adapter.__name__}(model)`"],
+            ["source", f"{info.paper} ([link]({info.paper.link}))"],
+            ["needs", ", ".join(limited(info.needs, info.tasks)) or "nothing but the model"],
+            ["cost", info.cost],
+            ["smallest batch", f"{info.minimum_batch}"],
+        ],
+    )
 
 
 def detector_facts(info: DetectorInfo) -> str:

@@ -56,8 +56,8 @@ __all__ = [
 ]  # fmt: skip
 
 
-# Rooms that are met as modules, such as ``gg.merges.average``.
-_ROOMS = ("merges",)
+# Rooms that are met as modules, such as ``gg.adapters.Tent``.
+_ROOMS = ("adapters", "merges")
 
 
 def __getattr__(name: str) -> Any:

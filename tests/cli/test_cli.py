@@ -159,6 +159,14 @@ def test_methods_lists_the_registry():
     assert "sklearn:NAME" in output
 
 
+def test_adapters_lists_the_registry():
+    listed = strict_json(gengap("adapters", "--json").stdout)
+    tent = next(a for a in listed if a["name"] == "tent")
+    assert tent["hyperparameters"]["learning_rate"]["default"] > 0
+    assert (tent["forwards"], tent["backwards"]) == (1, 1)
+    assert re.search(r"^tent ", gengap("adapters").stdout, re.MULTILINE)
+
+
 def test_suites_lists_the_catalogue(monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     listed = strict_json(gengap("suites", "--json").stdout)

@@ -1,4 +1,4 @@
-"""``gengap methods``, ``detectors``, ``suites`` and ``models``: what there is."""
+"""``gengap methods``, ``adapters``, ``detectors``, ``suites`` and ``models``: what there is."""
 
 from __future__ import annotations
 
@@ -30,6 +30,18 @@ def methods(as_json: Json = False) -> None:
     _show(rows, as_json)
     if not as_json:
         terminal().print("\nsklearn:NAME is any scikit-learn classifier or regressor.")
+
+
+@app.command()
+def adapters(as_json: Json = False) -> None:
+    """List the test-time adapters, what they need, what they cost and where they come from."""
+    from gengap.adapters.registry import adapters as registered
+
+    rows = [
+        (info, _details(info, info.adapter.Settings, (), info.cost))
+        for info in registered().values()
+    ]
+    _show(rows, as_json)
 
 
 @app.command()
@@ -101,6 +113,7 @@ def _record(info: Any) -> dict[str, Any]:
     facts = {f.name: getattr(info, f.name) for f in fields(info)}
     record = {name: fact for name, fact in facts.items() if fact is not None and not callable(fact)}
     kind = next(iter(facts.values()))
+    kind = getattr(kind, "Settings", kind)  # adapters keep their hyperparameters together
     if "paper" in record:
         record |= {"paper": str(info.paper), "link": info.paper.link}
     if hasattr(kind, "fields"):

@@ -15,7 +15,14 @@ claims, on the CPU, in about a second. Post-hoc detectors have theirs:
     class TestMine(DetectorConformance):
         detector = Mine
 
-Problems, the things that studies run on, have a third:
+Adapters have a third:
+
+    from gengap.testing import AdapterConformance
+
+    class TestMine(AdapterConformance):
+        adapter = Mine
+
+Problems, the things that studies run on, have a fourth:
 
     from gengap.testing import ProblemConformance
 
@@ -26,6 +33,8 @@ Problems, the things that studies run on, have a third:
 The toys can be used on their own.
 """
 
+from gengap.testing.adapter_toys import KINDS, AdapterToy, adapter_toy
+from gengap.testing.adapters import AdapterConformance
 from gengap.testing.blobs import Blobs, blobs
 from gengap.testing.conformance import MethodConformance
 from gengap.testing.detectors import DetectorConformance
@@ -33,6 +42,7 @@ from gengap.testing.problems import ProblemConformance
 from gengap.testing.toys import TASKS, RecordingOptimizer, Size, Toy, toy
 
 __all__ = [
-    "TASKS", "Blobs", "DetectorConformance", "MethodConformance", "ProblemConformance",
-    "RecordingOptimizer", "Size", "Toy", "blobs", "toy",
+    "KINDS", "TASKS", "AdapterConformance", "AdapterToy", "Blobs", "DetectorConformance",
+    "MethodConformance", "ProblemConformance", "RecordingOptimizer", "Size", "Toy", "adapter_toy",
+    "blobs", "toy",
 ]  # fmt: skip

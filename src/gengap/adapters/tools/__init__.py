@@ -1,0 +1,1 @@
+"""What several adapters share; no adapter is in here."""

@@ -1,0 +1,83 @@
+"""The wrapper itself: what it reads, what it copies, what it refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import gengap as gg
+from gengap.adapters.base import Adapter
+from gengap.base.errors import UsageError
+from gengap.models.networks import Output
+from gengap.testing import adapter_toy
+
+
+class Sayer(nn.Module):
+    """Returns whatever a function makes of the logits."""
+
+    def __init__(self, say: Callable[[Tensor], object]) -> None:
+        super().__init__()
+        self.first, self.last, self.say = nn.Linear(3, 4), nn.Linear(4, 2), say
+
+    def forward(self, x: Tensor) -> object:
+        return self.say(self.last(self.first(x)))
+
+
+def test_features_are_the_last_linear_layers_input() -> None:
+    network = Sayer(lambda logits: {"logits": logits})
+    x = torch.randn(5, 3)
+    features, logits = Adapter(network).forward(x)
+    torch.testing.assert_close(features, network.first(x))
+    torch.testing.assert_close(logits, network.last(network.first(x)))
+
+
+def test_a_module_may_give_both_itself() -> None:
+    network = Sayer(lambda logits: Output(logits + 1, logits))
+    features, logits = Adapter(network).forward(torch.randn(5, 3))
+    torch.testing.assert_close(features, logits + 1)
+
+
+def test_the_plain_adapter_answers_as_the_model_and_counts() -> None:
+    toy = adapter_toy("images-groupnorm")
+    adapter = Adapter(toy.model)
+    with torch.no_grad():
+        assert torch.equal(adapter.predict(toy.x), toy.model(toy.x))
+    assert (adapter.forwards, adapter.backwards) == (len(toy.x), 0)
+
+
+def test_numbers_get_the_networks_precision() -> None:
+    answer = Adapter(nn.Linear(3, 2)).predict(torch.ones(4, 3, dtype=torch.float64))
+    assert answer.dtype == torch.float32
+
+
+@pytest.mark.parametrize(
+    ("model", "x", "sentence"),
+    [
+        (lambda: nn.Linear(3, 2), torch.ones(4, 5), r"cannot read examples of shape \(5,\)"),
+        (lambda: nn.Linear(3, 2), torch.ones(3), "A batch has one row or more"),
+        (lambda: Sayer(lambda z: z.sum()), torch.ones(4, 3), "must return one row of logits"),
+        (lambda: nn.LazyLinear(2), torch.ones(4, 3), "has no weights yet"),
+    ],
+)
+def test_what_cannot_be_adapted_is_told(model, x: Tensor, sentence: str) -> None:
+    with pytest.raises(UsageError, match=sentence):
+        Adapter(model()).predict(x)
+
+
+def test_weights_that_are_no_numbers_are_named() -> None:
+    broken = nn.Sequential(nn.Linear(3, 2))
+    nn.init.constant_(broken[0].bias, float("nan"))
+    with pytest.raises(UsageError, match=r"0\.bias holds numbers that are not finite"):
+        Adapter(broken)
+
+
+def test_names_are_found_on_the_package() -> None:
+    from gengap.adapters.registry import adapters
+
+    for info in adapters().values():
+        assert getattr(gg.adapters, info.adapter.__name__) is info.adapter
+    with pytest.raises(AttributeError, match="no attribute 'Tnet'"):
+        gg.adapters.Tnet  # noqa: B018
