@@ -16,6 +16,7 @@ from pathlib import Path
 from gengap.adapters.registry import adapters
 from gengap.detectors.registry import detectors
 from gengap.environments.suites import suites
+from gengap.merges.registry import merges
 from gengap.methods.registry import methods
 from gengap.sequences.architectures import sequence_models
 from gengap.study.finding import schema
@@ -60,6 +61,15 @@ def detector_table() -> str:
     return "\n".join(lines)
 
 
+def merge_table() -> str:
+    lines = ["| merge | what it does | of | needs | source |", "| --- | --- | --- | --- | --- |"]
+    for info in merges().values():
+        needs = ", ".join(info.needs) or "-"
+        paper = f"[{info.paper.short}]({info.paper.link})"
+        lines.append(f"| `{info.name}` | {info.summary} | {info.merges} | {needs} | {paper} |")
+    return "\n".join(lines)
+
+
 def suite_table() -> str:
     lines = ["| suite | what it is | splits |", "| --- | --- | --- |"]
     lines += [f"| `{s.name}` | {s.summary} | {s.default_splits} |" for s in suites().values()]
@@ -85,6 +95,7 @@ def limited(needs: Iterable[str], tasks: tuple[str, ...]) -> list[str]:
 TABLES = {
     "methods": method_table,
     "adapters": adapter_table,
+    "merges": merge_table,
     "detectors": detector_table,
     "suites": suite_table,
     "models": model_table,

@@ -218,7 +218,7 @@ def run_doctest(code: str, names: dict[str, Any], page: Path) -> None:
     assert not said, "".join(said)
 
 
-@pytest.mark.parametrize("name", ["methods", "adapters", "detectors", "suites"])
+@pytest.mark.parametrize("name", ["methods", "adapters", "merges", "detectors", "suites"])
 def test_tables_are_up_to_date(name: str):
     import make_tables
 

@@ -1,4 +1,4 @@
-"""``gengap methods``, ``adapters``, ``detectors``, ``suites`` and ``models``: what there is."""
+"""``gengap methods``, ``adapters``, ``merges``, ``detectors`` and more: what there is."""
 
 from __future__ import annotations
 
@@ -53,6 +53,24 @@ def detectors(as_json: Json = False) -> None:
         (info, _details(info, info.detector, ("seed",), f"costs {info.cost}"))
         for info in registered().values()
     ]
+    _show(rows, as_json)
+
+
+@app.command()
+def merges(as_json: Json = False) -> None:
+    """List the merges of models, what they need and where they come from."""
+    from gengap.merges.registry import merges as registered
+
+    rows = []
+    for info in registered().values():
+        own = ", ".join(info.merge.fields())
+        details = [
+            f"of {info.merges}",
+            f"needs {', '.join(info.needs)}" if info.needs else "",
+            f"set {own}" if own else "",
+            f"{info.paper.short}, {info.paper.link}",
+        ]
+        rows.append((info, details))
     _show(rows, as_json)
 
 

@@ -60,6 +60,12 @@ def check_forms(models: Sequence[Mapping[str, Form]], called: Sequence[str]) -> 
                     f"{name} has the shape {_shape(model[name])} in {other} and "
                     f"{_shape(first[name])} in {name_of_first}; merge models of one architecture."
                 )
+            kinds = first[name].dtype, model[name].dtype
+            if kinds[0].is_floating_point != kinds[1].is_floating_point:
+                raise UsageError(
+                    f"{name} is {_type(kinds[1])} in {other} and {_type(kinds[0])} in "
+                    f"{name_of_first}; convert one of them."
+                )
         for name in model:
             if name not in first:
                 raise UsageError(
@@ -72,6 +78,10 @@ def _shape(form: Form) -> str:
     return "x".join(map(str, form.shape)) or "of a single number"
 
 
+def _type(dtype: torch.dtype) -> str:
+    return str(dtype).split(".")[1]
+
+
 def merges_as(name: str, dtype: torch.dtype) -> torch.dtype | None:
     """The type that a tensor is merged in; None for what is taken over and not merged.
 
@@ -82,10 +92,8 @@ def merges_as(name: str, dtype: torch.dtype) -> torch.dtype | None:
         return dtype
     if dtype in _NARROW:
         return torch.float32
-    if dtype.is_floating_point or dtype.is_complex or "q" in str(dtype).split(".")[1][:1]:
-        raise UsageError(
-            f"{name} is {str(dtype).split('.')[1]}, which is not merged; convert it to float32."
-        )
+    if dtype.is_floating_point or dtype.is_complex or str(dtype).startswith("torch.q"):
+        raise UsageError(f"{name} is {_type(dtype)}, which is not merged; convert it to float32.")
     return None
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from torch import Tensor
 
 from gengap.base.errors import UsageError
 from gengap.merges.agreement import (
+    Form,
     check_finite,
     check_forms,
     check_ties,
@@ -24,26 +26,84 @@ from gengap.merges.layers import depths
 Model = Mapping[str, Tensor]
 
 
+class Source(Protocol):
+    """Tensors by name, in memory or in files."""
+
+    @property
+    def forms(self) -> Mapping[str, Form]:
+        """Shapes and types of all tensors."""
+        ...
+
+    def part(self, name: str, where: slice | None = None) -> Tensor:
+        """A tensor; with ``where`` a part ``(n,)`` of it laid out flat."""
+        ...
+
+
+class Held:
+    """A dict of tensors as a source."""
+
+    def __init__(self, tensors: Model) -> None:
+        self.forms = forms(tensors)
+        self._tensors = tensors
+
+    def part(self, name: str, where: slice | None = None) -> Tensor:
+        """A tensor as it is, or a part of it."""
+        tensor = self._tensors[name].detach()
+        return tensor if where is None else tensor.reshape(-1)[where]
+
+
 @dataclass(frozen=True)
-class Given:
-    """Models to merge and what is known of them; nothing here is ever changed."""
+class Merging:
+    """A merge of sources that fit together; tensors are read when they are merged.
 
-    models: Sequence[Model]
-    base: Model | None
-    importance: Sequence[Model] | None
+    Attributes:
+        merge: how.
+        models: at least one.
+        base: what they were fine-tuned from, or None.
+        importance: of each model's weights, or None.
+        called: what models and base are called in sentences.
+        places: of all tensors that are merged; others are taken over.
+    """
+
+    merge: Merge
+    models: Sequence[Source]
+    base: Source | None
+    importance: Sequence[Source] | None
     called: tuple[str, ...]
+    places: Mapping[str, Place]
 
-    def visit(self, name: str, place: Place) -> Visit:
-        """One tensor of all models, as it is merged."""
-        kind = merges_as(name, self.models[0][name].dtype)
-        models = [model[name].detach() for model in self.models]
-        base = None if self.base is None else self.base[name].detach()
-        tensors = models if base is None else [*models, base]
-        check_finite(name, tensors, self.called)
+    def visit(self, name: str, where: slice | None = None) -> Visit:
+        """One tensor of all models, in the type it is merged in, and its place."""
+        kind = merges_as(name, self.models[0].forms[name].dtype)
+        models = [model.part(name, where) for model in self.models]
+        base = None if self.base is None else self.base.part(name, where)
+        check_finite(name, models if base is None else [*models, base], self.called)
+        place = self.places[name]
         if self.importance is not None:
-            parts = [part[name].detach().to(kind) for part in self.importance]
-            place = replace(place, importance=parts)
+            parts = [part.part(name, where) for part in self.importance]
+            check_importance(name, parts)
+            place = replace(place, importance=[part.to(kind) for part in parts])
         return [t.to(kind) for t in models], None if base is None else base.to(kind), place
+
+    def weighted(self, weights: Sequence[float]) -> Merging:
+        """The same with a weight for each model, and whatever the merge finds on all tensors."""
+        places = {name: replace(at, weights=tuple(weights)) for name, at in self.places.items()}
+        ready = replace(self, places=places)
+        if not self.merge.looks:
+            return ready
+        found = self.merge.look(ready.visit(name) for name in places)
+        return replace(ready, places={n: replace(at, found=found) for n, at in places.items()})
+
+    def tensor(self, name: str, where: slice | None = None) -> Tensor:
+        """One tensor of the merged model, or a part of it, in the type of the first model."""
+        if name not in self.places:
+            return same(name, [model.part(name, where) for model in self.models], self.called)
+        merged = self.merge.tensor(*self.visit(name, where))
+        return merged.to(self.models[0].forms[name].dtype)
+
+    def tensors(self) -> Iterator[tuple[str, Tensor]]:
+        """All tensors of the merged model."""
+        return ((name, self.tensor(name)) for name in self.models[0].forms)
 
 
 def merge_models(
@@ -85,29 +145,63 @@ def merge_models(
     if not models:
         raise UsageError("There are no models to merge; give at least one.")
     called = tuple(f"model {k + 1}" for k in range(len(models)))
-    every = [*models] if base is None else [*models, base]
-    names = (*called, "the base")[: len(every)]
-    check_forms([forms(model) for model in every], names)
-    tied = [ties(model) for model in every]
-    check_ties(tied, names)
-    if importance is not None:
-        _check_importance(models, importance)
-    given = Given(models, base, importance, names)
-    places = _places(models[0], seed, layers)
+    merging = prepared(
+        merge,
+        [Held(model) for model in models],
+        None if base is None else Held(base),
+        None if importance is None else [Held(part) for part in importance],
+        called,
+        seed=seed,
+        layers=layers,
+    )
+    tied = [ties(model) for model in (*models, *([] if base is None else [base]))]
+    check_ties(tied, merging.called)
 
-    def scored(weights: Sequence[float]) -> float:
-        assert score is not None
-        return score(_merged(merge, given, weights, places, tied[0]))
+    def merged(weights: Sequence[float]) -> dict[str, Tensor]:
+        tensors = dict(merging.weighted(weights).tensors())
+        return {name: tensors[tied[0].get(name, name)] for name in tensors}
 
     choice = Choice(
         len(models),
         None if weights is None else tuple(weights),
         None if steps is None else tuple(steps),
         base is not None,
-        scored if score else None,
+        None if score is None else lambda weights: score(merged(weights)),
     )
-    chosen = choose(merge, choice)
-    return _merged(merge, given, chosen, places, tied[0])
+    return merged(choose(merge, choice))
+
+
+def prepared(
+    merge: Merge,
+    models: Sequence[Source],
+    base: Source | None,
+    importance: Sequence[Source] | None,
+    called: Sequence[str],
+    *,
+    seed: int = 0,
+    layers: Sequence[str] | None = None,
+) -> Merging:
+    """A merge whose sources fit together, before weights are chosen.
+
+    Raises:
+        UsageError: they do not.
+    """
+    names = (*called, *([] if base is None else ["the base"]))
+    check_forms([s.forms for s in (*models, *([] if base is None else [base]))], names)
+    first = models[0].forms
+    merged = [name for name, form in first.items() if merges_as(name, form.dtype) is not None]
+    if importance is not None:
+        if len(importance) != len(models):
+            raise UsageError(
+                f"There are {len(models)} models and the importance of {len(importance)}; give one "
+                "for each."
+            )
+        needed = {name: first[name] for name in merged}
+        for k, part in enumerate(importance):
+            own = {name: form for name, form in part.forms.items() if name in needed}
+            check_forms([needed, own], [called[0], f"the importance for {called[k]}"])
+    places = {name: Place(name, d, seed, ()) for name, d in depths(merged, layers).items()}
+    return Merging(merge, models, base, importance, names, places)
 
 
 def choose(merge: Merge, choice: Choice) -> tuple[float, ...]:
@@ -132,66 +226,20 @@ def choose(merge: Merge, choice: Choice) -> tuple[float, ...]:
 
 def _shares(preferences: Sequence[float], number: int) -> tuple[float, ...]:
     total = math.fsum(preferences)
-    if (
-        len(preferences) != number
-        or any(not p >= 0 for p in preferences)
-        or not 0 < total < math.inf
-    ):
+    usable = len(preferences) == number and all(p >= 0 for p in preferences)
+    if not usable or not 0 < total < math.inf:
         raise UsageError(
             f"weights must be {number} numbers of at least 0, one for each model, and not all 0."
         )
     return tuple(p / total for p in preferences)
 
 
-def _check_importance(models: Sequence[Model], importance: Sequence[Model]) -> None:
-    if len(importance) != len(models):
-        raise UsageError(
-            f"There are {len(models)} models and the importance of {len(importance)}; give one for "
-            "each."
-        )
-    first = forms(models[0])
-    for k, part in enumerate(importance):
-        for name, form in first.items():
-            if merges_as(name, form.dtype) is None:
-                continue
-            if name not in part or tuple(part[name].shape) != form.shape:
-                raise UsageError(
-                    f"The importance for model {k + 1} has no tensor {name} of the shape in the "
-                    "model; work it out for every weight."
-                )
-            check_finite(name, [part[name]], [f"the importance for model {k + 1}"])
-            if bool((part[name] < 0).any()):
-                raise UsageError(
-                    f"The importance for model {k + 1} is negative in {name}; give squares or "
-                    "magnitudes."
-                )
-
-
-def _places(model: Model, seed: int, layers: Sequence[str] | None) -> dict[str, Place]:
-    """The place of each tensor that is merged, before weights are chosen."""
-    kinds = {name: merges_as(name, tensor.dtype) for name, tensor in model.items()}
-    deep = depths([name for name, kind in kinds.items() if kind is not None], layers)
-    return {name: Place(name, depth, seed, ()) for name, depth in deep.items()}
-
-
-def _merged(
-    merge: Merge,
-    given: Given,
-    weights: Sequence[float],
-    places: Mapping[str, Place],
-    tied: Mapping[str, str],
-) -> dict[str, Tensor]:
-    places = {name: replace(place, weights=tuple(weights)) for name, place in places.items()}
-    if merge.looks:
-        found = merge.look(given.visit(name, place) for name, place in places.items())
-        places = {name: replace(place, found=found) for name, place in places.items()}
-    merged: dict[str, Tensor] = {}
-    for name, tensor in given.models[0].items():
-        if name in tied:
-            merged[name] = merged[tied[name]]
-        elif name not in places:
-            parts = [model[name].detach() for model in given.models]
-            merged[name] = same(name, parts, given.called)
-        else:
-            merged[name] = merge.tensor(*given.visit(name, places[name])).to(tensor.dtype)
-    return merged
+def check_importance(name: str, parts: Sequence[Tensor]) -> None:
+    """Raise :class:`UsageError` for importance that is negative or not finite."""
+    for k, part in enumerate(parts):
+        check_finite(name, [part], [f"the importance for model {k + 1}"])
+        if bool((part < 0).any()):
+            raise UsageError(
+                f"The importance for model {k + 1} is negative in {name}; give squares or "
+                "magnitudes."
+            )

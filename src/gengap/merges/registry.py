@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gengap.base.paper import Paper
 from gengap.base.registry import Registry
@@ -36,6 +36,11 @@ class MergeInfo:
     of: str = MODELS
     needs: tuple[str, ...] = ()
 
+    @property
+    def merges(self) -> str:
+        """What it merges, in words."""
+        return {MODELS: "models trained apart", TRAJECTORY: "checkpoints of one run"}[self.of]
+
     def why_not(self, of: str, has: frozenset[str] | set[str] = frozenset()) -> str | None:
         """Say in a sentence why the merge cannot apply, or return None when it can.
 
@@ -44,8 +49,8 @@ class MergeInfo:
             has: needs that can be met.
         """
         if of != self.of:
-            merged = {MODELS: "models trained apart", TRAJECTORY: "checkpoints of one run"}
-            return f"{self.name} merges {merged[self.of]}; here there are {merged[of]}."
+            here = replace(self, of=of).merges
+            return f"{self.name} merges {self.merges}; here there are {here}."
         missing = [need for need in self.needs if need not in has]
         return f"{self.name} needs {missing[0]}, which there is not here." if missing else None
 
