@@ -17,7 +17,9 @@ from gengap.sequences.positions import bucket, turned
 from gengap.sequences.vocabulary import PAD, SLOT
 
 WORDS, LENGTH = 9, 12
-POSITIONS = ("none", "sinusoidal", "learned", "rotary", "alibi", "t5", "fire")
+POSITIONS = (
+    "none", "sinusoidal", "learned", "rotary", "alibi", "t5", "fire", "abacus", "coupled",
+)  # fmt: skip
 TRANSFORMERS = [
     f"{k}(positions={p},width=16)" for k in ("transformer", "decoder") for p in POSITIONS
 ]

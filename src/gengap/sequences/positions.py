@@ -1,14 +1,17 @@
 """How a transformer knows where a token stands.
 
-Three kinds: what is added to the embeddings (``sinusoidal``, ``learned``), what turns queries and
+Three kinds: what is added to the embeddings (``sinusoidal``, ``learned``, ``randomised``, and for
+numbers ``abacus`` and ``coupled``, :mod:`gengap.sequences.digit_places`), what turns queries and
 keys before they meet (``rotary``), and what is added to how much they agree (``alibi``, ``t5``,
 ``fire``), which depends on their distance only; ``none`` leaves it to the mask of a network that
 cannot look ahead. Beyond the trained lengths a learned position was never trained, a rotation meets
-angles it never met, and a bias by distance goes on as its formula does.
+angles it never met, and a bias by distance goes on as its formula does. Randomised positions are so
+many of 2,048 in order, other ones at each step, so that short rows meet those of long ones: order
+is told, distance is not.
 
 Sources: Vaswani et al. 2017, arXiv:1706.03762 (sinusoidal); Su et al. 2021, arXiv:2104.09864
 (rotary); Press et al. 2022, arXiv:2108.12409 (ALiBi); Raffel et al. 2020, arXiv:1910.10683 (T5);
-Li et al. 2024, arXiv:2310.04418 (FIRE).
+Li et al. 2024, arXiv:2310.04418 (FIRE); Ruoss et al. 2023, arXiv:2305.16843 (randomised).
 """
 
 from __future__ import annotations
@@ -22,10 +25,17 @@ from torch import Tensor
 from gengap.models.networks import Parameters
 from gengap.sequences.parts import Sizes
 
-Positions = Literal["none", "sinusoidal", "learned", "rotary", "alibi", "t5", "fire"]
+Positions = Literal[
+    "none", "sinusoidal", "learned", "rotary", "alibi", "t5", "fire", "randomised", "abacus",
+    "coupled",
+]  # fmt: skip
+# Of places of digits, and all that are drawn at random in training.
+OF_DIGITS = "abacus", "coupled"
+DRAWN = "randomised", *OF_DIGITS
 BASE = 10_000.0
 BUCKETS, FARTHEST = 32, 128  # of T5's relative positions
 HIDDEN = 32  # of FIRE's network
+REACH = 2048  # that randomised positions are drawn from
 
 
 def position_sizes(kind: Positions, length: int, width: int, heads: int, causal: bool) -> Sizes:
@@ -36,6 +46,8 @@ def position_sizes(kind: Positions, length: int, width: int, heads: int, causal:
     """
     if kind == "learned":
         return {"positions": ((length, width), 0.02 * math.sqrt(3))}
+    if kind in OF_DIGITS:
+        return {"places": ((length + 1, width), 0.02 * math.sqrt(3))}
     if kind == "t5":
         return {"buckets": ((BUCKETS, heads), 0.02 * math.sqrt(3))}
     if kind == "fire":
@@ -49,24 +61,34 @@ def position_sizes(kind: Positions, length: int, width: int, heads: int, causal:
     return {}
 
 
-def sinusoids(length: int, width: int) -> Tensor:
-    """``(L, w)``: sines of the position at falling frequencies, then cosines."""
-    angles = _angles(length, width // 2)
+def sinusoids(place: Tensor, width: int) -> Tensor:
+    """``(L, w)``: sines of positions ``(L,)`` at falling frequencies, then cosines."""
+    angles = _angles(place, width // 2)
     return torch.cat([angles.sin(), angles.cos()], -1)
+
+
+def drawn_places(length: int, training: bool) -> Tensor:
+    """So many of ``REACH`` positions in order, ``(L,)``, or of ``L`` where there are more.
+
+    In training others every time, from torch's global generator; asked, always the same ones of a
+    length.
+    """
+    source = None if training else torch.Generator().manual_seed(length)
+    return torch.randperm(max(REACH, length), generator=source)[:length].sort().values
 
 
 def turned(x: Tensor) -> Tensor:
     """Queries or keys ``(..., L, d)``, pairs ``(i, i + d/2)`` turned by the position's angle."""
     half = x.shape[-1] // 2
-    angles = _angles(x.shape[-2], half)
+    angles = _angles(torch.arange(x.shape[-2]), half)
     one, other = x[..., :half], x[..., half:]
     sine, cosine = angles.sin(), angles.cos()
     return torch.cat([one * cosine - other * sine, other * cosine + one * sine], -1)
 
 
-def _angles(length: int, count: int) -> Tensor:
+def _angles(place: Tensor, count: int) -> Tensor:
     frequency = BASE ** (-torch.arange(count) / max(count, 1))
-    return torch.arange(length)[:, None] * frequency
+    return place[:, None] * frequency
 
 
 def bias_of(

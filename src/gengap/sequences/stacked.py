@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import ClassVar
 
 from gengap.sequences.architectures import titled
@@ -21,7 +21,8 @@ class Stacked:
     @property
     def name(self) -> str:
         """With the options that are not at their defaults."""
-        return titled(self.called, type(self), **asdict(self))
+        options = {own.name: getattr(self, own.name) for own in fields(self) if own.init}
+        return titled(self.called, type(self), **options)
 
     @property
     def vectorises(self) -> bool:

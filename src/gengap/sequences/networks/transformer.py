@@ -14,7 +14,7 @@ that were trained.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import torch
@@ -26,11 +26,21 @@ from gengap.base.paper import Paper
 from gengap.models.layers import standardised
 from gengap.models.networks import Output, Parameters
 from gengap.sequences.architectures import sequence_model
+from gengap.sequences.digit_places import begun_at_random, digit_places
 from gengap.sequences.pairs import SLOTS, WRITTEN
 from gengap.sequences.parts import affine, answered, layer, looked_up, uniform
-from gengap.sequences.positions import Positions, bias_of, position_sizes, sinusoids, turned
+from gengap.sequences.positions import (
+    DRAWN,
+    OF_DIGITS,
+    Positions,
+    bias_of,
+    drawn_places,
+    position_sizes,
+    sinusoids,
+    turned,
+)
 from gengap.sequences.stacked import Stacked
-from gengap.sequences.vocabulary import PAD
+from gengap.sequences.vocabulary import PAD, Vocabulary
 
 PAPER = Paper(
     "Attention is all you need",
@@ -52,12 +62,16 @@ class Transformer(Stacked):
         width: of the embeddings.
         layers: how many.
         heads: of each layer's attention.
+        digits: which tokens are digits, for the positions that count their places.
+        training: whether positions that are drawn in training are drawn.
     """
 
     positions: Positions = "rotary"
     width: int = 64
     layers: int = 2
     heads: int = 4
+    digits: tuple[int, ...] = field(default=(), init=False)
+    training: bool = field(default=False, init=False, compare=False)
     causal: ClassVar[bool] = False
     called: ClassVar[str] = "transformer"
 
@@ -67,6 +81,32 @@ class Transformer(Stacked):
                 f"The width of a {self.called} is a multiple of twice its heads; {self.width} is "
                 f"none of {2 * self.heads}."
             )
+
+    @property
+    def vectorises(self) -> bool:
+        """Unless positions are drawn, which runs would have to share."""
+        return self.positions not in DRAWN
+
+    def train(self, mode: bool) -> None:
+        """Whether positions are drawn."""
+        object.__setattr__(self, "training", mode)
+
+    def reading(self, vocabulary: Vocabulary) -> Transformer:
+        """The same network, told which tokens are digits.
+
+        Raises:
+            UsageError: its positions are places of digits, and no token is one.
+        """
+        if self.positions not in OF_DIGITS:
+            return self
+        if not vocabulary.digits:
+            raise UsageError(
+                f"positions={self.positions} count the places of digits, and no token is one digit;"
+                " use positions=rotary."
+            )
+        told = replace(self)
+        object.__setattr__(told, "digits", vocabulary.digits)
+        return told
 
     def initialise(self, shape: Sequence[int], outputs: int, seed: int) -> Parameters:
         """Embeddings of deviation 1, layers as PyTorch's linear ones begin."""
@@ -95,11 +135,7 @@ class Transformer(Stacked):
         """Logits at every place of ``x (R, n, 2, L)``."""
         tokens = x[:, :, WRITTEN if self.causal else SLOTS]
         h = looked_up(parameters["embedding"], tokens)
-        length = tokens.shape[-1]
-        if self.positions == "sinusoidal":
-            h = h + sinusoids(length, self.width)
-        elif self.positions == "learned":
-            h = h + parameters["positions"][:, None, :length]
+        h = self._placed(parameters, h, tokens)
         mask = self._mask(parameters, tokens)
         for number in range(self.layers):
             name = f"layer{number}"
@@ -108,6 +144,23 @@ class Transformer(Stacked):
             h = h + layer(parameters, f"{name}.narrow", wide.relu())
         h = normed(parameters, "norm", h)
         return answered(h, layer(parameters, "output", h), x)
+
+    def _placed(self, parameters: Parameters, h: Tensor, tokens: Tensor) -> Tensor:
+        """Embeddings ``(R, n, L, w)`` with what is added for their positions."""
+        length = tokens.shape[-1]
+        if self.positions == "sinusoidal":
+            return h + sinusoids(torch.arange(length), self.width)
+        if self.positions == "randomised":
+            return h + sinusoids(drawn_places(length, self.training), self.width)
+        if self.positions == "learned":
+            return h + parameters["positions"][:, None, :length]
+        if self.positions not in OF_DIGITS:
+            return h
+        coupled, table = self.positions == "coupled", parameters["places"]
+        places = digit_places(tokens, self.digits, coupled)
+        if self.training:
+            places = begun_at_random(places, table.shape[1], coupled)
+        return h + looked_up(table, places)
 
     def _mask(self, parameters: Parameters, tokens: Tensor) -> Tensor | None:
         """Added to the agreement of queries and keys, ``(R n, heads or 1, L, L)``; or what may be.
