@@ -46,12 +46,23 @@ def test_a_random_share_is_left_unseen():
     assert problem.fingerprint != again.fingerprint
 
 
+def test_wrong_answers_are_of_the_part_that_is_trained_on():
+    right = load_suite("modular-addition:p=10,share=0.6")
+    wrong = load_suite("modular-addition:p=10,share=0.6,corrupted=0.25")
+    differs = right.target.values != wrong.target.values
+    assert differs.sum() == 15
+    assert (wrong.factors["part"][differs] == "train").all()
+    assert ((wrong.factors["answer"] == "wrong").to_numpy() == differs).all()
+    assert "answer" not in right.factors
+
+
 @pytest.mark.parametrize(
     ("suite", "said"),
     [
         ("modular-division:p=9", "not defined, as it is no prime"),
         ("modular-addition:share=1", "does not leave five in each part"),
         ("modular-addition:p=2", "too small"),
+        ("modular-addition:corrupted=1", "from 0 to below 1"),
     ],
 )
 def test_tables_that_cannot_be_made(suite, said):

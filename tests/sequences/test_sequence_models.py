@@ -41,7 +41,7 @@ def stacked(model, runs: int):
     return {name: torch.stack([one[name] for one in own]) for name in own[0]}
 
 
-@pytest.mark.parametrize("name", ["rnn", "stack-rnn", "tape-rnn", *TRANSFORMERS])
+@pytest.mark.parametrize("name", ["rnn", "stack-rnn", "tape-rnn", "perceptron", *TRANSFORMERS])
 def test_a_fleet_says_what_its_runs_say_alone(name):
     model = named(name)
     parameters, x = stacked(model, 3), tokens(3)
@@ -53,7 +53,10 @@ def test_a_fleet_says_what_its_runs_say_alone(name):
         torch.testing.assert_close(together.features[run], alone.features[0])
 
 
-@pytest.mark.parametrize("name", ["rnn", "lstm", "gru", "stack-rnn", "tape-rnn", *TRANSFORMERS])
+NETWORKS = ["rnn", "lstm", "gru", "stack-rnn", "tape-rnn", "perceptron"]
+
+
+@pytest.mark.parametrize("name", [*NETWORKS, *TRANSFORMERS])
 def test_padding_changes_nothing(name):
     model = named(name)
     parameters, x = stacked(model, 1), tokens(1)
@@ -71,6 +74,23 @@ def test_decoders_do_not_look_ahead(name):
     other[..., 5:] = 5
     before = model.forward(parameters, x).logits[:, :, :5]
     torch.testing.assert_close(model.forward(parameters, other).logits[:, :, :5], before)
+
+
+@pytest.mark.parametrize("activation", ["square", "relu"])
+def test_the_perceptron_is_a_layer_over_indicators(activation):
+    model = named(f"perceptron(width=3,activation={activation})")
+    parameters, x = stacked(model, 1), tokens(1)
+    said = model.forward(parameters, x).logits[0]
+    table = parameters["tables"][0].view(-1, WORDS, 3)
+    sigma = {"square": lambda u: u**2, "relu": lambda u: max(u, 0.0)}[activation]
+    for k in range(5):
+        source = x[0, k, SLOTS, : 2 + k].tolist()
+        hidden = [
+            sigma(sum(float(table[i, t, unit]) for i, t in enumerate(source))) for unit in range(3)
+        ]
+        wanted = parameters["output.weight"][0].T @ torch.tensor(hidden)
+        wanted += parameters["output.bias"][0, 0]
+        torch.testing.assert_close(said[k], wanted.expand(x.shape[-1], -1))
 
 
 def test_the_plain_network_is_pytorchs():

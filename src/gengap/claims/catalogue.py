@@ -10,11 +10,13 @@ from gengap.claims import (
     compounds,
     contexts,
     corrective,
+    corrupted_answers,
     coverage,
     edge,
     elsewhere,
     fairness,
     goals,
+    grokking,
     logs,
     margins,
     memory,
@@ -37,7 +39,8 @@ ALL = "all"
 _MODULES = (
     places, sites, fairness, coverage, contexts, elsewhere, typicality, margins, memory, shortcuts,
     benchmarks, strangers, offline_play, goals, edge, warm_starts, procedures, physical, sources,
-    players, solutions, corrective, compounds, logs,
+    players, solutions, corrective, compounds, grokking,
+    corrupted_answers, logs,
 )  # fmt: skip
 
 

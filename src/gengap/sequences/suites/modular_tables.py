@@ -1,7 +1,8 @@
 """Tables of modular arithmetic as suites: a random share of all pairs is left unseen.
 
 Networks fit such a table long before they answer pairs that they have not seen, and do that only
-where weights decay and enough of the table is trained on: ``gengap curves`` draws both.
+where weights decay and enough of the table is trained on: ``gengap curves`` draws both. Some
+answers may be wrong: networks that generalise fit them too, by heart, unless weights decay more.
 """
 
 from __future__ import annotations
@@ -21,20 +22,27 @@ LEAST = 3
 
 
 def _registered(operation: Operation, summary: str) -> Callable[..., Sequences]:
-    def made(p: int = 31, share: float = 0.9, seed: int = 0) -> Sequences:
+    def made(p: int = 31, share: float = 0.9, corrupted: float = 0.0, seed: int = 0) -> Sequences:
         """All pairs of one table, and for each whether a run may train on it.
 
         Args:
             p: numbers are below it.
             share: of the pairs whose ``part`` is ``train``; a run trains on three fifths of them
                 and keeps two apart.
+            corrupted: of these pairs, whose answer is another number; the factor ``answer`` says
+                which are ``wrong``.
             seed: decides which pairs these are.
 
         Raises:
-            UsageError: fewer than three numbers, or a share that leaves one part without a pair.
+            UsageError: fewer than three numbers, a share that leaves one part without a pair, or
+                one of wrong answers that is none.
         """
         if p < LEAST:
             raise UsageError(f"A table modulo {p} is too small; use p={LEAST} or more.")
+        if not 0 <= corrupted < 1:
+            raise UsageError(
+                f"A share of {corrupted:g} of wrong answers is none; take one from 0 to below 1."
+            )
         source, target = table(operation, p)
         kept = round(share * len(source)) if 0 < share < 1 else 0
         if not 5 <= kept <= len(source) - 5:
@@ -43,13 +51,16 @@ def _registered(operation: Operation, summary: str) -> Callable[..., Sequences]:
                 "take a share nearer to a half, or a larger p."
             )
         part = np.full(len(source), "test", object)
-        part[generator(seed, "modular", operation, p).permutation(len(source))[:kept]] = "train"
+        train = generator(seed, "modular", operation, p).permutation(len(source))[:kept]
+        part[train] = "train"
+        target, answer = _with_wrong(target, train, corrupted, p, seed)
+        factors = {"first": source[:, 0], "second": source[:, 2], "part": part}
         return sequences_of(
             Ragged.of(list(source)),
             Ragged.of(list(target)),
             (*map(str, range(p)), SIGNS[operation]),
             name=f"modular-{operation}",
-            factors={"first": source[:, 0], "second": source[:, 2], "part": part},
+            factors={**factors, "answer": answer} if corrupted else factors,
             environment="part",
         )
 
@@ -59,6 +70,21 @@ def _registered(operation: Operation, summary: str) -> Callable[..., Sequences]:
         source="generated: all pairs below a prime, after Power et al. 2022",
         default_splits="column:part",
     )(made)
+
+
+def _with_wrong(
+    target: np.ndarray, train: np.ndarray, share: float, p: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Answers ``(n, 1)`` of which a share of the ``train`` rows is wrong, and which ``(n,)`` are.
+
+    Wrong answers are drawn from all others, each alike.
+    """
+    draw = generator(seed, "wrong answers")
+    wrong = draw.permutation(train)[: round(share * len(train))]
+    said, answer = target.copy(), np.full(len(target), "right", object)
+    said[wrong, 0] = (said[wrong, 0] + draw.integers(1, p, len(wrong))) % p
+    answer[wrong] = "wrong"
+    return said, answer
 
 
 modular_addition = _registered("addition", "Add two numbers modulo 31, of a part of all pairs.")
