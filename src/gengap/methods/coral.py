@@ -17,6 +17,10 @@ one source and one target; means and all pairs of training environments are Doma
 Helps when environments change the inputs (illumination, device, site) and not what the target
 means. Hurts when the share of each class differs between environments, since equal features then
 force wrong predictions. A linear model's features are its inputs, which no training can align.
+
+Two entries, one loss. ``coral`` aligns training environments with each other; ``coral-unseen`` is
+the adaptation of the paper, all training inputs on one side and on the other inputs of the unseen
+environment, those of its training part, without labels: a method that knows where it is going.
 """
 
 from __future__ import annotations
@@ -32,19 +36,22 @@ from gengap.base.hyperparameters import hyperparameter
 from gengap.base.paper import Paper
 from gengap.methods.base import Method
 from gengap.methods.batch import Batch
-from gengap.methods.registry import register
+from gengap.methods.registry import UNLABELLED_UNSEEN, register
+from gengap.methods.unseen_inputs import here_and_there
 from gengap.models.networks import Network
+
+PAPER = Paper(
+    "Deep CORAL: correlation alignment for deep domain adaptation",
+    "Sun, Saenko",
+    2016,
+    "https://arxiv.org/abs/1607.01719",
+)
 
 
 @register(
     "coral",
     summary="aligns the mean and covariance of the features between environments",
-    paper=Paper(
-        "Deep CORAL: correlation alignment for deep domain adaptation",
-        "Sun, Saenko",
-        2016,
-        "https://arxiv.org/abs/1607.01719",
-    ),
+    paper=PAPER,
     needs=("environment labels", "two or more training environments", "hidden features"),
     minimum_environments=2,
 )
@@ -57,6 +64,23 @@ class CORAL(Method):
     def loss(self, network: Network, batch: Batch, state: dict[str, Tensor]) -> Tensor:
         """Mean risk and the penalised differences of moments."""
         features, logits = network(batch.x)
+        return batch.risks(logits).mean(1) + self.penalty * moment_differences(features)
+
+
+@register(
+    "coral-unseen",
+    summary="aligns them with those of inputs of the unseen environment",
+    paper=PAPER,
+    needs=("hidden features", UNLABELLED_UNSEEN),
+    passes=2.0,
+)
+@dataclass(frozen=True)
+class CORALUnseen(CORAL):
+    """Alignment with the unseen environment's inputs; with ``penalty`` 0 plain training."""
+
+    def loss(self, network: Network, batch: Batch, state: dict[str, Tensor]) -> Tensor:
+        """Mean risk and the penalised differences of moments, here and there."""
+        features, logits = here_and_there(network, batch)
         return batch.risks(logits).mean(1) + self.penalty * moment_differences(features)
 
 

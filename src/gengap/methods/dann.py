@@ -16,12 +16,16 @@ Helps when environments change the inputs and not what the target means. Hurts w
 are spread unevenly over environments, since then a good classifier gives the environment away,
 and when training stops before the game settles; it is the most delicate method here. On a linear
 model it is plain training, since the features are the inputs.
+
+Two entries, one game. In ``dann`` the discriminator tells training environments apart; in
+``dann-unseen``, the adaptation of the paper, training inputs from inputs of the unseen environment,
+those of its training part, without labels: a method that knows where it is going.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -31,22 +35,26 @@ from gengap.base.hyperparameters import hyperparameter
 from gengap.base.paper import Paper
 from gengap.methods.base import Method
 from gengap.methods.batch import Batch, Context, along_runs
-from gengap.methods.registry import register
+from gengap.methods.registry import UNLABELLED_UNSEEN, register
+from gengap.methods.unseen_inputs import here_and_there
 from gengap.models.layers import perceptron
 from gengap.models.networks import Network, Parameters
 
 WIDTH = 64
 
 
+PAPER = Paper(
+    "Domain-adversarial training of neural networks",
+    "Ganin, Ustinova, Ajakan, Germain, Larochelle, Laviolette, Marchand, Lempitsky",
+    2016,
+    "https://arxiv.org/abs/1505.07818",
+)
+
+
 @register(
     "dann",
     summary="learns features from which a discriminator cannot tell the environment",
-    paper=Paper(
-        "Domain-adversarial training of neural networks",
-        "Ganin, Ustinova, Ajakan, Germain, Larochelle, Laviolette, Marchand, Lempitsky",
-        2016,
-        "https://arxiv.org/abs/1505.07818",
-    ),
+    paper=PAPER,
     needs=("environment labels", "two or more training environments", "hidden features"),
     minimum_environments=2,
 )
@@ -75,14 +83,47 @@ class DANN(Method):
     def loss(self, network: Network, batch: Batch, state: dict[str, Tensor]) -> Tensor:
         """Mean risk plus the discriminator's loss on reversed features."""
         features, logits = network(batch.x)
+        wanted = smooth_labels(batch.environment, batch.context.environments, self.smoothing)
+        return batch.risks(logits).mean(1) + self.told_apart(network, batch, features, wanted)
+
+    def told_apart(
+        self, network: Network, batch: Batch, features: Tensor, wanted: Tensor
+    ) -> Tensor:
+        """The discriminator's loss ``(R,)`` on features ``(R, E, B, d)``, reversed for these.
+
+        Args:
+            wanted: ``(R, E, K)`` shares of each label that the examples of a slot have.
+        """
         progress = batch.step / max(batch.context.steps, 1)
         strength = along_runs(self.balance, features) * math.tanh(5 * progress)
         told = discriminate(network.parameters, _Reverse.apply(features, strength))
-        wanted = smooth_labels(batch.environment, batch.context.environments, self.smoothing)
         # Over the second axis, where softmax takes many examples at a time.
         logarithm = torch.log_softmax(told.movedim(-1, 1), 1)
         entropy = -(wanted.transpose(1, 2)[..., None] * logarithm).sum(1)
-        return batch.risks(logits).mean(1) + entropy.mean((1, 2))
+        return entropy.mean((1, 2))
+
+
+@register(
+    "dann-unseen",
+    summary="learns features from which it cannot tell the unseen environment's inputs",
+    paper=PAPER,
+    needs=("hidden features", UNLABELLED_UNSEEN),
+    passes=2.0,
+)
+@dataclass(frozen=True)
+class DANNUnseen(DANN):
+    """Adversarial alignment with the unseen environment's inputs."""
+
+    def extra_parameters(self, context: Context, generator: torch.Generator) -> Parameters:
+        """A discriminator of two labels, here and there."""
+        return super().extra_parameters(replace(context, environments=2), generator)
+
+    def loss(self, network: Network, batch: Batch, state: dict[str, Tensor]) -> Tensor:
+        """Mean risk plus the discriminator's loss on reversed features."""
+        features, logits = here_and_there(network, batch)
+        sides = torch.arange(2, device=features.device).expand(len(features), -1)
+        wanted = smooth_labels(sides, 2, self.smoothing)
+        return batch.risks(logits).mean(1) + self.told_apart(network, batch, features, wanted)
 
 
 def discriminate(parameters: Parameters, features: Tensor) -> Tensor:

@@ -60,7 +60,7 @@ from gengap.models.networks import Network
 class HessianAlignment(Annealed):
     """Alignment of the last layer's derivatives; with ``penalty`` 0 it is plain training."""
 
-    penalty: float = hyperparameter(10.0, 0.1, 1e3, log=True, help="weight of the differences")
+    penalty: float = hyperparameter(1.0, 0.1, 1e3, log=True, help="weight of the differences")
     gradient: float = hyperparameter(
         1.0, 1e-2, 1e2, log=True, help="weight of the gradients' beside the curvatures'"
     )

@@ -64,10 +64,14 @@ class JustTrainTwice(Staged):
 
     def shown(self, network: Network, batch: Batch) -> dict[str, Tensor]:
         """The weight of every unit, from the errors of the first network."""
-        wrong, share = errors(network, batch, batch.context.units)
+        wrong, share = self.hard(network, batch)
         factor = along_runs(self.upweight, wrong)
         mean = 1 + (factor - 1) * share[:, None]
         return {"weight": (1 + (factor - 1) * wrong) / mean}
+
+    def hard(self, network: Network, batch: Batch) -> tuple[Tensor, Tensor]:
+        """The examples to weigh up, and their share, as :func:`errors` gives them."""
+        return errors(network, batch, batch.context.units)
 
     def loss(self, network: Network, batch: Batch, state: dict[str, Tensor]) -> Tensor:
         """Mean weighted loss."""

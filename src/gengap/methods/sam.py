@@ -47,10 +47,16 @@ class SAM(ERM):
     def gradients(self, network: Network, batch: Batch, state: dict[str, Tensor]) -> Parameters:
         """Gradient of the mean risk at the worst point within ``rho``."""
         slopes = super().gradients(network, batch, state)
-        length = run_norms(slopes)
-        scale = torch.as_tensor(self.rho, device=length.device) / length.clamp(min=1e-12)
-        worst = {
+        return super().gradients(climbed(network, slopes, self.rho), batch, state)
+
+
+def climbed(network: Network, slopes: Parameters, radius: float | Tensor) -> Network:
+    """The networks a ``radius (R,)`` along their gradients, as leaves of a new graph."""
+    length = run_norms(slopes)
+    scale = torch.as_tensor(radius, device=length.device) / length.clamp(min=1e-12)
+    return network.at(
+        {
             name: (p.detach() + along_runs(scale, p) * slopes[name]).requires_grad_()
             for name, p in network.parameters.items()
         }
-        return super().gradients(network.at(worst), batch, state)
+    )
