@@ -105,8 +105,8 @@ class Merge(Hyperparameters):
         """A number for each model; alike, or as preferred, unless a subclass chooses."""
         return choice.alike
 
-    def look(self, visits: Iterable[Visit]) -> object:
-        """What is to be known of all tensors together, such as a threshold; only if ``looks``."""
+    def look(self, visits: Iterable[Visit], count: int) -> object:
+        """What is to be known of all tensors together, ``count`` numbers; only if ``looks``."""
         return None
 
     def tensor(self, given: Sequence[Tensor], base: Tensor | None, at: Place) -> Tensor:

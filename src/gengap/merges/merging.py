@@ -91,7 +91,8 @@ class Merging:
         ready = replace(self, places=places)
         if not self.merge.looks:
             return ready
-        found = self.merge.look(ready.visit(name) for name in places)
+        count = sum(math.prod(self.models[0].forms[name].shape) for name in places)
+        found = self.merge.look((ready.visit(name) for name in places), count)
         return replace(ready, places={n: replace(at, found=found) for n, at in places.items()})
 
     def tensor(self, name: str, where: slice | None = None) -> Tensor:

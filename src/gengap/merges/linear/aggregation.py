@@ -5,9 +5,9 @@
 Federated learning takes ``γ = 1`` and ``λ_k`` in proportion to what each model saw. A ``γ``
 somewhat below 1 shrinks all weights as weight decay does after many steps, and generalises better,
 the more so the more the models' data differ. Learned aggregation chooses ``γ`` and ``λ`` on
-validation examples. The paper descends their gradient; here the score is any function, so they are searched
-by the simplex method of Nelder and Mead in ``(log γ, log λ)``, from the plain mean on, and the best
-that was scored is taken: on the validation examples never worse than the plain mean.
+validation examples. The paper descends their gradient; here the score is any function, so they are
+searched by the simplex method of Nelder and Mead in ``(log γ, log λ)``, from the plain mean on, and
+the best that was scored is taken: on the validation examples never worse than the plain mean.
 
 With a base the rest, ``1 - γ``, is the base's. Helps where models saw different data. Networks
 with normalisation barely notice ``γ``; in others a small one makes answers unsure.
