@@ -26,11 +26,11 @@ def examples_of(levels: Levels) -> Environments:
     """The logged observations of levels, one example each.
 
     ``X (T, *shape)`` holds what was seen before each action as float32, ``y (T,)`` the number of
-    the action, or its value between -1 and 1; environments are those of the levels, and the factor
-    ``episode`` says which belong together.
+    the action, or its value between -1 and 1, ``(T, A)`` of several components; environments are
+    those of the levels, and the factor ``episode`` says which belong together.
 
     Raises:
-        UsageError: nothing was logged, or actions have several components.
+        UsageError: nothing was logged.
     """
     logs = levels.logs
     if not levels.logged:
@@ -38,15 +38,13 @@ def examples_of(levels: Levels) -> Environments:
             f"Nobody's play of {levels.name} is logged, so no observation is known; name logs "
             "(gengap collect writes some)."
         )
-    if not logs.discrete and logs.action.shape[1] > 1:
-        raise UsageError(
-            f"The actions of {levels.name} have {logs.action.shape[1]} components, and examples "
-            "have one target each; this takes numbered actions, or one component."
-        )
     factors = levels.factors.iloc[logs.unit].reset_index(drop=True)
     factors[EPISODE] = logs.unit
     seen = logs.observations[logs.before].astype(np.float32)
-    values = logs.action if logs.discrete else logs.action[:, 0].astype(np.float64)
+    several = not logs.discrete and logs.action.shape[1] > 1
+    values = logs.action
+    if not logs.discrete:
+        values = (logs.action if several else logs.action[:, 0]).astype(np.float64)
     return Environments(
         X=seen,
         y=values,
@@ -59,4 +57,5 @@ def examples_of(levels: Levels) -> Environments:
         kind=levels.kind,
         cluster=EPISODE,
         min_examples=FOLDS,
+        target_names=levels.actions if several else (),
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -46,6 +48,21 @@ def test_every_level_is_unseen_by_the_agent_of_the_other_half() -> None:
     assert found.detectors["msp"].unseen == again.detectors["msp"].unseen
 
 
+def test_actions_that_are_vectors_are_several_targets() -> None:
+    """A linear agent's features are what is seen, so neighbours do not depend on what is done."""
+    torque = gg.load_suite("pendulum", levels=3, starts=5, context="hidden")
+    one = torque.logs.action
+    both = np.concatenate([one, -one], 1)
+    pair = replace(torque, logs=replace(torque.logs, action=both), actions=("push", "pull"))
+    examples = pair.examples()
+    assert examples.target_names == ("push", "pull")
+    np.testing.assert_array_equal(examples.y, both)
+    quick = {"detectors": ["knn", "density"], "seeds": 1, "steps": 10}
+    vectors, values = (evaluate(own, "linear", **quick) for own in (pair, torque))
+    np.testing.assert_allclose(vectors.detectors["knn"].auroc, values.detectors["knn"].auroc)
+    assert vectors.skipped == {"density": "density reads one value, and the target has 2."}
+
+
 def test_contexts_beyond_those_trained_on_are_refused() -> None:
     """A guard of an agent's observations, whose threshold comes from other episodes."""
     levels = gg.load_suite("point-mass", levels=60, starts=4, vary=("mass",))
@@ -67,7 +84,5 @@ def test_levels_with_too_few_episodes_are_told() -> None:
 
 
 def test_without_logs_there_are_no_examples() -> None:
-    from dataclasses import replace
-
     with pytest.raises(UsageError, match="Nobody's play"):
         replace(mazes(4), logged=False).examples()

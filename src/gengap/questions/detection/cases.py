@@ -181,10 +181,19 @@ def held_rows(study: Study, seed: int) -> np.ndarray:
     return held
 
 
-def unfit(infos: Mapping[str, DetectorInfo], task: str | None) -> dict[str, str]:
-    """Why detectors cannot apply to a target, a sentence by name."""
+def unfit(
+    infos: Mapping[str, DetectorInfo], task: str | None, components: int = 1
+) -> dict[str, str]:
+    """Why detectors cannot apply to a target, of so many numbers, a sentence by name."""
     reasons = {name: info.why_not(task) for name, info in infos.items()}
-    return {name: f"{why}; the target is a {task}." for name, why in reasons.items() if why}
+    found = {name: f"{why}; the target is a {task}." for name, why in reasons.items() if why}
+    if components > 1:
+        found |= {
+            name: f"{name} reads one value, and the target has {components}."
+            for name, info in infos.items()
+            if name not in found and {"logits", "labels"} & set(info.needs)
+        }
+    return found
 
 
 def score_all(

@@ -126,7 +126,8 @@ def evaluate(
     steps = found.steps if steps is None else steps
     check_counts(seeds=seeds, steps=steps, trials=trials)
     refuse_times(found.examples, "gengap detect")
-    refuse_several(found.examples, "gengap detect")
+    if isinstance(environments, Environments):
+        refuse_several(environments, "gengap detect")
     e = drop_small(found.examples)
     if len(e.names) < FEWEST:
         raise UsageError(
@@ -134,7 +135,7 @@ def evaluate(
             "or group the rows by a finer column."
         )
     infos = wanted(detectors)
-    skipped = unfit(infos, e.task)
+    skipped = unfit(infos, e.task, len(e.target_names))
     entries = {
         name: candidates(info.detector, trials)
         for name, info in infos.items()
