@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 import torch
 import torch.nn.functional as F
-from corridors import Bucket, make, play
 from cues import cues, learnt, of_tables, tasks_of
 from torch import Tensor
 
 import gengap as gg
+from corridors import Bucket, make, play
 from gengap.control.agents import Forgetful, acting
 from gengap.control.levels import Levels
 from gengap.control.logged import Logged

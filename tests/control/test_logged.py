@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from corridors import REACH, Corridor, Spoken, make, play
 
+from corridors import REACH, Corridor, Spoken, make, play
 from gengap.base.errors import UsageError
 from gengap.control.levels import Levels
 from gengap.control.logged import Logged

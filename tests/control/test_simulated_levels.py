@@ -9,6 +9,9 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
+
+import gengap as gg
 from corridors import (
     REACH,
     Bucket,
@@ -19,9 +22,6 @@ from corridors import (
     make,
     play,
 )
-from torch import Tensor
-
-import gengap as gg
 from gengap.base.errors import UsageError
 from gengap.control.feed import PreparedPractice, Scales
 from gengap.control.levels import Levels

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from gengap.questions.offline.checkpoints import RULES
-from gengap.questions.offline.provenance import Learnt, Provenance
+from gengap.questions.offline.provenance import PLAIN, Learnt, Provenance
 from gengap.report.document import (
     Block,
     Cell,
@@ -25,9 +25,13 @@ from gengap.statistics.intervals import Interval
 NUMBERS = "offline.json"
 SCORE = Numerals(False, 2)
 WIDE = 2  # columns with limits that a terminal has room for
+SCALE = "0: acting at random, 1: the expert, on average over all starts."
+NO_SCALE = (
+    "Sums of rewards as they are; with an expert they would be on the scale from random play."
+)
 LEGEND = (
-    "0: acting at random, 1: the expert, on average over all starts. Unseen: agents in levels of "
-    "the half that they did not learn from. 95% intervals over levels like these."
+    "Unseen: agents in levels of the half that they did not learn from. 95% intervals over levels "
+    "like these."
 )
 RULES_LEGEND = (
     "Score in unseen levels of the checkpoint that a rule keeps. log: agrees most with held-out "
@@ -48,7 +52,7 @@ def terminal(found: Provenance, quiet: bool = False) -> list[Block]:
     rules: list[Block] = [_rules_table(found), Note(RULES_LEGEND)] if _ruled(found) else []
     skipped = [Note(f"Skipped: {why}") for why in found.skipped.values()]
     narrow = len(found.writers) > WIDE
-    return [_scores(found, not narrow), Note(LEGEND), *rules, *skipped, answer(found)]
+    return [_scores(found, not narrow), Note(_legend(found)), *rules, *skipped, answer(found)]
 
 
 def build(found: Provenance, *, page: bool, command: str = "") -> Document:
@@ -61,7 +65,7 @@ def build(found: Provenance, *, page: bool, command: str = "") -> Document:
         said,
         [answer(found)],
         [
-            section("In unseen levels", LEGEND, _scores(found)),
+            section("In unseen levels", _legend(found), _scores(found)),
             section("Levels learnt from, and the cost of unseen", "", _both(found)),
             section("Which checkpoint to keep", RULES_LEGEND, _rules_table(found))
             if _ruled(found)
@@ -73,6 +77,10 @@ def build(found: Provenance, *, page: bool, command: str = "") -> Document:
         ],
         "Every number here is also in the .json file beside this report.",
     )
+
+
+def _legend(found: Provenance) -> str:
+    return f"{NO_SCALE if found.score == PLAIN else SCALE} {LEGEND}"
 
 
 def _scores(found: Provenance, limits: bool = True) -> Table:

@@ -115,6 +115,11 @@ class Trainer:
         """Gather what the training of one run reads."""
         plan, cell = self.plan, self.plan.cell(run)
         rows = plan.training_rows(cell, run.seed)
+        if not rows:
+            raise UsageError(
+                f"Under seed {run.seed} nothing is left to train on in {cell.name}, as all that is "
+                "there is scored; give more examples of each environment, or more environments."
+            )
         key = (cell.role, cell.name, run.seed)
         prepared = self._prepared.get(key)
         if prepared is None:

@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
+import gymnasium as gym
 import numpy as np
 import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from corridors import expert, make, play
 from gengap.base.errors import UsageError
 from gengap.cli import app
+from gengap.control.levels import Levels
+from gengap.control.logged import Logged
 from gengap.control.planning import policy_values
 from gengap.control.tables import LevelTables
 from gengap.control.value_estimates import start_value
+from gengap.control.writers import levels_by_writer
 from gengap.questions.offline import Provenance, by_provenance
 from gengap.questions.offline.checkpoints import Checkpoint, kept
 
 QUICK = {"seeds": 1, "steps": 60, "model": "mlp(16)", "jobs": 1, "threads": 1}
+
+
+def short() -> Any:
+    """A corridor that is left in time."""
+    return gym.wrappers.TimeLimit(make(), 12)
 
 
 @pytest.fixture(scope="module")
@@ -89,10 +100,70 @@ def test_from_the_command_line(tmp_path, monkeypatch) -> None:
     assert ran.exit_code == 0, ran.output
     assert json.loads(ran.stdout)["writers"] == ["replay"]
     assert (tmp_path / "there" / "report.html").exists()
-    for wrong, said in (("--suite digits-writers", "has no logs"), ("", "Name the levels")):
+    for wrong, said in (
+        ("--suite digits-writers", "has no logs"),
+        ("", "Name the levels"),
+        ("--suite mazes --levels 0-9", "--levels is for a simulator"),
+    ):
         ran = CliRunner().invoke(app, f"offline {wrong} {quick}".split(), env={"COLUMNS": "200"})
         assert ran.exit_code == 2
         assert said in ran.output
+
+
+def test_logs_of_a_simulator_by_players_and_from_files(tmp_path, monkeypatch) -> None:
+    """An expert's log of corridors is worth 1; a file of an expert's play is the same."""
+    monkeypatch.chdir(tmp_path)
+    log = Logged.from_frame(play(range(2, 12), episodes=5))
+    log.to_parquet(tmp_path / "walks.parquet")
+    found = levels_by_writer(
+        short, ["expert", "random", "walks.parquet"], seeds=range(10), expert=expert
+    )
+    assert list(found) == ["expert", "random", "walks"]
+    assert all(own.names == tuple(map(str, range(2, 10))) for own in found.values())
+    np.testing.assert_array_equal(found["walks"].logs.reward, found["expert"].logs.reward)
+    made = by_provenance(found, ["bc"], **{**QUICK, "steps": 2})
+    assert made.score == "normalised return"
+    assert made.logged["expert"] == pytest.approx(1)
+    assert made.logged["walks"] == pytest.approx(1)
+    assert made.logged["random"] < 1
+
+
+def test_one_log_of_several_players_is_one_of_each_and_without_an_expert_returns_are_plain(
+    tmp_path,
+) -> None:
+    frame = pd.concat(
+        [
+            play(range(6), episodes=5).assign(player="knows"),
+            play(range(6), lambda seen: 0, episodes=5).assign(player="left"),
+        ]
+    )
+    frame.loc[frame["player"] == "left", "episode"] += 5
+    Logged.from_frame(frame).to_parquet(tmp_path / "both.parquet")
+    found = levels_by_writer(short, [str(tmp_path / "both.parquet")], seeds=range(6))
+    assert list(found) == ["knows", "left"]
+    made = by_provenance(found, ["bc"], **{**QUICK, "steps": 2})
+    assert made.score == "return"
+    assert made.logged["knows"] == 1
+    left = frame[frame["player"] == "left"]
+    assert made.logged["left"] == pytest.approx(left["reward"].sum() / 30)
+    assert "Sums of rewards as they are" in made._repr_html_()
+    alone = Levels.from_gymnasium(short, seeds=range(6), data=Logged.from_frame(play(range(6))))
+    with pytest.raises(UsageError, match="nothing is left to train on"):
+        by_provenance({"knows": alone}, ["bc"], **{**QUICK, "steps": 2})
+
+
+def test_logs_without_a_level_in_common_and_of_one_name_are_refused(tmp_path) -> None:
+    for folder, first in (("a", 0), ("b", 5)):
+        (tmp_path / folder).mkdir()
+        Logged.from_frame(play(range(first, first + 3))).to_parquet(
+            tmp_path / folder / "log.parquet"
+        )
+    paths = [str(tmp_path / folder / "log.parquet") for folder in "ab"]
+    with pytest.raises(UsageError, match="Two logs are called 'log'"):
+        levels_by_writer(make, paths, seeds=range(8))
+    (tmp_path / "b" / "log.parquet").rename(tmp_path / "other.parquet")
+    with pytest.raises(UsageError, match="No level was played by all of log, other"):
+        levels_by_writer(make, [paths[0], str(tmp_path / "other.parquet")], seeds=range(8))
 
 
 def test_a_suite_with_a_writer_of_its_own() -> None:

@@ -3,12 +3,13 @@
 Scores are normalised: 0 is what acting at random reaches on average and 1 what the expert does, so
 that logs, families and rewards can be held side by side (J. Fu et al., D4RL: datasets for deep
 data-driven reinforcement learning, arXiv 2004.07219). A number above 1 on the expert's own scale
-cannot last; one above that of who wrote the log means that learning did more than copy.
+cannot last; one above that of who wrote the log means that learning did more than copy. Where no
+expert is known, scores are returns as they are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -18,6 +19,7 @@ import numpy as np
 from gengap.base.errors import UsageError
 from gengap.base.finding import Finding
 from gengap.base.progress import Progress
+from gengap.control.levels import Levels
 from gengap.environments.suites import load_suite, parse_suite, suite_info
 from gengap.methods.registry import method_info
 from gengap.questions.offline.checkpoints import RULES, Checkpoint, checkpoints, kept
@@ -26,7 +28,7 @@ from gengap.study.result import Result
 from gengap.study.study import Study
 
 WRITERS = ("expert", "mixed", "suboptimal", "replay")
-SCORE = "normalised return"
+SCORE, PLAIN = "normalised return", "return"
 CHECKPOINTS = "linear:6"
 NONE_LEFT = "No method is left to run: "
 SHOWN = "reference", "unseen", "cost_of_unseen"
@@ -58,10 +60,11 @@ class Provenance(Finding):
 
     Attributes:
         problem: name of the levels; ``environment_word`` what one is called.
+        score: of agents and logs, normalised where an expert is known.
         levels: how many; ``seeds`` runs of each half.
         steps: of training.
         writers: who wrote the logs.
-        logged: by writer, the mean normalised return of the log itself.
+        logged: by writer, the mean score of the log itself.
         methods: in the order asked for.
         learnt: what each made of each log.
         skipped: why methods are missing, by name.
@@ -70,6 +73,7 @@ class Provenance(Finding):
     kind: ClassVar[str] = "offline"
     problem: str
     environment_word: str
+    score: str
     levels: int
     seeds: int
     steps: int
@@ -85,7 +89,7 @@ class Provenance(Finding):
 
 
 def by_provenance(
-    suite: str,
+    logs: str | Mapping[str, Levels],
     methods: Sequence[str] = ("bc", "cql", "iql"),
     writers: Sequence[str] = WRITERS,
     *,
@@ -101,13 +105,14 @@ def by_provenance(
     """Train methods on logs by several writers; each half of the levels is unseen by the other's.
 
     Args:
-        suite: of levels, with options: ``"mazes:levels=200"``.
+        logs: a suite of levels, with options: ``"mazes:levels=200"``; or levels with the log of
+            each writer, by name, as :func:`~gengap.control.writers.levels_by_writer` makes them.
         methods: that learn from logs.
-        writers: of logs; ``gengap suites`` says who there are.
+        writers: of a suite's logs; ``gengap suites`` says who there are.
         seeds: runs of each half, or which.
         steps: of training; what the levels suggest unless given.
         rules: also compare checkpoint rules.
-        seed: of the levels.
+        seed: of a suite's levels.
         store: database URL or path where runs are kept, and found again.
         progress: called with a :class:`~gengap.base.progress.Progress`.
         settings: further settings of the study.
@@ -115,20 +120,17 @@ def by_provenance(
     Raises:
         UsageError: the suite has no logs by these, or no method applies.
     """
-    name, options = parse_suite(suite)
-    arguments = suite_info(name).arguments
-    if "data" not in arguments or "data" in options:
-        why = "has no logs" if "data" not in arguments else "names one writer already"
-        raise UsageError(f"{suite} {why}; name a suite of levels such as mazes, without data=.")
+    writers = writers if isinstance(logs, str) else tuple(logs)
     if not methods or not writers:
         raise UsageError("Name methods and writers of logs, at least one of each.")
+    each = _of_suite(logs, writers, seed) if isinstance(logs, str) else iter(logs.items())
     learnt: list[Learnt] = []
     logged: dict[str, float] = {}
     skipped: dict[str, str] = {}
     total = len(methods) * len(writers)
     last = 0
-    for writer in writers:
-        levels: Any = replace(load_suite(suite, seed, data=writer), score=SCORE)
+    for writer, given in each:
+        levels = replace(given, score=SCORE if given.arena.has_expert else PLAIN)
         logged[writer] = _of_log(levels)
         for method in methods:
             if method in skipped:
@@ -149,6 +151,7 @@ def by_provenance(
     return Provenance(
         problem=levels.name,
         environment_word=levels.kind,
+        score=str(levels.score),
         levels=len(levels.names),
         seeds=seeds if isinstance(seeds, int) else len(seeds),
         steps=last,
@@ -158,6 +161,17 @@ def by_provenance(
         learnt=learnt,
         skipped=skipped,
     )
+
+
+def _of_suite(suite: str, writers: Sequence[str], seed: int) -> Iterator[tuple[str, Levels]]:
+    """The levels of a suite with the log of one writer after the other."""
+    name, options = parse_suite(suite)
+    arguments = suite_info(name).arguments
+    if "data" not in arguments or "data" in options:
+        why = "has no logs" if "data" not in arguments else "names one writer already"
+        raise UsageError(f"{suite} {why}; name a suite of levels such as mazes, without data=.")
+    for writer in writers:
+        yield writer, load_suite(suite, seed, data=writer)
 
 
 def _study(
@@ -187,6 +201,8 @@ def _of_log(levels: Any) -> float:
     """Mean return of the log on the scale of scores."""
     arena, everywhere = levels.arena, np.arange(len(levels))
     total = arena.logged_returns(levels.logs)
+    if levels.score == PLAIN:
+        return float(total.mean())
     low = float(arena.random_scores(everywhere, "return").mean())
     high = float(arena.expert_scores(everywhere, "return").mean())
     return (float(total.mean()) - low) / max(high - low, 1e-9)
