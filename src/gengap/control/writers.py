@@ -84,7 +84,8 @@ def _played(
     seed: int,
     progress: Callable[[Progress], None],
 ) -> Logged:
-    known = met(simulator_of(factory, *asked.values(), None))
+    seeds, contexts, instructions = asked.values()
+    known = met(simulator_of(factory, seeds, contexts, instructions, None))
     player = None if expert is None else player_of(expert)
     return Logged(
         **collected(
