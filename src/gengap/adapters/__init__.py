@@ -1,34 +1,31 @@
 """Test-time adapters, one file each; a file added here is found by the registry.
 
-adapter = gg.adapters.Tent(model)
-logits = adapter.predict(batch)
+    adapter = gg.adapters.Tent(model)
+    logits = adapter.predict(batch)
+
+Every registered adapter is a name here, and so are ``Adapter`` and ``Source`` of
+:mod:`gengap.adapters.base`.
 """
 
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from gengap.adapters.base import Adapter, Source
-    from gengap.adapters.batch_statistics import BatchStatistics
-    from gengap.adapters.tent import Tent
-
-# Loaded on first use, as torch takes seconds to import.
-_HOMES = {
-    "Adapter": "base",
-    "BatchStatistics": "batch_statistics",
-    "Source": "base",
-    "Tent": "tent",
-}
-__all__ = ["Adapter", "BatchStatistics", "Source", "Tent"]
+from typing import Any
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if not name[:1].isupper() or name not in _named():
         raise AttributeError(f"module 'gengap.adapters' has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return _named()[name]
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted(_named())
+
+
+def _named() -> dict[str, type]:
+    """Classes by name; torch is imported when the first is asked for."""
+    base = importlib.import_module("gengap.adapters.base")
+    registry = importlib.import_module("gengap.adapters.registry")
+    found = {info.adapter.__name__: info.adapter for info in registry.adapters().values()}
+    return {"Adapter": base.Adapter, "Source": base.Source} | found

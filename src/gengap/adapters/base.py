@@ -23,6 +23,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from gengap.adapters.tools.normalisation import BlendedBatchNorm
 from gengap.base.errors import UsageError
 from gengap.base.hyperparameters import Hyperparameters
 from gengap.base.seeds import derive
@@ -132,6 +133,9 @@ class Adapter:
             for name, value in self._tensors():
                 value.copy_(self._first[name])
                 value.grad = None
+        for module in self.model.modules():
+            if isinstance(module, BlendedBatchNorm):
+                module.held = None
         self.strangeness = self._features = None
         with torch.inference_mode(False), torch.set_grad_enabled(self.learns):
             self.begin()

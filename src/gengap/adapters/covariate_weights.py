@@ -1,0 +1,108 @@
+"""Covariate reweighting of tables: the last layer is fitted anew where test rows are.
+
+Where inputs move from ``p(x)`` to ``q(x)`` and what the target means stays, the risk at test time
+is a weighted risk in training, ``E_q ℓ = E_p [w ℓ]`` with ``w = q/p`` (Shimodaira 2000). A logistic
+regression tells the latest ``window`` test rows from the training rows,
+
+    log w(x) = a'x + b,
+
+exact where both are normal with one covariance. Weights are cut at ``largest`` times their mean,
+and the last layer minimises the weighted mean loss of the training examples on the model's own
+features, near where it was:
+
+    1/n Σ_i w_i ℓ(W f_i + b, y_i) + penalty/2 |W - W_0|².
+
+It is refitted for every batch; the rest of the model stays. One forward pass, no backward pass.
+
+Helps where the model is misspecified, as a line through a curve. Hurts, mildly, where it is not:
+plain maximum likelihood is then as good as it gets, and weights only cost variance (Ge et al.
+2023); and where both hardly overlap, as few examples then carry all the weight.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from gengap.adapters.base import Adapter
+from gengap.adapters.quantile_alignment import table_of
+from gengap.adapters.registry import HEAD, NUMERIC_INPUTS, SOURCE, TABLES, register_adapter
+from gengap.adapters.tools.banks import latest
+from gengap.adapters.tools.logistic import Linear, fit_classes, fit_two, fit_values
+from gengap.base.hyperparameters import Hyperparameters, hyperparameter
+from gengap.base.paper import Paper
+
+
+@register_adapter(
+    "covariate-weights",
+    summary="fits the last layer anew to the training rows that are like the test rows",
+    paper=Paper(
+        "Improving predictive inference under covariate shift by weighting the log-likelihood "
+        "function",
+        "Shimodaira",
+        2000,
+        "https://doi.org/10.1016/S0378-3758(00)00115-4",
+    ),
+    tasks=("classification", "regression"),
+    needs=(SOURCE, TABLES, NUMERIC_INPUTS, HEAD),
+)
+class CovariateWeights(Adapter):
+    """A last layer for where the test rows are."""
+
+    @dataclass(frozen=True)
+    class Settings(Hyperparameters):
+        """How long to look back, and how far to go."""
+
+        window: int = hyperparameter(500, 50, 5000, log=True, help="latest rows that count")
+        largest: float = hyperparameter(20.0, 2.0, 100.0, log=True, help="largest weight")
+        penalty: float = hyperparameter(
+            1e-2, 1e-4, 1.0, log=True, help="what holds the last layer where it was"
+        )
+
+    def prepare(self) -> None:
+        """Features of the training rows, and columns brought to one scale."""
+        source = self.training_examples()
+        x = table_of(source, "CovariateWeights")
+        self.features = self.source_outputs().features
+        self.target = source.y.to(self.features.device)
+        head = self.head()
+        bias = head.weight.new_zeros(len(head.weight)) if head.bias is None else head.bias
+        self.start = Linear(head.weight.detach().clone(), bias.detach().clone())
+        self.centre, self.spread = x.mean(0), x.std(0, correction=0).clamp_min(1e-6)
+        self.rows = (x - self.centre) / self.spread
+
+    def begin(self) -> None:
+        """No rows were seen."""
+        self.seen = self.rows[:0]
+
+    def answer(self, x: Tensor) -> Tensor:
+        """Answers ``(n, C)`` or ``(n, 1)`` of the refitted last layer."""
+        features, told = self.forward(x)
+        window = int(self.settings.window)
+        self.seen = latest(self.seen, (x - self.centre) / self.spread, window)
+        weights = ratios(self.rows, self.seen, self.settings.largest).to(features.dtype)
+        fit = fit_values if told.shape[-1] == 1 else fit_classes
+        found = fit(self.features, self.target, self.start, self.settings.penalty, weights)
+        return found(features)
+
+
+def ratios(known: Tensor, asked: Tensor, largest: float, penalty: float = 1e-3) -> Tensor:
+    """Density ratios of ``asked (m, d)`` to ``known (n, d)`` at the latter, ``(n,)`` of mean 1.
+
+    Args:
+        known: training rows, each column with variance 1.
+        asked: test rows.
+        largest: weights are cut at so many times their mean.
+        penalty: of the squared slopes of the logarithm.
+    """
+    rows = torch.cat([known, asked])
+    which = torch.cat([torch.zeros(len(known)), torch.ones(len(asked))]).long().to(rows.device)
+    # Both sides weigh the same, so that the logit is the logarithm of the ratio itself.
+    balance = len(rows) / 2 * torch.where(which == 1, 1 / len(asked), 1 / len(known))
+    logits = fit_two(rows, which.double(), balance, penalty)[: len(known)]
+    weights = logits.clamp(-30, 30).exp()
+    weights = weights / weights.mean()
+    weights = weights.clamp_max(largest)
+    return weights / weights.mean()

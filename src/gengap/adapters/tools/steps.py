@@ -1,0 +1,56 @@
+"""Parts of a step of adaptation: which parameters move, which rows pass again, and how sharply."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from gengap.adapters.tools.normalisation import BlendedBatchNorm
+
+
+@contextmanager
+def holding(layers: Sequence[BlendedBatchNorm]) -> Iterator[None]:
+    """Normalise by the statistics of the last pass, though fewer examples go through.
+
+    Some examples of a batch can then pass once more, with gradients, as if all did.
+    """
+    for layer in layers:
+        layer.holding = True
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.holding = False
+
+
+def encoder_parameters(model: nn.Module, head: nn.Module) -> list[nn.Parameter]:
+    """All floating parameters but the head's, made to take gradients."""
+    own = {id(p) for p in head.parameters()}
+    found = [p for p in model.parameters() if id(p) not in own and p.is_floating_point()]
+    for parameter in found:
+        parameter.requires_grad_(True)
+    return found
+
+
+@torch.no_grad()
+def climb(parameters: Sequence[Tensor], radius: float) -> list[Tensor]:
+    """Move parameters by ``radius`` along their gradient; returns what was added.
+
+    This is the first half of sharpness-aware minimisation, ``e = radius g / |g|``.
+    """
+    slopes = [torch.zeros_like(p) if p.grad is None else p.grad for p in parameters]
+    length = torch.stack([s.norm() for s in slopes]).norm().clamp_min(1e-12)
+    added = [radius * s / length for s in slopes]
+    for parameter, step in zip(parameters, added, strict=True):
+        parameter.add_(step)
+    return added
+
+
+@torch.no_grad()
+def climb_down(parameters: Sequence[Tensor], added: Sequence[Tensor]) -> None:
+    """Take back what :func:`climb` added."""
+    for parameter, step in zip(parameters, added, strict=True):
+        parameter.sub_(step)
