@@ -39,7 +39,7 @@ from gengap.models.networks import Network, Parameters
     summary="trains a last layer for every environment and predicts with their mean",
     paper=Paper(
         "Domain-specific risk minimization for out-of-distribution generalization",
-        "Zhang, Wang, Liang, Zhang, Wang, Jin, Tan",
+        "Zhang, Wang, Liang, Zhang, Yu, Wang, Tao, Xie",
         2023,
         "https://arxiv.org/abs/2208.08661",
     ),

@@ -48,7 +48,7 @@ NO_SAY = -1e9  # logarithm of the weight of what does not vote
     summary="predicts by the classes of near examples, of any one environment alike",
     paper=Paper(
         "Learning invariant representations with a nonparametric Nadaraya-Watson head",
-        "Wang, Wang, Sabuncu",
+        "Wang, Nguyen, Sabuncu",
         2023,
         "https://arxiv.org/abs/2309.13377",
     ),

@@ -1,0 +1,107 @@
+"""Ghost batch normalisation: a large batch is normalised as if it were many small ones.
+
+Networks trained on large batches generalise worse, and one reason is that normalisation by large
+batches is less noisy. So features are normalised by the mean and variance of *ghost batches*, of
+sixteen examples each, whatever the batch size,
+
+    h' = scale · (h - μ_ghost) / sqrt(v_ghost + 1e-5) + shift,        logits = W h' + b,
+
+and predictions use averages over steps, into which the ghosts enter one after the other,
+
+    μ <- (1 - m) μ + m μ_ghost,        v <- (1 - m) v + m v_ghost.
+
+Ghosts mix environments: each holds examples of several. The rest of the paper is *regime
+adaptation*: what large batches lack is the number of updates, so they want as many steps as small
+ones and a rate that grows with the square root of the batch size. Steps and batch size belong to
+the study (``--steps``, ``--batch``), the rate is a hyperparameter here.
+
+Helps with batches of hundreds. Hurts with batches of about sixteen and less, where it is plain
+batch normalisation, and where environments differ in the features' scale, which the averages mix.
+``m`` matters only if training ends while features still move.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from gengap.base.hyperparameters import hyperparameter
+from gengap.base.paper import Paper
+from gengap.methods.base import Method
+from gengap.methods.batch import Batch, Context, along_runs
+from gengap.methods.heads import drawn_layer, head_logits
+from gengap.methods.registry import ONE_TARGET, register
+from gengap.models.networks import Network, Output, Parameters
+
+GHOST = 16
+EPSILON = 1e-5
+
+
+@register(
+    "ghost-norm",
+    summary="normalises features by the statistics of sixteen examples at a time",
+    paper=Paper(
+        "Train longer, generalize better: closing the generalization gap in large batch training "
+        "of neural networks",
+        "Hoffer, Hubara, Soudry",
+        2017,
+        "https://arxiv.org/abs/1705.08741",
+    ),
+    needs=("hidden features", ONE_TARGET),
+)
+@dataclass(frozen=True)
+class GhostNorm(Method):
+    """Normalised features before a head of its own."""
+
+    momentum: float = hyperparameter(
+        0.1, 0.01, 0.5, limit=1, log=True, help="share of a ghost's statistics in the averages"
+    )
+
+    def extra_parameters(self, context: Context, generator: torch.Generator) -> Parameters:
+        """Scale and shift ``(1, d)``, and the head."""
+        size = (1, context.features)
+        own = {"ghost.scale": torch.ones(size), "ghost.shift": torch.zeros(size)}
+        return {**own, **drawn_layer("head", context.features, context.outputs, generator)}
+
+    def initial_state(self, context: Context, parameters: Parameters) -> dict[str, Tensor]:
+        """``mean (R, 1, d)`` and ``variance (R, 1, d)``, at first 0 and 1."""
+        some = parameters["ghost.scale"].detach()
+        return {"mean": torch.zeros_like(some), "variance": torch.ones_like(some)}
+
+    def loss(self, network: Network, batch: Batch, state: dict[str, Tensor]) -> Tensor:
+        """Mean risk with normalisation by ghosts, whose statistics enter the averages."""
+        features = network(batch.x).features
+        # Neighbours in a ghost are of different environments.
+        joined = features.transpose(1, 2).flatten(1, 2)
+        found = []
+        for ghost in joined.tensor_split(max(1, joined.shape[1] // GHOST), 1):
+            mean = ghost.mean(1, keepdim=True)
+            variance = ghost.var(1, keepdim=True, correction=0)
+            found.append(normalised(ghost, mean, variance, network.parameters))
+            share = along_runs(self.momentum, mean)
+            state["mean"] = torch.lerp(state["mean"], mean.detach(), share.to(mean))
+            state["variance"] = torch.lerp(state["variance"], variance.detach(), share.to(mean))
+        back = torch.cat(found, 1).unflatten(1, (batch.y.shape[2], -1)).transpose(1, 2)
+        return batch.risks(head_logits(network.parameters, back)).mean(1)
+
+    def prediction_parameters(self, network: Network, state: dict[str, Tensor]) -> Parameters:
+        """The network and the averages."""
+        averages = {f"ghost.{name}": state[name] for name in ("mean", "variance")}
+        return {**network.parameters, **averages}
+
+    def output(self, network: Network, x: Tensor) -> Output:
+        """Normalised features and the head's logits."""
+        own, features = network.parameters, network(x).features
+        joined = features.flatten(1, -2)
+        known = normalised(joined, own["ghost.mean"], own["ghost.variance"], own)
+        known = known.view(features.shape)
+        return Output(known, head_logits(own, known))
+
+
+def normalised(features: Tensor, mean: Tensor, variance: Tensor, own: Parameters) -> Tensor:
+    """Features ``(R, n, d)`` by statistics ``(R, 1, d)``, then the method's scale and shift."""
+    return (
+        own["ghost.scale"] * (features - mean) * (variance + EPSILON).rsqrt() + own["ghost.shift"]
+    )
