@@ -1,0 +1,120 @@
+"""In what order a model that adapts meets the inputs it is to answer.
+
+Six settings of the literature, from the kindest to the hardest. Everything that a model sees before
+an input may change its answer to it, so a setting is part of a result.
+
+=====================  ============================================================================
+``reset``              one environment after another, and the model is put back before each
+``continual``          the same without putting it back
+``gradual``            the same, and of two that follow each other the second fades in as the first
+                       fades out
+``mixed``              all environments together
+``correlated``         one environment after another, put back before each; within it similar
+                       targets come together
+``mixed-correlated``   all environments together, similar targets together
+=====================  ============================================================================
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+from gengap.base.errors import UsageError, check_whole, listing, suggest
+
+ORDERS = ("reset", "continual", "gradual", "mixed", "correlated", "mixed-correlated")
+APART = ("reset", "correlated")  # orders that put the model back before each environment
+FADE = 0.5  # share of two neighbours' inputs over which one turns into the other
+CLASSES = 20  # that the values of a target make
+
+
+class Visit(NamedTuple):
+    """One batch: positions ``(b,)`` of its units, and whether the model is put back before it."""
+
+    places: np.ndarray
+    reset: bool
+
+
+@dataclass(frozen=True)
+class Stream:
+    """An order of units and the size of the batches they come in.
+
+    Attributes:
+        order: one of ``ORDERS``.
+        batch: units that are answered together, 1 or more.
+    """
+
+    order: str = "reset"
+    batch: int = 32
+
+    def __post_init__(self) -> None:
+        if self.order not in ORDERS:
+            raise UsageError(
+                f"There is no stream {self.order!r}{suggest(self.order, ORDERS)}; name "
+                f"{listing(ORDERS)}."
+            )
+        check_whole(stream_batch=self.batch)
+
+    def visits(
+        self, environment: np.ndarray, target: np.ndarray, draw: np.random.Generator
+    ) -> list[Visit]:
+        """The batches in the order in which they come; every unit is in one of them.
+
+        Args:
+            environment: ``(n,)`` codes; environments come in an order that is drawn.
+            target: ``(n,)`` or ``(n, k)`` true classes or values, which order correlated streams
+                and which no model sees.
+            draw: what orders are drawn from.
+        """
+        codes = draw.permutation(np.unique(environment))
+        groups = [draw.permutation(np.flatnonzero(environment == code)) for code in codes]
+        if self.order.startswith("mixed"):
+            groups = [draw.permutation(np.concatenate(groups))] if groups else []
+        if self.order.endswith("correlated"):
+            groups = [_alike_together(own, target, draw) for own in groups]
+        if self.order == "gradual":
+            groups = [_faded(groups, draw)] if groups else []
+        return [
+            Visit(own[batch], number == 0 and self._puts_back(place))
+            for place, own in enumerate(groups)
+            for number, batch in enumerate(self._batches(len(own)))
+        ]
+
+    def _batches(self, count: int) -> list[slice]:
+        """Of nearly equal sizes and no larger than ``batch``, but none of a single unit if more
+        than one is asked for and there are more.
+        """
+        pieces = -(-count // self.batch)
+        if self.batch > 1 and pieces > 1 and count // pieces < 2:
+            pieces -= 1
+        bounds = [round(k * count / pieces) for k in range(pieces + 1)] if pieces else []
+        return [slice(a, b) for a, b in pairwise(bounds)]
+
+    def _puts_back(self, place: int) -> bool:
+        return place == 0 or self.order in APART
+
+
+def _alike_together(own: np.ndarray, target: np.ndarray, draw: np.random.Generator) -> np.ndarray:
+    """Units ordered so that one class comes after another, in an order that is drawn."""
+    values = target[own] if target.ndim == 1 else target[own, 0]
+    labels = np.unique(values, return_inverse=True)[1]
+    if labels.max(initial=0) >= CLASSES:
+        labels = np.argsort(np.argsort(values, kind="stable")) * CLASSES // len(own)
+    order = draw.permutation(labels.max(initial=-1) + 1)
+    return own[np.argsort(order[labels], kind="stable")]
+
+
+def _faded(groups: list[np.ndarray], draw: np.random.Generator) -> np.ndarray:
+    """Environments in a row, each fading into the next.
+
+    A unit at a share ``u`` of its environment's time comes at ``place + u`` plus a draw that is
+    uniform within half of ``FADE`` to both sides, so neighbours overlap by that much.
+    """
+    times = [
+        place + (np.arange(len(own)) + 0.5) / len(own) + draw.uniform(-FADE / 2, FADE / 2, len(own))
+        for place, own in enumerate(groups)
+    ]
+    return np.concatenate(groups)[np.argsort(np.concatenate(times), kind="stable")]
