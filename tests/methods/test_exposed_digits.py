@@ -17,8 +17,8 @@ from gengap.methods.erm import ERM
 from gengap.methods.outlier_exposure import OutlierExposure
 from gengap.methods.scone import SCONE
 from gengap.methods.separate_and_learn import SeparateAndLearn, separate
+from gengap.models.as_module import module_of
 from gengap.models.reading import outputs_of
-from gengap.study.trained import module_of
 
 SEEDS = range(3)
 

@@ -21,9 +21,9 @@ from gengap.methods.separate_and_learn import (
     separate,
     top_direction,
 )
+from gengap.models.as_module import module_of
 from gengap.models.outputs import Head, Outputs
 from gengap.models.reading import outputs_of
-from gengap.study.trained import module_of
 
 
 def network() -> nn.Sequential:

@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from gengap.base.errors import UsageError
-from gengap.models.networks import MLP, Module, Network, architecture, small_cnn
+from gengap.models.factories import small_cnn
+from gengap.models.networks import MLP, Module, Network, architecture
 
 
 def module(*layers) -> Module:

@@ -8,7 +8,8 @@ import torch
 
 from gengap.base.errors import UsageError
 from gengap.models import precision
-from gengap.models.networks import MLP, architecture, small_cnn
+from gengap.models.factories import small_cnn
+from gengap.models.networks import MLP, architecture
 from study_builders import study, wards
 
 

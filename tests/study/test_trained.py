@@ -15,10 +15,11 @@ from detection_problems import shifted, values
 from gengap.base.errors import UsageError
 from gengap.environments.core import Environments
 from gengap.environments.parts import TRAIN
+from gengap.models.as_module import module_of
 from gengap.questions.forecasting.models import Examples, Model
 from gengap.records.store import Store
 from gengap.study.study import Study
-from gengap.study.trained import Trained, module_of, one_model, refuse_pipeline, train_models
+from gengap.study.trained import Trained, one_model, refuse_pipeline, train_models
 
 SETTINGS = {"seeds": [0, 1], "steps": 20, "threads": 1, "jobs": 1}
 

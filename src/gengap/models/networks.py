@@ -11,9 +11,11 @@ from __future__ import annotations
 import hashlib
 import inspect
 import math
+import re
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 from typing import Any, NamedTuple, Protocol
 
@@ -21,6 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from gengap.base.errors import UsageError
+from gengap.models.factories import NORMALISATIONS, normalised_mlp, small_cnn
 from gengap.models.given_modules import GivenModule
 from gengap.models.layers import perceptron, perceptron_with_pullback
 from gengap.models.outputs import Outputs
@@ -257,40 +260,6 @@ class Module:
         return {**own, "_module": None, "_outputs": 1}
 
 
-def small_cnn(shape: Sequence[int], outputs: int) -> nn.Module:
-    """Two 3-wide convolutions (32, 64 channels), pooling, and a linear layer of 128 units.
-
-    For images ``(c, h, w)`` and signals ``(c, length)``.
-    """
-    if len(shape) not in (2, 3):
-        raise UsageError(
-            f"The CNN needs images (c, h, w) or signals (c, length); one example here has shape "
-            f"{tuple(shape)}; use --model mlp."
-        )
-    if min(shape[1:]) < 2:
-        raise UsageError(
-            f"The CNN needs at least 2 pixels a side; one example here has shape {tuple(shape)}; "
-            "use --model mlp."
-        )
-    plane = len(shape) == 3
-    conv: Any = nn.Conv2d if plane else nn.Conv1d
-    pool: Any = nn.MaxPool2d if plane else nn.MaxPool1d
-    squeeze: Any = nn.AdaptiveAvgPool2d if plane else nn.AdaptiveAvgPool1d
-    side = 4
-    return nn.Sequential(
-        conv(shape[0], 32, 3, padding=1),
-        nn.ReLU(),
-        conv(32, 64, 3, padding=1),
-        nn.ReLU(),
-        pool(2),
-        squeeze(side),
-        nn.Flatten(),
-        nn.Linear(64 * side ** (2 if plane else 1), 128),
-        nn.ReLU(),
-        nn.Linear(128, outputs),
-    )
-
-
 def architecture(
     model: str | nn.Module | Callable[..., nn.Module] | Architecture,
     products: torch.dtype = torch.float32,
@@ -323,24 +292,30 @@ def _architecture(
     text = model.replace(" ", "").lower()
     if text == "linear":
         return MLP(())
-    if text == "mlp":
-        return MLP()
-    if text == "cnn":
-        return Module(small_cnn, name="cnn")
-    if text.startswith("mlp(") and text.endswith(")"):
-        widths = text[4:-1].split(",")
+    if found := re.fullmatch(r"(mlp|cnn)(?:\((.*)\))?", text):
+        parts = list(filter(None, (found[2] or "").split(",")))
+        norm = next((p.removeprefix("norm=") for p in parts if p.startswith("norm=")), "")
+        widths = [part for part in parts if part != f"norm={norm}"]
         # More digits or layers than these are no width and no network anybody means.
-        readable = len(widths) <= MOST_LAYERS and max(map(len, widths)) <= 12
-        if readable and all(w.isascii() and w.isdigit() and int(w) > 0 for w in widths):
-            return MLP(tuple(int(w) for w in widths))
+        readable = len(widths) <= MOST_LAYERS and max(map(len, widths), default=1) <= 12
+        readable &= all(w.isascii() and w.isdigit() and int(w) > 0 for w in widths)
+        own = tuple(map(int, widths)) if readable else ()
+        if found[1] == "cnn" and not widths and norm in ("", *NORMALISATIONS):
+            return Module(partial(small_cnn, norm=norm), name=text)
+        if found[1] == "mlp" and readable and norm in NORMALISATIONS:
+            made = partial(normalised_mlp, widths=own or MLP().widths, norm=norm)
+            return Module(made, name=text)
+        if found[1] == "mlp" and readable and not norm and (own or found[2] is None):
+            return MLP(own) if own else MLP()
     if ":" in text:
         raise UsageError(
             f"{model!r} names code, which is imported only where the command itself names it "
             "(--model of gengap run, fit, explain and mend); in Python give what makes the module."
         )
     raise UsageError(
-        f"There is no model {model!r}; use linear, mlp, mlp(64,64) with widths of your choice, or "
-        "cnn (in Python also any function that returns a torch.nn.Module)."
+        f"There is no model {model!r}; use linear, mlp, mlp(64,64) with widths of your choice, "
+        "cnn, or with layers that normalise mlp(64,64,norm=batch) and cnn(norm=batch), or layer "
+        "or group in place of batch (in Python also any function that returns a torch.nn.Module)."
     )
 
 

@@ -22,7 +22,8 @@ from gengap.environments.core import Environments
 from gengap.environments.preparation import encode_alike
 from gengap.methods.base import Predictor, headed, stack
 from gengap.methods.registry import registered
-from gengap.models.networks import MLP, Network
+from gengap.models.as_module import module_of
+from gengap.models.networks import Network
 from gengap.models.outputs import Outputs
 from gengap.models.reading import outputs_of
 from gengap.records.models import kept_model
@@ -334,25 +335,3 @@ def trained_model(
         kind = run.settings["input"]
         model = fitted(entry.estimator, Task(run, train, prepared), problem, kind)
     return Trained(run, cell, rows, prepared, model, problem)
-
-
-def module_of(network: Network) -> nn.Module:
-    """A network of one run as a ``torch.nn.Module`` of its own, on the CPU, to evaluate."""
-    own = {name: p[0].detach().cpu().clone() for name, p in network.parameters.items()}
-    made: Any = network.architecture
-    if isinstance(made, MLP):
-        return _sequential(own, len(made.widths)).eval()
-    module: nn.Module = copy.deepcopy(made._module).cpu()
-    state = module.state_dict()
-    module.load_state_dict({name: own.get(name, value) for name, value in state.items()})
-    return module.eval()
-
-
-def _sequential(parameters: dict[str, torch.Tensor], hidden: int) -> nn.Sequential:
-    layers: list[nn.Module] = [nn.Flatten()]
-    for layer in range(hidden + 1):
-        weight, bias = parameters[f"weight{layer}"], parameters[f"bias{layer}"]
-        linear = nn.Linear(*weight.shape)
-        linear.load_state_dict({"weight": weight.T, "bias": bias[0]})
-        layers += [linear, nn.ReLU()]
-    return nn.Sequential(*layers[:-1])

@@ -15,7 +15,8 @@ from gengap.base.seeds import generator
 from gengap.methods.base import Method, take_step
 from gengap.methods.batch import Batch
 from gengap.methods.registry import MethodInfo, methods
-from gengap.models.networks import Module, Parameters, small_cnn
+from gengap.models.factories import small_cnn
+from gengap.models.networks import Module, Parameters
 from gengap.testing.toys import TASKS, Size, toy
 
 

@@ -1,0 +1,72 @@
+"""A trained network of one run as a ``torch.nn.Module`` of its own."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gengap.models.networks import MLP, Module, Network, Output
+
+
+def module_of(network: Network) -> nn.Module:
+    """A fleet of one as a module that returns logits, on the CPU, in evaluation mode.
+
+    A head of the network's method is left out.
+    """
+    own = {name: p[0].detach().cpu().clone() for name, p in network.parameters.items()}
+    made: Any = network.architecture
+    if isinstance(made, MLP):
+        return _sequential(own, len(made.widths)).eval()
+    module: nn.Module = copy.deepcopy(made._module).cpu()
+    state = module.state_dict()
+    module.load_state_dict({name: own.get(name, value) for name, value in state.items()})
+    return module.eval()
+
+
+def predicting_module(network: Network) -> nn.Module:
+    """A fleet of one as a module that predicts as it does, a head of its method's included.
+
+    The layers of perceptrons and of modules are theirs; anything else is one layer that returns
+    an :class:`~gengap.models.networks.Output`.
+    """
+    if type(network) is Network and isinstance(network.architecture, MLP | Module):
+        return module_of(network)
+    return Whole(network).eval()
+
+
+class Whole(nn.Module):
+    """A network of one run as one layer: features and logits ``(n, ...)`` of inputs ``(n, ...)``.
+
+    Args:
+        network: a fleet of one, perhaps with a head of its method's.
+    """
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+        self.names = list(network.parameters)
+        for number, value in enumerate(network.parameters.values()):
+            numbers = value[0].detach().cpu().clone()
+            if numbers.is_floating_point():
+                setattr(self, f"own{number}", nn.Parameter(numbers))
+            else:
+                self.register_buffer(f"own{number}", numbers)
+
+    def forward(self, x: Tensor) -> Output:
+        """Evaluate at the module's own weights."""
+        own = {name: getattr(self, f"own{k}")[None] for k, name in enumerate(self.names)}
+        made = self.network.at(own)(x[None])
+        return Output(made.features[0], made.logits[0])
+
+
+def _sequential(parameters: dict[str, torch.Tensor], hidden: int) -> nn.Sequential:
+    layers: list[nn.Module] = [nn.Flatten()]
+    for layer in range(hidden + 1):
+        weight, bias = parameters[f"weight{layer}"], parameters[f"bias{layer}"]
+        linear = nn.Linear(*weight.shape)
+        linear.load_state_dict({"weight": weight.T, "bias": bias[0]})
+        layers += [linear, nn.ReLU()]
+    return nn.Sequential(*layers[:-1])
