@@ -44,7 +44,10 @@ if TYPE_CHECKING:
 
 BEST = "best"
 SEEDS = 3
-LEFT_OUT = ("data", "sizes", "methods", "out", "keep_models", "until_decided", "curves", "baseline")
+LEFT_OUT = (
+    "data", "sizes", "methods", "out", "keep_models", "until_decided", "curves", "baseline",
+    "adapters", "merges", "stream", "stream_batch", "budget",
+)  # fmt: skip
 KEYS = [declared.name for declared in fields(StudyFile) if declared.name not in LEFT_OUT]
 
 

@@ -132,8 +132,9 @@ def _made(
         _refuse_no_agent(choice.method)
     # What was decided seed by seed is decided; one more run needs no decision.
     own = replace(
-        study, environments=study.problem, keep_models=[choice.method], until_decided=False
-    )
+        study, environments=study.problem, keep_models=[choice.method], until_decided=False,
+        adapters=(), merges=(),
+    )  # fmt: skip
     plan = _plan(own, choice)
     whole = replace(plan, cells=(_all_rows(plan),))
     (trained,) = train_models(own, store, progress, plan=whole, steps=[choice.step])

@@ -134,10 +134,13 @@ methods = _REGISTRY.all
 method_info = _REGISTRY.get
 
 
-# Between the names of a method and of a model, where a study has several models.
-WITH_MODEL = " @ "
+# Between the names of a method and of a model, where a study has several models, and of a remedy.
+WITH_MODEL, WITH_REMEDY = " @ ", " + "
 
 
 def registered(name: str) -> MethodInfo:
-    """The record of a study's entry: ``"irm"``, ``"irm #2"`` of a second, ``"irm @ linear"``."""
-    return method_info(name.split(WITH_MODEL)[0].split(" #")[0])
+    """The record of a study's entry's training.
+
+    Of ``"irm"``, of a second ``"irm #2"``, of ``"irm @ linear"`` and of ``"irm + tent"``.
+    """
+    return method_info(name.split(WITH_REMEDY)[0].split(WITH_MODEL)[0].split(" #")[0])

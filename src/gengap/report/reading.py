@@ -62,6 +62,7 @@ class Summary:
         sequential: what was decided after how many seeds, where seeds were added until decided.
         curves: one row per method and quantity along training, where they were asked for.
         ordered: scores along environments that are numbers; its ``rows`` are empty without.
+        spending: passes of each method, where some took more than others.
         sizes: what sizes of training sets did, where they were studied.
         targets: one row per method and target, where there are several.
     """
@@ -75,6 +76,7 @@ class Summary:
     sizes: Row = field(default_factory=Row)
     targets: list[Row] = field(default_factory=list)
     ordered: Row = field(default_factory=Row)
+    spending: list[Row] = field(default_factory=list)
 
     @cached_property
     def number(self) -> Numerals:
@@ -193,9 +195,11 @@ def read(found: Any) -> Summary:
     targets = [Row(row) for row in cleaned(summary.get("targets") or [])]
     ordered = summary.get("ordered") or {}
     along = Row({**ordered, "rows": [Row(row) for row in cleaned(ordered.get("rows") or [])]})
+    spending = [Row(row) for row in cleaned(summary.get("spending") or [])]
     return Summary(
-        study, methods, environments, rules, Row(sequential or {}), curves, sizes, targets, along
-    )
+        study, methods, environments, rules, Row(sequential or {}), curves, sizes, targets, along,
+        spending,
+    )  # fmt: skip
 
 
 def cleaned(value: Any) -> Any:

@@ -29,6 +29,7 @@ from gengap.report.document import (
 from gengap.report.figures import study as figures
 from gengap.report.figures.curves import curves_drawing
 from gengap.report.figures.drawing import HIGHLIGHTED
+from gengap.report.figures.frontier import spending_drawing
 from gengap.report.glossary import says, study_terms
 from gengap.report.numerals import Numerals, count, counted, duration
 from gengap.report.reading import Row, Summary, read
@@ -116,6 +117,7 @@ def build(found: Any, *, page: bool, command: str = "") -> Document:
             else None,
             section("Methods", methods_words, tables.methods_table(summary)),
             _targets(summary),
+            _spending(summary, page) if summary.spending else None,
             _ordered(summary) if page else None,
             _difficulty(summary, panels) if page else None,
             _rules(summary, page) if summary.rules else None,
@@ -201,6 +203,20 @@ def _curves(summary: Summary) -> Section | None:
         f"At most {HIGHLIGHTED} methods are drawn; {NUMBERS} has all."
     )
     return section("Along training", words, *drawn) if drawn else None
+
+
+def _spending(summary: Summary, page: bool) -> Section | None:
+    """What each method took, beside what it won."""
+    rows = tables.spending_rows(summary)
+    number, larger = summary.number, bool(summary.study["higher_is_better"])
+    score = f"{summary.metric} where unseen{' in %' * number.percent}"
+    cost = f"cost of unseen{' in points' * number.percent}"
+    drawn = [
+        spending_drawing(number, rows, "score_unseen", score, larger_is_better=larger),
+        spending_drawing(number, rows, "cost_of_unseen", cost, larger_is_better=False),
+    ]
+    table = tables.spending_table(summary, rows)
+    return section("What it took", says("study", "spending"), *drawn if page else (), table)
 
 
 def _ordered(summary: Summary) -> Section | None:

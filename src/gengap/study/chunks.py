@@ -11,16 +11,18 @@ import math
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 
 from gengap.base.errors import UsageError
+from gengap.environments.streams import Stream
 from gengap.methods.registry import registered
+from gengap.models.starting import Start
 from gengap.records.database import patiently
-from gengap.records.run import FinishedRun, Part, Run
+from gengap.records.run import FinishedRun, KeptModel, Part, Run
 from gengap.records.store import Store
 from gengap.records.study import Cell
 from gengap.study.plan import Entry, Plan
@@ -31,6 +33,7 @@ from gengap.training.threads import single_threaded
 
 # What the training rows decide about inputs is remembered for all methods, in about as many bytes.
 PREPARED_BYTES = 32 << 20
+TOGETHER = 8  # runs of a remedy that are recorded together
 # Layers that draw from torch's global generator train one at a time in a process.
 _global_draws = threading.Lock()
 
@@ -42,33 +45,41 @@ class Work:
     Attributes:
         problem: the data; see :class:`gengap.training.problem.Problem`.
         architectures: of the networks, by name.
-        steps: training steps of a network, ``batch`` examples per environment and step.
-        checkpoints: steps at which runs are scored.
+        batch: examples per environment and training step.
         device: ``"cpu"`` or ``"cuda"``.
+        start: weights that networks start from; None where all are drawn.
         keep: methods whose trained models are kept.
         again: whether runs that are finished train again where their model is not kept.
+        remedied: methods whose models remedies start from.
         small: whether estimators are kept only where they are small.
-        keep_steps: checkpoints at which networks are kept.
+        keep_every: whether networks are kept at every checkpoint, not at the last alone.
         curves: whether training parts are scored as well and norms are noted.
         scores: whether the scores of classes are recorded.
+        stream: how inputs come to adapters.
     """
 
     problem: Any
     architectures: Mapping[str, Any]
-    steps: int
     batch: int
-    checkpoints: tuple[int, ...]
     device: str
+    start: Start | None = None
     keep: frozenset[str] = frozenset()
     again: bool = False
+    remedied: frozenset[str] = frozenset()
     small: bool = False
-    keep_steps: tuple[int, ...] = ()
+    keep_every: bool = False
     curves: bool = False
     scores: bool = False
+    stream: Stream = field(default_factory=Stream)
 
     def architecture(self, entry: Entry) -> Any:
         """Of the networks of a method."""
         return self.architectures[entry.model]
+
+    def kept_steps(self, entry: Entry) -> tuple[int, ...]:
+        """Checkpoints at which networks of a method are kept; one of fewer steps has its own."""
+        own: Sequence[int] = entry.settings["checkpoints"]
+        return tuple(own if self.keep_every else own[-1:])
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,12 +89,14 @@ class Chunk:
     Attributes:
         method: the entry's name.
         kind: ``"fleet"`` trains as one program; a run that is ``"alone"`` is a network of its own,
-            an ``"estimator"`` scikit-learn's.
+            an ``"estimator"`` scikit-learn's; a ``"remedy"`` starts from models that are trained.
+        models: what remedies start from, by run key and step; read when the chunk is handed out.
     """
 
     method: str
-    kind: Literal["fleet", "alone", "estimator"]
+    kind: Literal["fleet", "alone", "estimator", "remedy"]
     runs: tuple[Run, ...]
+    models: Mapping[tuple[str, int], KeptModel] = field(default_factory=dict)
 
     def without(self, keys: set[str]) -> Chunk:
         """The same chunk but for some of its runs."""
@@ -180,6 +193,9 @@ def cut(plan: Plan, work: Work, entry: Entry, memory: int) -> list[Chunk]:
         memory: bytes that one chunk may use.
     """
     runs = plan.runs[entry.name]
+    if entry.remedy is not None:
+        pairs = pieces.chunks([run for run, _ in runs], TOGETHER)
+        return [Chunk(entry.name, "remedy", tuple(piece)) for piece in pairs]
     if entry.method is None:
         return [Chunk(entry.name, "estimator", (run,)) for run, _ in runs]
     if not work.architecture(entry).vectorises:
@@ -207,7 +223,7 @@ def _fleet_size(work: Work, entry: Entry, slots: int, memory: int) -> int:
     size = pieces.footprint(
         work.problem,
         work.architecture(entry),
-        steps=work.steps,
+        steps=int(entry.settings["steps"]),
         batch=work.batch,
         slots=slots,
         passes=registered(entry.name).passes,
@@ -237,6 +253,9 @@ def train_chunk(
         except Exception as error:  # Anybody's estimator may raise anything; the study goes on.
             said = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
             return Failed(said)
+    elif chunk.kind == "remedy":
+        with torch_threads(1):
+            found = [_remedied(trainer, entry, task, chunk) for task in tasks]
     elif chunk.kind == "alone":
         found = [_train_alone(trainer.work, entry, task, progress) for task in tasks]
     else:
@@ -253,7 +272,7 @@ def record(store: Store, work: Work, found: Sequence[FinishedRun]) -> None:
 
     def add() -> None:
         store.add(found)
-        if work.again or work.curves or work.scores:
+        if work.again or work.curves or work.scores or work.remedied:
             store.add_to(found)
 
     patiently(add)
@@ -281,14 +300,15 @@ def train(
         copy.copy(
             work.architecture(entry)
         ),  # it holds a module of its own, which threads cannot share
-        steps=work.steps,
+        steps=int(entry.settings["steps"]),
         batch=work.batch,
         slots=int(tasks[0].run.settings["slots"]),
-        checkpoints=work.checkpoints,
+        checkpoints=entry.settings["checkpoints"],
         device=work.device,
         progress=progress,
-        keep_models=work.keep_steps if _keeps(work, entry, tasks[0]) else (),
+        keep_models=work.kept_steps(entry) if _keeps(work, entry, tasks[0]) else (),
         curves=work.curves,
+        start=work.start,
     )
 
 
@@ -303,6 +323,28 @@ def _train_alone(
     with _global_draws, torch.random.fork_rng(devices=[]), torch_threads(1):
         torch.manual_seed(derive(task.run.seed, "layers", task.run.split))
         return train(work, entry, [task], progress)[0]
+
+
+def _remedied(trainer: Trainer, entry: Entry, task: Task, chunk: Chunk) -> FinishedRun:
+    from gengap.training.remedies import Bench, adapted, merged
+
+    assert entry.remedy is not None
+    work, cell, scored = trainer.work, trainer.plan.cell(task.run), dict(task.score)
+    scored.pop("train", None)  # curves are of training
+    rows = scored["validation"]
+    bench = Bench(
+        problem=work.problem,
+        task=replace(task, score=scored),
+        method=registered(entry.name).method(**task.run.hyperparameters),
+        architecture=copy.copy(work.architecture(entry)),
+        slots=int(task.run.settings["slots"]),
+        steps=int(entry.settings["steps"]),
+        validation=rows[cell.rows[rows]],
+        weights=work.start,
+    )
+    answer = adapted if entry.remedy.kind == "adapter" else merged
+    steps, keeps = work.kept_steps(entry), _keeps(work, entry, task)
+    return answer(bench, chunk.models, steps, work.stream, keeps)
 
 
 def _fit(work: Work, entry: Entry, task: Task) -> FinishedRun:

@@ -80,7 +80,7 @@ def networks_of(plan: Plan, method: str) -> list[tuple[Run, Cell]]:
     return [
         (run, cell)
         for run, cell in plan.runs[method]
-        if cell.role == "unseen" and run.trial == 0 and run.model
+        if cell.role == "unseen" and run.trial == 0 and run.model and "of" not in run.settings
     ]
 
 

@@ -14,7 +14,9 @@ from gengap.methods.bc import BC
 from gengap.methods.erm import ERM
 from gengap.methods.registry import RARE, SIMULATOR, TRANSITIONS, WITH_MODEL, registered
 from gengap.methods.scheduled import ScheduledTraining
+from gengap.study.checkpoints import checkpoints_of
 from gengap.study.plan import Entry
+from gengap.study.remedies import with_remedies
 from gengap.study.resolve import is_named_estimator, resolve
 from gengap.training.inputs import input_of, said_of_categories, said_of_inputs
 
@@ -23,6 +25,12 @@ if TYPE_CHECKING:
 
 # What plain training is called, which nothing needs to join for comparison.
 PLAIN = (ERM, BC, ScheduledTraining)
+
+
+ADAPTING = (
+    "Adapters see inputs of the unseen environments, without targets, as they answer them, those "
+    "of a batch together; methods without one answer each input by itself."
+)
 
 
 @dataclass(frozen=True)
@@ -79,13 +87,17 @@ def entries_of(study: Study, fewest: int) -> Entries:
     if len(unfit) == len(found):
         raise UsageError(f"No method is left to run: {' '.join(unfit.values())}")
     found = [entry for entry in found if entry.name not in unfit]
-    entries = tuple(_with_settings(study, entry) for entry in _of_models(study, found))
+    trained = [_with_settings(study, entry) for entry in _of_models(study, found)]
+    remedied, left = with_remedies(study, trained)
+    entries = tuple(remedied)
+    if any(e.remedy is not None and e.remedy.kind == "adapter" for e in entries):
+        warnings.append(ADAPTING)
     kinds = {e.name: e.settings["input"] for e in entries if e.estimator is not None}
     if isinstance(study.environments, Environments):
         warnings += said_of_inputs(kinds, problem.X)
         changed = any(entry.settings.get("input") not in ("raw", "table") for entry in entries)
         warnings += said_of_categories(problem.X) if changed else []
-    return Entries(entries, added, skipped | unfit, warnings)
+    return Entries(entries, added, skipped | unfit | left, warnings)
 
 
 def several(model: Any) -> list[Any]:
@@ -113,13 +125,16 @@ def _of_models(study: Study, entries: Sequence[Entry]) -> list[Entry]:
 
 def _with_settings(study: Study, entry: Entry) -> Entry:
     if entry.method is not None:
+        steps = study.steps_of(entry.name)
         settings: dict[str, Any] = {
-            "steps": study.steps,
+            "steps": steps,
             "batch": study.batch,
-            "checkpoints": study.scored_at,
+            "checkpoints": checkpoints_of(study.checkpoints, steps),
         }
         if study.precision != "fp32":  # absent otherwise, so that runs keep their keys
             settings["precision"] = study.precision
+        if study.started is not None:
+            settings["start"] = study.started.digest
         model = entry.model or next(iter(study.architectures))
         return replace(entry, model=model, settings=settings)
     if study.prepared_inputs is None:

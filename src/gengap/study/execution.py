@@ -22,7 +22,7 @@ from gengap.base.errors import UsageError
 from gengap.base.machine import cores
 from gengap.base.progress import Progress
 from gengap.records.database import parse
-from gengap.records.models import kept_models
+from gengap.records.models import kept_model, kept_models
 from gengap.records.store import Store
 from gengap.study.chunks import Chunk, Failed, Trainer, Work, cut, record, train_chunk
 from gengap.study.plan import Entry, Plan
@@ -83,6 +83,7 @@ class _Executing:
     Attributes:
         skipped: methods that could not run, with the reason.
         done: runs that need no training any more.
+        wanted: keys of the runs whose models remedies start from, by method.
     """
 
     plan: Plan
@@ -92,21 +93,21 @@ class _Executing:
     progress: Callable[[Progress], None]
     skipped: dict[str, str] = field(default_factory=dict)
     done: float = 0
+    wanted: dict[str, set[str]] = field(default_factory=dict)
 
     def run(self) -> dict[str, str]:
         """All methods, first those of one executor, then those of the other."""
-        missing = {entry.name: self._missing(entry) for entry in self.plan.entries}
+        missing: dict[str, set[str]] = {}
+        for entry in reversed(self.plan.entries):  # remedies first: their models may be gone
+            missing[entry.name] = self._missing(entry)
         self.total = sum(len(runs) for runs in self.plan.runs.values())
         self.done = self.total - sum(map(len, missing.values()))
         self._show(0, "")
-        for name in dict.fromkeys(map(self._executor, self.plan.entries)):
-            entries = [
-                entry
-                for entry in self.plan.entries
-                if self._executor(entry) == name and missing[entry.name]
-            ]
-            if entries:
-                self._carry_out(name, entries, missing)
+        for stage in _stages(self.plan.entries):
+            for name in dict.fromkeys(map(self._executor, stage)):
+                entries = [e for e in stage if self._executor(e) == name and missing[e.name]]
+                if entries:
+                    self._carry_out(name, entries, missing)
         if self.plan.whole:
             self._leave_out_diverged()
         if len(self.skipped) == len(self.plan.entries):
@@ -118,16 +119,33 @@ class _Executing:
         """Keys of the runs to train: those not finished, and those whose model is wanted."""
         keys = {run.key for run, _ in self.plan.runs[entry.name]}
         missing = keys - self.store.finished(keys)
+        if entry.remedy is not None:
+            self._want_models(entry, missing)
+        if entry.name in self.wanted:
+            kept = kept_models(self.store, self.wanted[entry.name])
+            missing |= {
+                key
+                for key in self.wanted[entry.name]
+                if any((key, step) not in kept for step in self.work.kept_steps(entry))
+            }
         if self.work.again and entry.name in self.work.keep:
-            steps = self.work.keep_steps if entry.method is not None else (0,)
+            steps = self.work.kept_steps(entry) if entry.method is not None else (0,)
             wanted = {run.key for run, _ in self.plan.runs[entry.name] if run.role != "sized"}
             kept = kept_models(self.store, wanted)
             missing |= {key for key in wanted if any((key, step) not in kept for step in steps)}
-        if self.work.curves and entry.method is not None:
+        if self.work.curves and entry.method is not None and entry.remedy is None:
             missing |= keys - {key for key, _ in self.store.curves(keys)}
         if self.work.scores:
             missing |= keys - self.store.scored(keys)
         return missing
+
+    def _want_models(self, entry: Entry, missing: set[str]) -> None:
+        """Note the runs whose models a remedy needs for the runs of it that are missing."""
+        assert entry.remedy is not None
+        own = self.wanted.setdefault(entry.remedy.of.name, set())
+        for run, _ in self.plan.runs[entry.name]:
+            if run.key in missing:
+                own.update(run.settings["of"])
 
     def _leave_out_diverged(self) -> None:
         rule = rule_named(self.plan.selection)
@@ -235,8 +253,9 @@ class _Stream:
                 raise _Stopped
 
         within = (share,) if self.workers.here else ()
+        loaded = _with_models(chunk, self.study)
         try:
-            future = self.workers.submit(train_chunk, self.shared, chunk, *within)
+            future = self.workers.submit(train_chunk, self.shared, loaded, *within)
         except self.workers.lost as error:
             raise self._lost(error) from error
         self.running[future] = chunk
@@ -298,6 +317,27 @@ class _Stream:
             future.cancel()
         if self.workers.here:
             wait(self.running)
+
+
+def _stages(entries: Sequence[Entry]) -> list[list[Entry]]:
+    """Methods, then what starts from their models, then what starts from these, each together."""
+    found: dict[int, list[Entry]] = {}
+    for entry in entries:
+        depth, at = 0, entry
+        while at.remedy is not None:
+            depth, at = depth + 1, at.remedy.of
+        found.setdefault(depth, []).append(entry)
+    return [found[depth] for depth in sorted(found)]
+
+
+def _with_models(chunk: Chunk, study: _Executing) -> Chunk:
+    """A chunk with the models that its remedies start from."""
+    if chunk.kind != "remedy":
+        return chunk
+    store, steps = study.store, study.work.kept_steps(study.plan.entry(chunk.method))
+    places = {(key, step) for run in chunk.runs for key in run.settings["of"] for step in steps}
+    found = {place: kept_model(store, *place) for place in places}
+    return replace(chunk, models={place: m for place, m in found.items() if m is not None})
 
 
 class _Stopped(Exception):

@@ -320,6 +320,20 @@ class OrderedFinding:
 
 
 @dataclass(frozen=True)
+class SpendingRow:
+    """What a method took: passes over a batch in training, and passes for each answer.
+
+    ``training`` counts passes forward and back, of all trials; ``forwards`` and ``backwards`` are
+    passes of one example through a network.
+    """
+
+    method: str
+    training: float
+    forwards: float
+    backwards: float
+
+
+@dataclass(frozen=True)
 class StudyFinding:
     """Everything that a study found."""
 
@@ -332,11 +346,12 @@ class StudyFinding:
     sizes: SizesFinding | None = None
     targets: list[TargetRow] | None = None
     ordered: OrderedFinding | None = None
+    spending: list[SpendingRow] | None = None
 
     def as_json(self) -> dict[str, Any]:
         """JSON values, what is not finite as None; an absent part is left out."""
         found: dict[str, Any] = json_values(self)
-        for part in ("sequential", "curves", "sizes", "targets", "ordered"):
+        for part in ("sequential", "curves", "sizes", "targets", "ordered", "spending"):
             if getattr(self, part) is None:
                 del found[part]
         return found

@@ -40,9 +40,10 @@ def selected_places(result: Result, method: str) -> set[tuple[str, int]]:
 
 
 def best_method(result: Result) -> str:
-    """The method with the best mean unseen score; of equals the one named first."""
+    """The training method with the best mean unseen score; of equals the one named first."""
     sign = 1.0 if result.plan.score.higher_is_better else -1.0
-    return max(result.finding.methods, key=lambda row: sign * row.score_unseen).method
+    rows = [row for row in result.finding.methods if result.plan.entry(row.method).remedy is None]
+    return max(rows, key=lambda row: sign * row.score_unseen).method
 
 
 def places(plan: Plan, store: Store) -> set[tuple[str, int]]:
@@ -50,7 +51,9 @@ def places(plan: Plan, store: Store) -> set[tuple[str, int]]:
     return kept_models(store, [run.key for runs in plan.runs.values() for run, _ in runs])
 
 
-def keep_the_best(result: Result, before: Set[tuple[str, int]], auto: bool) -> None:
+def keep_the_best(
+    result: Result, before: Set[tuple[str, int]], asked: Set[str], auto: bool
+) -> None:
     """Forget the models of a study's runs that nobody asked for.
 
     Of every run the model at the step that the study's selection rule keeps stays; with ``auto``
@@ -58,8 +61,9 @@ def keep_the_best(result: Result, before: Set[tuple[str, int]], auto: bool) -> N
 
     Args:
         before: the models that were there before the study was carried out; they stay.
+        asked: methods whose models were asked for; others were kept for remedies alone.
     """
-    methods = set(result.scores)
+    methods = set(result.scores) & asked
     if auto:
         methods &= {result.plan.baseline, best_method(result)}
     stay = {place for method in methods for place in selected_places(result, method)}

@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -45,6 +45,7 @@ class Entry:
         settings: what else decides the result of its runs, whatever the split.
         given: what it was made from, to be given to another study; None in a plan that was read
             from records.
+        remedy: what is done to trained models, where the method is no training of its own.
     """
 
     name: str
@@ -54,6 +55,83 @@ class Entry:
     model: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
     given: Any = None
+    remedy: Remedy | None = None
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """What the records keep of it."""
+        own = {
+            "name": self.name,
+            "trials": list(self.trials),
+            "model": self.model,
+            "settings": self.settings,
+        }
+        if self.remedy is None:
+            return own
+        of = self.remedy.of.content
+        return {**own, "remedy": {**self.remedy.as_setting, "of": of, "joins": self.remedy.joins}}
+
+    @classmethod
+    def read(cls, content: Mapping[str, Any]) -> Entry:
+        """An entry as the records keep it."""
+        found = content.get("remedy")
+        remedy = None if found is None else Remedy(
+            cls.read(found["of"]), found["kind"], found["name"], found["values"], found["joins"]
+        )  # fmt: skip
+        trials, settings = tuple(content["trials"]), content["settings"]
+        return cls(
+            content["name"], trials, model=content["model"], settings=settings, remedy=remedy
+        )
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """What is done to the trained models of an entry.
+
+    Attributes:
+        of: the entry whose models it starts from.
+        kind: an adapter changes a model while it answers, a merge makes one of several.
+        name: registered.
+        values: its hyperparameters.
+        joins: of a merge, ``"models"`` of all trials of a split and a seed, or the ``"trajectory"``
+            of one run; empty for an adapter.
+    """
+
+    of: Entry
+    kind: Literal["adapter", "merge"]
+    name: str
+    values: Mapping[str, Any]
+    joins: str = ""
+
+    @property
+    def as_setting(self) -> dict[str, Any]:
+        """What a run's settings say of it."""
+        return {"kind": self.kind, "name": self.name, "values": dict(self.values)}
+
+    def runs(self, entry: Entry, of: Sequence[Planned]) -> list[Planned]:
+        """A run of the entry for each of those that it starts from, or for those it joins."""
+        own = [(run, cell) for run, cell in of if run.role != "sized"]
+        joined: dict[tuple[str, str, int, int], list[Planned]] = {}
+        for run, cell in own:
+            trial = 0 if self.joins == "models" else run.trial
+            joined.setdefault((run.role, run.split, run.seed, trial), []).append((run, cell))
+        return [
+            (
+                replace(
+                    first,
+                    method=entry.name,
+                    settings={
+                        **first.settings,
+                        **entry.settings,
+                        "remedy": self.as_setting,
+                        "of": [run.key for run, _ in members],
+                    },
+                ),
+                cell,
+            )
+            for members in joined.values()
+            for first, cell in members[:1]
+        ]
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,9 +212,12 @@ class Plan:
     @cached_property
     def runs(self) -> dict[str, list[Planned]]:
         """Every run by method, in a fixed order: cells, then seeds, then trials."""
-        return {entry.name: self._runs(entry) for entry in self.entries}
+        return {entry.name: self.runs_of(entry) for entry in self.entries}
 
-    def _runs(self, entry: Entry) -> list[Planned]:
+    def runs_of(self, entry: Entry) -> list[Planned]:
+        """Every run of a method, which may be one that only remedies of it are entries of."""
+        if entry.remedy is not None:
+            return entry.remedy.runs(entry, self.runs_of(entry.remedy.of))
         found: list[Planned] = []
         for cell in self.cells:
             own: dict[str, Any] = {"fraction": round(cell.fraction, 6), "slots": cell.slots}
@@ -281,15 +362,7 @@ class Plan:
     def record(self) -> StudyRecord:
         """The plan as the records keep it."""
         content = {
-            "entries": [
-                {
-                    "name": entry.name,
-                    "trials": list(entry.trials),
-                    "model": entry.model,
-                    "settings": entry.settings,
-                }
-                for entry in self.entries
-            ],
+            "entries": [entry.content for entry in self.entries],
             "seeds": list(self.seeds),
             "metric": self.metric,
             "selection": self.selection,
@@ -326,10 +399,7 @@ def read_plan(store: Store, record: StudyRecord) -> Plan:
         name=record.name,
         problem=store.problem(record.problem),
         units=units_of(store, record.problem),
-        entries=tuple(
-            Entry(e["name"], tuple(e["trials"]), model=e["model"], settings=e["settings"])
-            for e in content["entries"]
-        ),
+        entries=tuple(map(Entry.read, content["entries"])),
         cells=record.cells,
         seeds=tuple(content["seeds"]),
         metric=content["metric"],

@@ -60,7 +60,7 @@ def resolve(
         # Each of several labels is a class that is there or not.
         entry = _estimator_asked(item, "classification" if task == "labels" else task)
         if entry is None:
-            name, given = _name_and_values(item)
+            name, given = name_and_values(item)
             info = method_info(name)
             reason = info.why_not(task, environments, hidden_features, lacks)
             if reason:
@@ -93,7 +93,7 @@ def _estimator_asked(item: Any, task: str) -> Entry | None:
         same = _estimator_asked(_only(item), task)
         assert same is not None
         return _estimator_entry(str(next(iter(item))), same.estimator, titled=True)
-    name, given = _name_and_values(item)
+    name, given = name_and_values(item)
     if name.startswith(SURVIVAL_PREFIX):
         kind = survival_estimator(name.removeprefix(SURVIVAL_PREFIX), **given)
         _check_estimator(kind, task)
@@ -165,7 +165,8 @@ def estimator_kind(item: Any) -> str | None:
         return None
 
 
-def _name_and_values(item: Any) -> tuple[str, dict[str, Any]]:
+def name_and_values(item: Any) -> tuple[str, dict[str, Any]]:
+    """The name and the hyperparameters of what is asked for, in any of the forms that it has."""
     if isinstance(item, Method):
         name = next((n for n, info in methods().items() if info.method is type(item)), "")
         if not name:

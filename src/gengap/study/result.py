@@ -46,6 +46,7 @@ from gengap.study.plan import Plan, read_plan
 from gengap.study.rules import RULES, Rule, rule_named
 from gengap.study.scores import Paired, Scores
 from gengap.study.size_finding import sizes_finding
+from gengap.study.spending import spending
 from gengap.study.study_row import study_row
 from gengap.study.until_decided import replay, sequential_finding
 
@@ -152,6 +153,7 @@ class Result(Finding):
             sizes=sizes_finding(self.plan, self.scores, self.rule),
             targets=target_rows(self),
             ordered=ordered_finding(self.plan, self.scores, self.rule),
+            spending=spending(self.plan, self.store, self.scores, self.rule),
         )
 
     @cached_property

@@ -19,7 +19,10 @@ from gengap.base.progress import Progress
 from gengap.environments.checks import check, drop_small
 from gengap.environments.core import Environments
 from gengap.environments.splits import HoldOutCombinations, parse_splits
+from gengap.environments.streams import Stream
+from gengap.methods.registry import registered
 from gengap.models.given_modules import said_of_module
+from gengap.models.starting import Start, read_start
 from gengap.records.database import parse
 from gengap.records.store import Store
 from gengap.records.studies import add_execution
@@ -79,6 +82,16 @@ class Study:
             (:mod:`gengap.models.given_modules`) or a function that returns one; of several, in a
             list or between commas, each method is trained with every one. None for what the
             problem suggests, else ``"mlp"``.
+        start: a file of weights that networks start from where names and shapes are theirs
+            (:mod:`gengap.models.starting`).
+        adapters: test-time adapters of every trained model, named as methods are
+            (:mod:`gengap.study.remedies`).
+        merges: merges of trained models.
+        stream: how inputs come to adapters (:mod:`gengap.environments.streams`), ``stream_batch``
+            at a time.
+        budget: ``"steps"`` trains all methods for as many steps, ``"passes"`` for as many passes
+            over a batch as plain training takes, so that a method of two passes a step has half
+            of the steps.
         metric: None for accuracy or r2; a name (docs/metrics.md), a scorer or a function.
         selection: the selection rule of the headline.
         inner: also train the runs that leave-one-environment-out selection needs.
@@ -121,6 +134,12 @@ class Study:
     checkpoints: str | None = None
     curves: bool = False
     model: Any = None
+    start: str | Path | None = None
+    adapters: Sequence[Any] = ()
+    merges: Sequence[Any] = ()
+    stream: str = "reset"
+    stream_batch: int = 32
+    budget: str = "steps"
     metric: Any = None
     selection: str = "validation"
     inner: bool = False
@@ -216,13 +235,31 @@ class Study:
         own = products(self.precision, device(self.device))
         found = [made(model, own) for model in several(self.model)]
         for one in found:
-            one.initialise(self.problem.shape, self.problem.outputs, 0)
+            drawn = one.initialise(self.problem.shape, self.problem.outputs, 0)
+            if self.started is not None:
+                self.started.check(drawn, one.name)
         return {one.name: one for one in found}
+
+    @cached_property
+    def started(self) -> Start | None:
+        """The weights that networks start from, where a file of them is named."""
+        return None if self.start is None else read_start(self.start)
 
     @property
     def architecture(self) -> Any:
         """The first of them."""
         return next(iter(self.architectures.values()))
+
+    @property
+    def stream_used(self) -> Stream:
+        """How inputs come to adapters."""
+        return Stream(self.stream, self.stream_batch)
+
+    def steps_of(self, method: str) -> int:
+        """Training steps of a registered method: fewer of one with more passes, if passes count."""
+        if self.budget == "steps":
+            return self._steps
+        return max(1, round(self._steps / registered(method).passes))
 
     @cached_property
     def scored_at(self) -> list[int]:
@@ -253,6 +290,7 @@ class Study:
                 "model": ", ".join(self.architectures),
                 "splits": splits,
                 **({"curves": True} if self.curves else {}),
+                **({"budget": self.budget} if self.budget != "steps" else {}),
                 **({"cluster": problem.cluster} if getattr(problem, "cluster", "") else {}),
                 **({"added": added} if added else {}),
                 **sized,
@@ -343,6 +381,8 @@ class Study:
         Raises:
             UsageError: the study cannot run as described; nothing has been written yet.
         """
+        if self.budget not in ("steps", "passes"):
+            raise UsageError(f"A budget is counted in steps or passes, not in {self.budget!r}.")
         device(self.device)
         check_name(self.executor)
         if self.store is not None:
@@ -362,9 +402,19 @@ class Study:
     @cached_property
     def _kept(self) -> frozenset[str]:
         """Methods whose models are kept while training."""
+        return self._asked_for | self._remedied
+
+    @cached_property
+    def _remedied(self) -> frozenset[str]:
+        """Methods whose models remedies start from."""
+        return frozenset(e.remedy.of.name for e in self.plan.entries if e.remedy is not None)
+
+    @cached_property
+    def _asked_for(self) -> frozenset[str]:
+        """Methods whose models were asked for."""
         names = [entry.name for entry in self.plan.entries]
         if self.keep_models == "auto":
-            each = self._network_size[1] * len(self._kept_steps)
+            each = self._network_size[1] * (len(self.scored_at) if self._keeps_every else 1)
             return affordable(self.plan, each) if self.store is not None else frozenset()
         if self.keep_models in ("all", "none"):
             return frozenset(names if self.keep_models == "all" else ())
@@ -385,10 +435,10 @@ class Study:
         return sum(sizes), sum(n * p.element_size() for n, p in zip(sizes, made, strict=True))
 
     @property
-    def _kept_steps(self) -> tuple[int, ...]:
-        """Checkpoints whose models the selection rule may keep."""
-        last = not rule_named(self.selection).criterion
-        return tuple(self.scored_at[-1:] if last else self.scored_at)
+    def _keeps_every(self) -> bool:
+        """Whether models of other checkpoints than the last may be selected, or joined."""
+        joined = any(e.remedy and e.remedy.joins == "trajectory" for e in self.plan.entries)
+        return bool(rule_named(self.selection).criterion) or joined
 
     def run(self, progress: Callable[[Progress], None] | None = None) -> Result:
         """Train what the store does not hold yet, and return the result.
@@ -455,7 +505,7 @@ class Study:
         result.study = self
         add_execution(store, execution, _looks(result))
         if self._kept and self.keep_models != "all":
-            keep_the_best(result, before, auto=self.keep_models == "auto")
+            keep_the_best(result, before, self._asked_for, auto=self.keep_models == "auto")
         return result
 
     @cached_property
@@ -467,14 +517,15 @@ class Study:
         return Work(
             problem=self.problem,
             architectures=self.architectures,
-            steps=self._steps,
             batch=self._batch,
-            checkpoints=tuple(self.scored_at),
+            start=self.started,
             device=device(self.device),
             keep=self._kept,
             again=self.keep_models != "auto",
+            remedied=self._remedied,
+            stream=self.stream_used,
             small=self.keep_models == "auto",
-            keep_steps=self._kept_steps,
+            keep_every=self._keeps_every,
             curves=self.curves,
             scores=self.metric_used.scores,
         )

@@ -27,6 +27,7 @@ from gengap.models.networks import (
     Pullback,
     of_numbers,
 )
+from gengap.models.starting import Start
 from gengap.records.run import FinishedRun, KeptModel, Outcome
 from gengap.training.kept import networks_to_bytes
 from gengap.training.memory import keep_freed_memory
@@ -52,6 +53,7 @@ def train_fleet(
     keep: Callable[[Network], None] | None = None,
     keep_models: Collection[int] = (),
     curves: bool = False,
+    start: Start | None = None,
 ) -> list[FinishedRun]:
     """Train one chunk of runs and score them at their checkpoints.
 
@@ -65,9 +67,10 @@ def train_fleet(
             tasks' in order, and a lone run's copy may follow.
         keep_models: checkpoints after which the trained networks are returned as bytes.
         curves: whether the norms of gradients and weights are returned, for each checkpoint.
+        start: weights that the networks start from in place of drawn ones.
     """
     keep_freed_memory()
-    start = time.perf_counter()
+    began = time.perf_counter()
     wanted = len(tasks)
     architecture.initialise(problem.shape, problem.outputs, 0)  # its layers decide on the next line
     if wanted == 1 and architecture.vectorises:
@@ -76,7 +79,7 @@ def train_fleet(
         tasks, methods = [*tasks, *tasks], [*methods, *methods]
     feed = problem.feed(tasks, steps=steps, batch=batch, slots=slots, device=device)
     network, context = initial_network(
-        problem, tasks, methods, architecture, slots=slots, steps=steps, device=device
+        problem, tasks, methods, architecture, slots=slots, steps=steps, device=device, start=start
     )
     method = stack(methods, device)
     optimizer = method.optimizer(network.parameters, context)
@@ -106,7 +109,7 @@ def train_fleet(
     if keep is not None:
         architecture.train(False)
         keep(predictor.at(method.prediction_parameters(network, state)))
-    seconds = (time.perf_counter() - start) / wanted
+    seconds = (time.perf_counter() - began) / wanted
     per_step = steps * slots * batch
     passes = calls.examples / (len(tasks) * per_step)
     return [
@@ -178,12 +181,15 @@ def initial_network(
     slots: int,
     steps: int,
     device: str,
+    start: Start | None = None,
 ) -> tuple[Network, Context]:
     """Stack the initial parameters of all runs, the methods' own included."""
     own = [
         architecture.initialise(problem.shape, problem.outputs, derive(task.run.seed, "weights"))
         for task in tasks
     ]
+    if start is not None:
+        own = [start.placed(parameters) for parameters in own]
     probe = {name: p[None].to(device) for name, p in own[0].items()}
     example = torch.zeros((1, 2, *problem.shape), dtype=problem.dtype, device=device)
     architecture.train(False)  # or BatchNorm would learn the statistics of these zeros

@@ -89,6 +89,7 @@ def _without(
     again = replace(
         study, environments=given, methods=[study.plan.entry(about.method).given], baseline=None,
         store=store, keep_models="none", plain_training=False, name=given.name, source=source,
+        adapters=(), merges=(),
     )  # fmt: skip
     return material(again.run(progress=progress))
 

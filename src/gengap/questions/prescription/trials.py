@@ -79,7 +79,7 @@ class Settings:
             steps=made.steps, batch=made.batch, model=model or made.model, metric=made.metric,
             selection="last-step" if made.selection == "last-step" else "validation",
             keep_models="all", threads=made.threads, jobs=made.jobs, memory=made.memory,
-            device=made.device, precision=made.precision, trials=made.trials,
+            device=made.device, precision=made.precision, trials=made.trials, start=made.start,
             plain_training=False, prepared_inputs=made.prepared_inputs,
         )  # fmt: skip
 

@@ -79,6 +79,41 @@ def terminal_table(summary: Summary) -> Table:
     return make_table("Methods", summary.methods, makers)
 
 
+def spending_rows(summary: Summary) -> list[Row]:
+    """What methods took beside what being unseen costs them, in the methods' order, numbered."""
+    spent = {row["method"]: row for row in summary.spending}
+    own = [row for row in summary.methods if row["method"] in spent]
+    found = [Row({**row, **spent[row["method"]]}) for row in own]
+    for number, row in enumerate(found, 1):
+        forwards, backwards = row["forwards"], row["backwards"]
+        known = forwards is not None and backwards is not None
+        row.update(number=number, answer=forwards + 2 * backwards if known else None)
+        row["training"] = 3 * row["training"]  # once forward and once back
+    return found
+
+
+def spending_table(summary: Summary, rows: list[Row]) -> Table:
+    """One row per method, with the number that it has in the figure."""
+    number = summary.number
+    score, points = _units(number)
+
+    def passes(row: Row) -> Cell:
+        if row["answer"] is None:
+            return Cell(MISSING)
+        back = f" + {row['backwards']:.2g} back" if row["backwards"] else ""
+        return Cell(f"{row['forwards']:.3g}{back}", sort=row["answer"])
+
+    makers: list[Maker] = [
+        (Column(""), lambda row: Cell(str(row["number"]), sort=row["number"])),
+        named("Method", "method"),
+        (Column("Training", "passes"), lambda r: Cell(f"{r['training']:,.0f}", sort=r["training"])),
+        (Column("An answer", "passes"), passes),
+        printed("Unseen", score, "score_unseen", number),
+        estimated(number, "Cost of unseen", points, EXPECTED, "cost"),
+    ]
+    return make_table("What it took", rows, makers)
+
+
 def targets_table(summary: Summary, most: int = 80) -> Table:
     """One row per target of one method after another, in the methods' order."""
     number = summary.number

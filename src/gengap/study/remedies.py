@@ -1,0 +1,139 @@
+"""Which remedies of trained models a study tries: merges of them, adapters of them, and both.
+
+Every training method is tried as it is, with each merge, and each of these with each adapter:
+``erm``, ``erm + average``, ``erm + tent``, ``erm + average + tent``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from gengap.adapters.registry import AdapterInfo, adapter_info
+from gengap.base.errors import UsageError
+from gengap.merges.registry import BASE, IMPORTANCE, SCORES, MergeInfo, merge_info
+from gengap.methods.base import headed, stack
+from gengap.methods.registry import ALL_ROWS, WITH_REMEDY, registered
+from gengap.models.as_module import predicting_module
+from gengap.models.networks import Network
+from gengap.study.plan import Entry, Remedy
+from gengap.study.resolve import name_and_values
+
+if TYPE_CHECKING:
+    from gengap.study.study import Study
+
+ACTED_IN = "adapters and merges start from models that answer inputs, and in these data agents act"
+
+
+def with_remedies(study: Study, entries: Sequence[Entry]) -> tuple[list[Entry], dict[str, str]]:
+    """All entries of a study, those that are trained first, and why others are left out.
+
+    Raises:
+        UsageError: an unknown remedy or hyperparameter, or a study that has no room for remedies.
+    """
+    if not study.adapters and not study.merges:
+        return list(entries), {}
+    _check(study)
+    skipped: dict[str, str] = {}
+    merged = list(_each(entries, study.merges, _merge(study), skipped))
+    adapted = _each([*entries, *merged], study.adapters, _adapter(study), skipped)
+    found = [*entries, *merged, *adapted]
+    if len(found) == len(entries):
+        raise UsageError(f"No remedy is left to try: {' '.join(skipped.values())}")
+    return found, skipped
+
+
+def _check(study: Study) -> None:
+    if study.until_decided or study.sizes is not None:
+        option = "--until-decided" if study.until_decided else "--sizes"
+        raise UsageError(f"{option} is for training methods; leave adapters and merges out.")
+    if getattr(study.problem, "offers", ()):
+        raise UsageError(f"Leave --adapters and --merges out: {ACTED_IN}.")
+
+
+def _each(
+    entries: Sequence[Entry], items: Sequence[Any], make: Any, skipped: dict[str, str]
+) -> Iterator[Entry]:
+    """Every remedy of every entry that has networks."""
+    for entry in entries:
+        if entry.method is None:
+            continue
+        for item in items:
+            name, values = name_and_values(item)
+            made = make(entry, name, values)
+            if isinstance(made, Entry):
+                yield made
+            else:
+                skipped[f"{entry.name}{WITH_REMEDY}{name}"] = made
+
+
+def _merge(study: Study) -> Any:
+    def make(entry: Entry, name: str, values: Mapping[str, Any]) -> Entry | str:
+        info: MergeInfo = merge_info(name)
+        settings = vars(info.merge.make(**values))
+        if why := info.why_not(info.of, _at_hand(study)):
+            return f"{why} Give weights trained before with --start." if BASE in info.needs else why
+        if info.of == "models" and len(entry.trials) < 2 and BASE not in info.needs:
+            return f"{name} joins the models of several trials; give --trials 2 or more."
+        if info.of == "trajectory" and len(study.scored_at) < 2:
+            return f"{name} joins the models of several checkpoints; give --checkpoints linear:10."
+        trials = entry.trials[:1] if info.of == "models" else entry.trials
+        remedy = Remedy(entry, "merge", name, settings, info.of)
+        return _derived(entry, remedy, trials)
+
+    return make
+
+
+def _at_hand(study: Study) -> set[str]:
+    """What merges may need and this study has; weights that are drawn are no base."""
+    found = {SCORES} if study.started is None else {SCORES, BASE}
+    return found if ALL_ROWS in study.problem.lacks else {*found, IMPORTANCE}
+
+
+def _adapter(study: Study) -> Any:
+    def make(entry: Entry, name: str, values: Mapping[str, Any]) -> Entry | str:
+        info: AdapterInfo = adapter_info(name)
+        settings = vars(info.adapter.Settings.make(**values))
+        has_source = ALL_ROWS not in study.problem.lacks
+        model, shape = _untrained(study, entry), study.problem.shape
+        why = info.why_not(study.problem.targets, model, has_source, shape)
+        if why is None and study.stream_used.batch < info.minimum_batch:
+            why = (
+                f"{name} needs batches of at least {info.minimum_batch}; give --stream-batch "
+                f"{info.minimum_batch}."
+            )
+        if why is not None:
+            return why
+        told = {"stream": study.stream_used.order, "stream batch": study.stream_used.batch}
+        remedy = Remedy(entry, "adapter", name, settings)
+        return replace(_derived(entry, remedy, entry.trials), settings={**entry.settings, **told})
+
+    return make
+
+
+def _derived(entry: Entry, remedy: Remedy, trials: Sequence[Mapping[str, Any]]) -> Entry:
+    own = "" if not remedy.values else _said(remedy)
+    name = f"{entry.name}{WITH_REMEDY}{remedy.name}{own}"
+    return replace(entry, name=name, trials=tuple(trials), remedy=remedy, given=None)
+
+
+def _said(remedy: Remedy) -> str:
+    """Hyperparameters that are not the defaults, so that two settings have two names."""
+    kind: Any = (
+        adapter_info(remedy.name).adapter.Settings
+        if remedy.kind == "adapter"
+        else merge_info(remedy.name).merge
+    )
+    usual = vars(kind.make())
+    own = [f"{k}={v:g}" for k, v in remedy.values.items() if v != usual[k]]
+    return f" ({', '.join(own)})" if own else ""
+
+
+def _untrained(study: Study, entry: Entry) -> Any:
+    """A model of an entry as adapters meet it, with fresh weights."""
+    architecture, problem = study.architectures[entry.model], study.problem
+    made = architecture.initialise(problem.shape, problem.outputs, 0)
+    network = Network(architecture, {name: p[None] for name, p in made.items()}, problem.shape)
+    method = registered(entry.name).method
+    return predicting_module(headed(network, stack([method.make()])))

@@ -1,0 +1,69 @@
+"""What merging asks of the training rows: how much a weight matters, and statistics of batches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gengap.methods.batch import Batch, Context
+from gengap.models.networks import Network, Parameters, gradients_of
+
+MOST_EXAMPLES = 512  # whose gradients are squared; the mean settles long before
+AT_ONCE = 64
+
+
+def importance_of(feed: Any, context: Context, networks: Sequence[Network]) -> list[Parameters]:
+    """Mean square of the gradient of an example's log-likelihood, of every weight of each network.
+
+    The diagonal of the Fisher information, of the labels that the training rows have (the
+    "empirical" one). Of values the likelihood is Gaussian, so the error is squared.
+
+    Args:
+        feed: of one run, with ``everything``.
+    """
+    (first, *_) = feed.everything(0, context)
+    x, y = first.x[first.mask], first.y[first.mask]
+    take = torch.linspace(0, len(x) - 1, min(len(x), MOST_EXAMPLES)).long()
+    return [_squared(network, first, x[take], y[take]) for network in networks]
+
+
+def _squared(network: Network, batch: Batch, x: Tensor, y: Tensor) -> Parameters:
+    # Copies of a network on an example each are a fleet, whose gradients are apart.
+    together = AT_ONCE if network.architecture.vectorises else 1
+    total = {name: torch.zeros_like(p[0]) for name, p in network.parameters.items()}
+    for rows, targets in zip(x.split(together), y.split(together), strict=True):
+        own = {
+            name: p.detach().expand(len(rows), *p.shape[1:]).clone()
+            for name, p in network.parameters.items()
+        }
+        learnt = {name: p.requires_grad_() for name, p in own.items() if p.is_floating_point()}
+        with torch.enable_grad():
+            logits = network.at(own)(rows[:, None, None]).logits
+            alone = replace(batch, y=targets[:, None, None], mask=None)
+            slopes = gradients_of(alone.losses(logits).sum(), learnt)
+        for name, slope in slopes.items():
+            total[name] += (slope**2).sum(0) / len(x)
+    return total
+
+
+def normalised_anew(network: Network, feed: Any, context: Context) -> None:
+    """Gather the statistics of batch normalisation anew from the training rows, in place."""
+    module: nn.Module = network.architecture._module  # type: ignore[attr-defined]
+    layers = [m for m in module.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    if not layers:
+        return
+    momenta = [layer.momentum for layer in layers]
+    for layer in layers:
+        layer.reset_running_stats()
+        layer.momentum = None  # a mean over all batches
+        layer.train()
+    with torch.no_grad():
+        for part in feed.everything(0, context):
+            network(part.x[part.mask][None])
+    for layer, momentum in zip(layers, momenta, strict=True):
+        layer.momentum = momentum
+        layer.eval()

@@ -1,0 +1,28 @@
+"""Which methods nothing betters for as little, by hand."""
+
+from gengap.report.figures.frontier import frontier, spending_drawing
+from gengap.report.numerals import Numerals
+from gengap.report.reading import Row
+
+
+def test_the_frontier_of_costs_falls_and_of_scores_rises():
+    places = [(1, 5.0), (1, 4.0), (2, 4.5), (3, 2.0), (4, 2.0), (5, 1.0)]
+    assert frontier(places) == [(1, 4.0), (3, 2.0), (5, 1.0)]
+    assert frontier(places, larger_is_better=True) == [(1, 5.0)]
+
+
+def row(number, training, answer, cost):
+    return Row(number=number, training=training, answer=answer, cost_of_unseen=cost)
+
+
+def test_every_method_is_drawn_with_its_number_and_one_without_a_cost_is_not():
+    rows = [row(1, 300, 1, 0.04), row(2, 300, 3, 0.02), row(777, 600, 1, None)]
+    drawing = spending_drawing(
+        Numerals(True, 1), rows, "cost_of_unseen", "cost", larger_is_better=False
+    )
+    text = str(drawing.inline())
+    assert text.count("<circle") == 4  # two methods in two panels
+    assert ">777</text>" not in text
+    assert (
+        spending_drawing(Numerals(True, 1), rows[:1], "answer", "", larger_is_better=True) is None
+    )

@@ -1,0 +1,261 @@
+"""Remedies as runs of a study, against the same done by hand with the kept models."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from gengap.base.errors import UsageError
+from gengap.environments.core import Environments
+from gengap.environments.streams import Stream
+from gengap.models.starting import read_start
+from gengap.records.models import kept_model, kept_models
+from gengap.study.plan import read_plan
+from gengap.study.study import Study
+from gengap.study.trained import trained_model
+from gengap.training.remedies import BACKWARDS, FORWARDS
+
+SETTINGS = {"seeds": [0], "steps": 20, "threads": 1, "jobs": 1}
+
+
+@pytest.fixture(scope="module")
+def places():
+    draw = np.random.default_rng(0)
+    codes = np.repeat([0, 1, 2], 60)
+    X = draw.normal(size=(180, 4)) + 0.5 * codes[:, None]
+    y = np.where(X[:, 0] + 0.5 * draw.normal(size=180) > 0.5, "yes", "no")
+    return Environments.from_arrays(X, y, codes)
+
+
+def rebuilt(study, store):
+    """The models of each run by key and step, as networks that predict."""
+    entry = study.plan.entries[0].name
+    return {
+        (run.key, step): trained_model(study, store, study.plan, run, cell, step)
+        for run, cell in study.plan.runs[entry]
+        for step in study.scored_at
+    }
+
+
+@pytest.fixture(scope="module")
+def done(places, tmp_path_factory):
+    """Two trials of plain training with every merge and adapter that the tests look at."""
+    address = tmp_path_factory.mktemp("remedies") / "records.db"
+    study = Study(
+        places, ["erm"], model="mlp(8,norm=layer)", trials=2, merges=["average", "ema"],
+        adapters=["tent:learning_rate=0.01"], keep_models="all", store=address, **SETTINGS,
+    )  # fmt: skip
+    result = study.run()
+    yield study, result
+    result.store.close()
+
+
+def test_every_method_is_tried_with_each_merge_and_each_of_these_with_each_adapter(done):
+    study, result = done
+    tent = "tent (learning_rate=0.01)"
+    assert [entry.name for entry in study.plan.entries] == [
+        "erm", "erm + average", "erm + ema",
+        f"erm + {tent}", f"erm + average + {tent}", f"erm + ema + {tent}",
+    ]  # fmt: skip
+    assert set(result.methods["method"]) == {entry.name for entry in study.plan.entries}
+
+
+def test_an_average_predicts_as_the_mean_of_the_trials_weights(done):
+    study, result = done
+    models, plan = rebuilt(study, result.store), study.plan
+    run, cell = plan.runs["erm + average"][0]
+    trials = [r.key for r, c in plan.runs["erm"] if c is cell]
+    assert run.settings["of"] == trials
+    assert len(trials) == 2
+    for step in study.scored_at:
+        one, other = (models[key, step].model for key in trials)
+        mean = {name: (p + other.parameters[name]) / 2 for name, p in one.parameters.items()}
+        _same_answers(study, result, run, step, one.at(mean), models[trials[0], step])
+
+
+def _same_answers(study, result, run, step, network, trained):
+    examples = study.plan.example_set(run.seed, "test")
+    X = torch.from_numpy(trained.prepared.inputs.apply(study.problem.matrix[examples.example]))
+    expected = network.outputs(X).logits.argmax(1).numpy()
+    stored = result.store.outcomes([run.key], "test")[run.key, step].predicted
+    np.testing.assert_array_equal(stored, expected)
+
+
+def test_an_adapter_answers_the_stream_as_it_does_in_a_loop(done):
+    from gengap.adapters.tent import Tent
+    from gengap.base.seeds import generator
+
+    study, result = done
+    name = study.plan.entries[3].name
+    run, _ = study.plan.runs[name][0]
+    (of,) = run.settings["of"]
+    step = study.scored_at[-1]
+    trained = rebuilt(study, result.store)[of, step]
+    examples = study.plan.example_set(run.seed, "test")
+    X = torch.from_numpy(trained.prepared.inputs.apply(study.problem.matrix[examples.example]))
+    adapter = Tent(trained.module, learning_rate=0.01)
+    said = np.zeros(len(X), int)
+    draw = generator(run.seed, "stream", "test")
+    for places, reset in Stream().visits(examples.environment, examples.target, draw):
+        if reset:
+            adapter.reset()
+        said[places] = adapter.predict(X[places]).argmax(1).numpy()
+    stored = result.store.outcomes([run.key], "test")[run.key, step].predicted
+    np.testing.assert_array_equal(stored, said)
+
+
+def test_what_each_took_is_counted_in_training_and_for_an_answer(done):
+    study, result = done
+    spent = {row["method"]: row for row in result.summary["spending"]}
+    assert {row["training"] for row in spent.values()} == {40.0}  # two trials of 20 steps
+    assert spent["erm + average"]["backwards"] == 0
+    tent = spent["erm + tent (learning_rate=0.01)"]
+    assert (tent["forwards"], tent["backwards"]) == (1, 1)
+    noted = result.store.curves([study.plan.runs[tent["method"]][0][0].key])
+    assert {name for _, name in noted} == {FORWARDS, BACKWARDS}
+
+
+def test_records_read_back_plan_the_same_runs(done):
+    study, result = done
+    plan = read_plan(result.store, study.plan.record)
+    for name, runs in study.plan.runs.items():
+        assert [run.key for run, _ in plan.runs[name]] == [run.key for run, _ in runs]
+
+
+def test_a_remedy_asked_for_later_trains_only_what_is_missing_and_leaves_no_models(
+    places, tmp_path
+):
+    own = {"model": "mlp(8,norm=layer)", "keep_models": "none", "store": tmp_path / "records.db"}
+    before = Study(places, ["erm"], **own, **SETTINGS).run()
+    numbers = before.methods.set_index("method").loc["erm", "score_unseen"]
+    before.store.close()
+    after = Study(places, ["erm"], adapters=["tent"], **own, **SETTINGS).run()
+    assert after.methods.set_index("method").loc["erm", "score_unseen"] == numbers
+    keys = [run.key for runs in after.plan.runs.values() for run, _ in runs]
+    assert not kept_models(after.store, keys)
+    done = {run.run.key: run.created for run in after.store.runs(keys=keys)}
+    after.store.close()
+    again = Study(places, ["erm"], adapters=["tent"], **own, **SETTINGS).run()
+    assert {run.run.key: run.created for run in again.store.runs(keys=keys)} == done
+    again.store.close()
+
+
+def test_in_memory_remedies_work_as_well(places):
+    result = Study(places, ["erm"], model="mlp(8,norm=batch)", adapters=["tent"], **SETTINGS).run()
+    assert set(result.methods["method"]) == {"erm", "erm + tent"}
+    (said,) = result.study.warnings
+    assert said.startswith("Adapters see inputs of the unseen environments")
+    result.store.close()
+
+
+def test_what_cannot_apply_is_skipped_with_the_reason(places):
+    study = Study(
+        places, ["erm", "sklearn:LogisticRegression"], adapters=["tent"],
+        merges=["average", "wise-ft", "ema"], **SETTINGS,
+    )  # fmt: skip
+    names = [entry.name for entry in study.plan.entries]
+    assert names == ["erm", "sklearn:LogisticRegression", "erm + ema"]
+    assert "give --trials 2 or more" in study.skipped["erm + average"]
+    assert "--start" in study.skipped["erm + wise-ft"]
+    assert "normalisation layers" in study.skipped["erm + tent"]
+
+
+@pytest.mark.parametrize(
+    ("own", "said"),
+    [
+        ({"adapters": ["tnet"]}, "no adapter 'tnet'.*tent"),
+        ({"merges": ["averge"]}, "no merge 'averge'.*average"),
+        ({"adapters": ["tent"], "stream": "gradul"}, "no stream 'gradul'"),
+        ({"adapters": ["tent"], "stream_batch": 0}, "stream_batch must be"),
+        ({"adapters": ["tent:speed=3"]}, "no hyperparameter 'speed'"),
+        ({"adapters": ["tent"], "until_decided": True, "seeds": 5}, "--until-decided"),
+        ({"adapters": ["tent"], "sizes": "environments=1,2"}, "--sizes"),
+        ({"budget": "hours"}, "steps or passes"),
+        ({"adapters": ["tent"], "model": "mlp"}, "No remedy is left"),
+    ],
+)
+def test_bad_input_is_one_sentence(places, own, said):
+    settings = {"model": "mlp(8,norm=layer)", **SETTINGS, **own}
+    with pytest.raises(UsageError, match=said):
+        Study(places, ["erm"], **settings).validate()
+
+
+def test_equal_passes_halve_the_steps_of_a_method_with_two_passes(places):
+    study = Study(places, ["erm", "sam"], model="mlp(8)", budget="passes", **SETTINGS)
+    assert {e.name: e.settings["steps"] for e in study.plan.entries} == {"erm": 20, "sam": 10}
+    result = study.run()
+    spent = {row.run.method: row.passes for row in result.store.runs()}
+    assert spent["sam"] == spent["erm"] == 20
+    result.store.close()
+
+
+def test_networks_start_from_the_weights_of_a_file_where_names_and_shapes_agree(places, tmp_path):
+    from safetensors.torch import save_file
+
+    torch.manual_seed(0)
+    weights = {"weight0": torch.randn(4, 8), "bias0": torch.randn(1, 8), "weight1": torch.ones(3)}
+    path = tmp_path / "start.safetensors"
+    save_file(weights, path)
+    study = Study(
+        places, [{"erm": {"learning_rate": 1e-12, "weight_decay": 0}}], model="mlp(8)", start=path,
+        keep_models="all", **SETTINGS,
+    )  # fmt: skip
+    result = study.run()
+    run, cell = result.plan.runs["erm"][0]
+    model = kept_model(result.store, run.key, 20)
+    trained = trained_model(study, result.store, study.plan, run, cell, 20).model.parameters
+    assert model is not None
+    torch.testing.assert_close(trained["weight0"][0], weights["weight0"])
+    torch.testing.assert_close(trained["bias0"][0], weights["bias0"])
+    assert trained["weight1"].shape == (1, 8, 2)
+    assert run.settings["start"] == read_start(path).digest
+    result.store.close()
+
+
+def test_weights_of_another_network_are_refused_with_the_first_that_differs(places, tmp_path):
+    from safetensors.torch import save_file
+
+    path = tmp_path / "start.safetensors"
+    save_file({"layer.weight": torch.ones(3, 3)}, path)
+    study = Study(places, ["erm"], model="mlp(8)", start=path, **SETTINGS)
+    with pytest.raises(UsageError, match=r"layer.weight \(3, 3\).*weight0 \(4, 8\)"):
+        study.validate()
+    path.write_bytes(b"no weights")
+    with pytest.raises(UsageError, match="not a safetensors file"):
+        read_start(path)
+    with pytest.raises(UsageError, match="Cannot read the weights"):
+        read_start(tmp_path / "none.safetensors")
+
+
+def test_remedies_of_regression_and_of_tables_with_categories(tmp_path):
+    draw = np.random.default_rng(1)
+    frame = pd.DataFrame({"x": draw.normal(size=120), "place": np.repeat(list("abc"), 40)})
+    frame["colour"] = draw.choice(["red", "blue"], 120)
+    frame["y"] = frame["x"] * 2 + (frame["colour"] == "red")
+    own = Environments.from_frame(frame, "y", "place")
+    study = Study(own, ["erm"], model="mlp(8)", merges=["ema"], **SETTINGS)
+    result = study.run()
+    assert np.isfinite(result.methods["cost_of_unseen"]).all()
+    result.store.close()
+
+
+def test_only_what_is_trained_is_delivered(done):
+    _, result = done
+    with pytest.raises(UsageError, match=r"erm \+ average is not trained.*fit erm"):
+        result.fit("erm + average")
+    assert result.fit("best", false_alarms=None).description.run.method == "erm"
+
+
+def test_a_copy_of_a_model_that_is_read_back_predicts_as_its_method_does():
+    from gengap.methods.base import headed, stack
+    from gengap.methods.erm import ERM
+    from gengap.models.as_module import Whole, predicting_module
+    from gengap.models.networks import Network, architecture
+
+    made = architecture("mlp(6)")
+    drawn = made.initialise((3,), 2, 0)
+    network = Network(made, {name: p[None] for name, p in drawn.items()}, (3,))
+    x = torch.randn(5, 3, generator=torch.Generator().manual_seed(1))
+    expected = network(x[None]).logits[0]
+    torch.testing.assert_close(predicting_module(headed(network, stack([ERM.make()])))(x), expected)
+    torch.testing.assert_close(Whole(network)(x).logits, expected)
