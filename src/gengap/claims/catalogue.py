@@ -17,6 +17,7 @@ from gengap.claims import (
     fairness,
     goals,
     grokking,
+    linear_grokking,
     logs,
     margins,
     memory,
@@ -40,7 +41,7 @@ _MODULES = (
     places, sites, fairness, coverage, contexts, elsewhere, typicality, margins, memory, shortcuts,
     benchmarks, strangers, offline_play, goals, edge, warm_starts, procedures, physical, sources,
     players, solutions, corrective, compounds, grokking,
-    corrupted_answers, logs,
+    corrupted_answers, linear_grokking, logs,
 )  # fmt: skip
 
 
