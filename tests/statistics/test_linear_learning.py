@@ -38,7 +38,7 @@ def test_losses_are_those_of_gradient_descent(ratio):
                 error = error - rates[step] * 2 * X.T @ (X @ error) / len(X)
     for at in (0, 10, 100, 300):
         assert found[0, at] == pytest.approx(train[at], rel=0.15, abs=1e-3)
-        assert found[1, at] == pytest.approx(elsewhere[at], rel=0.1, abs=4e-3)
+        assert found[1, at] == pytest.approx(elsewhere[at], rel=0.15, abs=4e-3)
 
 
 def test_shares_are_those_of_a_normal_error():
