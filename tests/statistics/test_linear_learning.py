@@ -24,21 +24,20 @@ def test_moments_of_the_law(ratio):
 
 @pytest.mark.parametrize("ratio", [0.5, 0.8, 1.6])
 def test_losses_are_those_of_gradient_descent(ratio):
-    draw, d = np.random.default_rng(0), 160
-    rates = 0.1 * (1 + np.cos(np.pi * np.arange(300) / 300)) / 2
+    draw, d = np.random.default_rng(0), 200
+    rates = 0.1 * (1 + np.cos(np.pi * np.arange(150) / 150)) / 2
     train, elsewhere = expected_losses(rates, ratio, start=4.0)
+    X = draw.standard_normal((round(d / ratio), d)).astype(np.float32)
+    # Descent from each direction at once, so that no direction's chance is left.
+    error = np.eye(d, dtype=np.float32) * 2 / np.sqrt(d)
     found = np.zeros((2, len(rates) + 1))
-    for _ in range(4):
-        X = draw.standard_normal((round(d / ratio), d))
-        error = draw.standard_normal(d)
-        error *= 2 / np.linalg.norm(error)
-        for step in range(len(rates) + 1):
-            found[:, step] += np.mean((X @ error) ** 2) / 4, error @ error / 4
-            if step < len(rates):
-                error = error - rates[step] * 2 * X.T @ (X @ error) / len(X)
-    for at in (0, 10, 100, 300):
-        assert found[0, at] == pytest.approx(train[at], rel=0.15, abs=1e-3)
-        assert found[1, at] == pytest.approx(elsewhere[at], rel=0.15, abs=4e-3)
+    for step in range(len(rates) + 1):
+        found[:, step] = np.square(X @ error).sum() / len(X), np.square(error).sum()
+        if step < len(rates):
+            error = error - rates[step] * 2 * X.T @ (X @ error) / len(X)
+    for at in (0, 10, 50, 150):
+        assert found[0, at] == pytest.approx(train[at], rel=0.1, abs=4e-3)
+        assert found[1, at] == pytest.approx(elsewhere[at], rel=0.1, abs=4e-3)
 
 
 def test_shares_are_those_of_a_normal_error():
