@@ -102,8 +102,10 @@ def test_swad_by_hand():
     assert swad(losses, patience=3, endurance=2, tolerance=1.3) == [3, 4, 5, 6, 7, 8, 9]
     assert swad(losses, patience=3, endurance=1, tolerance=1.3) == [3, 4, 5, 6, 7]
     assert swad([3, 2, 1], patience=2) == [2]
-    with pytest.raises(UsageError, match=r"SWAD reads losses, and a score is 0.9"):
-        gg.merges.swad([model(1), model(2)], score=lambda _: 0.9)
+    with pytest.raises(UsageError, match=r"SWAD reads losses, and a score is 9.5"):
+        gg.merges.swad([model(1), model(2)], score=lambda _: 9.5)
+    right = [0.1, 0.5, 0.7, 0.69, 0.68, 0.2, 0.2]
+    assert swad([-share for share in right], patience=2, endurance=2) == [2, 3, 4]
 
 
 def test_bang_divides_the_last_layer_and_balances():

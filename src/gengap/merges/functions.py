@@ -50,7 +50,7 @@ def merge_by(
     beside = {key: given.pop(key) for key in list(given) if key in known}
     have = {**beside, "base": base}
     for need in info.needs:
-        if have.get(_GIVEN[need]) is None:
+        if need in _GIVEN and have.get(_GIVEN[need]) is None:
             raise UsageError(f"{info.name} needs {need}; give {_GIVEN[need]}.")
     return merge_models(info.merge.make(**given), models, base, **beside)
 

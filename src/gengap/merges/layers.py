@@ -2,10 +2,10 @@
 
 Tensors of one layer share the part of their names up to the first number, or without numbers all
 but the last word: ``blocks.3.attention.weight`` and ``blocks.3.norm.bias`` are of ``blocks.3``,
-``head.weight`` of ``head``. Layers are in the order of the tensors, which in a ``state_dict()`` is
-that of their definition. Files hold names in order of the alphabet instead; there layers are in
-order of their numbers, names that begin as embeddings do come before the numbered ones and other
-names after them.
+``head.weight`` of ``head``, and ``weight0`` and ``bias0`` are of ``0``. Layers are in the order of
+the tensors, which in a ``state_dict()`` is that of their definition. Files hold names in order of
+the alphabet instead; there layers are in order of their numbers, names that begin as embeddings do
+come before the numbered ones and other names after them.
 """
 
 from __future__ import annotations
@@ -15,15 +15,18 @@ from collections.abc import Iterable, Sequence
 
 from gengap.base.errors import UsageError, listing
 
+_NUMBERED = re.compile(r"[^\W\d]+(\d+)")
 _FIRST = re.compile(r"embed|patch|stem|tokens?\b|\bw[tp]e\b|positional|conv_?1\b|input", re.I)
 
 
 def layer_of(name: str) -> str:
     """The layer that a tensor is of.
 
-    >>> [layer_of(name) for name in ("h.3.mlp.weight", "head.bias", "0.weight")]
-    ['h.3', 'head', '0']
+    >>> [layer_of(name) for name in ("h.3.mlp.weight", "head.bias", "0.weight", "bias2")]
+    ['h.3', 'head', '0', '2']
     """
+    if alone := _NUMBERED.fullmatch(name):
+        return alone[1]
     words = name.split(".")
     numbered = [place for place, word in enumerate(words) if word.isdigit()]
     if numbered:

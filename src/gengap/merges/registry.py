@@ -12,6 +12,7 @@ from gengap.merges.base import Merge
 BASE = "a base model"
 SCORES = "validation scores"
 IMPORTANCE = "importance of weights"
+PERCEPTRON = "a perceptron"
 # What they merge.
 MODELS, TRAJECTORY = "models", "trajectory"
 
@@ -26,7 +27,8 @@ class MergeInfo:
         summary: one line that says what the merge does.
         paper: the source.
         of: ``"models"`` that were trained apart, or a ``"trajectory"``: checkpoints of one run.
-        needs: what it needs beside the models, in words.
+        needs: what it needs beside the models, or of them, in words.
+        minimum_models: fewest that it can merge.
     """
 
     merge: type[Merge]
@@ -35,6 +37,7 @@ class MergeInfo:
     paper: Paper
     of: str = MODELS
     needs: tuple[str, ...] = ()
+    minimum_models: int = 1
 
     @property
     def merges(self) -> str:
@@ -56,7 +59,10 @@ class MergeInfo:
 
 
 _REGISTRY = Registry(
-    MergeInfo, "merge", ("gengap.merges.linear", "gengap.merges.entrywise"), first="average"
+    MergeInfo,
+    "merge",
+    ("gengap.merges.linear", "gengap.merges.entrywise", "gengap.merges.structured"),
+    first="average",
 )
 register_merge = _REGISTRY.register
 merges = _REGISTRY.all

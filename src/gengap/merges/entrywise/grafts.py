@@ -88,7 +88,7 @@ class Grafting(Merge):
     summary="the few entries with the largest gradients, put into the base",
     paper=Paper(
         "SAFT: towards out-of-distribution generalization in fine-tuning",
-        "Nguyen, Wang, Hong, Le, Sanner, Do",
+        "Nguyen, Uhlich, Cardinaux, Mauch, Edraki, Courville",
         2024,
         "https://arxiv.org/abs/2407.03036",
     ),

@@ -44,6 +44,7 @@ from gengap.merges.registry import BASE, register_merge
         "https://arxiv.org/abs/2403.19522",
     ),
     needs=(BASE,),
+    minimum_models=2,
 )
 @dataclass(frozen=True)
 class ModelStock(Combination):

@@ -40,7 +40,11 @@ from gengap.merges.registry import SCORES, TRAJECTORY, register_merge
 )
 @dataclass(frozen=True)
 class SWAD(Combination):
-    """Mean of a stretch found by the validation loss; scores must be losses times -1."""
+    """Mean of a stretch found by the validation loss.
+
+    Scores are losses times -1, or shares of right answers; of these the share of wrong ones is the
+    loss.
+    """
 
     patience: int = hyperparameter(3, 2, 6, help="checkpoints that do not undercut the first")
     endurance: int = hyperparameter(6, 2, 12, help="checkpoints above tolerance that end it")
@@ -52,14 +56,15 @@ class SWAD(Combination):
         """Alike within the stretch, 0 elsewhere.
 
         Raises:
-            UsageError: a score is above 0, and so no loss times -1.
+            UsageError: a score is above 1, and so neither.
         """
         number = choice.number
-        losses = [-choice.scored([float(i == k) for i in range(number)]) for k in range(number)]
+        scores = [choice.scored([float(i == k) for i in range(number)]) for k in range(number)]
+        losses = [(1 if max(scores) > 0 else 0) - score for score in scores]
         if min(losses) < 0:
             raise UsageError(
-                f"SWAD reads losses, and a score is {-min(losses):g}; let score return the "
-                "validation loss times -1."
+                f"SWAD reads losses, and a score is {max(scores):g}; let score return the "
+                "validation loss times -1, or a share of right answers."
             )
         first, end = valley(losses, self.patience, self.endurance, self.tolerance)
         return [float(first <= k < end) / (end - first) for k in range(number)]
