@@ -12,8 +12,8 @@ One operation has many names, by where its models come from:
 - *fusing* (Choshen et al. 2022, arXiv:2204.03044): fine-tunings on different tasks, and the mean is
   no final model but a better base to fine-tune from, which :mod:`gengap.merges.repeated` repeats;
 - *rewarded soup* (Ramé et al. 2023, arXiv:2306.04488): one fine-tuning for each reward, and the
-  weights are preferences between rewards, chosen afterwards: :func:`gengap.merges.paths.interpolations`
-  walks through them.
+  weights are preferences between rewards, chosen afterwards;
+  :func:`gengap.merges.paths.interpolations` walks through them.
 
 Helps where models lie in one basin of the loss, most under shift. Hurts where the loss climbs
 on the way from one to another, which :func:`gengap.merges.paths.loss_path` measures.
