@@ -175,6 +175,9 @@ def test_depth_of_layers_by_their_names():
     assert depths(sorted_names) == right
     # Not in order of the alphabet: as they come.
     assert depths(["stem.w", "body.w", "head.w"]) == {"stem.w": 0, "body.w": 0.5, "head.w": 1}
+    # In no order, for the numbers fall.
+    jumbled = depths(["bias1", "weight2", "bias0", "weight0", "bias2", "weight1"])
+    assert jumbled == {f"{kind}{k}": k / 2 for kind in ("weight", "bias") for k in range(3)}
     assert depths(["a.w", "b.w"], ["b", "a"]) == {"a.w": 1, "b.w": 0}
     assert depths(["w"]) == {"w": 1}
 

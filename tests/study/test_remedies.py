@@ -151,12 +151,13 @@ def test_in_memory_remedies_work_as_well(places):
 def test_what_cannot_apply_is_skipped_with_the_reason(places):
     study = Study(
         places, ["erm", "sklearn:LogisticRegression"], adapters=["tent"],
-        merges=["average", "wise-ft", "ema"], **SETTINGS,
+        merges=["average", "wise-ft", "ema", "rebasin"], **SETTINGS,
     )  # fmt: skip
     names = [entry.name for entry in study.plan.entries]
     assert names == ["erm", "sklearn:LogisticRegression", "erm + ema"]
     assert "give --trials 2 or more" in study.skipped["erm + average"]
     assert "--start" in study.skipped["erm + wise-ft"]
+    assert "give --trials 2 or more" in study.skipped["erm + rebasin"]
     assert "normalisation layers" in study.skipped["erm + tent"]
 
 

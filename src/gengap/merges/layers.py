@@ -4,8 +4,9 @@ Tensors of one layer share the part of their names up to the first number, or wi
 but the last word: ``blocks.3.attention.weight`` and ``blocks.3.norm.bias`` are of ``blocks.3``,
 ``head.weight`` of ``head``, and ``weight0`` and ``bias0`` are of ``0``. Layers are in the order of
 the tensors, which in a ``state_dict()`` is that of their definition. Files hold names in order of
-the alphabet instead; there layers are in order of their numbers, names that begin as embeddings do
-come before the numbered ones and other names after them.
+the alphabet, or in none; where names are in that order, or numbers fall, layers are in order of
+their numbers, names that begin as embeddings do come before the numbered ones and other names
+after them.
 """
 
 from __future__ import annotations
@@ -47,7 +48,9 @@ def depths(names: Iterable[str], layers: Sequence[str] | None = None) -> dict[st
     names = list(names)
     if layers is None:
         homes = {name: layer_of(name) for name in names}
-        order = _ordered(list(dict.fromkeys(homes.values())), names == sorted(names))
+        found = list(dict.fromkeys(homes.values()))
+        defined = names != sorted(names) and not _falling(found)
+        order = found if defined else _ordered(found)
     else:
         homes, order = {name: _home(name, layers) for name in names}, list(layers)
     last = max(len(order) - 1, 1)
@@ -64,10 +67,19 @@ def _home(name: str, layers: Sequence[str]) -> str:
     return max(fitting, key=len)
 
 
-def _ordered(found: list[str], alphabetical: bool) -> list[str]:
-    """Layers first to last."""
-    if not alphabetical:
-        return found
+def _falling(layers: Sequence[str]) -> bool:
+    """Whether of two layers whose names differ in the number alone the larger comes first."""
+    last: dict[str, int] = {}
+    for layer in layers:
+        stem, number = re.fullmatch(r"(.*?)(\d*)", layer, re.S).groups()  # type: ignore[union-attr]
+        if number and int(number) < last.get(stem, -1):
+            return True
+        last[stem] = int(number or -1)
+    return False
+
+
+def _ordered(found: list[str]) -> list[str]:
+    """Layers first to last by their names."""
     numbers = any(re.search(r"\d", layer) for layer in found)
 
     def key(layer: str) -> tuple[int, list[int | str]]:

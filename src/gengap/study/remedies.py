@@ -12,11 +12,18 @@ from typing import TYPE_CHECKING, Any
 
 from gengap.adapters.registry import AdapterInfo, adapter_info
 from gengap.base.errors import UsageError
-from gengap.merges.registry import BASE, IMPORTANCE, SCORES, MergeInfo, merge_info
+from gengap.merges.registry import (
+    BASE,
+    IMPORTANCE,
+    PERCEPTRON,
+    SCORES,
+    MergeInfo,
+    merge_info,
+)
 from gengap.methods.base import headed, stack
 from gengap.methods.registry import ALL_ROWS, WITH_REMEDY, registered
 from gengap.models.as_module import predicting_module
-from gengap.models.networks import Network
+from gengap.models.networks import MLP, Network
 from gengap.study.plan import Entry, Remedy
 from gengap.study.resolve import name_and_values
 
@@ -72,9 +79,10 @@ def _merge(study: Study) -> Any:
     def make(entry: Entry, name: str, values: Mapping[str, Any]) -> Entry | str:
         info: MergeInfo = merge_info(name)
         settings = vars(info.merge.make(**values))
-        if why := info.why_not(info.of, _at_hand(study)):
+        if why := info.why_not(info.of, _at_hand(study, entry)):
             return f"{why} Give weights trained before with --start." if BASE in info.needs else why
-        if info.of == "models" and len(entry.trials) < 2 and BASE not in info.needs:
+        fewest = max(info.minimum_models, 1 if BASE in info.needs else 2)
+        if info.of == "models" and len(entry.trials) < fewest:
             return f"{name} joins the models of several trials; give --trials 2 or more."
         if info.of == "trajectory" and len(study.scored_at) < 2:
             return f"{name} joins the models of several checkpoints; give --checkpoints linear:10."
@@ -85,9 +93,11 @@ def _merge(study: Study) -> Any:
     return make
 
 
-def _at_hand(study: Study) -> set[str]:
+def _at_hand(study: Study, entry: Entry) -> set[str]:
     """What merges may need and this study has; weights that are drawn are no base."""
     found = {SCORES} if study.started is None else {SCORES, BASE}
+    if isinstance(study.architectures[entry.model], MLP):
+        found.add(PERCEPTRON)
     return found if ALL_ROWS in study.problem.lacks else {*found, IMPORTANCE}
 
 
