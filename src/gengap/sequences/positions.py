@@ -47,7 +47,7 @@ def position_sizes(kind: Positions, length: int, width: int, heads: int, causal:
     if kind == "learned":
         return {"positions": ((length, width), 0.02 * math.sqrt(3))}
     if kind in OF_DIGITS:
-        return {"places": ((length + 1, width), 0.02 * math.sqrt(3))}
+        return {"places": ((length + 1, width), math.sqrt(3))}  # as embeddings of tokens begin
     if kind == "t5":
         return {"buckets": ((BUCKETS, heads), 0.02 * math.sqrt(3))}
     if kind == "fire":

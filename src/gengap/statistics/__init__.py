@@ -57,6 +57,7 @@ from gengap.statistics.sequential import compare_sequentially
 from gengap.statistics.signed_rank_bayes import signed_rank_posterior
 from gengap.statistics.stability import stability
 from gengap.statistics.subset_evaluation import choose_examples, estimate_score
+from gengap.statistics.success import success_difference, success_rate
 from gengap.statistics.two_sample import mmd_test
 from gengap.statistics.variance_parts import variance_parts
 
@@ -103,6 +104,8 @@ __all__ = [
     "source_intervals",
     "stability",
     "student_interval",
+    "success_difference",
+    "success_rate",
     "t_test",
     "variance_parts",
     "wilcoxon_test",
