@@ -37,10 +37,13 @@ def digits() -> tuple[np.ndarray, np.ndarray]:
 
 
 @suite("digits-writers", summary="Digits 0..9 from fourteen writers' forms.", source=SOURCE)
-def digits_writers(n: int | None = None, seed: int = 0) -> Environments:
+def digits_writers(
+    n: int | None = None, seed: int = 0, classes: tuple[int, ...] = tuple(range(10))
+) -> Environments:
     """Load the digits with the form they were written on as environment.
 
     Args:
+        classes: which of the digits; others can be trained on beforehand.
         n: keep at most this many per writer; None keeps all, 122 to 130.
         seed: decides which are kept.
 
@@ -51,10 +54,15 @@ def digits_writers(n: int | None = None, seed: int = 0) -> Environments:
     images, y = digits()
     place = np.arange(len(y))
     form = np.searchsorted(FORM_STARTS, place, side="right") - 1
+    distinct(classes, "classes")
+    if not set(classes) <= set(range(10)):
+        raise UsageError(f"classes are digits from 0 to 9, not {list(classes)}.")
+    if len(classes) < 10:
+        place = place[np.isin(y, classes)]
     environments = Environments.from_arrays(
-        images[:, None],
-        y,
-        [f"writer {k:02d}" for k in form],
+        images[place, None],
+        y[place],
+        [f"writer {k:02d}" for k in form[place]],
         factors={"position": place},
         task="classification",
         name="digits-writers",

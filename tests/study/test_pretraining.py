@@ -1,0 +1,60 @@
+"""Weights trained on some classes, and studies of others that start from them."""
+
+import numpy as np
+import pytest
+import torch
+
+from gengap.base.errors import UsageError
+from gengap.environments.core import Environments
+from gengap.environments.suites import load_suite
+from gengap.models.starting import read_start
+from gengap.study.pretraining import pretrain
+from gengap.study.study import Study
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory):
+    digits = load_suite("digits-writers", n=20, classes=(5, 6, 7, 8, 9))
+    found = pretrain(digits, "mlp(16)", steps=60, threads=1)
+    path = found.save(tmp_path_factory.mktemp("start") / "start.safetensors")
+    return found, path
+
+
+def test_the_file_holds_the_network_that_scored(start):
+    found, path = start
+    assert (found.model, found.method, found.steps) == ("mlp(16)", "erm", 60)
+    assert found.score > 0.6
+    read = read_start(path).weights
+    assert read.keys() == {"weight0", "weight1", "bias0", "bias1"}
+    assert all(torch.equal(read[name], found.weights[name]) for name in read)
+
+
+def test_merges_go_back_to_where_training_started(start):
+    _, path = start
+    study = Study(
+        load_suite("digits-writers", n=12, classes=(0, 1, 2)), ["erm"], model="mlp(16)",
+        start=path, seeds=[0], steps=20, splits="folds:2", trials=2, threads=1, keep_models="all",
+        merges=["wise-ft:share=0", "model-stock", "average"],
+    )  # fmt: skip
+    result = study.run()
+    assert set(result.methods["method"]) == {
+        "erm", "erm + wise-ft (share=0)", "erm + model-stock", "erm + average",
+    }  # fmt: skip
+    # With no share of the fine-tuning, the body is that of the file and the head is drawn: chance.
+    by_name = result.methods.set_index("method")["score_unseen"]
+    assert by_name["erm"] > by_name["erm + wise-ft (share=0)"] + 0.2
+    result.store.close()
+
+
+def test_an_estimator_has_no_weights_to_start_from():
+    draw = np.random.default_rng(0)
+    places = Environments.from_arrays(
+        draw.normal(size=(60, 2)), draw.integers(0, 2, 60), np.arange(60) % 2
+    )
+    with pytest.raises(UsageError, match="trains no network"):
+        pretrain(places, method="sklearn:LogisticRegression")
+
+
+def test_classes_of_the_digits_that_are_none_are_refused():
+    with pytest.raises(UsageError, match="digits from 0 to 9"):
+        load_suite("digits-writers", classes=(5, 10))
