@@ -16,7 +16,7 @@ since construction; what was spent on looking at training examples before stands
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -172,10 +172,10 @@ class Adapter:
         features = logits if self._features is None else self._features
         return Output(features.reshape(*logits.shape[:-1], -1), logits)
 
-    def backward(self, loss: Tensor, examples: int) -> None:
-        """Gradients of the loss for all that adapts, through so many examples."""
+    def backward(self, loss: Tensor, examples: int, inputs: Sequence[Tensor] | None = None) -> None:
+        """Gradients of the loss for all that adapts, or some of it, through so many examples."""
         self.backwards += examples
-        loss.backward()
+        loss.backward(inputs=inputs)
 
     def generator(self, *purpose: object) -> torch.Generator:
         """A stream of the adapter's seed."""
@@ -190,20 +190,23 @@ class Adapter:
             )
         return self.source
 
-    def head(self) -> nn.Linear:
-        """The last linear layer to run, where its outputs are the logits.
+    def head(self, outputs: int | None = None) -> nn.Linear:
+        """The last linear layer to run; before anything ran, the last there is.
+
+        Args:
+            outputs: how many logits the model gives, where known.
 
         Raises:
-            UsageError: the model has none.
+            UsageError: the model has none, or it gives something else than the logits.
         """
-        if self._linear is None:
-            linear = [m for m in self.model.modules() if isinstance(m, nn.Linear)]
-            if not linear:
-                raise UsageError(
-                    f"{type(self).__name__} needs a linear last layer; the model has none."
-                )
-            return linear[-1]
-        return self._linear
+        linear = [m for m in self.model.modules() if isinstance(m, nn.Linear)]
+        last = self._linear or (linear[-1] if linear else None)
+        if last is None or outputs not in (None, last.out_features):
+            raise UsageError(
+                f"{type(self).__name__} needs a linear last layer that gives the logits; the model "
+                "has none."
+            )
+        return last
 
     @torch.no_grad()
     def source_outputs(self) -> Output:

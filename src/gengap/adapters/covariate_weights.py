@@ -80,6 +80,7 @@ class CovariateWeights(Adapter):
     def answer(self, x: Tensor) -> Tensor:
         """Answers ``(n, C)`` or ``(n, 1)`` of the refitted last layer."""
         features, told = self.forward(x)
+        self.head(told.shape[-1])
         window = int(self.settings.window)
         self.seen = latest(self.seen, (x - self.centre) / self.spread, window)
         weights = ratios(self.rows, self.seen, self.settings.largest).to(features.dtype)

@@ -17,6 +17,8 @@ NORMALISATION = "normalisation layers"
 BATCH_NORMALISATION = "batch normalisation"
 SOURCE = "training examples"
 HEAD = "a linear last layer"
+HEADS = "heads of environments"
+HIDDEN = "hidden features"
 TABLES = "rows of a table"
 NUMERIC_INPUTS = "numeric inputs"
 
@@ -73,10 +75,13 @@ class AdapterInfo:
             fitting = " and ".join(self.tasks)
             return f"{self.name} applies to {fitting} only; the target is a {task}."
         modules = list(model.modules())
+        several = callable(getattr(model, "each_head", None))
         lacks = {
             NORMALISATION: not has_normalisation(model),
             BATCH_NORMALISATION: not has_batch_normalisation(model),
-            HEAD: not any(isinstance(m, nn.Linear) for m in modules),
+            HEADS: not several,
+            HIDDEN: sum(any(p.dim() > 1 for p in m.parameters(False)) for m in modules) < 2,
+            HEAD: several or not any(isinstance(m, nn.Linear) for m in modules),
             NUMERIC_INPUTS: any(isinstance(m, nn.Embedding) for m in modules),
         }
         for need in self.needs:

@@ -61,6 +61,7 @@ class T3A(Adapter):
     def answer(self, x: Tensor) -> Tensor:
         """Products ``(n, ..., C)`` of features with the mean supports."""
         features, logits = self.forward(x)
+        self.head(logits.shape[-1])
         rows, told = features.flatten(0, -2), class_rows(logits)
         self.supports = torch.cat([self.supports, F.normalize(rows, dim=1)])
         self.classes = torch.cat([self.classes, told.argmax(1)])

@@ -23,6 +23,7 @@ CLASSES, VOCABULARY, LENGTH, WIDTH = 3, 12, 6, 8
 KINDS = (
     "rows-batchnorm", "rows-plain", "signals-groupnorm", "images-batchnorm", "images-groupnorm",
     "volumes-batchnorm", "tokens-layernorm", "token-targets-layernorm", "values-batchnorm",
+    "rows-heads",
 )  # fmt: skip
 _SHAPES = {"rows": (6,), "signals": (2, 8), "images": (1, 6, 6), "volumes": (1, 4, 4, 4),
            "values": (6,)}  # fmt: skip
@@ -134,8 +135,26 @@ class _PerToken(nn.Module):
         return x if self.each else x.mean(1)
 
 
+class _SeveralHeads(nn.Module):
+    """Two layers and a head for each of two environments, whose mean logits it returns."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(_SHAPES["rows"][0], WIDTH), Counting(), nn.ReLU())
+        self.heads = nn.Linear(WIDTH, 2 * CLASSES)
+
+    def each_head(self, features: Tensor) -> Tensor:
+        """Logits ``(n, 2, C)`` of features ``(n, d)``."""
+        return self.heads(features).unflatten(1, (2, CLASSES))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.each_head(self.body(x)).mean(1)
+
+
 def _network(kind: str) -> nn.Module:
     form, norm = kind.rsplit("-", 1)
+    if norm == "heads":
+        return _SeveralHeads()
     if form.startswith("token"):
         return nn.Sequential(
             nn.Embedding(VOCABULARY, WIDTH), nn.Linear(WIDTH, WIDTH), nn.LayerNorm(WIDTH),

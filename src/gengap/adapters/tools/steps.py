@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from gengap.adapters.tools.normalisation import BlendedBatchNorm
+from gengap.base.errors import UsageError
 
 
 @contextmanager
@@ -26,13 +27,21 @@ def holding(layers: Sequence[BlendedBatchNorm]) -> Iterator[None]:
             layer.holding = False
 
 
-def encoder_parameters(model: nn.Module, head: nn.Module) -> list[nn.Parameter]:
-    """All floating parameters but the head's, made to take gradients."""
-    own = {id(p) for p in head.parameters()}
-    found = [p for p in model.parameters() if id(p) not in own and p.is_floating_point()]
+def all_parameters(model: nn.Module) -> list[nn.Parameter]:
+    """All parameters, made to take gradients; those a loss does not reach get none, and stay."""
+    found = [p for p in model.parameters() if p.is_floating_point()]
     for parameter in found:
         parameter.requires_grad_(True)
     return found
+
+
+def check_hidden(features: Tensor, adapter: str) -> None:
+    """Raise :class:`UsageError` where parameters do not move features: of a linear model."""
+    if not features.requires_grad:
+        raise UsageError(
+            f"{adapter} adapts hidden features; a linear model has none, use another adapter "
+            "(gengap adapters)."
+        )
 
 
 @torch.no_grad()
