@@ -125,7 +125,10 @@ def matched_layers(model: nn.Module) -> list[nn.Module]:
     layers = list(normalisation_layers(model))
     if not layers:
         layers = [m for m in model.modules() if type(m).__module__.endswith(".activation")]
-    return layers or [m for m in model.modules() if isinstance(m, nn.Linear)][:-1]
+    if not layers:
+        weighed = [m for m in model.modules() if isinstance(m, nn.Linear)]
+        layers = [*weighed[:-1]]
+    return layers
 
 
 def _added(total: list[Tensor], further: list[Tensor]) -> list[Tensor]:

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 
 import gengap as gg
-from gengap.adapters.test_time_training import changed, kinds_of_change
+from gengap.adapters.ttt import changed, kinds_of_change
 from gengap.testing import adapter_toy
 
 
@@ -25,7 +25,7 @@ def test_changes_by_hand() -> None:
 
 def test_a_step_is_the_gradient_of_the_second_task() -> None:
     toy = adapter_toy("images-groupnorm")
-    adapter = gg.adapters.TestTimeTraining(toy.model, source=toy.source, learning_rate=0.1)
+    adapter = gg.adapters.TTT(toy.model, source=toy.source, learning_rate=0.1)
     kind = torch.randint(4, (len(toy.x),), generator=adapter.generator("changes"))
     features = toy.model[:-1](changed(toy.x, kind, None))
     head = adapter.head_of_changes
@@ -41,7 +41,7 @@ def test_a_step_is_the_gradient_of_the_second_task() -> None:
 
 def test_the_second_head_tells_changes_of_training_examples() -> None:
     toy = adapter_toy("images-batchnorm")
-    adapter = gg.adapters.TestTimeTraining(toy.model, source=toy.source)
+    adapter = gg.adapters.TTT(toy.model, source=toy.source)
     kind = torch.arange(len(toy.source.x)) % kinds_of_change(toy.source.x)
     told = adapter.head_of_changes(adapter._shared(changed(toy.source.x, kind, None)))
     assert (told.argmax(1) == kind).float().mean() > 0.6

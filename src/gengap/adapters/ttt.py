@@ -1,4 +1,4 @@
-"""Test-time training: the network first learns from the input itself, then answers it.
+"""Test-time training (TTT): the network first learns from the input itself, then answers it.
 
 A second task whose labels cost nothing shares the network: tell which change was made to an input.
 
@@ -37,7 +37,7 @@ MOST_EXAMPLES, PARTS = 1000, 4  # training examples that fit the head; parts of 
 
 
 @register_adapter(
-    "test-time-training",
+    "ttt",
     summary="learns to tell how an input was changed before it answers it",
     paper=Paper(
         "Test-time training with self-supervision for generalization under distribution shifts",
@@ -50,10 +50,9 @@ MOST_EXAMPLES, PARTS = 1000, 4  # training examples that fit the head; parts of 
     forwards=2.0,
     backwards=1.0,
 )
-class TestTimeTraining(Adapter):
+class TTT(Adapter):
     """A step of a self-supervised task before each answer."""
 
-    __test__ = False  # no test, whatever its name
     learns = True
 
     @dataclass(frozen=True)
@@ -70,7 +69,7 @@ class TestTimeTraining(Adapter):
         drawn = torch.randperm(len(x), generator=self.generator("head"))[:MOST_EXAMPLES]
         x = x[drawn.sort().values]
         self.kinds = kinds_of_change(x)
-        check_hidden(self._shared(x[:2]), "TestTimeTraining")
+        check_hidden(self._shared(x[:2]), "TTT")
         with torch.no_grad():
             parts = [
                 self._shared(changed(rows, torch.full((len(rows),), kind), self.mean))

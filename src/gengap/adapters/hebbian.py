@@ -1,0 +1,131 @@
+"""Neuro-modulated Hebbian learning: the first layer learns from its inputs, gains from feedback.
+
+The first layer with weights, ``u_k = w_k · x``, learns without a target (*soft Hebbian*): units
+compete by ``y = softmax(u / temperature)``, and each moves towards what it answers to, by Oja's
+rule,
+
+    Δw_k = rate · mean over examples and places of  y_k (x - u_k w_k),
+
+after which it is scaled back to the length it came with. What the network makes of it comes back
+through one gain a unit, the *neuro-modulator* ``g``, that multiplies the unit's response and
+descends the entropy of the answers. Both move, then the batch is answered (Tang et al. 2023).
+
+Helps against corruptions of what early layers see: noise, blur. Hurts on long streams, as Hebbian
+steps know no end, and where the first layer's units are few.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gengap.adapters.base import Adapter
+from gengap.adapters.registry import HIDDEN, register_adapter
+from gengap.adapters.tools.softmax import entropies
+from gengap.base.errors import UsageError
+from gengap.base.hyperparameters import Hyperparameters, hyperparameter
+from gengap.base.paper import Paper
+
+WEIGHED = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+
+
+@register_adapter(
+    "hebbian",
+    summary="lets the first layer learn from its inputs alone, its gains from the entropy",
+    paper=Paper(
+        "Neuro-modulated Hebbian learning for fully test-time adaptation",
+        "Tang, Zhang, Xu, Chen, Cheng, Leng, Guo, He",
+        2023,
+        "https://arxiv.org/abs/2303.00914",
+    ),
+    needs=(HIDDEN,),
+    forwards=2.0,
+    backwards=1.0,
+)
+class Hebbian(Adapter):
+    """Soft Hebbian learning with a neuro-modulator."""
+
+    learns = True
+
+    @dataclass(frozen=True)
+    class Settings(Hyperparameters):
+        """How fast both learn."""
+
+        learning_rate: float = hyperparameter(
+            1e-3, 1e-5, 1e-1, log=True, help="step of Adam for the gains"
+        )
+        rate: float = hyperparameter(1e-3, 1e-5, 1e-1, log=True, help="step of the Hebbian rule")
+        temperature: float = hyperparameter(1.0, 0.1, 10.0, log=True, help="of the competition")
+
+    def prepare(self) -> None:
+        """Find the first layer and give its units gains."""
+        layers = [m for m in self.model.modules() if isinstance(m, WEIGHED)]
+        if len(layers) < 2:
+            raise UsageError(
+                "Hebbian lets the first of several layers learn; this model has no hidden layer "
+                "that is linear or a convolution."
+            )
+        self.layer = layers[0]
+        self.layer.weight.requires_grad_(True)
+        self.lengths = self.layer.weight.detach().flatten(1).norm(dim=1)
+        units = len(self.layer.weight)
+        self.gain = torch.ones(units, device=self.layer.weight.device).requires_grad_(True)
+        self.layer.register_forward_hook(self._respond)
+
+    def begin(self) -> None:
+        """Gains of 1 and a new optimiser."""
+        with torch.no_grad():
+            self.gain.fill_(1.0)
+        self.gain.grad = None
+        self.response: Tensor | None = None
+        self.optimizer = torch.optim.Adam([self.gain], lr=self.settings.learning_rate)
+
+    def answer(self, x: Tensor) -> Tensor:
+        """Logits after both have moved."""
+        entropy = entropies(self.forward(x).logits).mean()
+        assert self.response is not None
+        step = oja(self.layer.weight, self.response, self.settings.temperature)
+        self.optimizer.zero_grad()
+        self.backward(entropy, len(x), inputs=[self.gain])
+        self.optimizer.step()
+        with torch.no_grad():
+            self.layer.weight.add_(self.settings.rate * step)
+            flat = self.layer.weight.flatten(1)
+            scale = self.lengths / flat.norm(dim=1).clamp_min(1e-12)
+            self.layer.weight.mul_(_along_units(scale, self.layer.weight.dim(), 0))
+            logits = self.forward(x).logits
+        self.response = None
+        return logits
+
+    def _respond(self, module: nn.Module, given: Any, output: Tensor) -> Tensor:
+        """Note the responses without their bias, units last, and multiply them by the gains."""
+        axis = 1 if output.dim() > 2 and not isinstance(module, nn.Linear) else output.dim() - 1
+        own = output
+        if self.layer.bias is not None:
+            own = own - _along_units(self.layer.bias, output.dim(), axis)
+        self.response = own.movedim(axis, -1).flatten(0, -2) if torch.is_grad_enabled() else None
+        return output * _along_units(self.gain, output.dim(), axis)
+
+
+def oja(weight: Tensor, response: Tensor, temperature: float) -> Tensor:
+    """The mean of ``y_k (x - u_k w_k)``, shaped as the weights.
+
+    Args:
+        weight: ``(units, ...)``.
+        response: ``(m, units)`` responses ``u`` at all examples and places, a function of the
+            weights; its gradient under slopes ``y`` is the sum of ``y_k x``, of any layer.
+    """
+    chosen = (response.detach() / temperature).softmax(1)
+    (drawn,) = torch.autograd.grad(
+        (chosen * response).sum() / len(response), weight, retain_graph=True
+    )
+    leaving = (chosen * response.detach()).mean(0)
+    return drawn - _along_units(leaving, weight.dim(), 0) * weight.detach()
+
+
+def _along_units(values: Tensor, dimensions: int, axis: int) -> Tensor:
+    """Values ``(units,)`` as a view that multiplies along one axis of so many."""
+    return values.view([-1 if k == axis else 1 for k in range(dimensions)])
