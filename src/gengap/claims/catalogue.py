@@ -32,6 +32,7 @@ from gengap.claims import (
     sources,
     strangers,
     typicality,
+    unseen_cube,
     warm_starts,
 )
 from gengap.claims.claim import Claim
@@ -41,7 +42,7 @@ _MODULES = (
     places, sites, fairness, coverage, contexts, elsewhere, typicality, margins, memory, shortcuts,
     benchmarks, strangers, offline_play, goals, edge, warm_starts, procedures, physical, sources,
     players, solutions, corrective, compounds, grokking,
-    corrupted_answers, linear_grokking, logs,
+    corrupted_answers, linear_grokking, unseen_cube, logs,
 )  # fmt: skip
 
 
