@@ -35,9 +35,9 @@ def pretrain(
 
     Examples:
 
-        gengap pretrain --suite digits-writers:classes=5/6/7/8/9 --steps 1000
+        gengap pretrain --suite digits-writers:writers=0/1/2/3/4/5/6 --steps 1000
 
-        gengap run --suite digits-writers:classes=0/1/2/3/4 --start start.safetensors
+        gengap run --suite digits-writers:writers=7/8/9/10/11/12/13 --start start.safetensors
 
     What it is trained on must not hold the environments that are to be unseen later. With --store
     the training is kept and found again when the same command is given.

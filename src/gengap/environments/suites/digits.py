@@ -38,12 +38,16 @@ def digits() -> tuple[np.ndarray, np.ndarray]:
 
 @suite("digits-writers", summary="Digits 0..9 from fourteen writers' forms.", source=SOURCE)
 def digits_writers(
-    n: int | None = None, seed: int = 0, classes: tuple[int, ...] = tuple(range(10))
+    n: int | None = None,
+    seed: int = 0,
+    classes: tuple[int, ...] = tuple(range(10)),
+    writers: tuple[int, ...] = tuple(range(14)),
 ) -> Environments:
     """Load the digits with the form they were written on as environment.
 
     Args:
-        classes: which of the digits; others can be trained on beforehand.
+        classes: which of the digits.
+        writers: which of the forms; what others wrote can be trained on beforehand.
         n: keep at most this many per writer; None keeps all, 122 to 130.
         seed: decides which are kept.
 
@@ -54,11 +58,11 @@ def digits_writers(
     images, y = digits()
     place = np.arange(len(y))
     form = np.searchsorted(FORM_STARTS, place, side="right") - 1
-    distinct(classes, "classes")
-    if not set(classes) <= set(range(10)):
-        raise UsageError(f"classes are digits from 0 to 9, not {list(classes)}.")
-    if len(classes) < 10:
-        place = place[np.isin(y, classes)]
+    for name, chosen, many in (("classes", classes, 10), ("writers", writers, len(FORM_STARTS))):
+        distinct(chosen, name)
+        if not set(chosen) <= set(range(many)):
+            raise UsageError(f"{name} are numbers from 0 to {many - 1}, not {list(chosen)}.")
+    place = place[np.isin(y, classes) & np.isin(form, writers)]
     environments = Environments.from_arrays(
         images[place, None],
         y[place],

@@ -1,0 +1,163 @@
+"""Measure every remedy on the built-in suites; the tables are in docs/remedies.md.
+
+python docs/make_remedy_table.py             measures what is missing, an hour on two cores
+python docs/make_remedy_table.py SUITE ...   only of some suites
+python docs/make_remedy_table.py --tables    writes the tables from what was measured
+
+Runs are kept in docs/../remedies.db (--store names another place), so that a stopped one goes on.
+What was found is in docs/remedy-table.json, suite by suite.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from make_remedies import replaced
+
+import gengap as gg
+from gengap.adapters.registry import adapters
+from gengap.merges.registry import BASE, merges
+from gengap.methods.registry import CONTROL, OUTLIERS, methods
+from gengap.report.numerals import Numerals
+from gengap.study.pretraining import pretrain
+
+PAGE = Path(__file__).parent / "remedies.md"
+MEASURED = Path(__file__).parent / "remedy-table.json"
+MODEL, STEPS, SEEDS, TRIALS = "mlp(64,norm=batch)", 300, 3, 4
+FAMILIES = ("training", "weights", "answers")
+# How environments are left out, and what another network learnt before, where one did.
+SUITES: dict[str, tuple[str, str]] = {
+    "digits-writers": ("folds:7", ""),
+    "digits-rotated": ("leave-one-out", ""),
+    "digits-coloured": ("hold-out:agree 0.1", ""),
+    "signals": ("auto", ""),
+    "digits-writers:writers=7/8/9/10/11/12/13": (
+        "leave-one-out", "digits-writers:writers=0/1/2/3/4/5/6",
+    ),
+}  # fmt: skip
+Row = dict[str, Any]
+
+
+def measured(suite: str, store: str) -> list[Row]:
+    """A row for each remedy of each family."""
+    splits, before = SUITES[suite]
+    data = gg.load_suite(suite)
+    shared: dict[str, Any] = {
+        "model": MODEL, "steps": STEPS, "seeds": SEEDS, "splits": splits, "store": store,
+        "plain_training": False, "keep_models": "none",
+    }  # fmt: skip
+    with tempfile.TemporaryDirectory() as folder:
+        if before:
+            found = pretrain(gg.load_suite(before), MODEL, steps=1000)
+            shared["start"] = str(found.save(Path(folder) / "start.safetensors"))
+        trained = [] if before else _of(data, "training", _training(), budget="passes", **shared)
+        answered = _of(data, "answers", ["erm"], adapters=list(adapters()), **shared)
+        joined = _of(
+            data, "weights", ["erm"], merges=_merges(bool(before)), trials=TRIALS,
+            **{**shared, "checkpoints": "linear:10", "selection": "validation"},
+        )  # fmt: skip
+    return [*trained, *joined, *answered]
+
+
+def _training() -> list[str]:
+    """Plain training first, then every method that learns from labelled examples alone."""
+    others = [
+        name
+        for name, info in methods().items()
+        if name != "erm" and not {*CONTROL, OUTLIERS} & set(info.needs)
+    ]
+    return ["erm", *others]
+
+
+def _merges(pretrained: bool) -> list[str]:
+    return [name for name, info in merges().items() if pretrained or BASE not in info.needs]
+
+
+def _of(data: Any, family: str, trained: list[str], **settings: Any) -> list[Row]:
+    settings = {"selection": "last-step", **settings}
+    study = gg.Study(data, trained, **settings)
+    started = time.perf_counter()
+    result = study.run()
+    spent = {row["method"]: row for row in result.summary["spending"] or []}
+    wanted = (
+        "method", "score_unseen", "cost_of_unseen", "expected_low", "expected_high",
+        "difference_from_baseline", "difference_low", "difference_high", "verdict",
+    )  # fmt: skip
+    rows = [
+        {"family": family, **{key: row[key] for key in wanted}, **spent.get(row["method"], {})}
+        for row in result.summary["methods"]
+    ]
+    result.store.close()
+    print(
+        f"{data.name}, {family}: {len(rows)} in {time.perf_counter() - started:.0f} s", flush=True
+    )
+    return rows
+
+
+TITLES = {
+    "training": "In training, at equal passes",
+    "weights": "In weights: four trials or ten checkpoints",
+    "answers": "While answering",
+}
+HEAD = "| remedy | unseen | against `erm` | cost of unseen | passes in training | an answer | verdict |"
+
+
+def table(rows: list[Row]) -> str:
+    """The rows of one suite, family by family, the best first."""
+    number = Numerals(True, 1)
+    lines: list[str] = []
+    for family in FAMILIES:
+        own = [row for row in rows if row["family"] == family]
+        if len(own) < 2:
+            continue
+        plain, *others = own
+        others.sort(key=lambda row: -row["difference_from_baseline"])
+        lines += [f"**{TITLES[family]}**", "", HEAD, f"|{' --- |' * 7}"]
+        lines += [_line(number, row, plain) for row in (plain, *others)]
+        lines.append("")
+    return "\n".join(lines).rstrip()
+
+
+def _line(number: Numerals, row: Row, plain: Row) -> str:
+    against = "itself"
+    if row is not plain:
+        limits = number.interval(row["difference_low"], row["difference_high"])
+        against = f"{number(row['difference_from_baseline'], plus=True)} ({limits})"
+    times = row.get("training", 1.0) / plain.get("training", 1.0)
+    back = row.get("backwards") or 0.0
+    answer = f"{row.get('forwards', 1.0):.3g}" + (f" + {back:.2g} back" if back else "")
+    cost = f"{number(row['cost_of_unseen'])} ({number.interval(row['expected_low'], row['expected_high'])})"
+    name = row["method"].removeprefix("erm + ") if row is not plain else "erm"
+    cells = [
+        f"`{name}`", number(row["score_unseen"]), against, cost, f"{times:.2g} x", answer,
+        row["verdict"] or "",
+    ]  # fmt: skip
+    return f"| {' | '.join(cells)} |"
+
+
+def write_tables() -> None:
+    """All tables of the page, from what was measured."""
+    known: dict[str, list[Row]] = json.loads(MEASURED.read_text(encoding="utf-8"))
+    parts = [f"### `{suite}`\n\n{table(known[suite])}\n" for suite in SUITES if suite in known]
+    text = PAGE.read_text(encoding="utf-8")
+    PAGE.write_text(replaced(text, "tables", "\n" + "\n".join(parts)), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("suites", nargs="*", default=list(SUITES))
+    parser.add_argument("--store", default="remedies.db")
+    parser.add_argument("--tables", action="store_true")
+    asked = parser.parse_args()
+    for one in [] if asked.tables else asked.suites:
+        found = measured(one, asked.store)
+        before = json.loads(MEASURED.read_text(encoding="utf-8")) if MEASURED.exists() else {}
+        MEASURED.write_text(json.dumps(before | {one: found}, indent=1) + "\n", encoding="utf-8")
+        write_tables()
+    if asked.tables:
+        write_tables()
