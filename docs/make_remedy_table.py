@@ -93,9 +93,8 @@ def _of(data: Any, family: str, trained: list[str], **settings: Any) -> list[Row
         for row in result.summary["methods"]
     ]
     result.store.close()
-    print(
-        f"{data.name}, {family}: {len(rows)} in {time.perf_counter() - started:.0f} s", flush=True
-    )
+    seconds = time.perf_counter() - started
+    print(f"{data.name}, {family}: {len(rows)} in {seconds:.0f} s", flush=True)
     return rows
 
 
@@ -104,7 +103,7 @@ TITLES = {
     "weights": "In weights: four trials or ten checkpoints",
     "answers": "While answering",
 }
-HEAD = "| remedy | unseen | against `erm` | cost of unseen | passes in training | an answer | verdict |"
+HEAD = "| remedy | unseen | against `erm` | cost of unseen | training | an answer | verdict |"
 
 
 def table(rows: list[Row]) -> str:
@@ -127,11 +126,13 @@ def _line(number: Numerals, row: Row, plain: Row) -> str:
     against = "itself"
     if row is not plain:
         limits = number.interval(row["difference_low"], row["difference_high"])
-        against = f"{number(row['difference_from_baseline'], plus=True)} ({limits})"
+        gain = number(row["difference_from_baseline"], plus=True)
+        against = f"{gain} ({limits})" if limits else gain
     times = row.get("training", 1.0) / plain.get("training", 1.0)
     back = row.get("backwards") or 0.0
     answer = f"{row.get('forwards', 1.0):.3g}" + (f" + {back:.2g} back" if back else "")
-    cost = f"{number(row['cost_of_unseen'])} ({number.interval(row['expected_low'], row['expected_high'])})"
+    expected = number.interval(row["expected_low"], row["expected_high"])
+    cost = f"{number(row['cost_of_unseen'])}" + (f" ({expected})" if expected else "")
     name = row["method"].removeprefix("erm + ") if row is not plain else "erm"
     cells = [
         f"`{name}`", number(row["score_unseen"]), against, cost, f"{times:.2g} x", answer,

@@ -31,9 +31,10 @@ def test_the_file_holds_the_network_that_scored(start):
 
 def test_merges_go_back_to_where_training_started(start):
     _, path = start
+    digits = load_suite("digits-writers", n=20, classes=(0, 1, 2), writers=tuple(range(7, 14)))
     study = Study(
-        load_suite("digits-writers", n=20, classes=(0, 1, 2), writers=tuple(range(7, 14))), ["erm"], model="mlp(16)",
-        start=path, seeds=[0], steps=20, splits="folds:2", trials=2, threads=1, keep_models="all",
+        digits, ["erm"], model="mlp(16)", start=path, seeds=[0], steps=20, splits="folds:2",
+        trials=2, threads=1, keep_models="all",
         merges=["wise-ft:share=0", "model-stock", "average"],
     )  # fmt: skip
     result = study.run()
