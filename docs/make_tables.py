@@ -19,6 +19,7 @@ from gengap.environments.suites import suites
 from gengap.merges.registry import merges
 from gengap.methods.registry import methods
 from gengap.sequences.architectures import sequence_models
+from gengap.sequences.prompt_models import prompt_models
 from gengap.study.finding import schema
 
 CATALOGUE = Path(__file__).parent / "catalogue"
@@ -78,12 +79,12 @@ def suite_table() -> str:
 
 def model_table() -> str:
     lines = ["| model | what it is | options | source |", "| --- | --- | --- | --- |"]
-    for info in sequence_models().values():
+    for info in (sequence_models() | prompt_models()).values():
         paper = f"[{info.paper.short}]({info.paper.link})"
         options = ", ".join(
             f"`{o.name}={o.default}`" for o in signature(info.kind).parameters.values()
         )
-        lines.append(f"| `{info.name}` | {info.summary} | {options} | {paper} |")
+        lines.append(f"| `{info.name}` | {info.summary} | {options or '-'} | {paper} |")
     return "\n".join(lines)
 
 

@@ -31,6 +31,7 @@ from gengap.claims import (
     solutions,
     sources,
     strangers,
+    structures,
     typicality,
     unseen_cube,
     warm_starts,
@@ -41,8 +42,8 @@ ALL = "all"
 _MODULES = (
     places, sites, fairness, coverage, contexts, elsewhere, typicality, margins, memory, shortcuts,
     benchmarks, strangers, offline_play, goals, edge, warm_starts, procedures, physical, sources,
-    players, solutions, corrective, compounds, grokking,
-    corrupted_answers, linear_grokking, unseen_cube, logs,
+    players, solutions, corrective, compounds, structures, grokking, corrupted_answers,
+    linear_grokking, unseen_cube, logs,
 )  # fmt: skip
 
 

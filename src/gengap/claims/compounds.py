@@ -26,22 +26,27 @@ COUNT, STEPS = 6000, 1000
 
 def accuracy_falls(draw: int, store: str) -> float:
     """Commands carried out, compounds shared minus apart."""
-    return float(_of(draw, store, SHARED).score_unseen - _of(draw, store, APART).score_unseen)
+    shared, apart = _rows(draw, store)
+    return float(shared.score_unseen - apart.score_unseen)
 
 
 def unseen_costs_more(draw: int, store: str) -> float:
     """Cost of not having seen the commands, compounds apart minus shared."""
-    return float(_of(draw, store, APART).cost_of_unseen - _of(draw, store, SHARED).cost_of_unseen)
+    shared, apart = _rows(draw, store)
+    return float(apart.cost_of_unseen - shared.cost_of_unseen)
 
 
-def _of(draw: int, store: str, splits: str) -> Any:
-    """The row of a study of one split of the commands of a draw."""
-    study = Study(
+def _rows(draw: int, store: str) -> list[Any]:
+    return [study_of(draw, store, split).run().methods.iloc[0] for split in (SHARED, APART)]
+
+
+def study_of(draw: int, store: str, splits: str) -> Study:
+    """The study of one split of the commands of a draw."""
+    return Study(
         load_suite("commands", seed=draw, count=COUNT), ["scheduled"], model=MODEL, splits=splits,
         seeds=[draw], steps=STEPS, jobs=1, threads=1, store=store, keep_models="none",
         plain_training=False,
     )  # fmt: skip
-    return study.run().methods.iloc[0]
 
 
 _SETTING = (

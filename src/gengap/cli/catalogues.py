@@ -88,14 +88,15 @@ def suites(as_json: Json = False) -> None:
 
 @app.command()
 def models(as_json: Json = False) -> None:
-    """List the models of sequences; tables and images take linear, mlp(64,64) and cnn."""
-    from gengap.sequences.architectures import sequence_models as registered
+    """List the models of sequences and prompts; tables and images take linear, mlp(64,64), cnn."""
+    from gengap.sequences.architectures import sequence_models
+    from gengap.sequences.prompt_models import prompt_models
 
-    rows = [
-        (info, [f"set {', '.join(options)}", f"{info.paper.short}, {info.paper.link}"])
-        for info in registered().values()
-        if (options := list(signature(info.kind).parameters))
-    ]
+    rows = []
+    for info in (sequence_models() | prompt_models()).values():
+        options = list(signature(info.kind).parameters)
+        said = [f"set {', '.join(options)}"] if options else []
+        rows.append((info, [*said, f"{info.paper.short}, {info.paper.link}"]))
     _show(rows, as_json)
 
 

@@ -54,16 +54,11 @@ class CompoundDivergence(Splitter):
     def iterate(self, environments: Any) -> list[NamedSplit]:
         """The split of a problem that says what its examples are made of, or of a table."""
         if hasattr(environments, "constituents"):
-            return [self.of_counts(*environments.constituents())]
+            return [self.of_counts(*constituents_of(environments))]
         return super().iterate(environments)
 
     def _splits(self, table: Table) -> list[NamedSplit]:
-        if table.factors is None or not {"atoms", "compounds"} <= set(table.factors.columns):
-            raise UsageError(
-                "A split by divergence needs to know what examples are made of; give columns "
-                "called atoms and compounds, parts divided by ';', as --factors atoms,compounds."
-            )
-        return [self.of_counts(*(counted(table.factors[c]) for c in ("atoms", "compounds")))]
+        return [self.of_counts(*constituents_of(table))]
 
     def of_counts(self, atoms: csr_array, compounds: csr_array) -> NamedSplit:
         """The split of examples with ``(n, kinds)`` counts of each.
@@ -92,6 +87,26 @@ class CompoundDivergence(Splitter):
             )
         name = f"compounds diverge by {together:.2f}, atoms by {apart:.2f}"
         return NamedSplit(name, np.flatnonzero(side == TRAIN), np.flatnonzero(side == UNSEEN))
+
+
+def constituents_of(examples: Any) -> tuple[csr_array, csr_array]:
+    """Counts of what examples are made of and of its compounds, ``(n, kinds)`` each.
+
+    Args:
+        examples: a problem that says so itself, or has factors ``atoms`` and ``compounds``.
+
+    Raises:
+        UsageError: neither is the case.
+    """
+    if hasattr(examples, "constituents"):
+        own: tuple[csr_array, csr_array] = examples.constituents()
+        return own
+    if examples.factors is None or not {"atoms", "compounds"} <= set(examples.factors.columns):
+        raise UsageError(
+            "A split by what is put together needs to know what examples are made of; give columns "
+            "called atoms and compounds, parts divided by ';', as --factors atoms,compounds."
+        )
+    return counted(examples.factors["atoms"]), counted(examples.factors["compounds"])
 
 
 def counted(column: Any) -> csr_array:

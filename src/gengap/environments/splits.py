@@ -28,6 +28,7 @@ from gengap.environments.factor_splits import (
     ForwardInTime,
     HoldOutCombinations,
 )
+from gengap.environments.local_structures import HeldOutStructures
 from gengap.environments.splitter import NamedSplit, Splitter, Table, make_split
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "FlipCorrelation",
     "ForwardInTime",
     "Halves",
+    "HeldOutStructures",
     "HoldOut",
     "HoldOutCombinations",
     "LeaveOneEnvironmentOut",
@@ -214,6 +216,7 @@ _WITHOUT_ARGUMENT: dict[str, Splitter] = {
     "extrapolate": Extrapolate(),
     "halves": Halves(),
     "divergence": CompoundDivergence(),
+    "structures": HeldOutStructures(),
 }
 _WITH_ARGUMENT: dict[str, Callable[[str, str], Splitter]] = {
     "hold-out": lambda tail, text: HoldOut(tuple(name.strip() for name in tail.split(","))),
@@ -223,6 +226,9 @@ _WITH_ARGUMENT: dict[str, Callable[[str, str], Splitter]] = {
     "flip": _flip,
     "column": lambda tail, text: _by_column(tail),
     "divergence": lambda tail, text: CompoundDivergence(_numbered("@" + tail, text, float)[1]),
+    "structures": lambda tail, text: HeldOutStructures(
+        _numbered("@" + tail, text, float)[1] or 0.0
+    ),
     "folds": lambda tail, text: LeaveSeveralEnvironmentsOut(
         None, _numbered("@" + tail, text, int)[1]
     ),
@@ -244,6 +250,8 @@ SPLIT_FORMS = (
     "column:SPLIT=test",
     "divergence",
     "divergence:0.5",
+    "structures",
+    "structures:0.2",
 )
 
 

@@ -65,8 +65,13 @@ def sequence_architecture(model: Any, products: torch.dtype = torch.float32) -> 
     return model
 
 
-def named(text: str) -> Architecture:
+def named(
+    text: str, find: Callable[[str], SequenceModelInfo] = sequence_model_info
+) -> Architecture:
     """The model of a name with options, ``stack-rnn(width=64)``.
+
+    Args:
+        find: looks a name up.
 
     Raises:
         UsageError: there is no such model or option, or a value cannot be used.
@@ -75,7 +80,7 @@ def named(text: str) -> Architecture:
     if match is None:
         raise UsageError(f"{text!r} is no model; write for example transformer(positions=rotary).")
     name, inside = match.group(1).lower(), match.group(2) or ""
-    info = sequence_model_info(name)
+    info = find(name)
     given: dict[str, str] = {}
     for part in filter(None, (piece.strip() for piece in inside.split(","))):
         key, sign, value = part.partition("=")

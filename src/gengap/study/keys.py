@@ -145,7 +145,7 @@ class StudyFile:
     )
     splits: str | None = key(
         "leave-one-out, leave-2-out, extrapolate:FACTOR, forward:FACTOR, combinations:A,B, "
-        "flip:FACTOR@0.9, hold-out:NAME, column:SPLIT, divergence:0.5."
+        "flip:FACTOR@0.9, hold-out:NAME, column:SPLIT, divergence:0.5, structures:0.2."
     )
     task: Literal["classification", "regression", "ordinal"] | None = key(
         "classification, regression or ordinal (ordered categories); the first two are told apart "
