@@ -10,7 +10,7 @@ import torch
 
 from gengap.base.errors import UsageError
 from gengap.environments.suites import load_suite
-from gengap.sequences.networks.tape_rnn import turned_places, written
+from gengap.sequences.networks.tape_rnn import turned, turned_places, written
 from gengap.sequences.vocabulary import PAD, SLOT
 
 
@@ -114,7 +114,8 @@ def test_a_tape_by_hand():
     value = torch.tensor([9.0]).view(1, 1, 1)
 
     def after(*move):
-        return written(tape, torch.tensor([[list(move)]]), value, turns).flatten().tolist()
+        here = written(tape, value)
+        return turned(here, torch.tensor([[list(move)]]), turns).flatten().tolist()
 
     assert after(1.0, 0, 0, 0, 0) == [9, 2, 3, 4, 0]
     assert after(0.0, 1, 0, 0, 0) == [4, 9, 2, 3, 0]

@@ -135,12 +135,63 @@ def test_a_stack_by_hand():
     value = torch.tensor([9.0]).view(1, 1, 1)
 
     def after(*action):
-        return moved(stack, torch.tensor([[list(action)]]), value, 3).flatten().tolist()
+        return moved(stack, torch.tensor([[list(action)]]), value).flatten().tolist()
 
-    assert after(1.0, 0.0, 0.0) == [9, 1, 2]
-    assert after(0.0, 1.0, 0.0) == [2, 0, 0]
-    assert after(0.0, 0.0, 1.0) == [1, 2, 0]
-    assert after(0.5, 0.5, 0.0) == [5.5, 0.5, 1.0]
+    assert after(1.0, 0.0, 0.0) == [9, 1, 2, 0]
+    assert after(0.0, 1.0, 0.0) == [2, 0, 0, 0]
+    assert after(0.0, 0.0, 1.0) == [1, 2, 0, 0]
+    assert after(0.5, 0.5, 0.0) == [5.5, 0.5, 1.0, 0]
+
+
+@pytest.mark.parametrize("name", ["rnn", "stack-rnn", "tape-rnn"])
+def test_slopes_written_out_are_those_of_a_plain_loop(name):
+    model, x = named(f"{name}(width=6)"), tokens(2)
+    parameters = {k: v.double().requires_grad_() for k, v in stacked(model, 2).items()}
+    asked = torch.randn(2, 5, LENGTH, WORDS, dtype=torch.float64)
+    wanted = torch.autograd.grad(plain_loop(model, parameters, x), list(parameters.values()), asked)
+    said = model.forward(parameters, x).logits
+    torch.testing.assert_close(said, plain_loop(model, parameters, x))
+    found = torch.autograd.grad(said, list(parameters.values()), asked)
+    for one, other in zip(found, wanted, strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def plain_loop(model, parameters, x):
+    """Logits of each run by a loop over its tokens, which autograd follows."""
+    logits = []
+    for run in range(len(x)):
+        own = {key: value[run] for key, value in parameters.items()}
+        row = x[run : run + 1, :, SLOTS]
+        inputs = own["table"][row[0]]
+        state, found = torch.zeros(inputs.shape[0], model.width, dtype=torch.float64), []
+        memory = None if model.name.startswith("rnn") else model.empty(inputs[None].transpose(1, 2))
+        told = None if memory is None else model.told(row)
+        for step in range(LENGTH):
+            added = inputs[:, step] + state @ own["recurrent"]
+            if memory is not None:
+                added = added + memory[0, :, 0] @ own["read"]
+            state = added.tanh()
+            found.append(state @ own["output.weight"] + own["output.bias"])
+            if memory is not None:
+                said = state @ own["memory.weight"] + own["memory.bias"]
+                mixed, value = said[:, : model.actions].softmax(-1), said[:, model.actions :].tanh()
+                memory = after_step(model.name, memory, mixed[None], value[None], told)
+        logits.append(torch.stack(found, 1))
+    return torch.stack(logits)
+
+
+def after_step(name, memory, mixed, value, told):
+    """The memory after a step, by shifting and by matrices."""
+    if name.startswith("stack"):
+        empty = torch.zeros_like(memory[:, :, :1])
+        above = torch.cat([value[:, :, None], memory], 2)
+        below = torch.cat([memory[:, :, 1:], empty, empty], 2)
+        push, pop, rest = mixed[..., None, None].unbind(2)
+        return push * above + pop * below + rest * torch.cat([memory, empty], 2)
+    memory = torch.cat([value[:, :, None], memory[:, :, 1:]], 2)
+    length = memory.shape[2]
+    every = nn.functional.one_hot(told.view(*memory.shape[:3], 5) % length, length).double()
+    return torch.einsum("rnm,rnpmc,rnck->rnpk", mixed, every, memory)
 
 
 def test_rotations_depend_on_distance_only():

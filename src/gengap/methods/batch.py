@@ -134,10 +134,22 @@ class Batch:
 
     def slopes(self, logits: Tensor) -> Tensor:
         """Slopes of each run's mean risk for its logits, ``(R, E, B, ..., C)`` as they are."""
-        if self.mask is None and self.context.task == "classification":
-            return cross_entropy_slopes(logits, self.y)
+        if self.context.task == "classification":
+            return cross_entropy_slopes(logits, self.y, self._weights())
         logits = logits.detach().requires_grad_()
         return torch.autograd.grad(self.risks(logits).mean(1).sum(), logits)[0]
+
+    def _weights(self) -> Tensor | None:
+        """What each target's loss weighs in a run's mean risk, shaped as ``y``; None if alike."""
+        if self.mask is None:
+            return None
+        weights, every = self.mask.float(), self.mask
+        if weights.dim() > 3:
+            count = self.mask.flatten(3).sum(-1)
+            weights = weights / count.clamp(min=1).view(*count.shape, *(1,) * (weights.dim() - 3))
+            every = count > 0
+        shares = 1 / (every.sum(-1).clamp(min=1) * every.shape[1])
+        return weights * shares.view(*shares.shape, *(1,) * (weights.dim() - 2))
 
     def take(self, slots: Tensor) -> Batch:
         """The batch with other slots in the place of its own, ``slots (R, E')`` of them per run."""

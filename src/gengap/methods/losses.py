@@ -21,11 +21,20 @@ def cross_entropy(logits: Tensor, y: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def cross_entropy_slopes(logits: Tensor, y: Tensor) -> Tensor:
-    """Slopes of each run's mean loss for ``logits (R, ..., C)``, shaped as they are."""
+def cross_entropy_slopes(logits: Tensor, y: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Slopes of each run's mean loss for ``logits (R, ..., C)``, shaped as they are.
+
+    Args:
+        y: ``(R, ...)`` codes.
+        weights: ``(R, ...)`` of the losses, for the slopes of their sum instead.
+    """
     classes = logits.movedim(-1, 1)
     slopes = _residual(torch.log_softmax(classes.flatten(2), 1), y.flatten(1))
-    return slopes.div_(y[0].numel()).view(classes.shape).movedim(1, -1)
+    if weights is None:
+        slopes.div_(y[0].numel())
+    else:
+        slopes.mul_(weights.flatten(1)[:, None])
+    return slopes.view(classes.shape).movedim(1, -1)
 
 
 class _CrossEntropy(torch.autograd.Function):

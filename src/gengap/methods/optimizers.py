@@ -149,7 +149,8 @@ def clipped(gradients: Parameters, most: Tensor) -> Parameters:
 
 def run_norms(tensors: Parameters) -> Tensor:
     """Euclidean norm of each run over all its tensors, ``(R,)``."""
-    return torch.stack([t.flatten(1).square().sum(1) for t in tensors.values()]).sum(0).sqrt()
+    norms = [torch.linalg.vector_norm(t.flatten(1), dim=1) for t in tensors.values()]
+    return torch.linalg.vector_norm(torch.stack(norms), dim=0)
 
 
 def decayed(gradients: Parameters, parameters: Parameters, decay: Tensor) -> Parameters:

@@ -212,7 +212,8 @@ class Module:
 
     def _together(self, parameters: Parameters, x: Tensor) -> Output:
         if x.shape[0] == 1:
-            output = self._single({name: p[0] for name, p in parameters.items()}, x[0])
+            # Not p[0], whose gradient would be written into zeros of the whole.
+            output = self._single({name: p.squeeze(0) for name, p in parameters.items()}, x[0])
             return Output(output.features[None], output.logits[None])
         return torch.func.vmap(self._single)(parameters, x)
 

@@ -23,7 +23,7 @@ from gengap.sequences.vocabulary import BEGIN, SLOT
 
 # The two rows, by position.
 SLOTS, WRITTEN = 0, 1
-# Rows are padded to a multiple of so many tokens.
+# Rows of more tokens than these are padded to a multiple of as many.
 STEP = 8
 
 
@@ -59,4 +59,4 @@ def rows_of(source: Ragged, target: Ragged) -> Rows:
 
 def padded(lengths: np.ndarray) -> np.ndarray:
     """The widths of batches that rows of some lengths are put into."""
-    return -(-lengths // STEP) * STEP
+    return np.where(lengths <= STEP, lengths, -(-lengths // STEP) * STEP)

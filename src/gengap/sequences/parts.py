@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gengap.models.layers import linear
+from gengap.models.layers import linear, narrow
 from gengap.models.networks import Output, Parameters
 from gengap.sequences.pairs import SLOTS
 from gengap.sequences.vocabulary import SLOT
@@ -47,9 +47,10 @@ def layer(parameters: Parameters, name: str, x: Tensor) -> Tensor:
     return linear(x, parameters[f"{name}.weight"], parameters[f"{name}.bias"])
 
 
-def bounded(x: Tensor) -> Tensor:
-    """The hyperbolic tangent, by way of a sigmoid, which costs an eighth."""
-    return torch.sigmoid(2 * x).mul(2).sub(1)
+def said(parameters: Parameters, x: Tensor) -> Tensor:
+    """The logits of all runs, ``(R, ..., V)`` of ``x (R, ..., w)``, tokens being few."""
+    weight, bias = parameters["output.weight"], parameters["output.bias"]
+    return narrow(x.flatten(1, -2), weight, bias).reshape(*x.shape[:-1], -1)
 
 
 def answered(hidden: Tensor, logits: Tensor, x: Tensor) -> Output:

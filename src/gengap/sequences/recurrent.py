@@ -3,7 +3,7 @@
     h_t = tanh(E[x_t] + U h_(t-1) + P r_(t-1)),        logits_t = W h_t + c,
 
 where ``r`` is what is read from a memory, a stack or a tape, if there is one. The weights of all
-runs are stacked; a step is one batched product.
+runs are stacked; a step is one batched product (:mod:`gengap.sequences.unrolled`).
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import torch
 from torch import Tensor
 
 from gengap.models.networks import Output, Parameters
 from gengap.sequences.pairs import SLOTS
-from gengap.sequences.parts import Sizes, affine, answered, bounded, layer, looked_up, uniform
+from gengap.sequences.parts import Sizes, affine, answered, looked_up, said, uniform
 from gengap.sequences.stacked import Stacked
+from gengap.sequences.unrolled import remembering_states, states
 
 
 @dataclass(frozen=True)
@@ -33,18 +33,22 @@ class Recurrent(Stacked):
 
     width: int = 64
 
+    def stages(self, shape: Sequence[int]) -> int:
+        """A pass takes a token at a time, and what it touches then is all that must be near."""
+        return shape[-1]
+
     def further_sizes(self) -> Sizes:
         """Sizes and bounds of the weights of a memory."""
         return {}
 
-    @abstractmethod
-    def states(self, parameters: Parameters, inputs: Tensor, tokens: Tensor) -> list[Tensor]:
-        """The state after each token, ``(R, n, width)`` each.
+    def states(self, parameters: Parameters, inputs: Tensor, tokens: Tensor) -> Tensor:
+        """The state after each token, ``(R, L, n, width)``.
 
         Args:
-            inputs: ``(R, n, L, width)`` what each token adds to the state.
+            inputs: ``(R, L, n, width)`` what each token adds to the state.
             tokens: ``(R, n, L)``.
         """
+        return states(inputs, parameters["recurrent"])
 
     def initialise(self, shape: Sequence[int], outputs: int, seed: int) -> Parameters:
         """Uniform in ``±1/sqrt(inputs)``, as PyTorch does."""
@@ -60,14 +64,17 @@ class Recurrent(Stacked):
     def forward(self, parameters: Parameters, x: Tensor) -> Output:
         """Read ``x (R, n, 2, L)`` from the left."""
         tokens = x[:, :, SLOTS]
-        inputs = looked_up(parameters["table"], tokens)
-        hidden = torch.stack(self.states(parameters, inputs, tokens), 2)
-        return answered(hidden, layer(parameters, "output", hidden), x)
+        inputs = looked_up(parameters["table"], tokens.transpose(1, 2))
+        found = self.states(parameters, inputs, tokens)
+        logits = said(parameters, found)
+        return answered(found.transpose(1, 2), logits.transpose(1, 2), x)
 
 
 @dataclass(frozen=True)
 class WithMemory(Recurrent):
     """A recurrent network with a memory, whose first cell it reads and which it changes.
+
+    It is a :class:`~gengap.sequences.unrolled.Memory` itself.
 
     Attributes:
         width: of the state.
@@ -79,19 +86,18 @@ class WithMemory(Recurrent):
     actions: ClassVar[int]
 
     @abstractmethod
-    def empty(self, inputs: Tensor) -> Tensor:
-        """The memory ``(R, n, cells, cell)`` at first, of ``inputs (R, n, L, width)``."""
+    def empty(self, x: Tensor) -> Tensor:
+        """The memory ``(R, n, cells, cell)`` at first, for ``x (R, L, n, w)``."""
 
     @abstractmethod
     def changed(self, memory: Tensor, mixed: Tensor, value: Tensor, step: int, told: Any) -> Tensor:
-        """The memory after a step.
+        """The memory after a step."""
 
-        Args:
-            mixed: ``(R, n, actions)`` weights of the actions.
-            value: ``(R, n, cell)`` what is written.
-            step: its number.
-            told: what :meth:`told` found.
-        """
+    @abstractmethod
+    def slopes(
+        self, slope: Tensor, memory: Tensor, mixed: Tensor, value: Tensor, step: int, told: Any
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Slopes of what :meth:`changed` reads, of that of what it gives."""
 
     def told(self, tokens: Tensor) -> Any:
         """What the actions need to know of ``tokens (R, n, L)``."""
@@ -103,21 +109,8 @@ class WithMemory(Recurrent):
             **affine(self.width, self.actions + self.cell, "memory"),
         }
 
-    def states(self, parameters: Parameters, inputs: Tensor, tokens: Tensor) -> list[Tensor]:
+    def states(self, parameters: Parameters, inputs: Tensor, tokens: Tensor) -> Tensor:
         """With an empty memory at first."""
-        state = inputs.new_zeros(*inputs.shape[:2], self.width)
-        memory, told = self.empty(inputs), self.told(tokens)
-        weights = torch.cat([parameters["recurrent"], parameters["read"]], 1)
-        found = []
-        for step, place in enumerate(inputs.unbind(2)):
-            state = advanced(place, torch.cat([state, memory[:, :, 0]], -1), weights)
-            found.append(state)
-            said = layer(parameters, "memory", state)
-            mixed, value = said[..., : self.actions].softmax(-1), bounded(said[..., self.actions :])
-            memory = self.changed(memory, mixed, value, step, told)
-        return found
-
-
-def advanced(place: Tensor, seen: Tensor, weights: Tensor) -> Tensor:
-    """The next state, of what the token adds ``(R, n, w)`` and what is seen ``(R, n, i)``."""
-    return bounded(torch.baddbmm(place, seen, weights))
+        names = "recurrent", "read", "memory.weight", "memory.bias"
+        own = [parameters[name] for name in names]
+        return remembering_states(inputs, *own, self, self.told(tokens))

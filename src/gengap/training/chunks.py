@@ -30,7 +30,7 @@ class Footprint:
 
     Attributes:
         total: memory in all.
-        activations: what the forward pass keeps for the backward pass.
+        activations: what the forward pass keeps for the backward pass, of one of its stages.
     """
 
     total: int
@@ -56,7 +56,9 @@ def footprint(
 
     Counts parameters with their copies, the activations that the backward pass keeps (measured
     on a few examples), the inputs, the drawn row numbers, a Gram matrix over the batch, which
-    kernel methods build, and what was seen around each transition that a run remembers.
+    kernel methods build, and what was seen around each transition that a run remembers. A network
+    may have ``stages(shape)``, such as the tokens of a row that it reads one after another: what a
+    stage touches is what the cache must hold.
     """
     parameters = architecture.initialise(problem.shape, problem.outputs, seed=0)
     weights = sum(p.numel() for p in parameters.values())
@@ -83,7 +85,8 @@ def footprint(
     played = min(2 * math.prod(problem.shape) * min(replays, steps * examples), MOST_NUMBERS)
     total = 4 * COPIES * weights + inputs + int(activations * (2 + passes)) + gram + rows
     total += 4 * played
-    return Footprint(total, activations)
+    stages = architecture.stages(problem.shape) if hasattr(architecture, "stages") else 1
+    return Footprint(total, activations // stages)
 
 
 def chunks(items: Sequence[T], size: int) -> list[Sequence[T]]:

@@ -27,12 +27,13 @@ class Gated(nn.Module):
     ) -> None:
         super().__init__()
         self.embedding = nn.Embedding(outputs, width)
-        self.recurrent = kind(width, width, layers, batch_first=True)
+        self.recurrent = kind(width, width, layers)
         self.output = nn.Linear(width, outputs)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Logits ``(n, L, V)`` of ``tokens (n, L)``."""
-        found: Tensor = self.output(self.recurrent(self.embedding(tokens))[0])
+        hidden = self.recurrent(self.embedding(tokens.T))[0]  # one place of all at a time
+        found: Tensor = self.output(hidden.transpose(0, 1))
         return found
 
 

@@ -12,12 +12,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from torch import Tensor
-
 from gengap.base.paper import Paper
-from gengap.models.networks import Parameters
 from gengap.sequences.architectures import sequence_model
-from gengap.sequences.recurrent import Recurrent, advanced
+from gengap.sequences.recurrent import Recurrent
 
 
 @sequence_model(
@@ -32,12 +29,3 @@ class RNN(Recurrent):
     """Elman's network."""
 
     called: ClassVar[str] = "rnn"
-
-    def states(self, parameters: Parameters, inputs: Tensor, tokens: Tensor) -> list[Tensor]:
-        """Without any memory."""
-        state = inputs.new_zeros(*inputs.shape[:2], self.width)
-        found = []
-        for place in inputs.unbind(2):
-            state = advanced(place, state, parameters["recurrent"])
-            found.append(state)
-        return found

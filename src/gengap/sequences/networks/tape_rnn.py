@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from gengap.base.paper import Paper
@@ -51,9 +52,9 @@ class TapeRNN(WithMemory):
     called: ClassVar[str] = "tape-rnn"
     actions: ClassVar[int] = 5
 
-    def empty(self, inputs: Tensor) -> Tensor:
+    def empty(self, x: Tensor) -> Tensor:
         """As many cells as a row has tokens."""
-        return inputs.new_zeros(*inputs.shape[:3], self.cell)
+        return x.new_zeros(len(x), x.shape[2], x.shape[1], self.cell)
 
     def told(self, tokens: Tensor) -> Tensor:
         """Which cell lies under each place after each move."""
@@ -61,35 +62,63 @@ class TapeRNN(WithMemory):
 
     def changed(self, memory: Tensor, mixed: Tensor, value: Tensor, step: int, told: Any) -> Tensor:
         """Written to and turned."""
-        return written(memory, mixed, value, told)
+        return turned(written(memory, value), mixed, told)
+
+    def slopes(
+        self, slope: Tensor, memory: Tensor, mixed: Tensor, value: Tensor, step: int, told: Any
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Of the tape before a step, of the five moves and of what is written."""
+        down = turned(slope, mixed[..., BACK], told)
+        writing = down[:, :, 0].clone()
+        down[:, :, 0] = 0
+        return down, agreement(slope, written(memory, value), told), writing
+
+
+# The moves that undo the moves: of a permutation the transpose is the inverse.
+BACK = [0, 2, 1, 4, 3]
 
 
 def turned_places(tokens: Tensor) -> Tensor:
-    """Which cell lies under each place after each move, ``(R, n, 5, L)``; those beyond stay.
+    """Which cell lies under each place after each move; those beyond the row stay.
 
     Args:
         tokens: ``(R, n, L)`` as read, whose slots and padding tell the lengths.
+
+    Returns:
+        ``(R n L, 5)`` numbers of cells, of all tapes one after another.
     """
     real = tokens != PAD
     size = real.sum(-1)[..., None, None]
     source = (real & (tokens != SLOT)).sum(-1)
     still = torch.zeros_like(source)
-    steps = torch.stack([still, still - 1, still + 1, -source, source], -1)[..., None]
-    place = torch.arange(tokens.shape[-1], device=tokens.device)
-    moved = (place + steps) % size.clamp(min=1)
-    return torch.where(place < size, moved, place)
+    steps = torch.stack([still, still - 1, still + 1, -source, source], -1)[..., None, :]
+    place = torch.arange(tokens.shape[-1], device=tokens.device)[:, None]
+    found = torch.where(place < size, (place + steps) % size.clamp(min=1), place).flatten(0, 1)
+    tape = torch.arange(len(found), device=tokens.device).view(-1, 1, 1)
+    return (found + tape * tokens.shape[-1]).flatten(0, 1)
 
 
-def written(tape: Tensor, move: Tensor, value: Tensor, turns: Tensor) -> Tensor:
-    """The tape ``(R, n, L, k)`` after a value ``(R, n, k)`` was written and it was moved.
+def written(tape: Tensor, value: Tensor) -> Tensor:
+    """The tape ``(R, n, L, k)`` with a value ``(R, n, k)`` under its head."""
+    found = tape.clone()
+    found[:, :, 0] = value
+    return found
+
+
+def turned(tape: Tensor, move: Tensor, places: Tensor) -> Tensor:
+    """The tape ``(R, n, L, k)`` after a mixture of moves: at each place a sum of five cells.
 
     Args:
         move: ``(R, n, 5)`` weights of the moves.
-        turns: as :func:`turned_places` gives them.
+        places: as :func:`turned_places` gives them.
     """
-    tape = torch.cat([value[:, :, None], tape[:, :, 1:]], 2)
-    # A mixture of permutations is one matrix (L, L) an example; its product with the tape turns it.
-    mixture = torch.zeros(*turns.shape[:2], turns.shape[-1], turns.shape[-1], device=tape.device)
-    weights = move[..., None].expand(-1, -1, -1, turns.shape[-1])
-    mixture = mixture.scatter_add(-1, turns.transpose(2, 3), weights.transpose(2, 3))
-    return mixture @ tape
+    weights = move[:, :, None].expand(-1, -1, tape.shape[2], -1).reshape(places.shape)
+    cells = tape.reshape(len(places), -1)
+    return F.embedding_bag(places, cells, mode="sum", per_sample_weights=weights).view(tape.shape)
+
+
+def agreement(slope: Tensor, tape: Tensor, places: Tensor) -> Tensor:
+    """Slopes of the moves, ``(R, n, 5)``: how much each one's tape agrees with the slope."""
+    cells, own = tape.reshape(len(places), -1), slope.reshape(len(places), -1)
+    found = [(cells.index_select(0, one) * own).view(*tape.shape[:2], -1) for one in places.T]
+    return torch.stack([one.sum(-1) for one in found], -1)
