@@ -54,7 +54,7 @@ class Recurrent(Stacked):
         """Uniform in ``±1/sqrt(inputs)``, as PyTorch does."""
         bound = 1 / math.sqrt(self.width)
         sizes = {
-            "table": ((outputs, self.width), bound),
+            "table": ((outputs, self.width), 3**0.5),
             "recurrent": ((self.width, self.width), bound),
             **self.further_sizes(),
             **affine(self.width, outputs, "output"),

@@ -21,6 +21,7 @@ from gengap.sequences.tasks import context_free, context_sensitive, regular
 Generate = Callable[[np.random.Generator, int, int], tuple[np.ndarray, np.ndarray]]
 Score = Literal["exact_match", "token_accuracy"]
 SOURCE = "generated: a {0} task of Delétang et al. 2023"
+TRAINED = 20  # the longest that is trained on unless another split is asked for
 LEVELS = {regular: "regular", context_free: "context-free", context_sensitive: "context-sensitive"}
 
 
@@ -38,6 +39,7 @@ def _registered(
         longest: int = 40,
         each: int = 100,
         shortest: int = least,
+        apart: int = 1,
         score: Score = "exact_match",
         seed: int = 0,
     ) -> Sequences:
@@ -46,11 +48,13 @@ def _registered(
         Args:
             longest, shortest: lengths of the source.
             each: pairs of each length.
+            apart: of the lengths beyond 20, only multiples of this one.
             score: of a pair: whether all of it is right, or what share.
             seed: decides the pairs, those of each length apart.
         """
-        check_whole(longest=longest, each=each, shortest=shortest)
-        every = [k for k in range(least, longest + 1, step) if k >= shortest]
+        check_whole(longest=longest, each=each, shortest=shortest, apart=apart)
+        possible = [k for k in range(least, longest + 1, step) if k >= shortest]
+        every = [k for k in possible if k <= TRAINED or k % apart == 0]
         if len(every) < 2:
             raise UsageError(
                 f"{name} has no two lengths from {shortest} to {longest}; lengths are {least}, "
@@ -63,7 +67,7 @@ def _registered(
         return sequences_of(source, target, tuple(words), name=name, score=score)
 
     home = next(level for module, level in LEVELS.items() if generate.__module__ == module.__name__)
-    splits = "extrapolate:length>20"
+    splits = f"extrapolate:length>{TRAINED}"
     return suite(name, summary=summary, source=SOURCE.format(home), default_splits=splits)(made)
 
 
