@@ -8,6 +8,7 @@ import pytest
 import torch
 from toys import assert_run_close, parameters_of, single, toy
 
+from gengap.methods.adamw import AdamW
 from gengap.methods.optimizers import SGD, Adam, Scheduled, clipped, run_norms
 from gengap.methods.sgd import PlainSGD
 from gengap.testing import Size
@@ -110,6 +111,16 @@ def test_gradients_are_clipped_run_by_run() -> None:
     assert found["a"][0].tolist() == pytest.approx([0.6, 0.0])
     assert found["b"][0].tolist() == pytest.approx([0.8])
     assert torch.equal(found["a"][1], given["a"][1])  # within the norm: as it was
+
+
+def test_adamw_clips_as_does_what_goes_around_it() -> None:
+    most = torch.tensor([0.5, 50.0])
+    found, wanted = AdamW(start(), RATES, DECAYS, most), AdamW(start(), RATES, DECAYS)
+    for step in range(4):
+        found.step(slopes(step))
+        wanted.step(clipped(slopes(step), most))
+    for name, value in wanted.parameters.items():
+        torch.testing.assert_close(found.parameters[name], value)
 
 
 def test_forgetting_is_for_some_runs_alone() -> None:

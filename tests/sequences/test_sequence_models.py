@@ -41,7 +41,9 @@ def stacked(model, runs: int):
     return {name: torch.stack([one[name] for one in own]) for name in own[0]}
 
 
-@pytest.mark.parametrize("name", ["rnn", "stack-rnn", "tape-rnn", "perceptron", *TRANSFORMERS])
+@pytest.mark.parametrize(
+    "name", ["rnn", "lstm", "gru", "stack-rnn", "tape-rnn", "perceptron", *TRANSFORMERS]
+)
 def test_a_fleet_says_what_its_runs_say_alone(name):
     model = named(name)
     parameters, x = stacked(model, 3), tokens(3)
@@ -103,6 +105,19 @@ def test_the_plain_network_is_pytorchs():
         other.bias_ih_l0.zero_()
         other.bias_hh_l0.zero_()
         hidden, _ = other(nn.functional.one_hot(x[0, :, SLOTS], WORDS).float())
+        logits = hidden @ parameters["output.weight"][0] + parameters["output.bias"][0]
+    torch.testing.assert_close(model.forward(parameters, x).logits[0], logits, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("name", "theirs"), [("lstm", nn.LSTM), ("gru", nn.GRU)])
+def test_gated_networks_are_pytorchs(name, theirs):
+    model = named(f"{name}(width=7,layers=2)")
+    parameters, x = stacked(model, 1), tokens(1)
+    other = theirs(7, 7, 2, batch_first=True)
+    with torch.no_grad():
+        for (_, own), key in zip(other.named_parameters(), model.own_sizes(), strict=True):
+            own.copy_(parameters[key][0])
+        hidden, _ = other(parameters["table"][0][x[0, :, SLOTS]])
         logits = hidden @ parameters["output.weight"][0] + parameters["output.bias"][0]
     torch.testing.assert_close(model.forward(parameters, x).logits[0], logits, atol=1e-5, rtol=1e-5)
 

@@ -30,6 +30,7 @@ class AdamW:
             the optimizer's block.
         learning_rate: ``(R,)``.
         weight_decay: ``(R,)``.
+        clip: ``(R,)`` largest norm of a run's gradient over all its parameters; None for any.
 
     Attributes:
         steps: ``(R,)`` float64, steps of each run since its moments were last reset.
@@ -37,9 +38,13 @@ class AdamW:
     """
 
     def __init__(
-        self, parameters: dict[str, Tensor], learning_rate: Tensor, weight_decay: Tensor
+        self,
+        parameters: dict[str, Tensor],
+        learning_rate: Tensor,
+        weight_decay: Tensor,
+        clip: Tensor | None = None,
     ) -> None:
-        self.parameters = parameters
+        self.parameters, self.clip = parameters, clip
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
         self.steps = torch.zeros_like(learning_rate, dtype=torch.float64)
@@ -67,6 +72,9 @@ class AdamW:
         torch._foreach_copy_(
             list(self._slopes.values()), [gradients[name] for name in self._slopes]
         )
+        if self.clip is not None:  # here, where a run's gradients are one row
+            norms = torch.linalg.vector_norm(self._gradients, dim=1)
+            self._gradients.mul_((self.clip / norms.clamp(min=1e-12)).clamp(max=1)[:, None])
         end = 0
         rates = (t.tolist() for t in (self.learning_rate, self.weight_decay, self.steps))
         for (rate, decay, count), members in groupby(zip(*rates, strict=True)):

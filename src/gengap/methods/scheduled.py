@@ -51,5 +51,5 @@ class ScheduledTraining(ERM):
         rate, decay, warm_up, clip = map(
             torch.as_tensor, (self.learning_rate, self.weight_decay, self.warm_up, self.clip)
         )
-        inner = AdamW(parameters, rate, decay)
-        return Scheduled(inner, context.steps, warm_up, torch.zeros_like(rate), clip)
+        inner = AdamW(parameters, rate, decay, clip)
+        return Scheduled(inner, context.steps, warm_up, torch.zeros_like(rate))

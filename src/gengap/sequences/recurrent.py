@@ -37,9 +37,9 @@ class Recurrent(Stacked):
         """A pass takes a token at a time, and what it touches then is all that must be near."""
         return shape[-1]
 
-    def further_sizes(self) -> Sizes:
-        """Sizes and bounds of the weights of a memory."""
-        return {}
+    def own_sizes(self) -> Sizes:
+        """Sizes and bounds of the weights that lead from state to state."""
+        return {"recurrent": ((self.width, self.width), 1 / math.sqrt(self.width))}
 
     def states(self, parameters: Parameters, inputs: Tensor, tokens: Tensor) -> Tensor:
         """The state after each token, ``(R, L, n, width)``.
@@ -51,15 +51,12 @@ class Recurrent(Stacked):
         return states(inputs, parameters["recurrent"])
 
     def initialise(self, shape: Sequence[int], outputs: int, seed: int) -> Parameters:
-        """Uniform in ``±1/sqrt(inputs)``, as PyTorch does."""
-        bound = 1 / math.sqrt(self.width)
-        sizes = {
-            "table": ((outputs, self.width), 3**0.5),
-            "recurrent": ((self.width, self.width), bound),
-            **self.further_sizes(),
-            **affine(self.width, outputs, "output"),
-        }
-        return uniform(sizes, seed)
+        """Embeddings of deviation 1, layers uniform in ``±1/sqrt(inputs)``, as PyTorch does.
+
+        With smaller embeddings the network is nearly linear at first and does not learn parity.
+        """
+        table = {"table": ((outputs, self.width), 3**0.5)}
+        return uniform({**table, **self.own_sizes(), **affine(self.width, outputs, "output")}, seed)
 
     def forward(self, parameters: Parameters, x: Tensor) -> Output:
         """Read ``x (R, n, 2, L)`` from the left."""
@@ -102,9 +99,10 @@ class WithMemory(Recurrent):
     def told(self, tokens: Tensor) -> Any:
         """What the actions need to know of ``tokens (R, n, L)``."""
 
-    def further_sizes(self) -> Sizes:
-        """Of what reads the memory, and of what changes it."""
+    def own_sizes(self) -> Sizes:
+        """Also of what reads the memory, and of what changes it."""
         return {
+            **super().own_sizes(),
             "read": ((self.cell, self.width), 1 / math.sqrt(self.cell)),
             **affine(self.width, self.actions + self.cell, "memory"),
         }

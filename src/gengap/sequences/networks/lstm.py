@@ -8,39 +8,72 @@ carry over to lengths never seen. Hurts where a stack or a second look at the in
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from functools import partial
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
-from torch import Tensor, nn
+import torch
+from torch import Tensor
 
 from gengap.base.paper import Paper
-from gengap.sequences.architectures import sequence_model, titled
-from gengap.sequences.modules import TokenModule
-from gengap.sequences.pairs import SLOTS
+from gengap.models.networks import Parameters
+from gengap.sequences.architectures import sequence_model
+from gengap.sequences.parts import Sizes
+from gengap.sequences.recurrent import Recurrent
 
 
-class Gated(nn.Module):
-    """An embedding, a gated recurrent network, and a linear layer."""
+@dataclass(frozen=True)
+class Gated(Recurrent):
+    """A recurrent network with gates, each run in a kernel of its own.
 
-    def __init__(
-        self, kind: Callable[..., nn.RNNBase], outputs: int, width: int, layers: int
-    ) -> None:
-        super().__init__()
-        self.embedding = nn.Embedding(outputs, width)
-        self.recurrent = kind(width, width, layers)
-        self.output = nn.Linear(width, outputs)
+    Attributes:
+        width: of the state.
+        layers: how many, one upon the other.
+        gates: of a layer, what is written among them.
+    """
 
-    def forward(self, tokens: Tensor) -> Tensor:
-        """Logits ``(n, L, V)`` of ``tokens (n, L)``."""
-        hidden = self.recurrent(self.embedding(tokens.T))[0]  # one place of all at a time
-        found: Tensor = self.output(hidden.transpose(0, 1))
-        return found
+    layers: int = 1
+    gates: ClassVar[int]
+
+    @property
+    def vectorises(self) -> bool:
+        """PyTorch's kernel takes one run, and no other is faster."""
+        return False
+
+    def own_sizes(self) -> Sizes:
+        """Of every layer, as PyTorch has them."""
+        bound, rows = 1 / math.sqrt(self.width), self.gates * self.width
+        sizes: Sizes = {}
+        for number in range(self.layers):
+            for side in ("inputs", "states"):
+                sizes[f"layer{number}.{side}.weight"] = (rows, self.width), bound
+            for side in ("inputs", "states"):
+                sizes[f"layer{number}.{side}.bias"] = (rows,), bound
+        return sizes
+
+    def states(self, parameters: Parameters, inputs: Tensor, tokens: Tensor) -> Tensor:
+        """By PyTorch's kernel, run by run."""
+        weights = [parameters[name] for name in self.own_sizes()]
+        # A lone run's are viewed, since the gradient of one of a stack is written into zeros.
+        own = [[w.squeeze(0) for w in weights]] if len(inputs) == 1 else zip(*weights, strict=True)
+        first = inputs.new_zeros(self.layers, inputs.shape[2], self.width)
+        found = [self.unrolled(x, first, list(w)) for x, w in zip(inputs, own, strict=True)]
+        return found[0][None] if len(found) == 1 else torch.stack(found)
+
+    def unrolled(self, x: Tensor, first: Tensor, weights: list[Tensor]) -> Tensor:
+        """States ``(L, n, w)`` of one run.
+
+        Args:
+            x: ``(L, n, w)``.
+            first: ``(layers, n, w)`` zeros.
+            weights: as PyTorch orders them.
+        """
+        raise NotImplementedError
 
 
-def _made(
-    kind: Callable[..., nn.RNNBase], width: int, layers: int, shape: tuple[int, ...], outputs: int
-) -> nn.Module:
-    return Gated(kind, outputs, width, layers)
+# With biases, without dropout, forwards, a place of all rows at a time.
+SETTINGS = 0.0, False, False, False
 
 
 @sequence_model(
@@ -53,10 +86,18 @@ def _made(
         "https://doi.org/10.1162/neco.1997.9.8.1735",
     ),
 )
-def lstm(width: int = 64, layers: int = 1) -> TokenModule:
-    """An LSTM of some width and layers."""
-    name = titled("lstm", lstm, width=width, layers=layers)
-    return TokenModule(partial(_made, nn.LSTM, width, layers), name, SLOTS)
+@dataclass(frozen=True)
+class LSTM(Gated):
+    """Hochreiter and Schmidhuber's network."""
+
+    called: ClassVar[str] = "lstm"
+    gates: ClassVar[int] = 4
+
+    def unrolled(self, x: Tensor, first: Tensor, weights: list[Tensor]) -> Tensor:
+        """States of one run."""
+        kernel: Callable[..., Any] = torch.lstm
+        found: Tensor = kernel(x, (first, first), weights, True, self.layers, *SETTINGS)[0]
+        return found
 
 
 @sequence_model(
@@ -70,7 +111,15 @@ def lstm(width: int = 64, layers: int = 1) -> TokenModule:
         "https://arxiv.org/abs/1406.1078",
     ),
 )
-def gru(width: int = 64, layers: int = 1) -> TokenModule:
-    """A GRU of some width and layers."""
-    name = titled("gru", gru, width=width, layers=layers)
-    return TokenModule(partial(_made, nn.GRU, width, layers), name, SLOTS)
+@dataclass(frozen=True)
+class GRU(Gated):
+    """Cho and others' network."""
+
+    called: ClassVar[str] = "gru"
+    gates: ClassVar[int] = 3
+
+    def unrolled(self, x: Tensor, first: Tensor, weights: list[Tensor]) -> Tensor:
+        """States of one run."""
+        kernel: Callable[..., Any] = torch.gru
+        found: Tensor = kernel(x, first, weights, True, self.layers, *SETTINGS)[0]
+        return found
