@@ -109,6 +109,12 @@ class WithMemory(Recurrent):
 
     def states(self, parameters: Parameters, inputs: Tensor, tokens: Tensor) -> Tensor:
         """With an empty memory at first."""
-        names = "recurrent", "read", "memory.weight", "memory.bias"
-        own = [parameters[name] for name in names]
-        return remembering_states(inputs, *own, self, self.told(tokens))
+        return remembering_states(
+            inputs,
+            parameters["recurrent"],
+            parameters["read"],
+            parameters["memory.weight"],
+            parameters["memory.bias"],
+            self,
+            self.told(tokens),
+        )
