@@ -18,7 +18,7 @@ keeps states and memories. States lie as ``(R, L, n, w)``, so that a run's are o
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor
@@ -28,8 +28,12 @@ from torch.autograd.function import once_differentiable
 class Memory(Protocol):
     """What a network writes to and reads the first cell of."""
 
-    actions: int
-    cell: int
+    actions: ClassVar[int]
+
+    @property
+    def cell(self) -> int:
+        """Numbers in a cell."""
+        ...
 
     def empty(self, x: Tensor) -> Tensor:
         """The memory at first, ``(R, n, cells, cell)``, for ``x (R, L, n, w)``."""
