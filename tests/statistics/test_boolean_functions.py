@@ -7,8 +7,9 @@ from itertools import combinations
 import numpy as np
 import pytest
 
+from gengap.base.cube import cube
 from gengap.base.errors import UsageError
-from gengap.statistics.boolean_functions import cube, influence, minimum_degree, walsh
+from gengap.statistics.boolean_functions import influence, minimum_degree, walsh
 
 
 def test_coefficients_are_means_of_products():

@@ -27,14 +27,10 @@ from gengap.base.errors import UsageError
 MOST = 1 << 22
 
 
-def cube(bits: int) -> np.ndarray:
-    """All inputs ``(2^d, d)`` of signs; coordinate ``i`` of row ``r`` is −1 where bit ``i`` of
-    ``r`` is set."""
-    return 1 - 2 * ((np.arange(2**bits)[:, None] >> np.arange(bits)) & 1)
-
-
 def walsh(values: np.ndarray) -> np.ndarray:
-    """Fourier coefficients of ``(2^d, ...)`` values on :func:`cube`, shaped alike.
+    """Fourier coefficients of ``(2^d, ...)`` values, shaped alike.
+
+    The values are those on :func:`~gengap.base.cube.cube`.
 
     Coefficient ``s`` is of the product of the coordinates whose bit is set in ``s``.
 

@@ -14,11 +14,11 @@ from typing import Literal
 
 import numpy as np
 
+from gengap.base.cube import cube
 from gengap.base.errors import UsageError
 from gengap.base.seeds import generator
 from gengap.environments.core import Environments
 from gengap.environments.suites import suite
-from gengap.statistics.boolean_functions import cube
 
 Function = Literal["parity", "majority", "pointer", "sparse"]
 LEAST, MOST = 6, 14
