@@ -17,6 +17,7 @@ from gengap.claims import (
     fairness,
     goals,
     grokking,
+    initialisations,
     linear_grokking,
     logs,
     margins,
@@ -32,6 +33,8 @@ from gengap.claims import (
     sources,
     strangers,
     structures,
+    sums,
+    two_facts,
     typicality,
     unseen_cube,
     warm_starts,
@@ -43,7 +46,7 @@ _MODULES = (
     places, sites, fairness, coverage, contexts, elsewhere, typicality, margins, memory, shortcuts,
     benchmarks, strangers, offline_play, goals, edge, warm_starts, procedures, physical, sources,
     players, solutions, corrective, compounds, structures, grokking, corrupted_answers,
-    linear_grokking, unseen_cube, logs,
+    linear_grokking, unseen_cube, sums, initialisations, two_facts, logs,
 )  # fmt: skip
 
 

@@ -3,15 +3,15 @@
 A network that writes token by token says the highest digit of a sum first, which depends on every
 carry below it; other ways to write the same numbers ask less of each token.
 
-    plain            57+68=  125
-    reversed         57+68=  521            the answer's lowest digit first
-    both-reversed    75+86=  521            all numbers so
-    padded           057+068=  125          all numbers of a pair equally long
-    hints            b5c7+b6c8=  a1b2c5     a letter before each digit that says its place
-    steps            57+68=  7802;5612;=125 what is done on the way (below)
+    plain            57+68      125
+    reversed         57+68      521               the answer's lowest digit first
+    both-reversed    75+86      521               all numbers so
+    padded           057+068    125               all numbers of a pair equally long
+    hints            n5o7+n6o8  m1n2o5            a letter before each digit that says its place
+    steps            57+68      7805;5612;=125    what is done on the way
 
 Steps of a sum are its columns from the lowest: both digits, what is carried in, and the sum's own
-digit, ``7802;5612;``. Those of a product are the first number times each digit of the second, and
+digit, ``7805;5612;``. Those of a product are the first number times each digit of the second, and
 what they come to so far, ``456+3420=`` for 57 times 68; those of a divisor are Euclid's remainders.
 
 Sources: reversed answers and steps, Lee et al. 2023, arXiv:2307.03381; hints, Zhou et al. 2023,
