@@ -51,6 +51,7 @@ bench: .venv/test
 	$(BIN)/python benchmarks/cluster.py
 	$(BIN)/python benchmarks/table.py
 	$(BIN)/python benchmarks/statistics_speed.py
+	$(BIN)/python benchmarks/adapters.py
 	$(BIN)/python benchmarks/detectors.py
 	$(BIN)/python benchmarks/detectors_distance.py
 	$(BIN)/python benchmarks/control.py

@@ -22,6 +22,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from gengap.adapters.base import ROWS_AT_ONCE, Adapter
 from gengap.adapters.registry import HIDDEN, SOURCE, register_adapter
@@ -104,7 +105,7 @@ class ActMAD(Adapter):
                     f"ActMAD matches layers place by place: here one has {tuple(rows.shape[1:])}, "
                     f"in training {tuple(mean.shape)}; give examples of the same shape."
                 )
-            own_variance, own_mean = torch.var_mean(rows, 0, correction=0)
+            own_mean, own_variance = Moments.apply(rows)
             total = total + (own_mean - mean).abs().mean() + (own_variance - variance).abs().mean()
         return total
 
@@ -118,6 +119,27 @@ class ActMAD(Adapter):
 
     def _note(self, module: nn.Module, given: Any, output: Tensor) -> None:
         self.seen.append(output)
+
+
+class Moments(torch.autograd.Function):
+    """Mean and variance of ``(n, ...)`` over the first axis, several times as fast as torch's.
+
+    With slopes ``a`` of the mean ``μ`` and ``b`` of the variance an entry's is
+    ``(a + 2 b (x - μ)) / n``.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> tuple[Tensor, Tensor]:  # noqa: D102
+        mean = x.mean(0)
+        ctx.save_for_backward(x, mean)
+        return mean, (x - mean).square_().mean(0)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, mean_slope: Tensor, variance_slope: Tensor) -> Tensor:  # noqa: D102
+        x, mean = ctx.saved_tensors
+        scale = 2 * variance_slope / len(x)
+        return torch.addcmul(mean_slope / len(x) - scale * mean, scale, x)
 
 
 def matched_layers(model: nn.Module) -> list[nn.Module]:

@@ -152,12 +152,17 @@ class Adapter:
         """Adapt on the batch and return its logits or values."""
         return self.forward(x).logits
 
-    def forward(self, x: Tensor) -> Output:
-        """Features ``(n, ..., f)``, the last linear layer's input, and logits ``(n, ..., C)``."""
+    def forward(self, x: Tensor, model: nn.Module | None = None) -> Output:
+        """Features ``(n, ..., f)``, the last linear layer's input, and logits ``(n, ..., C)``.
+
+        Args:
+            x: ``(n, *shape)``.
+            model: another than the adapter's copy, which shows its logits alone.
+        """
         self.forwards += len(x)
         self._features = None
         try:
-            returned = self.model(x)
+            returned = (model or self.model)(x)
         except torch.OutOfMemoryError:
             raise
         except (RuntimeError, ValueError, TypeError, IndexError) as error:

@@ -12,7 +12,8 @@ features, near where it was:
 
     1/n Σ_i w_i ℓ(W f_i + b, y_i) + penalty/2 |W - W_0|².
 
-It is refitted for every batch; the rest of the model stays. One forward pass, no backward pass.
+It is refitted whenever a fifth of the window is new; the rest of the model stays. One forward pass
+and no backward pass, but what refitting costs comes on top and is no small part of it.
 
 Helps where the model is misspecified, as a line through a curve. Hurts, mildly, where it is not:
 plain maximum likelihood is then as good as it gets, and weights only cost variance (Ge et al.
@@ -33,6 +34,8 @@ from gengap.adapters.tools.banks import latest
 from gengap.adapters.tools.logistic import Linear, fit_classes, fit_two, fit_values
 from gengap.base.hyperparameters import Hyperparameters, hyperparameter
 from gengap.base.paper import Paper
+
+REFIT, STEPS = 0.2, 10  # of the window that is new before a refit; of the search in each
 
 
 @register_adapter(
@@ -75,7 +78,8 @@ class CovariateWeights(Adapter):
 
     def begin(self) -> None:
         """No rows were seen."""
-        self.seen = self.rows[:0]
+        self.seen, self.new = self.rows[:0], 0
+        self.fitted = self.start
 
     def answer(self, x: Tensor) -> Tensor:
         """Answers ``(n, C)`` or ``(n, 1)`` of the refitted last layer."""
@@ -83,10 +87,16 @@ class CovariateWeights(Adapter):
         self.head(told.shape[-1])
         window = int(self.settings.window)
         self.seen = latest(self.seen, (x - self.centre) / self.spread, window)
-        weights = ratios(self.rows, self.seen, self.settings.largest).to(features.dtype)
-        fit = fit_values if told.shape[-1] == 1 else fit_classes
-        found = fit(self.features, self.target, self.start, self.settings.penalty, weights)
-        return found(features)
+        self.new += len(x)
+        if self.new >= REFIT * len(self.seen):
+            self.new = 0
+            weights = ratios(self.rows, self.seen, self.settings.largest).to(features.dtype)
+            known = self.features, self.target, self.start, self.settings.penalty, weights
+            if told.shape[-1] == 1:
+                self.fitted = fit_values(*known)
+            else:
+                self.fitted = fit_classes(*known, begin=self.fitted, steps=STEPS)
+        return self.fitted(features)
 
 
 def ratios(known: Tensor, asked: Tensor, largest: float, penalty: float = 1e-3) -> Tensor:

@@ -87,7 +87,7 @@ class Hebbian(Adapter):
         """Logits after both have moved."""
         entropy = entropies(self.forward(x).logits).mean()
         assert self.response is not None
-        step = oja(self.layer.weight, self.response, self.settings.temperature)
+        step = oja(self.layer.weight, self.response, self.settings.temperature, self.axis)
         self.optimizer.zero_grad()
         self.backward(entropy, len(x), inputs=[self.gain])
         self.optimizer.step()
@@ -100,29 +100,35 @@ class Hebbian(Adapter):
         self.response = None
         return logits
 
+    def _along(self, values: Tensor, output: Tensor) -> Tensor:
+        """Values ``(units,)`` as a view along the units of a response."""
+        return _along_units(values, output.dim(), self.axis)
+
     def _respond(self, module: nn.Module, given: Any, output: Tensor) -> Tensor:
-        """Note the responses without their bias, units last, and multiply them by the gains."""
-        axis = 1 if output.dim() > 2 and not isinstance(module, nn.Linear) else output.dim() - 1
-        own = output
-        if self.layer.bias is not None:
-            own = own - _along_units(self.layer.bias, output.dim(), axis)
-        self.response = own.movedim(axis, -1).flatten(0, -2) if torch.is_grad_enabled() else None
-        return output * _along_units(self.gain, output.dim(), axis)
+        """Note the responses without their bias, and multiply them by the gains."""
+        self.axis = output.dim() - 1 if isinstance(module, nn.Linear) else 1
+        if torch.is_grad_enabled():
+            bias: Tensor | None = self.layer.bias
+            self.response = output if bias is None else output - self._along(bias, output)
+        return output * self._along(self.gain, output)
 
 
-def oja(weight: Tensor, response: Tensor, temperature: float) -> Tensor:
+def oja(weight: Tensor, response: Tensor, temperature: float, axis: int = 1) -> Tensor:
     """The mean of ``y_k (x - u_k w_k)``, shaped as the weights.
 
     Args:
         weight: ``(units, ...)``.
-        response: ``(m, units)`` responses ``u`` at all examples and places, a function of the
-            weights; its gradient under slopes ``y`` is the sum of ``y_k x``, of any layer.
+        response: responses ``u`` at all examples and places, a function of the weights; its
+            gradient under slopes ``y`` is the sum of ``y_k x``, of any layer.
+        temperature: of the competition.
+        axis: of the units.
     """
-    chosen = (response.detach() / temperature).softmax(1)
-    (drawn,) = torch.autograd.grad(
-        (chosen * response).sum() / len(response), weight, retain_graph=True
-    )
-    leaving = (chosen * response.detach()).mean(0)
+    u = response.detach()
+    chosen = (u / temperature).softmax(axis)
+    places = u.numel() // u.shape[axis]
+    (drawn,) = torch.autograd.grad(response, weight, chosen / places, retain_graph=True)
+    others = [k for k in range(u.dim()) if k != axis]
+    leaving = (chosen * u).sum(others) / places
     return drawn - _along_units(leaving, weight.dim(), 0) * weight.detach()
 
 

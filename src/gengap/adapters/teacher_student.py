@@ -35,8 +35,6 @@ from gengap.adapters.tools.views import noisy
 from gengap.base.errors import UsageError
 from gengap.base.hyperparameters import Hyperparameters, hyperparameter
 from gengap.base.paper import Paper
-from gengap.models.networks import Output
-from gengap.models.passes import logits_in
 
 
 @register_adapter(
@@ -110,7 +108,7 @@ class TeacherStudent(Adapter):
             logits = self.forward(self.prompt.added(x)).logits
             sent = example_entropies(logits).topk(math.ceil(self.settings.share * len(x))).indices
             taught = self._teach(x[sent], logits.shape[-1])
-        view = noisy(x, self.settings.strength, self.drawing)[sent]
+        view = noisy(x[sent], self.settings.strength, self.drawing)
         told = class_rows(self.forward(self.prompt.added(view)).logits).log_softmax(1)
         if self.optimizer is None:
             learned = [self.prompt.value, *self.adapting]
@@ -124,9 +122,7 @@ class TeacherStudent(Adapter):
 
     def _teach(self, x: Tensor, classes: int) -> Tensor:
         """The teacher's probabilities ``(m, C)``."""
-        self.forwards += len(x)
-        returned = self.past(x)
-        logits = returned.logits if isinstance(returned, Output) else logits_in(returned)
+        logits = self.forward(x, self.past).logits
         if logits.shape[-1] != classes:
             raise UsageError(
                 f"The teacher gives {logits.shape[-1]} classes and the student {classes}; give one "

@@ -23,34 +23,41 @@ class Linear(NamedTuple):
 
 
 def fit_classes(
-    features: Tensor, classes: Tensor, start: Linear, penalty: float, weights: Tensor | None = None
+    features: Tensor,
+    classes: Tensor,
+    start: Linear,
+    penalty: float,
+    weights: Tensor | None = None,
+    begin: Linear | None = None,
+    steps: int = STEPS,
 ) -> Linear:
     """Minimise ``mean of w ℓ(W f + b, y) + penalty/2 |W - W_0|²`` by L-BFGS.
 
     Args:
         features: ``(n, d)``.
         classes: ``(n,)`` int64.
-        start: ``W_0`` and where the search begins.
+        start: ``W_0``, and ``b`` where the search begins.
         weights: ``(n,)`` of mean 1, or None for equal ones.
+        begin: where the search begins otherwise, such as at the last fit.
+        steps: at most so many.
     """
-    x = features.detach().double()
-    first = [part.detach().double() for part in start]
-    own = [part.clone().requires_grad_(True) for part in first]
+    x, first = features.detach(), start.weight.detach()
+    own = [part.detach().clone().requires_grad_(True) for part in begin or start]
     optimizer = torch.optim.LBFGS(
-        own, max_iter=STEPS, tolerance_grad=1e-7, line_search_fn="strong_wolfe"
+        own, max_iter=steps, tolerance_grad=1e-7, line_search_fn="strong_wolfe"
     )
 
     def closure() -> Tensor:
         optimizer.zero_grad()
         losses = F.cross_entropy(F.linear(x, own[0], own[1]), classes, reduction="none")
         loss = (losses if weights is None else losses * weights).mean()
-        loss = loss + penalty / 2 * (own[0] - first[0]).square().sum()
+        loss = loss + penalty / 2 * (own[0] - first).square().sum()
         loss.backward()
         return loss
 
     with torch.enable_grad():
         optimizer.step(closure)
-    return Linear(*(part.detach().to(features.dtype) for part in own))
+    return Linear(*(part.detach() for part in own))
 
 
 def fit_two(rows: Tensor, share: Tensor, weights: Tensor, penalty: float) -> Tensor:

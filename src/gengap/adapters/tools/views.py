@@ -14,7 +14,8 @@ def noisy(x: Tensor, strength: float, generator: torch.Generator) -> Tensor:
     from the same place of another example.
     """
     if x.is_floating_point():
-        spread = x.std(0, correction=0) if len(x) > 1 else x.std(correction=0)
+        # Many times as fast as torch.std over the first axis.
+        spread = (x - x.mean(0)).square().mean(0).sqrt() if len(x) > 1 else x.std(correction=0)
         noise = torch.randn(x.shape, generator=generator, dtype=torch.float32)
         return x + strength * spread * noise.to(x.device, x.dtype)
     other = x[torch.randperm(len(x), generator=generator).to(x.device)]

@@ -1,0 +1,71 @@
+"""The registry of adapters: complete records, and sentences for what does not fit."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+
+import pytest
+from torch import nn
+
+import gengap.adapters
+from gengap.adapters.base import Adapter
+from gengap.adapters.registry import adapter_info, adapters
+from gengap.base.errors import UsageError
+from gengap.testing import adapter_toy
+
+LINK = r"https://(arxiv\.org/abs/\d{4}\.\d{4,5}|doi\.org/10\.\S+|openreview\.net/forum\?id=\w+)"
+
+
+@pytest.mark.parametrize("name", adapters())
+def test_every_record_states_its_source_and_cost(name: str) -> None:
+    info = adapters()[name]
+    assert info.name == name == adapter_info(name).name
+    assert re.fullmatch(r"[a-z0-9-]+", name)
+    assert re.fullmatch(LINK, info.paper.link)
+    assert not info.summary.endswith(".")
+    assert "forward pass" in info.cost
+    found = re.search(r"arxiv\.org/abs/(\d\d)\d\d\.", info.paper.link)
+    if found:
+        assert 2000 + int(found[1]) <= info.paper.year <= 2000 + int(found[1]) + 3
+    text = importlib.import_module(info.adapter.__module__).__doc__
+    assert text
+    assert "Helps" in text
+    assert "Hurts" in text
+
+
+def test_a_file_that_defines_an_adapter_registers_it() -> None:
+    homes = {info.adapter.__module__ for info in adapters().values()}
+    for module in pkgutil.iter_modules(gengap.adapters.__path__, "gengap.adapters."):
+        defined = [
+            kind
+            for kind in vars(importlib.import_module(module.name)).values()
+            if isinstance(kind, type)
+            and issubclass(kind, Adapter)
+            and kind.__module__ == module.name != Adapter.__module__
+        ]
+        assert bool(defined) == (module.name in homes), f"{module.name} is not registered"
+
+
+@pytest.mark.parametrize(
+    ("name", "task", "model", "shape", "sentence"),
+    [
+        ("tent", "regression", nn.Linear(2, 1), (2,), "tent applies to classification only"),
+        ("tent", "classification", nn.Linear(2, 2), (2,), "needs normalisation layers"),
+        ("actmad", "classification", nn.Linear(2, 2), (2,), "needs hidden features"),
+        ("t3a", "classification", nn.Conv2d(1, 2, 3), (1, 3, 3), "needs a linear last layer"),
+        ("quantile-alignment", "regression", nn.Linear(4, 1), (1, 2, 2), "needs rows of a table"),
+        ("drm-heads", "classification", nn.Linear(2, 2), (2,), "needs heads of environments"),
+    ],
+)
+def test_what_does_not_fit_is_told(name, task, model, shape, sentence) -> None:
+    assert sentence in (adapter_info(name).why_not(task, model, True, shape) or "")
+
+
+def test_training_examples_are_asked_for() -> None:
+    toy = adapter_toy("rows-plain")
+    said = adapter_info("adanpc").why_not("classification", toy.model, False)
+    assert said == "adanpc needs training examples, which are not at hand."
+    with pytest.raises(UsageError, match="did you mean 'tent'"):
+        adapter_info("tnet")
