@@ -52,6 +52,10 @@ def test_no_more_than_all_steps_are_left_out():
     assert torch.equal(batch.with_fewer_steps(every, none + 5).y, without.y)
     steps = torch.from_numpy(problem.steps_written)[batch.rows]
     assert torch.equal(batch.mask.sum(-1) - without.mask.sum(-1), steps)
+    # Asked for the answer alone, methods that know nothing of steps train on it alone.
+    _, alone = feed_of(problem, "answer")
+    assert torch.equal(alone.batch(0, None).x, without.x)
+    assert torch.equal(alone.batch(0, None).with_fewer_steps(0 * every, none).y, batch.y)
 
 
 def test_the_answer_alone_is_scored_where_it_is_asked():

@@ -62,7 +62,7 @@ class SequenceFeed:
         """The pairs of one step."""
         rows = self.drawn[step].long().to(self.device)
         width = int(self.widths[step])
-        x, y, mask = self.gathered(rows, width)
+        x, y, mask = self.gathered(rows, width, self.left_out(rows))
 
         def shortened(share: Tensor, further: Tensor) -> Batch:
             steps = self.steps[rows]
@@ -115,6 +115,10 @@ class SequenceFeed:
         mask = inside & (place >= first)
         return x, self.wanted[asked].masked_fill_(~mask, PAD), mask
 
+    def left_out(self, rows: Tensor) -> Tensor | None:
+        """Tokens that targets begin without, as ``rows``: their steps where answers are asked."""
+        return self.steps[rows] if self.problem.asked == "answer" else None
+
     @torch.no_grad()
     def predict(self, network: Network, step: int) -> list[list[Outcome]]:
         """The score of every pair that each run is scored on."""
@@ -146,8 +150,7 @@ class SequenceFeed:
         return found
 
     def _scored(self, network: Network, rows: Tensor, width: int) -> np.ndarray:
-        cut = self.steps[rows] if self.problem.asked == "answer" else None
-        x, y, mask = self.gathered(rows, width, cut)
+        x, y, mask = self.gathered(rows, width, self.left_out(rows))
         right = (network(x).logits.argmax(-1) == y) & mask
         if self.problem.score == "exact_match":
             return (right == mask).all(-1).float().cpu().numpy()

@@ -70,7 +70,7 @@ class Sequences:
         steps_written: ``(n,)`` tokens at the beginning of each target that are steps on the way to
             the answer; None for none.
         asked: what models are scored on: all of a target, its steps included, or the ``answer``
-            alone, without having written them.
+            alone, which is then all that methods train on that know nothing of steps.
     """
 
     source: Ragged
