@@ -8,7 +8,8 @@ import torch
 
 import gengap as gg
 from gengap.base.errors import UsageError
-from gengap.merges.entrywise import task_vectors
+from gengap.merges import pieces
+from gengap.merges.entrywise import selection
 from gengap.merges.entrywise.grafts import masked
 from gengap.merges.entrywise.selection import Largest, smallest_kept
 from gengap.merges.importance import fisher, gradient_magnitudes
@@ -53,7 +54,7 @@ def sorted_ties(given, base, density):
 
 @pytest.mark.parametrize("density", [0.05, 0.3, 1])
 def test_ties_is_what_sorting_gives(monkeypatch, density):
-    monkeypatch.setattr(task_vectors, "PIECE", 100)
+    monkeypatch.setattr(pieces, "PIECE", 100)
     rng = np.random.default_rng(0)
     given, base = rng.normal(size=(3, 501)), rng.normal(size=501)
     given[1, :50] = base[:50]
@@ -69,11 +70,24 @@ def test_selection_is_exact(density):
     magnitudes = np.abs(rng.normal(size=997)).round(2)  # with equal ones among them
     kept = max(round(density * 997), 1)
     right = np.inf if density == 0 else 0 if density == 1 else np.sort(magnitudes)[-kept]
-    assert smallest_kept(torch.tensor(magnitudes), density) == right
+    assert smallest_kept(torch.tensor(magnitudes), torch.zeros(997), density) == right
     largest = Largest(density, 997)
     for part in np.split(magnitudes, [10, 500, 501, 900]):
         largest.add(torch.tensor(part))
     assert largest.least == right
+
+
+@pytest.mark.parametrize("density", [1e-6, 0.01, 0.2, 0.9999])
+def test_selection_by_a_sample_is_exact(monkeypatch, density):
+    monkeypatch.setattr(selection, "SAMPLE", 64)
+    rng = np.random.default_rng(2)
+    tensor, base = rng.standard_t(2, size=(2, 50_000)).astype(np.float32)
+    misleading = np.sort(np.abs(tensor))[::-1].copy()
+    misleading[::781] = 0  # just what the sample sees
+    for values in (tensor, misleading, np.ones_like(tensor), tensor * (rng.random(50_000) < 0.1)):
+        sizes = np.sort(np.abs(values - base))
+        found = smallest_kept(torch.tensor(values), torch.tensor(base), density)
+        assert found == sizes[-max(round(density * 50_000), 1)]
 
 
 def test_dare_keeps_the_expectation_and_the_density():

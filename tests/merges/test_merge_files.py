@@ -201,3 +201,23 @@ def test_names_that_differ_are_told_by_file(three, tmp_path):
         merge_files(merge_info("average"), three, tmp_path / "out.safetensors")
     with pytest.raises(UsageError, match=r"wise-ft needs a base model; name its file with --base"):
         merge_files(merge_info("wise-ft"), three, tmp_path / "out.safetensors")
+
+
+@pytest.mark.parametrize("method", ["ties", "dare", "grafting", "model-stock", "orthogonal-groups"])
+def test_merges_that_see_whole_tensors_or_all_of_them(three, tmp_path, method):
+    out = tmp_path / "merged.safetensors"
+    merge_files(merge_info(method), three[:2], out, three[2], seed=5)
+    function = getattr(gg.merges, method.replace("-", "_"))
+    same(load_file(out), function([network(0), network(1)], network(2), seed=5))
+
+
+def test_perceptrons_are_aligned_in_files(tmp_path):
+    states = []
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        made = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU(), torch.nn.Linear(4, 2))
+        states.append(made.state_dict())
+        save_file(states[-1], tmp_path / f"{seed}.safetensors")
+    paths = [tmp_path / "0.safetensors", tmp_path / "1.safetensors"]
+    merge_files(merge_info("rebasin"), paths, tmp_path / "out.safetensors")
+    same(load_file(tmp_path / "out.safetensors"), gg.merges.rebasin(states))

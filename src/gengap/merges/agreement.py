@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -116,7 +117,7 @@ def check_finite(name: str, tensors: Iterable[Tensor], called: Sequence[str]) ->
     """Raise :class:`UsageError` for the first tensor with NaN or infinite values."""
     for tensor, model in zip(tensors, called, strict=False):
         # Whatever is not finite stays so in a sum, which needs no memory.
-        if not torch.isfinite(tensor.sum()) and not torch.isfinite(tensor).all():
+        if not math.isfinite(tensor.sum().item()) and not torch.isfinite(tensor).all():
             raise UsageError(
                 f"{name} in {model} holds NaN or infinite values; leave that model out."
             )

@@ -106,7 +106,10 @@ class Merge(Hyperparameters):
         return choice.alike
 
     def look(self, visits: Iterable[Visit], count: int) -> object:
-        """What is to be known of all tensors together, ``count`` numbers; only if ``looks``."""
+        """What is to be known of all tensors together, ``count`` numbers; only if ``looks``.
+
+        A visit's tensors are good until the next: what is kept of them is copied.
+        """
         return None
 
     def tensor(self, given: Sequence[Tensor], base: Tensor | None, at: Place) -> Tensor:

@@ -51,6 +51,7 @@ class Checkpoint:
     def __init__(self, path: Path, files: Mapping[str, IO[bytes]]) -> None:
         self.path = path
         self.files = [Path(name) for name in files]
+        self._buffer = np.empty(0, np.uint8)
         self._places: dict[str, tuple[IO[bytes], int]] = {}
         found: dict[str, Form] = {}
         for name, file in files.items():
@@ -61,15 +62,19 @@ class Checkpoint:
         self.forms = dict(sorted(found.items()))
 
     def part(self, name: str, where: slice | None = None) -> Tensor:
-        """A tensor, or the part ``where`` of it laid out flat; read from its file."""
+        """A tensor, or the part ``where`` of it laid out flat; good until the next is read."""
         form = self.forms[name]
         count = math.prod(form.shape)
         start, stop, _ = (where or slice(None)).indices(count)
         file, offset = self._places[name]
         size = form.dtype.itemsize
-        read = np.empty((stop - start) * size, np.uint8)
+        length = (stop - start) * size
+        # The same memory for one after another: fresh pages would cost more than reading.
+        if len(self._buffer) < length:
+            self._buffer = np.empty(length, np.uint8)
+        read = self._buffer[:length]
         file.seek(offset + start * size)
-        if file.readinto(read) != len(read):  # type: ignore[attr-defined]
+        if file.readinto(read) != length:  # type: ignore[attr-defined]
             raise UsageError(f"{self.path} was cut short while it was read; copy it again.")
         tensor = torch.from_numpy(read).view(form.dtype)
         return tensor.reshape(form.shape) if where is None else tensor

@@ -35,7 +35,7 @@ class Source(Protocol):
         ...
 
     def part(self, name: str, where: slice | None = None) -> Tensor:
-        """A tensor; with ``where`` a part ``(n,)`` of it laid out flat."""
+        """A tensor, or a part ``(n,)`` of it laid out flat; good until the next is asked for."""
         ...
 
 
@@ -97,10 +97,13 @@ class Merging:
 
     def tensor(self, name: str, where: slice | None = None) -> Tensor:
         """One tensor of the merged model, or a part of it, in the type of the first model."""
+        form = self.models[0].forms[name]
+        if not math.prod(form.shape):
+            return self.models[0].part(name, where).clone()
         if name not in self.places:
             return same(name, [model.part(name, where) for model in self.models], self.called)
         merged = self.merge.tensor(*self.visit(name, where))
-        return merged.to(self.models[0].forms[name].dtype)
+        return merged.to(form.dtype)
 
     def tensors(self) -> Iterator[tuple[str, Tensor]]:
         """All tensors of the merged model."""

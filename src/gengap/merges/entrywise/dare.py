@@ -24,6 +24,7 @@ from gengap.base.hyperparameters import hyperparameter
 from gengap.base.paper import Paper
 from gengap.merges.base import Choice, Place
 from gengap.merges.linear.task_arithmetic import TaskArithmetic
+from gengap.merges.pieces import pieces
 from gengap.merges.registry import BASE, register_merge
 
 
@@ -57,12 +58,14 @@ class Dare(TaskArithmetic):
         return choice.alike
 
     def tensor(self, given: Sequence[Tensor], base: Tensor | None, at: Place) -> Tensor:
-        """In the memory of two tensors beside those given."""
+        """In the memory of one tensor beside those given."""
         assert base is not None
-        out = base.clone()
-        for tensor, number in zip(given, self.coefficients(given, base, at), strict=True):
-            # Drawn on the processor whatever the tensor, so that it is the same everywhere.
-            kept = torch.rand(base.shape, generator=at.generator) < self.density
-            change = torch.sub(tensor, base).mul_(kept.to(base.device))
-            out.add_(change, alpha=number / self.density)
+        numbers = [c / self.density for c in self.coefficients(given, base, at)]
+        out = torch.empty_like(base, memory_format=torch.contiguous_format)
+        for made, start, *models in pieces([out, base, *given]):
+            made.copy_(start)
+            for part, number in zip(models, numbers, strict=True):
+                # Drawn on the processor whatever the tensor, so that it is the same everywhere.
+                kept = torch.rand(len(start), generator=at.generator) < self.density
+                made.add_((part - start).mul_(kept.to(start.device)), alpha=number)
         return out

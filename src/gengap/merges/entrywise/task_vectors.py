@@ -12,19 +12,12 @@ reading its models.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
-PIECE = 1 << 16
-
-
-def pieces(tensors: Sequence[Tensor]) -> Iterator[list[Tensor]]:
-    """The same piece ``(n,)`` of each of several tensors of one shape, one after the other."""
-    flat = [tensor.reshape(-1) for tensor in tensors]
-    for start in range(0, len(flat[0]), PIECE):
-        yield [tensor[start : start + PIECE] for tensor in flat]
+from gengap.merges.pieces import pieces
 
 
 def magnitudes(tensor: Tensor, base: Tensor) -> Tensor:

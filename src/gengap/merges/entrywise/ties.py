@@ -15,9 +15,11 @@ many tasks are merged. Of fine-tunings on one task it throws away what an averag
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -25,7 +27,7 @@ from gengap.base.hyperparameters import hyperparameter
 from gengap.base.paper import Paper
 from gengap.merges.base import Merge, Place
 from gengap.merges.entrywise.selection import smallest_kept
-from gengap.merges.entrywise.task_vectors import magnitudes, pieces
+from gengap.merges.pieces import pieces
 from gengap.merges.registry import BASE, register_merge
 
 
@@ -48,32 +50,41 @@ class Ties(Merge):
     scale: float = hyperparameter(1.0, 0.5, 1.5, help="multiple of what was merged")
 
     def tensor(self, given: Sequence[Tensor], base: Tensor | None, at: Place) -> Tensor:
-        """In the memory of two tensors beside those given."""
+        """In the memory of one tensor beside those given."""
         assert base is not None
-        least = [smallest_kept(magnitudes(tensor, base), self.density) for tensor in given]
+        least = [smallest_kept(tensor, base, self.density) for tensor in given]
         out = torch.empty_like(base, memory_format=torch.contiguous_format)
         for made, start, *models in pieces([out, base, *given]):
             vectors = [trimmed(m - start, kept) for m, kept in zip(models, least, strict=True)]
-            torch.add(start, elected_mean(vectors, at.weights), alpha=self.scale, out=made)
+            torch.add(
+                start, elected_mean(torch.stack(vectors), at.weights), alpha=self.scale, out=made
+            )
         return out
 
 
 def trimmed(vector: Tensor, least: float) -> Tensor:
     """A task vector with the entries below a magnitude 0."""
-    below = torch.nextafter(torch.tensor(least, dtype=vector.dtype), vector.new_zeros(()))
+    if not least:
+        return vector
+    below = math.nextafter(least, 0.0)
+    if vector.dtype == torch.float32:
+        below = float(np.nextafter(np.float32(least), np.float32(0)))
     # Shrinkage zeroes magnitudes up to its limit, and leaves the others as they are.
-    return torch.nn.functional.hardshrink(vector, float(below)) if least else vector
+    return torch.nn.functional.hardshrink(vector, below)
 
 
-def elected_mean(vectors: Sequence[Tensor], weights: Sequence[float]) -> Tensor:
-    """Mean over the entries that have the sign of the weighted sum; 0 where that is 0."""
-    shape = vectors[0]
-    up, down, ups, downs = (torch.zeros_like(shape) for _ in range(4))
-    for vector, weight in zip(vectors, weights, strict=True):
-        up.add_(vector.clamp(min=0), alpha=weight)
-        down.add_(vector.clamp(max=0), alpha=weight)
-        ups.add_((vector > 0).to(shape.dtype), alpha=weight)
-        downs.add_((vector < 0).to(shape.dtype), alpha=weight)
-    mass = up + down
-    # Where the sum is 0 because nobody changed the entry, neither quotient is read.
-    return torch.where(mass > 0, up / ups, torch.where(mass < 0, down / downs, 0.0))
+def elected_mean(vectors: Tensor, weights: Sequence[float]) -> Tensor:
+    """Mean over the entries ``(K, n)`` that have the sign of the weighted sum; 0 where that is 0.
+
+    Changed in place.
+    """
+    sizes = vectors.new_tensor(weights)[:, None] * len(weights)
+    alike = bool((sizes == 1).all())
+    if not alike:
+        vectors.mul_(sizes)
+    sign = vectors.sum(0).sign_()
+    # Turned so that the elected sign is plus, what disagrees is below 0.
+    agreeing = vectors.mul_(sign).clamp_(min=0)
+    claims = (agreeing > 0).to(vectors.dtype)
+    count = claims.sum(0) if alike else claims.mul_(sizes).sum(0)
+    return agreeing.sum(0).mul_(sign).div_(count.clamp_(min=torch.finfo(count.dtype).tiny))

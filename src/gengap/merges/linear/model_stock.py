@@ -31,6 +31,7 @@ from gengap.base.errors import UsageError
 from gengap.base.paper import Paper
 from gengap.merges.base import Choice, Place
 from gengap.merges.linear.combination import Combination
+from gengap.merges.pieces import pieces
 from gengap.merges.registry import BASE, register_merge
 
 
@@ -78,12 +79,15 @@ def ratio(cosine: float, models: int) -> float:
 
 def mean_cosine(given: Sequence[Tensor], base: Tensor) -> float:
     """Mean over pairs of the cosine of the angle at the base; models at the base count as 0."""
-    vectors = [(tensor - base).reshape(-1) for tensor in given]
-    # In double precision: the sum of ten million products in single loses three digits.
-    lengths = [torch.linalg.vector_norm(v, dtype=torch.float64) for v in vectors]
-    cosines = []
-    for a, b in combinations(range(len(vectors)), 2):
-        product = (vectors[a] * vectors[b]).sum(dtype=torch.float64)
-        length = float(lengths[a] * lengths[b])
-        cosines.append(float(product) / length if length else 0.0)
+    number = len(given)
+    # Products of a piece in single precision and their sums in double: the sum of ten million
+    # products in single would lose three digits.
+    products = torch.zeros(number, number, dtype=torch.float64)
+    for start, *models in pieces([base, *given]):
+        vectors = torch.stack(models).sub_(start)
+        products += (vectors @ vectors.T).double().cpu()
+    lengths = products.diagonal().sqrt()
+    pairs = list(combinations(range(number), 2))
+    size = [float(lengths[a] * lengths[b]) for a, b in pairs]
+    cosines = [float(products[p]) / s if s else 0.0 for p, s in zip(pairs, size, strict=True)]
     return sum(cosines) / len(cosines)

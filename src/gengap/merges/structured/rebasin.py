@@ -74,11 +74,10 @@ class Rebasin(Merge):
 
     def look(self, visits: Iterable[Visit], count: int) -> dict[str, list[Sequence[np.ndarray]]]:
         """For each tensor and model the order of its rows and columns; holds all models."""
-        models: list[dict[str, Tensor]] = []
-        for given, _, at in sorted(visits, key=lambda visit: visit[2].depth):
-            models = models or [{} for _ in given]
-            for model, tensor in zip(models, given, strict=True):
-                model[at.name] = tensor
+        held: dict[str, list[Tensor]] = {}
+        for given, _, at in visits:
+            held[at.name] = [tensor.clone() for tensor in given]
+        models = [dict(zip(held, own, strict=True)) for own in zip(*held.values(), strict=True)]
         orders = [matched(model, models[0]) for model in models]
         return {name: [order[name] for order in orders] for name in models[0]}
 
