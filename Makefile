@@ -55,6 +55,7 @@ bench: .venv/test
 	$(BIN)/python benchmarks/detectors.py
 	$(BIN)/python benchmarks/detectors_distance.py
 	$(BIN)/python benchmarks/control.py
+	$(BIN)/python benchmarks/merges.py
 
 calibration: .venv/test
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.calibration
