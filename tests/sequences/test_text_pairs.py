@@ -96,3 +96,23 @@ def test_models_are_compared_in_one_study(tmp_path):
     assert [entry.name for entry in result.plan.entries] == names
     assert {run.model for run, _ in result.plan.runs[names[1]]} == {names[1].split(" @ ")[1]}
     assert list(result.scores) == names
+
+
+def test_tokens_that_training_never_sees_are_counted():
+    """Of 40 pairs the last 10 are unseen: all ask about "d", and the answer is "e"."""
+    rows = range(40)
+    pairs = gg.Sequences.from_pairs(
+        [f"a {'b' if k < 30 else 'd'}" for k in rows],
+        ["c" if k < 30 else "e" for k in rows],
+        environment=["seen"] * 15 + ["also"] * 15 + ["new"] * 10,
+    )
+    study = gg.Study(pairs, model="rnn(width=4)", seeds=1, steps=1, splits="hold-out:new")
+    late = (study.plan.example_set(0, "test").example >= 30).sum()
+    (said,) = [w for w in (study.plan and study.warnings) if "never sees" in w]
+    assert said == (
+        "Training never sees 2 of 5 tokens that unseen pairs have ('d' and 'e'): "
+        f"{late} of {late} unseen sources have one, read as unknown; {late} of {late} unseen "
+        "targets have one, which a model that never saw it cannot be expected to say."
+    )
+    known = gg.Study(pairs, model="rnn(width=4)", seeds=1, steps=1, splits="hold-out:also")
+    assert not [w for w in (known.plan and known.warnings) if "never sees" in w]

@@ -314,6 +314,12 @@ class Sequences:
             known[side.only(rows).values] = True
         return known
 
+    def said_of_unseen(self, splits: Sequence[tuple[np.ndarray, np.ndarray]]) -> list[str]:
+        """Sentences about splits, rows trained on and rows scored as unseen of each."""
+        from gengap.sequences.strange_tokens import said_of_strange_tokens
+
+        return said_of_strange_tokens(self, splits)
+
     def apart(self, rows: np.ndarray) -> int:
         """What decides the shape of a run's batches; runs that differ in it train apart."""
         return int(self.widths[rows].max())

@@ -47,6 +47,7 @@ from gengap.study.protocol import (
 from gengap.study.resolve import ESTIMATOR_PREFIX, is_estimator, is_named_estimator
 from gengap.study.result import Result
 from gengap.study.rules import RULES, rule_named
+from gengap.study.said_of_splits import said_of_splits
 from gengap.study.sized_cells import scarce, sized_cells
 from gengap.study.sizes import in_words, parse_sizes
 from gengap.study.undefined import said_of_undefined
@@ -297,7 +298,7 @@ class Study:
             },
             level=0.95 if self.until_decided else None,
         )
-        said = said_of_undefined(plan)
+        said = said_of_undefined(plan) + said_of_splits(problem, plan)
         self.warnings = sorted([*self.warnings, *said], key=lambda s: not isinstance(s, Caveat))
         return plan
 
