@@ -110,7 +110,7 @@ def test_tokens_that_training_never_sees_are_counted():
     late = (study.plan.example_set(0, "test").example >= 30).sum()
     (said,) = [w for w in (study.plan and study.warnings) if "never sees" in w]
     assert said == (
-        "Training never sees 2 of 5 tokens that unseen pairs have ('d' and 'e'): "
+        "Training never sees 2 of 5 tokens that unseen pairs have ('d', 'e'): "
         f"{late} of {late} unseen sources have one, read as unknown; {late} of {late} unseen "
         "targets have one, which a model that never saw it cannot be expected to say."
     )
