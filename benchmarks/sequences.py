@@ -2,13 +2,13 @@
 
     python benchmarks/sequences.py
 
-Trains thirty transformers that add modulo 31, ten plain recurrent networks, ten with a stack, ten
-with a tape, an LSTM and a transformer of two layers and width 64 that reverse strings: as a study
-does, in fleets and with its batches drawn, and each alone in the textbook loop, with `torch.nn`'s
-own layers where they exist, fused AdamW, the same clipping of gradients, and its batches ready
-made. Both see the same pairs, so what either spends on padding is the same. Then how much of a
-training it takes to generate its task. Everything is processor time of one thread, repetitions are
-taken in turns within this run, and medians are printed.
+Trains thirty perceptrons and thirty transformers that add modulo 31, and ten plain recurrent
+networks, ten with a stack, ten with a tape, an LSTM and a transformer of two layers and width 64
+that reverse strings: as a study does, in fleets and with its batches drawn, and each alone in the
+textbook loop, with `torch.nn`'s own layers where they exist, fused AdamW, the same clipping of
+gradients, and its batches ready made. Both see the same pairs, so what either spends on padding is
+the same. Then how much of a training it takes to generate its task. Everything is processor time of
+one thread, repetitions are taken in turns within this run, and medians are printed.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from gengap.training.chunks import chunks, footprint
 from gengap.training.tasks import Task
 from gengap.training.train import train_fleet
 
-REPEATS, STEPS, BATCH = 5, 40, 32
+REPEATS, STEPS, BATCH = 5, 100, 32
 
 
 class PlainRecurrent(nn.Module):
@@ -116,6 +116,21 @@ class PlainTransformer(nn.Module):
         return self.output(self.encoder(h, src_key_padding_mask=tokens == PAD))
 
 
+class PlainPerceptron(nn.Module):
+    """One hidden layer over the tokens of a source as indicators, squared."""
+
+    def __init__(self, words: int, longest: int, width: int = 64) -> None:
+        super().__init__()
+        self.words = words
+        self.hidden = nn.Linear((longest - 1) * words, width)
+        self.output = nn.Linear(width, words)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        source = F.one_hot(tokens[:, :-1], self.words).float().flatten(1)
+        logits = self.output(self.hidden(source).square())
+        return logits[:, None].expand(-1, tokens.shape[1], -1)
+
+
 @dataclass(frozen=True)
 class Compared:
     """One comparison.
@@ -140,9 +155,11 @@ class Compared:
 
 TABLE, STRINGS = "modular-addition", "reverse:longest=20"
 COMPARED = (
-    Compared("thirty transformers that add modulo 31", TABLE,
+    Compared("thirty perceptrons that add modulo 31", TABLE, "perceptron", 30,
+             PlainPerceptron, 2, 512),
+    Compared("thirty transformers that do", TABLE,
              "transformer(layers=1,width=48,positions=learned)", 30,
-             lambda words, longest: PlainTransformer(words, 48, 1, longest), 2, 128),
+             lambda words, longest: PlainTransformer(words, 48, 1, longest), 1, 128),
     Compared("ten plain recurrent networks", STRINGS, "rnn", 10,
              lambda words, _: PlainRecurrent(nn.RNN, words), 3),
     Compared("ten with a stack", STRINGS, "stack-rnn", 10,

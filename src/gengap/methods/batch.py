@@ -135,7 +135,16 @@ class Batch:
     def slopes(self, logits: Tensor) -> Tensor:
         """Slopes of each run's mean risk for its logits, ``(R, E, B, ..., C)`` as they are."""
         if self.context.task == "classification":
-            return cross_entropy_slopes(logits, self.y, self._weights())
+            weights = self._weights()
+            if weights is None or weights.dim() < 4:
+                return cross_entropy_slopes(logits, self.y, weights)
+            # Sources come first and have no targets: nothing is computed there.
+            first = int(weights.flatten(0, -2).any(0).to(torch.uint8).argmax())
+            found = torch.zeros_like(logits)
+            found[..., first:, :] = cross_entropy_slopes(
+                logits[..., first:, :], self.y[..., first:], weights[..., first:]
+            )
+            return found
         logits = logits.detach().requires_grad_()
         return torch.autograd.grad(self.risks(logits).mean(1).sum(), logits)[0]
 
