@@ -56,6 +56,8 @@ success at this size, where the source reports complete failure; both are "fail"
 inequality. The median of means does not even clone a clean log of the pendulum: in most moments
 its driver does next to nothing, and the middle half of the losses leaves out the few that swing the
 rod up.
+The penalties of coloured digits and the choice of their last step were settled by what they do from
+random weights, on a draw that is not among those here; inside, the best score is the colour's.
 Hypernetworks see as many different inputs as there are contexts to learn from, thirty. Of single
 closed cells many are on ways that all best policies share; diverse ones avoid each other's.
 

@@ -27,6 +27,7 @@ from gengap.claims import (
     places,
     players,
     procedures,
+    rich,
     shortcuts,
     sites,
     solutions,
@@ -38,12 +39,14 @@ from gengap.claims import (
     typicality,
     unseen_cube,
     warm_starts,
+    weighting,
 )
 from gengap.claims.claim import Claim
 
 ALL = "all"
 _MODULES = (
     places, sites, fairness, coverage, contexts, elsewhere, typicality, margins, memory, shortcuts,
+    weighting, rich,
     benchmarks, strangers, offline_play, goals, edge, warm_starts, procedures, physical, sources,
     players, solutions, corrective, compounds, structures, grokking, corrupted_answers,
     linear_grokking, unseen_cube, sums, initialisations, two_facts, logs,

@@ -24,6 +24,7 @@ from gengap.methods.registry import (
     OUTLIERS,
     PROCEDURE,
     SIMULATOR,
+    SPATIAL,
     TRANSITIONS,
     UNLABELLED_TRAINING,
     UNLABELLED_UNSEEN,
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from gengap.environments.core import Environments
     from gengap.training.tasks import Task
 
-LACKS = (ALL_ROWS, OUTLIERS, UNLABELLED_TRAINING, UNLABELLED_UNSEEN, VIEWS)
+LACKS = (ALL_ROWS, OUTLIERS, SPATIAL, UNLABELLED_TRAINING, UNLABELLED_UNSEEN, VIEWS)
 
 FEW = 20  # environments; each of so few is left out in turn
 

@@ -23,7 +23,7 @@ from gengap.environments.preparation import (
     fit_preparation,
 )
 from gengap.environments.words import without_texts, words_of
-from gengap.methods.registry import ONE_TARGET, OUTLIERS
+from gengap.methods.registry import ONE_TARGET, OUTLIERS, SPATIAL
 from gengap.training.feed import TableFeed
 from gengap.training.inputs import Kind
 from gengap.training.survival import reads_signed_times, times
@@ -166,9 +166,13 @@ class Tables(Environments):
 
     @property
     def lacks(self) -> tuple[str, ...]:
-        """Outliers where none were given, and one target where there are several."""
-        several = (ONE_TARGET,) if self.target_names else ()
-        return (OUTLIERS, *several) if self.outliers is None else several
+        """Outliers where none were given, one target where there are several, and images."""
+        lacking = {
+            OUTLIERS: self.outliers is None,
+            ONE_TARGET: bool(self.target_names),
+            SPATIAL: len(self.shape) == 1,
+        }
+        return tuple(need for need, lacks in lacking.items() if lacks)
 
     def metric(self, name: str | None) -> str:
         """Accuracy or r2 unless another is named; of ranks and of times their own."""
