@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from toys import TASKS, example_losses, single, toy
+
+from gengap.methods.contrastive_perturbation import ContrastivePerturbation, difference, shifted
+
+
+def test_gram_matrices_by_hand() -> None:
+    # X'X = diag(1, 1) and Y'Y = diag(9, 0): inner product 9, lengths sqrt 2 and 9.
+    found = difference(torch.eye(2)[None], torch.tensor([[[3.0, 0.0], [0.0, 0.0]]]))
+    np.testing.assert_allclose(found, [1 - 1 / np.sqrt(2)], rtol=1e-5)
+    points = torch.randn(1, 5, 3, generator=torch.Generator().manual_seed(0))
+    np.testing.assert_allclose(difference(points, -2 * points), [0.0], atol=1e-5)
+
+
+def test_shifts_by_hand() -> None:
+    own = {"shift.scale": torch.tensor([[[0.0]]]), "shift.offset": torch.tensor([[[20.0]]])}
+    noise = torch.tensor([2.0, 0.5]).view(1, 2, 1, 1, 1)
+    found = shifted(own, torch.full((1, 1, 1, 1), 3.0), noise)
+    # Softplus of 0 is log 2 and of 20 hardly more than that: 3 (1 + 2 log 2) + 10.
+    np.testing.assert_allclose(found.flatten(), [3 * (1 + 2 * np.log(2)) + 10], rtol=1e-5)
+
+
+def test_loss_and_who_climbs_by_single_networks() -> None:
+    for task in TASKS:
+        problem = toy([ContrastivePerturbation(consistency=0.5, contrast=2.0)], task)
+        batch, own = problem.batches[0], problem.network.parameters
+        source = copy.deepcopy(batch.generators[0])
+        found = problem.method.gradients(problem.network, batch, {})
+        network, y = single(problem, 0), batch.y[0].flatten()
+        noise = torch.from_numpy(source.standard_normal((2, 3, 6, 8), np.float32)).flatten(1, 2)
+        theta = {n: own[f"shift.{n}"][0, 0].detach().requires_grad_() for n in ("scale", "offset")}
+
+        def perturbed(h, noise=noise, theta=theta):
+            return (1 + F.softplus(theta["scale"]) * noise[0]) * h + F.softplus(
+                theta["offset"]
+            ) * noise[1]
+
+        h = network[:-1](batch.x[0].flatten(0, 1))
+        logits, told = (
+            v @ own["head.weight"][0].detach() + own["head.bias"][0].detach()
+            for v in (h, perturbed(h))
+        )
+        held = example_losses(logits, y).mean() + example_losses(told, y).mean()
+        held = held + 0.5 * (logits - told).square().mean()
+        before, after = h.detach(), perturbed(h.detach())
+        cosine = F.cosine_similarity(
+            (before.T @ before).flatten(), (after.T @ after).flatten(), dim=0
+        )
+        slope = torch.autograd.grad(held, network[0].weight, retain_graph=True)[0].T
+        torch.testing.assert_close(found["weight0"][0], slope, rtol=1e-3, atol=1e-5)
+        total = held - 2 * (1 - cosine)
+        for name, value in theta.items():
+            slope = torch.autograd.grad(total, value, retain_graph=True)[0]
+            torch.testing.assert_close(found[f"shift.{name}"][0, 0], slope, rtol=1e-3, atol=1e-5)
