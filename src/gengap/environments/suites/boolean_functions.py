@@ -52,7 +52,7 @@ def boolean(
     """
     if not LEAST <= bits <= MOST:
         raise UsageError(f"Functions of signs are of {LEAST} to {MOST} bits here, not {bits}.")
-    x = 1 - 2 * ((np.arange(2**bits)[:, None] >> np.arange(bits)) & 1)
+    x = cube(bits)
     hidden = x[:, 0] == -1
     if unseen == "corner":
         hidden &= x[:, 1] == -1
