@@ -32,7 +32,7 @@ from gengap.base.hyperparameters import hyperparameter
 from gengap.base.paper import Paper
 from gengap.methods.annealing import Staged, onset
 from gengap.methods.batch import Batch, Context, along_runs
-from gengap.methods.registry import ALL_ROWS, register
+from gengap.methods.registry import ALL_ROWS, ONE_TARGET, register
 from gengap.models.networks import Network, Parameters
 
 
@@ -46,7 +46,7 @@ from gengap.models.networks import Network, Parameters
         2025,
         "https://arxiv.org/abs/2505.06699",
     ),
-    needs=(ALL_ROWS,),
+    needs=(ONE_TARGET, ALL_ROWS),
     looks=1,
 )
 @dataclass(frozen=True)
@@ -74,10 +74,8 @@ class ReferenceModel(Staged):
             assert part.rows is not None
             assert part.mask is not None
             losses = part.losses(network(part.x).logits)
-            there = part.mask.flatten(3).any(-1) if part.mask.dim() > 3 else part.mask
-            rows, own = part.rows.flatten(1), torch.where(there, losses, 0.0)
-            # Padding repeats a row; no loss is below 0.
-            found.scatter_reduce_(1, rows, own.flatten(1).to(found), "amax")
+            # Padding repeats a row, and its loss is 0; no loss is below.
+            found.scatter_reduce_(1, part.rows.flatten(1), losses.flatten(1).to(found), "amax")
         return {"reference": found}
 
     def loss(self, network: Network, batch: Batch, state: dict[str, Tensor]) -> Tensor:
