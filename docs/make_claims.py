@@ -61,6 +61,12 @@ random weights, on a draw that is not among those here; inside, the best score i
 Hypernetworks see as many different inputs as there are contexts to learn from, thirty. Of single
 closed cells many are on ways that all best policies share; diverse ones avoid each other's.
 
+Sums, facts and units of arithmetic have settings that were looked at on draws that are not among
+those here. The order of digits was first tried with rotary positions, with which sums are learnt in
+neither order in as many steps. Of units, a success is stricter than what multiplying ones come to
+in 2,000 steps: the median one ends 2% off, the median perceptron 43%. Questions of new facts are a
+dozen a draw.
+
 Claims about strangers are tried on clothes, on convolutional networks and with every detector in
 [published claims about detectors](detectors.md); those about sizes and statistics have
 [their page](statistics.md#published-claims). The same questions of a study of yours:
