@@ -97,9 +97,10 @@ class Levels:
     classes: tuple[str, ...] = field(default=(), init=False)
     supports_estimators: bool = field(default=False, init=False)
     lacks: tuple[str, ...] = field(default=LACKS, init=False)
-    # Steps of training, and transitions in each, unless others are asked for.
+    # Steps of training, transitions in each, and the model, unless others are asked for.
     steps: int = field(default=2000, init=False)
     drawn: int = field(default=128, init=False)
+    model: str = field(default="mlp(64,64)", init=False)
 
     def __post_init__(self) -> None:
         if self.score not in (None, *self.arena.scores_known):
@@ -263,7 +264,7 @@ class Levels:
         """What was seen and done in the logs, an example each; see :mod:`.examples`.
 
         Raises:
-            UsageError: nothing was logged, or actions have several components.
+            UsageError: nothing was logged.
         """
         from gengap.control.examples import examples_of
 

@@ -110,8 +110,9 @@ class StudyFile:
         "Score the training part too and note gradient and weight norms, for the report.", False
     )
     model: str | None = key(
-        "linear, mlp (the default), mlp(64,64) or cnn; of sequences lstm (the default), rnn, "
-        "transformer(positions=rotary) ... (gengap models); on the command line also mypackage:Net."
+        "linear, mlp (the default), mlp(64,64) (that of levels) or cnn; of sequences lstm (the "
+        "default), rnn, transformer(positions=rotary) ... (gengap models); on the command line "
+        "also mypackage:Net."
     )
     start: str | None = key(
         "A file of weights (.safetensors) that every network starts from where names and shapes "
