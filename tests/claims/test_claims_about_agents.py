@@ -8,8 +8,18 @@ import numpy as np
 import pytest
 import torch
 
-from gengap.claims import edge, goals, players, solutions, sources, warm_starts
-from gengap.claims.agents import reached, scores, trained
+from gengap.claims import (
+    drift,
+    edge,
+    goals,
+    guided,
+    level_samplers,
+    players,
+    solutions,
+    sources,
+    warm_starts,
+)
+from gengap.claims.agents import Score, reached, scores, trained
 from gengap.control.agents import policy_of
 from gengap.control.suites.mazes import mazes
 from gengap.records.store import Store
@@ -101,3 +111,42 @@ def test_a_tenth_of_a_spoilt_log_is_the_largest_torque() -> None:
     assert 0.05 < changed.mean() < players.WRONG
     assert (spoilt.action[changed] == 1).all()
     np.testing.assert_array_equal(spoilt.reward, clean.reward)
+
+
+def test_contexts_inferred_are_held_against_told_and_not_told(monkeypatch) -> None:
+    """Success of 0.5 without contexts, 0.9 told, and 0.8 inferred."""
+    seen = []
+
+    def reached_(levels, methods, draw, store, splits, steps):
+        told = levels.told > 0
+        seen.append((methods[0], told))
+        unseen = 0.8 if methods[0] == drift.INFERRED else 0.9 if told else 0.5
+        return {methods[0]: Score(1.0, unseen)}
+
+    drift._success.cache_clear()
+    monkeypatch.setattr(drift, "reached", reached_)
+    monkeypatch.setattr(drift, "STRETCHES", 2)
+    assert drift.inferred(0, "") == pytest.approx(0.3)
+    assert drift.nearly_told(0, "") == pytest.approx(0.1)
+    assert sorted(seen) == [("bc", False), ("bc", True), (drift.INFERRED, False)]
+    drift._success.cache_clear()
+
+
+def test_augmented_logs_hold_five_walks_a_maze_and_their_segments() -> None:
+    levels = mazes(levels=3, starts=8, data="suboptimal")
+    plain, own = guided._log(levels, "none", 0)
+    assert plain is levels
+    assert np.bincount(levels.environment[own]).tolist() == [guided.LOGGED] * 3
+    made, rows = guided._log(levels, "guided", 0)
+    assert rows[: len(levels)].tolist() == own.tolist()
+    assert rows[len(levels) :].all()
+    assert len(made) > len(levels) + 3 * guided.LOGGED * guided.SEGMENTS / 2
+
+
+def test_a_level_is_named_by_features_that_tell_it_and_by_others_at_chance(tmp_path: Path) -> None:
+    store, draw = str(tmp_path / "records.db"), np.random.default_rng(0)
+    level = np.repeat(np.arange(4), 50)
+    telling = (np.eye(4)[level] + draw.normal(0, 0.01, (200, 4))).astype(np.float32)
+    assert level_samplers.named(telling, level, 0, store) == 1
+    noise = draw.normal(size=(200, 4)).astype(np.float32)
+    assert level_samplers.named(noise, level, 0, store) < 0.5

@@ -12,12 +12,15 @@ from gengap.claims import (
     corrective,
     corrupted_answers,
     coverage,
+    drift,
     edge,
     elsewhere,
     fairness,
     goals,
     grokking,
+    guided,
     initialisations,
+    level_samplers,
     linear_grokking,
     logs,
     margins,
@@ -50,6 +53,7 @@ _MODULES = (
     benchmarks, strangers, offline_play, goals, edge, warm_starts, procedures, physical, sources,
     players, solutions, corrective, compounds, structures, grokking, corrupted_answers,
     linear_grokking, unseen_cube, sums, initialisations, two_facts, logs,
+    drift, guided, level_samplers,
 )  # fmt: skip
 
 
