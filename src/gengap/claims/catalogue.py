@@ -19,6 +19,7 @@ from gengap.claims import (
     goals,
     grokking,
     guided,
+    in_context,
     initialisations,
     level_samplers,
     linear_grokking,
@@ -49,11 +50,10 @@ from gengap.claims.claim import Claim
 ALL = "all"
 _MODULES = (
     places, sites, fairness, coverage, contexts, elsewhere, typicality, margins, memory, shortcuts,
-    weighting, rich,
-    benchmarks, strangers, offline_play, goals, edge, warm_starts, procedures, physical, sources,
-    players, solutions, corrective, compounds, structures, grokking, corrupted_answers,
-    linear_grokking, unseen_cube, sums, initialisations, two_facts, logs,
-    drift, guided, level_samplers,
+    weighting, rich, benchmarks, strangers, offline_play, goals, edge, warm_starts, procedures,
+    physical, sources, players, solutions, corrective, compounds, in_context, structures, grokking,
+    corrupted_answers, linear_grokking, unseen_cube, sums, initialisations, two_facts, logs, drift,
+    guided, level_samplers,
 )  # fmt: skip
 
 
