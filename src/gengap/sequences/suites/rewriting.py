@@ -72,7 +72,7 @@ def rewriting(
     return Sequences.from_pairs(
         source, target, environment="part", tokens="characters", score=score, name="rewriting",
         factors={
-            "part": np.repeat([KNOWN, NEW], [count, asked]),
+            "part": [KNOWN] * count + [NEW] * asked,
             "rule": [text.partition(":")[0] for text in source],
             "pattern": [text.partition(ARROW)[0] for text in source],
         },
