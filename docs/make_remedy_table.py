@@ -1,7 +1,7 @@
 """Measure every remedy on the built-in suites; the tables are in docs/remedies.md.
 
 python docs/make_remedy_table.py             measures what is missing, an hour on two cores
-python docs/make_remedy_table.py SUITE ...   only of some suites
+python docs/make_remedy_table.py SUITE ...   only of some suites, or "streams"
 python docs/make_remedy_table.py --tables    writes the tables from what was measured
 
 Runs are kept in docs/../remedies.db (--store names another place), so that a stopped one goes on.
@@ -21,6 +21,7 @@ from make_remedies import replaced
 
 import gengap as gg
 from gengap.adapters.registry import adapters
+from gengap.environments.streams import ORDERS
 from gengap.merges.registry import BASE, merges
 from gengap.methods.registry import CONTROL, OUTLIERS, methods
 from gengap.report.numerals import Numerals
@@ -40,6 +41,10 @@ SUITES: dict[str, tuple[str, str]] = {
         "leave-one-out", "digits-writers:writers=0/1/2/3/4/5/6",
     ),
 }  # fmt: skip
+# The streams on which adapters are tried, on one suite, and how many inputs come at a time.
+STREAMS_ON = "digits-rotated"
+STREAMS = (*((order, 32) for order in ORDERS), ("reset", 8), ("reset", 2), ("continual", 2))
+UNDECIDED = "no clear difference"
 Row = dict[str, Any]
 
 
@@ -64,6 +69,37 @@ def measured(suite: str, store: str) -> list[Row]:
     return [*trained, *joined, *answered]
 
 
+def streamed(store: str) -> list[Row]:
+    """A row for each adapter and stream: what it gains over the model that is left alone."""
+    data, rows = gg.load_suite(STREAMS_ON), []
+    for order, batch in STREAMS:
+        found = _of(
+            data, f"{order}, {batch} at a time", ["erm"], adapters=list(adapters()), stream=order,
+            stream_batch=batch, model=MODEL, steps=STEPS, seeds=SEEDS, plain_training=False,
+            splits=SUITES[STREAMS_ON][0], store=store, keep_models="none",
+        )  # fmt: skip
+        rows += found[1:]
+    return rows
+
+
+def stream_table(rows: list[Row]) -> str:
+    """A line for each adapter, a column for each stream."""
+    number, families = Numerals(True, 1), list(dict.fromkeys(row["family"] for row in rows))
+    lines = [f"| adapter | {' | '.join(families)} |", f"|{' --- |' * (len(families) + 1)}"]
+    by_place = {(row["method"], row["family"]): row for row in rows}
+    for name in dict.fromkeys(row["method"] for row in rows):
+        cells = []
+        for family in families:
+            row = by_place.get((name, family))
+            if row is None:
+                cells.append("needs more at a time")
+                continue
+            gain = number(row["difference_from_baseline"], plus=True)
+            cells.append(f"**{gain}**" if row["verdict"] != UNDECIDED else gain)
+        lines.append(f"| `{name.removeprefix('erm + ')}` | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def _training() -> list[str]:
     """Plain training first, then every method that learns from labelled examples alone."""
     others = [
@@ -83,7 +119,7 @@ def _of(data: Any, family: str, trained: list[str], **settings: Any) -> list[Row
     study = gg.Study(data, trained, **settings)
     started = time.perf_counter()
     result = study.run()
-    spent = {row["method"]: row for row in result.summary["spending"] or []}
+    spent = {row["method"]: row for row in result.summary.get("spending") or []}
     wanted = (
         "method", "score_unseen", "cost_of_unseen", "expected_low", "expected_high",
         "difference_from_baseline", "difference_low", "difference_high", "verdict",
@@ -144,19 +180,23 @@ def _line(number: Numerals, row: Row, plain: Row) -> str:
 def write_tables() -> None:
     """All tables of the page, from what was measured."""
     known: dict[str, list[Row]] = json.loads(MEASURED.read_text(encoding="utf-8"))
+    streams = known.pop("streams", None)
     parts = [f"### `{suite}`\n\n{table(known[suite])}\n" for suite in SUITES if suite in known]
     text = PAGE.read_text(encoding="utf-8")
-    PAGE.write_text(replaced(text, "tables", "\n" + "\n".join(parts)), encoding="utf-8")
+    text = replaced(text, "tables", "\n" + "\n".join(parts))
+    if streams:
+        text = replaced(text, "streams", stream_table(streams))
+    PAGE.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("suites", nargs="*", default=list(SUITES))
+    parser.add_argument("suites", nargs="*", default=[*SUITES, "streams"])
     parser.add_argument("--store", default="remedies.db")
     parser.add_argument("--tables", action="store_true")
     asked = parser.parse_args()
     for one in [] if asked.tables else asked.suites:
-        found = measured(one, asked.store)
+        found = streamed(asked.store) if one == "streams" else measured(one, asked.store)
         before = json.loads(MEASURED.read_text(encoding="utf-8")) if MEASURED.exists() else {}
         MEASURED.write_text(json.dumps(before | {one: found}, indent=1) + "\n", encoding="utf-8")
         write_tables()

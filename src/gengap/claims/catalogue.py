@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from gengap.base.errors import UsageError, unknown
 from gengap.claims import (
+    adapting,
     benchmarks,
     compounds,
     contexts,
@@ -16,6 +17,7 @@ from gengap.claims import (
     edge,
     elsewhere,
     fairness,
+    fine_tuned,
     goals,
     grokking,
     guided,
@@ -54,6 +56,7 @@ _MODULES = (
     physical, sources, players, solutions, corrective, compounds, in_context, structures, grokking,
     corrupted_answers, linear_grokking, unseen_cube, sums, initialisations, two_facts, logs, drift,
     guided, level_samplers,
+    fine_tuned, adapting,
 )  # fmt: skip
 
 

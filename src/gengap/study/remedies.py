@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from gengap.adapters.registry import AdapterInfo, adapter_info
+from gengap.adapters.registry import BATCH_NORMALISATION, NORMALISATION, AdapterInfo, adapter_info
 from gengap.base.errors import UsageError
 from gengap.merges.registry import (
     BASE,
@@ -30,6 +30,8 @@ from gengap.study.resolve import name_and_values
 if TYPE_CHECKING:
     from gengap.study.study import Study
 
+NORMALISED = {NORMALISATION, BATCH_NORMALISATION}
+WITH_NORMALISATION = '--model "mlp(128,128,norm=batch)" or another with norm=batch'
 ACTED_IN = "adapters and merges start from models that answer inputs, and in these data agents act"
 
 
@@ -114,7 +116,9 @@ def _adapter(study: Study) -> Any:
                 f"{info.minimum_batch}."
             )
         if why is not None:
-            return why
+            named = isinstance(study.model, str) and study.model.startswith(("mlp", "cnn"))
+            unmet = named and NORMALISED & set(info.needs) and "; the model has none" in why
+            return f"{why} Give {WITH_NORMALISATION}." if unmet else why
         told = {"stream": study.stream_used.order, "stream batch": study.stream_used.batch}
         remedy = Remedy(entry, "adapter", name, settings)
         return replace(_derived(entry, remedy, entry.trials), settings={**entry.settings, **told})
