@@ -256,6 +256,13 @@ def test_models_that_do_not_fit_are_told():
         sequence_architecture(nn.Sequential(nn.Embedding(WORDS, 3))).initialise(
             (2, LENGTH), WORDS, 0
         )
+
+    class Short(nn.Embedding):
+        def forward(self, own):
+            return super().forward(own) + self.weight[torch.arange(own.shape[1])][None]
+
+    with pytest.raises(UsageError, match="Short cannot read 40 tokens"):
+        sequence_architecture(Short(20, WORDS)).initialise((2, 40), WORDS, 0)
     with pytest.raises(UsageError, match="has no option 'depth'"):
         named("rnn(depth=3)")
     with pytest.raises(UsageError, match="positions=side of transformer cannot be used"):

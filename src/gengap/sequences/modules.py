@@ -92,7 +92,7 @@ def is_causal(module: nn.Module, outputs: int, length: int) -> bool:
     was = module.training
     module.eval()
     draw = torch.Generator().manual_seed(0)
-    length = min(length, 16)
+    longest, length = length, min(length, 16)
     tokens = torch.randint(1, outputs, (4, length), generator=draw)
     other = tokens.clone()
     other[:, length // 2 :] = 1 + (tokens[:, length // 2 :] % (outputs - 1))
@@ -104,6 +104,8 @@ def is_causal(module: nn.Module, outputs: int, length: int) -> bool:
             f"The model {type(module).__name__} cannot read token numbers (n, L) of a vocabulary "
             f"of {outputs}: {reason.rstrip('.')}."
         ) from None
+    else:
+        _check_longest(module, outputs, longest)
     finally:
         module.train(was)
     if tuple(said[0].shape) != (*tokens.shape, outputs):
@@ -114,6 +116,18 @@ def is_causal(module: nn.Module, outputs: int, length: int) -> bool:
         )
     before = slice(0, length // 2)
     return bool(torch.allclose(said[0][:, before], said[1][:, before], atol=1e-5))
+
+
+def _check_longest(module: nn.Module, outputs: int, longest: int) -> None:
+    tokens = torch.ones(1, longest, dtype=torch.long) * (outputs - 1)
+    try:
+        module(tokens, **_mask(module, tokens))
+    except (RuntimeError, TypeError, ValueError, IndexError):
+        raise UsageError(
+            f"The model {type(module).__name__} cannot read {longest} tokens, which the longest "
+            "pair is padded to, source and target together; raise its limit, or leave longer pairs "
+            "out."
+        ) from None
 
 
 def _mask(module: nn.Module, tokens: Tensor) -> dict[str, Tensor]:
