@@ -77,12 +77,15 @@ Accuracy in %, within the trained lengths / beyond them:
 {levels}
 ## Verdicts
 
-Each finding of the paper is a number that is positive where it is so, written down before the runs.
+Each finding is a number that is positive where it is so, written down before the runs; that the
+first, the third and the last hold had been seen on other pairs. The others are the paper's.
 It *holds* where the limits lie above 0, *does not hold* where they lie below, else it is
 *undecided*. As in the paper, a task counts as carried over from 90% beyond on. Points:
 
 {verdicts}
 ## What this says, and what not
+
+What is *not trained* had no time on a busy machine; the command goes on where its records end.
 
 Sequences of one bit are guessed right half of the time, so 50 is nothing on these tasks. The paper
 trains with fresh sequences for a million steps and takes the best of ten seeds; a network that does
