@@ -134,8 +134,9 @@ class DrawnRows:
     def batch_of(self, x: Any, y: Any, step: int, context: Context, mask: Any = None) -> Batch:
         placed = [torch.as_tensor(a).to(self.device) for a in (x, y)]
         return Batch(
-            *placed, self.environment[step], self.shares, step, context, self.generators, mask
-        )
+            *placed, self.environment[step], self.shares, step, context, self.generators, mask,
+            rows=torch.from_numpy(self.rows[step]).long(),
+        )  # fmt: skip
 
     @torch.no_grad()
     def predict(self, network: Network, step: int) -> list[list[Outcome]]:
