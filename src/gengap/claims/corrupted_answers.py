@@ -58,7 +58,14 @@ def cut_off(draw: int, store: str) -> float:
 def _trained(draw: int, store: str, decay: float) -> TableRun:
     method = {"squared-error": {"learning_rate": RATE, "weight_decay": decay}}
     (found,) = table_runs(
-        draw, store, PAIRS, STEPS, [method], corrupted=WRONG, width=WIDTH, keep=True
+        draw,
+        store,
+        PAIRS,
+        STEPS,
+        [method],
+        corrupted=WRONG,
+        keep=True,
+        model=f"perceptron(width={WIDTH})",
     )
     return found
 

@@ -25,6 +25,7 @@ from gengap.study.study import Study
 from gengap.study.trained import trained_model
 
 P = 31
+MODEL = "perceptron(width=64)"
 RATE, DECAY = 0.01, 1.0
 SETTINGS = {"learning_rate": RATE, "weight_decay": DECAY}
 CHECKPOINTS = 60
@@ -61,7 +62,7 @@ def table_runs(
     methods: Sequence[Mapping[str, Any]],
     *,
     corrupted: float = 0.0,
-    width: int = 64,
+    model: Any = MODEL,
     keep: bool = False,
 ) -> list[TableRun]:
     """Networks trained on ``pairs`` sums, one for each method with its settings.
@@ -71,10 +72,10 @@ def table_runs(
         steps: of training.
         methods: as a study takes them.
         corrupted: share of wrong answers.
-        width: of the perceptron.
+        model: as a study takes it.
         keep: whether the trained networks are needed.
     """
-    study = table_study(draw, pairs, steps, methods, corrupted, width, keep)
+    study = table_study(draw, pairs, steps, methods, corrupted, model, keep)
     study.validate()
     plan = replace(study.plan, cells=study.plan.unseen)
     with Store(store) as records:
@@ -95,7 +96,7 @@ def table_study(
     steps: int,
     methods: Sequence[Mapping[str, Any]],
     corrupted: float,
-    width: int,
+    model: Any,
     keep: bool,
 ) -> Study:
     """The study of a table."""
@@ -103,7 +104,7 @@ def table_study(
         load_suite(
             "modular-addition", seed=draw, p=P, share=pairs * 5 / 3 / P**2, corrupted=corrupted
         ),
-        list(methods), model=f"perceptron(width={width})", splits="column:part", seeds=[draw],
+        list(methods), model=model, splits="column:part", seeds=[draw],
         steps=steps, batch=pairs, checkpoints=f"log:{min(CHECKPOINTS, steps)}", curves=True,
         selection="last-step", keep_models="all" if keep else "none", jobs=1, threads=1,
         device="cpu", plain_training=False,
