@@ -55,9 +55,8 @@ _MODULES = (
     places, sites, fairness, coverage, contexts, elsewhere, typicality, margins, memory, shortcuts,
     weighting, rich, benchmarks, strangers, offline_play, goals, edge, warm_starts, procedures,
     physical, sources, players, solutions, corrective, compounds, in_context, structures, grokking,
-    corrupted_answers, linear_grokking, unseen_cube, tickets, sums, initialisations, two_facts, logs, drift,
-    guided, level_samplers,
-    fine_tuned, adapting,
+    corrupted_answers, linear_grokking, unseen_cube, tickets, sums, initialisations, two_facts,
+    logs, drift, guided, level_samplers, fine_tuned, adapting,
 )  # fmt: skip
 
 
