@@ -27,8 +27,8 @@ def test_a_ticket_keeps_the_largest_of_what_is_read(tmp_path, monkeypatch):
     store = str(tmp_path / "records.db")
     kept = tickets._ticket(0, store, 3)
     network = tickets._whole(0, store, 3).network
-    tables = network.parameters["tables"][0].view(8, -1, 64)[[0, 2], 5:36]
-    mask = kept["tables"].view(8, -1, 64)
+    tables = network.parameters["tables"][0].view(-1, 37, 64)[[0, 2], 5:36]
+    mask = kept["tables"].view(-1, 37, 64)
     assert mask[1].min() == 1
     cut = mask[[0, 2], 5:36]
     assert cut.mean() == 0.5

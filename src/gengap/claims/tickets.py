@@ -41,7 +41,8 @@ def sooner(draw: int, store: str) -> float:
 def not_by_norm(draw: int, store: str) -> float:
     """The same, of the whole network begun with the norm of the ticket."""
     ticket = _ticket(draw, store, STEPS)
-    begun = named(MODEL).initialise((2, 8), _words(ticket), 0)
+    places = len(ticket["tables"]) // _words(ticket)
+    begun = named(MODEL).initialise((2, places), _words(ticket), 0)
     norms = [_norm(begun), _norm({name: ticket[name] * value for name, value in begun.items()})]
     control = _trained(draw, store, Subnetwork(named(MODEL), norms[1] / norms[0]))
     return _twofold(control, _late(draw, store))

@@ -58,9 +58,9 @@ class Perceptron(Stacked):
         """Tables ``(places * V, w)``, uniform as a layer over one place's indicators begins."""
         bound = outputs**-0.5
         sizes = {
-            "tables": ((shape[-1] * outputs, self.width), bound),
             "hidden.bias": ((1, self.width), 0.0),
             **affine(self.width, outputs, "output"),
+            "tables": ((shape[-1] * outputs, self.width), bound),
         }
         return uniform(sizes, seed)
 
