@@ -289,4 +289,4 @@ def test_models_are_kept_unasked_up_to_a_size(monkeypatch, tmp_path):
     own = 15 * 4 * 3 * 5
     for most, kept in ((2 * own, {"erm", "vrex"}), (2 * own - 1, {"erm"}), (own - 1, set())):
         monkeypatch.setattr("gengap.study.keeping.MOST_BYTES", most)
-        assert affordable(made.plan, made._network_size[1] * 3) == kept
+        assert affordable(made.plan, made.network_size[1] * 3) == kept

@@ -10,14 +10,19 @@ study that is carried out again, here or elsewhere, has the same splits.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.model_selection import ParameterGrid
 
 from gengap.environments.splits import LeaveOneEnvironmentOut, LeaveSeveralEnvironmentsOut, Splitter
 from gengap.study.cells import MOST_SLOTS
+from gengap.study.keys import BATCH, STEPS
+from gengap.study.resolve import ESTIMATOR_PREFIX, is_estimator, is_named_estimator
+
+if TYPE_CHECKING:
+    from gengap.study.study import Study
 
 AFFORDABLE = 600.0  # seconds of one core
 ALWAYS = 20  # environments
@@ -54,6 +59,39 @@ def batch_of(drawn: int, problem: Any, splitter: Splitter) -> int:
     trained_on = (np.unique(problem.environment[s.train]) for s in splitter.iterate(problem))
     most = max((min(len(own), MOST_SLOTS) for own in trained_on), default=1)
     return max(1, round(drawn / max(most, 1)))
+
+
+def seconds_of(study: Study) -> float:
+    """About what one run of each of a study's methods takes, of all its trials."""
+    return sum(_seconds(study, method) for method in study.methods)
+
+
+def _seconds(study: Study, method: Any) -> float:
+    if isinstance(method, Mapping) and len(method) == 1:
+        name, value = next(iter(method.items()))
+        method = name if value is None or isinstance(value, Mapping) else value
+    named = is_named_estimator(method)
+    if named or is_estimator(method):
+        problem, bare = study.problem, str(method).removeprefix(ESTIMATOR_PREFIX)
+        name, fits = (bare, 1) if named else innermost(method)
+        return fits * estimator_seconds(name, (len(problem), *problem.shape), problem.outputs)
+    return study.trials * study.network_seconds
+
+
+def one_network_seconds(study: Study) -> float:
+    """About what one run of a network of a study takes."""
+    from gengap.models.networks import MLP
+
+    problem = study.problem
+    shared = len(problem.shape) > 1 and not isinstance(study.architecture, MLP)
+    batch: int = study.batch or getattr(study.environments, "batch", BATCH)
+    drawn = getattr(problem, "drawn", 0)  # whatever the splits, which are not known yet
+    return network_seconds(
+        study.steps or STEPS,
+        batch * min(len(problem.names), MOST_SLOTS) if study.batch or not drawn else drawn,
+        study.network_size[0],
+        math.prod(problem.shape[-2:]) if shared else 1,
+    )
 
 
 def network_seconds(steps: int, batch: int, parameters: int, positions: int = 1) -> float:

@@ -402,3 +402,12 @@ def _mean_where_defined(values: np.ndarray) -> float:
     """Mean of what is not NaN, or NaN when nothing is left."""
     defined = values[~np.isnan(values)]
     return float(defined.mean()) if len(defined) else float("nan")
+
+
+def looks_of(scores: Mapping[str, Scores]) -> dict[tuple[str, str], int]:
+    """How often each rule looked at unseen environments, by rule and method."""
+    return {
+        (rule.name, name): own.choices(rule)[1]
+        for rule in RULES.values()
+        for name, own in scores.items()
+    }

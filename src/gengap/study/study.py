@@ -6,7 +6,6 @@ that was interrupted and started again computes exactly what it would have compu
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -28,7 +27,7 @@ from gengap.records.store import Store
 from gengap.records.studies import add_execution
 from gengap.records.study import Cell, Execution
 from gengap.study.affordable import check_affordable, check_workers
-from gengap.study.cells import MOST_SLOTS, cells_of
+from gengap.study.cells import cells_of
 from gengap.study.checkpoints import checkpoints_of
 from gengap.study.entries import entries_of, several
 from gengap.study.execution import Resources, Work, device, execute
@@ -37,17 +36,11 @@ from gengap.study.keys import BATCH, DEFAULT_MEMORY, MODEL, STEPS
 from gengap.study.metric_names import metric_for
 from gengap.study.plan import Entry, Plan, write_plan
 from gengap.study.problem_records import problem_record, task_of, units_record
-from gengap.study.protocol import (
-    batch_of,
-    estimator_seconds,
-    innermost,
-    leave_out,
-    network_seconds,
-)
-from gengap.study.resolve import ESTIMATOR_PREFIX, is_estimator, is_named_estimator
+from gengap.study.protocol import batch_of, leave_out, one_network_seconds, seconds_of
 from gengap.study.result import Result
-from gengap.study.rules import RULES, rule_named
+from gengap.study.rules import rule_named
 from gengap.study.said_of_splits import said_of_splits
+from gengap.study.scores import looks_of
 from gengap.study.sized_cells import scarce, sized_cells
 from gengap.study.sizes import in_words, parse_sizes
 from gengap.study.undefined import said_of_undefined
@@ -87,12 +80,10 @@ class Study:
             (:mod:`gengap.models.starting`).
         adapters: test-time adapters of every trained model, named as methods are
             (:mod:`gengap.study.remedies`).
-        merges: merges of trained models.
-        stream: how inputs come to adapters (:mod:`gengap.environments.streams`), ``stream_batch``
-            at a time.
-        budget: ``"steps"`` trains all methods for as many steps, ``"passes"`` for as many passes
-            over a batch as plain training takes, so that a method of two passes a step has half
-            of the steps.
+        merges: merges of trained models, likewise.
+        stream, stream_batch: how inputs come to adapters (:mod:`gengap.environments.streams`).
+        budget: whether methods train for as many ``"steps"`` or as many ``"passes"``; then one of
+            two passes a step has half of the steps.
         metric: None for accuracy or r2; a name (docs/metrics.md), a scorer or a function.
         selection: the selection rule of the headline.
         inner: also train the runs that leave-one-environment-out selection needs.
@@ -334,36 +325,8 @@ class Study:
         own = getattr(self.problem, "splits", "auto") if self.splits == "auto" else self.splits
         if own != "auto":
             return own, parse_splits(own)
-        seconds = sum(map(self._seconds, self.methods)) * len(self.seed_list)
+        seconds = seconds_of(self) * len(self.seed_list)
         return leave_out(len(self.problem.names), seconds)
-
-    def _seconds(self, method: MethodLike) -> float:
-        """About what one run of a method takes, of all its trials; see :mod:`.protocol`."""
-        problem = self.problem
-        if isinstance(method, Mapping) and len(method) == 1:
-            name, value = next(iter(method.items()))
-            method = name if value is None or isinstance(value, Mapping) else value
-        named = is_named_estimator(method)
-        if named or is_estimator(method):
-            bare = str(method).removeprefix(ESTIMATOR_PREFIX)
-            name, fits = (bare, 1) if named else innermost(method)
-            return fits * estimator_seconds(name, (len(problem), *problem.shape), problem.outputs)
-        return self.trials * self._network_seconds
-
-    @cached_property
-    def _network_seconds(self) -> float:
-        from gengap.models.networks import MLP
-
-        shape = self.problem.shape
-        shared = len(shape) > 1 and not isinstance(self.architecture, MLP)
-        return network_seconds(
-            self._steps,
-            self._batch * min(len(self.problem.names), MOST_SLOTS)
-            if self.batch or not (drawn := getattr(self.problem, "drawn", 0))
-            else drawn,  # whatever the splits, which are not known yet
-            self._network_size[0],
-            math.prod(shape[-2:]) if shared else 1,
-        )
 
     def _entries(self, fewest: int) -> tuple[tuple[Entry, ...], list[str]]:
         """The methods, resolved, and which of them nobody named.
@@ -415,7 +378,7 @@ class Study:
         """Methods whose models were asked for."""
         names = [entry.name for entry in self.plan.entries]
         if self.keep_models == "auto":
-            each = self._network_size[1] * (len(self.scored_at) if self._keeps_every else 1)
+            each = self.network_size[1] * (len(self.scored_at) if self._keeps_every else 1)
             return affordable(self.plan, each) if self.store is not None else frozenset()
         if self.keep_models in ("all", "none"):
             return frozenset(names if self.keep_models == "all" else ())
@@ -429,11 +392,16 @@ class Study:
         return frozenset(wanted)
 
     @cached_property
-    def _network_size(self) -> tuple[int, int]:
+    def network_size(self) -> tuple[int, int]:
         """Weights of one network, and the bytes they take."""
         made = self.architecture.initialise(self.problem.shape, self.problem.outputs, 0).values()
         sizes = [int(p.numel()) for p in made]
         return sum(sizes), sum(n * p.element_size() for n, p in zip(sizes, made, strict=True))
+
+    @cached_property
+    def network_seconds(self) -> float:
+        """About what one run of a network takes; worked out once, whatever the batch is later."""
+        return one_network_seconds(self)
 
     @property
     def _keeps_every(self) -> bool:
@@ -504,7 +472,7 @@ class Study:
         )
         result = Result(self.plan, store, execution)
         result.study = self
-        add_execution(store, execution, _looks(result))
+        add_execution(store, execution, looks_of(result.scores))
         if self._kept and self.keep_models != "all":
             keep_the_best(result, before, self._asked_for, auto=self.keep_models == "auto")
         return result
@@ -530,11 +498,3 @@ class Study:
             curves=self.curves,
             scores=self.metric_used.scores,
         )
-
-
-def _looks(result: Result) -> Mapping[tuple[str, str], int]:
-    return {
-        (rule.name, name): scores.choices(rule)[1]
-        for rule in RULES.values()
-        for name, scores in result.scores.items()
-    }
