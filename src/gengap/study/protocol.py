@@ -84,7 +84,7 @@ def one_network_seconds(study: Study) -> float:
 
     problem = study.problem
     shared = len(problem.shape) > 1 and not isinstance(study.architecture, MLP)
-    batch: int = study.batch or getattr(study.environments, "batch", BATCH)
+    batch = int(study.batch or 0) or int(getattr(study.environments, "batch", BATCH))
     drawn = getattr(problem, "drawn", 0)  # whatever the splits, which are not known yet
     return network_seconds(
         study.steps or STEPS,
