@@ -330,7 +330,8 @@ def test_a_study_file_holds_all_a_command_line_says(table, tmp_path):
         "simulator": "mine.py:make", "levels": "0-9", "contexts": "gravity=5/10", "starts": 3,
         "instructions": ["go left", "go right"], "expert": "mine.py:best", "drop_unsolved": True,
         "text": ["notes"], "embeddings": "vectors.npy", "source": "question",
-            "tokens": "words",
+        "tokens": "words", "start": "start.safetensors", "adapters": ["tent", "t3a:size=5"],
+        "merges": ["average"], "stream": "mixed", "stream_batch": 8, "budget": "passes",
     }  # fmt: skip
     assert set(values) | {"suite"} == {key.name for key in fields(StudyFile)}
     args = ["run", values["data"]]

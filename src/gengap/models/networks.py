@@ -299,7 +299,7 @@ def _architecture(
         widths = [part for part in parts if part != f"norm={norm}"]
         # More digits or layers than these are no width and no network anybody means.
         readable = len(widths) <= MOST_LAYERS and max(map(len, widths), default=1) <= 12
-        readable &= all(w.isascii() and w.isdigit() and int(w) > 0 for w in widths)
+        readable = readable and all(w.isascii() and w.isdigit() and int(w) > 0 for w in widths)
         own = tuple(map(int, widths)) if readable else ()
         if found[1] == "cnn" and not widths and norm in ("", *NORMALISATIONS):
             return Module(partial(small_cnn, norm=norm), name=text)

@@ -45,7 +45,7 @@ def success_rate(scores: ArrayLike, threshold: float = 0.0, *, level: float = 0.
 
     Example:
         >>> success_rate([0.99, 0.2, 1.0, 0.98], threshold=0.95)
-        0.75 [0.3006, 0.9544]
+        Interval(0.75, 0.3006 to 0.9544, 95%)
     """
     check_level(level)
     above = checks.numbers(scores, "scores", infinite=True) > threshold

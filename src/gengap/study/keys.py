@@ -114,31 +114,6 @@ class StudyFile:
         "default), rnn, transformer(positions=rotary) ... (gengap models); on the command line "
         "also mypackage:Net."
     )
-    start: str | None = key(
-        "A file of weights (.safetensors) that every network starts from where names and shapes "
-        "are its own, such as gengap pretrain writes."
-    )
-    adapters: list[str] = key(
-        "Comma-separated: also answer with these test-time adapters of every trained model, e.g. "
-        "tent,t3a (see gengap adapters).",
-        [],
-    )
-    merges: list[str] = key(
-        "Comma-separated: also answer with these merges of trained models, e.g. average,ema (see "
-        "gengap merges).",
-        [],
-    )
-    stream: str = key(
-        "How inputs come to adapters: reset (one environment after another, each from the trained "
-        "model), continual, gradual, mixed, correlated or mixed-correlated.",
-        "reset",
-    )
-    stream_batch: int = key("Inputs that an adapter is given at a time.", 32)
-    budget: Literal["steps", "passes"] = key(
-        "What methods have as much of: training steps, or passes (a method that takes two passes a "
-        "step has half of the steps).",
-        "steps",
-    )
     metric: str | None = key(
         f"{', '.join(METRICS['classification'])}; {', '.join(METRICS['regression'])} (as in "
         f"quantile:0.9); of ordinal targets {', '.join(METRICS['ordinal'][:2])}; of survival "
@@ -189,6 +164,31 @@ class StudyFile:
         "Add seeds, five at a time and --seeds at most (30), until every method is told apart "
         "from the baseline.",
         False,
+    )
+    start: str | None = key(
+        "A file of weights (.safetensors) that every network starts from where names and shapes "
+        "are its own, such as gengap pretrain writes."
+    )
+    adapters: list[str] = key(
+        "Comma-separated: also answer with these test-time adapters of every trained model, e.g. "
+        "tent,t3a (see gengap adapters).",
+        [],
+    )
+    merges: list[str] = key(
+        "Comma-separated: also answer with these merges of trained models, e.g. average,ema (see "
+        "gengap merges).",
+        [],
+    )
+    stream: str = key(
+        "How inputs come to adapters: reset (one environment after another, each from the trained "
+        "model), continual, gradual, mixed, correlated or mixed-correlated.",
+        "reset",
+    )
+    stream_batch: int = key("Inputs that an adapter is given at a time.", 32)
+    budget: Literal["steps", "passes"] = key(
+        "What methods have as much of: training steps, or passes (a method that takes two passes a "
+        "step has half of the steps).",
+        "steps",
     )
     keep_models: str | list[str] = key(
         "Whose trained models are kept in the records: auto (the baseline and the best method, "

@@ -29,7 +29,8 @@ def spending_drawing(
         key: what is drawn upwards, in the unit that ``unit`` says.
         larger_is_better: of the key.
     """
-    known = [row for row in rows if row[key] is not None and row["answer"]]
+    # What took nothing, such as acting at random, has no place on a logarithmic axis.
+    known = [r for r in rows if r[key] is not None and r["answer"] and r["training"]]
     if len(known) < 2:
         return None
     factor = 100.0 if number.percent else 1.0

@@ -42,7 +42,7 @@ def features(family: str, x: np.ndarray) -> np.ndarray:
 
     Example:
         >>> features("linear+quadratic", np.array([3.0]))
-        array([2.12, 4.0])
+        array([2.12132034, 4.        ])
     """
     parts = family.split("+")
     for part in parts:
