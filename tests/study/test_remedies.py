@@ -8,6 +8,7 @@ import torch
 from gengap.base.errors import UsageError
 from gengap.environments.core import Environments
 from gengap.environments.streams import Stream
+from gengap.models.networks import Network
 from gengap.models.starting import read_start
 from gengap.records.models import kept_model, kept_models
 from gengap.study.plan import read_plan
@@ -251,7 +252,7 @@ def test_a_copy_of_a_model_that_is_read_back_predicts_as_its_method_does():
     from gengap.methods.base import headed, stack
     from gengap.methods.erm import ERM
     from gengap.models.as_module import Whole, predicting_module
-    from gengap.models.networks import Network, architecture
+    from gengap.models.networks import architecture
 
     made = architecture("mlp(6)")
     drawn = made.initialise((3,), 2, 0)
@@ -260,3 +261,30 @@ def test_a_copy_of_a_model_that_is_read_back_predicts_as_its_method_does():
     expected = network(x[None]).logits[0]
     torch.testing.assert_close(predicting_module(headed(network, stack([ERM.make()])))(x), expected)
     torch.testing.assert_close(Whole(network)(x).logits, expected)
+
+
+def test_heads_of_environments_are_asked_apart_and_those_never_trained_are_not(places):
+    result = Study(
+        places, ["drm"], model="mlp(8)", adapters=["drm-heads"], plain_training=False, **SETTINGS
+    ).run()
+    assert set(result.methods["method"]) == {"drm", "drm + drm-heads"}
+    result.store.close()
+
+
+def test_what_heads_say_mixes_to_what_the_method_says():
+    from gengap.methods.base import Predictor, stack
+    from gengap.methods.drm import DRM
+    from gengap.methods.heads import mixed, module_with_heads
+    from gengap.models.networks import architecture
+
+    made, draw = architecture("mlp(6)"), torch.Generator().manual_seed(0)
+    drawn = {name: p[None] for name, p in made.initialise((3,), 2, 0).items()}
+    drawn["heads.weight"] = torch.randn(1, 4, 6, 2, generator=draw)
+    drawn["heads.bias"] = torch.randn(1, 4, 2, generator=draw)
+    drawn["heads.share"] = torch.tensor([[0.5, 0.0, 0.5, 0.0]])
+    network = Predictor(Network(made, drawn, (3,)), stack([DRM.make()]))
+    module, x = module_with_heads(network), torch.randn(5, 3, generator=draw)
+    features, logits = module(x)
+    each = module.each_head(features)
+    assert each.shape == (5, 2, 2)
+    torch.testing.assert_close(mixed(each[None], torch.tensor([[0.5, 0.5]]))[0], logits)

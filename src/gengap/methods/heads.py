@@ -9,9 +9,10 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from gengap.methods.base import Method
+from gengap.methods.base import Method, Predictor
+from gengap.models.as_module import Whole, predicting_module
 from gengap.models.networks import Network, Output, Parameters
 
 
@@ -47,6 +48,23 @@ class SeveralHeads(Method):
         features = network(x).features
         logits = each_head(network.parameters, features)
         return Output(features, mixed(logits, network.parameters["heads.share"]))
+
+
+class WholeWithHeads(Whole):
+    """A network of one run whose trained heads can be asked apart."""
+
+    def each_head(self, features: Tensor) -> Tensor:
+        """Logits ``(n, K, C)`` of the heads that were trained, for features ``(n, d)``."""
+        own = self.parameters_of_one()
+        trained = own["heads.share"][0] > 0
+        return each_head(own, features[None])[0][:, trained]
+
+
+def module_with_heads(network: Network) -> nn.Module:
+    """A fleet of one as a module, as adapters meet it: with its heads where it has several."""
+    if isinstance(network, Predictor) and isinstance(network.method, SeveralHeads):
+        return WholeWithHeads(network).eval()
+    return predicting_module(network)
 
 
 def head_logits(parameters: Parameters, features: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gengap.models.networks import MLP, Module, Network, Output
+from gengap.models.networks import MLP, Module, Network, Output, Parameters
 
 
 def module_of(network: Network) -> nn.Module:
@@ -57,9 +57,12 @@ class Whole(nn.Module):
 
     def forward(self, x: Tensor) -> Output:
         """Evaluate at the module's own weights."""
-        own = {name: getattr(self, f"own{k}")[None] for k, name in enumerate(self.names)}
-        made = self.network.at(own)(x[None])
+        made = self.network.at(self.parameters_of_one())(x[None])
         return Output(made.features[0], made.logits[0])
+
+    def parameters_of_one(self) -> Parameters:
+        """The module's weights as those of a fleet of one."""
+        return {name: getattr(self, f"own{k}")[None] for k, name in enumerate(self.names)}
 
 
 def _sequential(parameters: dict[str, torch.Tensor], hidden: int) -> nn.Sequential:

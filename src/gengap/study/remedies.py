@@ -21,8 +21,8 @@ from gengap.merges.registry import (
     merge_info,
 )
 from gengap.methods.base import headed, stack
+from gengap.methods.heads import module_with_heads
 from gengap.methods.registry import ALL_ROWS, WITH_REMEDY, registered
-from gengap.models.as_module import predicting_module
 from gengap.models.networks import MLP, Network
 from gengap.study.plan import Entry, Remedy
 from gengap.study.resolve import name_and_values
@@ -150,4 +150,4 @@ def _untrained(study: Study, entry: Entry) -> Any:
     made = architecture.initialise(problem.shape, problem.outputs, 0)
     network = Network(architecture, {name: p[None] for name, p in made.items()}, problem.shape)
     method = registered(entry.name).method
-    return predicting_module(headed(network, stack([method.make()])))
+    return module_with_heads(headed(network, stack([method.make()])))

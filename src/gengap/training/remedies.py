@@ -23,7 +23,7 @@ from gengap.merges.merging import merge_models
 from gengap.merges.registry import BASE, IMPORTANCE, SCORES, merge_info
 from gengap.methods.base import Method, headed, stack
 from gengap.methods.batch import Context
-from gengap.models.as_module import predicting_module
+from gengap.methods.heads import module_with_heads
 from gengap.models.networks import Architecture, Network, Output
 from gengap.models.starting import Start
 from gengap.records.run import FinishedRun, KeptModel, Outcome, Part
@@ -136,7 +136,7 @@ def adapted(
     for place, step in enumerate(steps):
         trained = bench.network(models[of, step])
         adapter = info.adapter(
-            predicting_module(trained), source=source,
+            module_with_heads(trained), source=source,
             seed=derive(run.seed, "adapter", remedy["name"]), **remedy["values"],
         )  # fmt: skip
         before = adapter.forwards, adapter.backwards
