@@ -7,7 +7,15 @@ import pytest
 from markdown_it import MarkdownIt
 from summary_builders import ODD_NAMES
 
-from gengap.report.text import clean, code_span, escape_markdown, isolate, many, shorten
+from gengap.report.text import (
+    clean,
+    code_span,
+    escape_markdown,
+    isolate,
+    many,
+    shorten,
+    shorten_apart,
+)
 
 
 def test_plurals_of_users_words():
@@ -55,3 +63,14 @@ def test_shorten_keeps_both_ends():
 def test_right_to_left_names_are_isolated():
     assert isolate("مستشفى") == "\u2068مستشفى\u2069"
     assert isolate("hospital") == "hospital"
+
+
+def test_names_that_differ_are_cut_to_texts_that_differ():
+    names = ["scheduled @ decoder(positions=coupled,layers=1)", "scheduled @ decoder(layers=1)"]
+    assert shorten_apart(names, 28) == ["decoder(positions=…layers=1)", "decoder(layers=1)"]
+    assert shorten_apart(["erm", "coral", "erm"], 28) == ["erm", "coral", "erm"]
+    alike = ["a" * 20 + middle + "b" * 20 for middle in "xy"]
+    assert shorten_apart(alike, 28) == [
+        "aaaaaaaaaaaaaaa…bbbbbbbb (1)",
+        "aaaaaaaaaaaaaaa…bbbbbbbb (2)",
+    ]

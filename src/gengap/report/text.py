@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
+from itertools import takewhile
 from typing import Any
 
 from gengap.base.printable import steady
@@ -29,6 +31,28 @@ def shorten(text: str, most: int = 48) -> str:
         return text
     tail = most // 3
     return f"{text[: most - tail - 1].rstrip()}…{text[-tail:].lstrip()}"
+
+
+def shorten_apart(names: Sequence[str], most: int = 48) -> list[str]:
+    """Names cut as by :func:`shorten`, so that those that differ still do.
+
+    Where cutting makes two alike, the words that all begin with are left out first, and what is
+    alike even then is numbered.
+    """
+    short = [shorten(name, most) for name in names]
+    if len(set(short)) < len(set(names)):
+        words = [name.split(" ") for name in names]
+        columns = zip(*(own[:-1] for own in words), strict=False)  # the last word always stays
+        common = sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, columns))
+        short = [shorten(" ".join(own[common:]), most) for own in words]
+    meant: dict[str, set[str]] = {}
+    for name, text in zip(names, short, strict=True):
+        meant.setdefault(text, set()).add(name)
+    order = {name: k for k, name in enumerate(dict.fromkeys(names), 1)}
+    return [
+        f"{shorten(text, most - 4)} ({order[name]})" if len(meant[text]) > 1 else text
+        for name, text in zip(names, short, strict=True)
+    ]
 
 
 def many(noun: str) -> str:

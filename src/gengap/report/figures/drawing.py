@@ -17,7 +17,7 @@ from typing import ClassVar
 from markupsafe import Markup
 
 from gengap.report.figures.axis import Axis
-from gengap.report.text import shorten
+from gengap.report.text import shorten, shorten_apart
 
 Place = float | str  # pixels, or a text such as "12%"
 LETTER = 7.9  # mean width of a letter at 13 pixels in a wide typeface
@@ -107,11 +107,11 @@ def band(number: int, ends: Iterable[tuple[float, float | None, float | None]]) 
 def curve_names(x: float, top: float, names: Iterable[str]) -> list[Markup]:
     """Return a legend of numbered colours, a line of it for each name."""
     marks = []
-    for number, name in enumerate(names, 1):
+    for number, name in enumerate(shorten_apart(list(names), LONGEST_LABEL), 1):
         y = top + 14 + 22 * (number - 1)
         marks += [
             line(f"curve c{number}", x, y - 4, x + 20, y - 4),
-            words("", x + 28, y, label(name)),
+            words("", x + 28, y, name),
         ]
     return marks
 
