@@ -59,3 +59,26 @@ def test_an_estimator_has_no_weights_to_start_from():
 def test_classes_of_the_digits_that_are_none_are_refused():
     with pytest.raises(UsageError, match="classes are numbers from 0 to 9"):
         load_suite("digits-writers", classes=(5, 10))
+
+
+def test_gradients_at_the_base_are_those_of_the_mean_loss():
+    from gengap.methods.erm import ERM
+    from gengap.training.importance import magnitudes_at
+    from gengap.training.remedies import Bench
+    from gengap.training.tasks import Task
+
+    draw = np.random.default_rng(0)
+    X, y = draw.normal(size=(40, 3)).astype(np.float32), draw.integers(0, 2, 40)
+    study = Study(Environments.from_arrays(X, y, np.arange(40) % 2), ["erm"], model="linear")
+    problem, (run, cell) = study.problem, study.plan.runs["erm"][0]
+    rows = study.plan.training_rows(cell, run.seed)
+    task = Task(run, rows, problem.prepare(np.concatenate(rows)))
+    bench = Bench(problem, task, ERM.make(), study.architecture, len(rows), 1, np.arange(0))
+    feed, (network, context) = bench.feed(), bench.start()
+    found = magnitudes_at(feed, context, network)
+    own = np.concatenate(rows)
+    x = torch.from_numpy(task.prepared.inputs.apply(problem.matrix[own]))
+    weight, bias = (network.parameters[n][0].detach() for n in ("weight0", "bias0"))
+    error = torch.softmax(x @ weight + bias, 1) - torch.eye(2)[y[own]]
+    torch.testing.assert_close(found["weight0"], (x.T @ error / len(x)).abs())
+    torch.testing.assert_close(found["bias0"], error.mean(0, keepdim=True).abs())

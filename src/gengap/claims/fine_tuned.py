@@ -20,7 +20,7 @@ from gengap.study.study import Study
 
 MODEL = "mlp(64,64)"
 BEFORE, AFTER, POINT = 1000, 100, 0.01
-MERGES = ("average", "wise-ft", "bang", "grafting", "beta-moving-average")
+MERGES = ("average", "wise-ft", "bang", "saft", "grafting", "beta-moving-average")
 
 
 @cache
@@ -65,6 +65,11 @@ def temperature_helps(draw: int, store: str) -> float:
 def ends_count_most(draw: int, store: str) -> float:
     """A beta-weighted mean over fine-tuning against its end."""
     return _beside(draw, store, "beta-moving-average", "erm")
+
+
+def few_weights_do(draw: int, store: str) -> float:
+    """SAFT against fine-tuning of all weights."""
+    return _beside(draw, store, "saft", "erm")
 
 
 def a_graft_does(draw: int, store: str) -> float:
@@ -122,6 +127,13 @@ CLAIMS = (
         "the beta moving average minus the end of fine-tuning", ends_count_most,
         "CLIPood: generalizing CLIP to out-of-distributions", "Shu et al.", 2023,
         "https://arxiv.org/abs/2302.00864",
+    ),
+    _claim(
+        "few-weights-generalise-better", 572,
+        "Changing only the weights with the largest gradients keeps more than changing all",
+        "SAFT minus fine-tuning of all weights", few_weights_do,
+        "SAFT: towards out-of-distribution generalization in fine-tuning", "Nguyen et al.", 2024,
+        "https://arxiv.org/abs/2407.03036",
     ),
     _claim(
         "a-sparse-graft-generalises-better", 682,

@@ -31,6 +31,25 @@ def importance_of(feed: Any, context: Context, networks: Sequence[Network]) -> l
     return [_squared(network, first, x[take], y[take]) for network in networks]
 
 
+def magnitudes_at(feed: Any, context: Context, network: Network) -> Parameters:
+    """Magnitude of the gradient of the mean loss over training rows, of every weight.
+
+    What tells which weights fine-tuning is to change, where it begins (SAFT).
+
+    Args:
+        feed: of one run, with ``everything``.
+        network: a fleet of one, as training began.
+    """
+    (first, *_) = feed.everything(0, context)
+    x, y = first.x[first.mask], first.y[first.mask]
+    own = {name: p.detach().clone().requires_grad_() for name, p in network.parameters.items()}
+    with torch.enable_grad():
+        logits = network.at(own)(x[None, None]).logits
+        loss = replace(first, y=y[None, None], mask=None).losses(logits).mean()
+        slopes = gradients_of(loss, own)
+    return {name: slope[0].abs() for name, slope in slopes.items()}
+
+
 def _squared(network: Network, batch: Batch, x: Tensor, y: Tensor) -> Parameters:
     # Copies of a network on an example each are a fleet, whose gradients are apart.
     together = AT_ONCE if network.architecture.vectorises else 1

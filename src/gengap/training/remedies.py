@@ -27,7 +27,7 @@ from gengap.methods.heads import module_with_heads
 from gengap.models.networks import Architecture, Network, Output
 from gengap.models.starting import Start
 from gengap.records.run import FinishedRun, KeptModel, Outcome, Part
-from gengap.training.importance import importance_of, normalised_anew
+from gengap.training.importance import importance_of, magnitudes_at, normalised_anew
 from gengap.training.kept import BUFFER, network_from_bytes, networks_to_bytes
 from gengap.training.tasks import Task, finished
 from gengap.training.train import initial_network
@@ -217,11 +217,21 @@ def _merged_at(bench: Bench, feed: Any, models: Models, steps: Sequence[int]) ->
         seed=derive(run.seed, "merge", remedy["name"]),
         steps=[step for _, step in places] if trajectory else None,
         score=_scored(bench, feed, models[places[-1]]) if SCORES in info.needs else None,
-        importance=importance_of(feed, bench.start()[1], networks)
-        if IMPORTANCE in info.needs
-        else None,
+        importance=_importance(bench, feed, networks, info.needs),
     )
     return _placed(bench, feed, models[places[-1]], made)
+
+
+def _importance(
+    bench: Bench, feed: Any, networks: Sequence[Network], needs: Sequence[str]
+) -> list[dict[str, Tensor]] | None:
+    """What a merge weighs entries by: of each model, or of the base where it starts from that."""
+    if IMPORTANCE not in needs:
+        return None
+    start, context = bench.start()
+    if BASE in needs:
+        return [magnitudes_at(feed, context, bench.headed(start))] * len(networks)
+    return importance_of(feed, context, networks)
 
 
 def _unstacked(network: Network) -> dict[str, Tensor]:
