@@ -101,7 +101,7 @@ def _panel(
         marks.append(dot("dot", across, height))
         shift = 9.0
         while any(abs(height - h) < APART and abs(across + shift - a) < APART for a, h in taken):
-            shift += APART + 4
+            shift += APART + 9
         taken.append((across + shift, height))
         marks.append(words("", across + shift, height + 4, str(row["number"])))
     return marks
