@@ -74,7 +74,7 @@ def test_gradients_at_the_base_are_those_of_the_mean_loss():
     rows = study.plan.training_rows(cell, run.seed)
     task = Task(run, rows, problem.prepare(np.concatenate(rows)))
     bench = Bench(problem, task, ERM.make(), study.architecture, len(rows), 1, np.arange(0))
-    feed, (network, context) = bench.feed(), bench.start()
+    feed, (network, context) = bench.feed(), bench.start
     found = magnitudes_at(feed, context, network)
     own = np.concatenate(rows)
     x = torch.from_numpy(task.prepared.inputs.apply(problem.matrix[own]))

@@ -141,6 +141,28 @@ def test_a_remedy_asked_for_later_trains_only_what_is_missing_and_leaves_no_mode
     again.store.close()
 
 
+def test_an_adapter_of_a_merge_asked_for_later_makes_the_merge_again(places, tmp_path):
+    own = {"model": "mlp(8,norm=layer)", "merges": ["ema"], "keep_models": "none"}
+    own |= {"store": tmp_path / "records.db", **SETTINGS}
+    before = Study(places, ["erm"], **own).run()
+    numbers = before.methods.set_index("method")["score_unseen"]
+    before.store.close()
+    after = Study(places, ["erm"], adapters=["tent"], **own).run()
+    found = after.methods.set_index("method")["score_unseen"]
+    assert found[numbers.index].equals(numbers)
+    assert "erm + ema + tent" in found
+    after.store.close()
+
+
+def test_what_adapters_answered_is_not_asked_again_where_models_are_kept(places, tmp_path):
+    own = {"model": "mlp(8,norm=layer)", "adapters": ["tent"], "keep_models": "all"}
+    own |= {"store": tmp_path / "records.db", **SETTINGS}
+    Study(places, ["erm"], **own).run().store.close()
+    told = []
+    Study(places, ["erm"], **own).run(told.append).store.close()
+    assert {now.done for now in told} == {told[0].total}
+
+
 def test_in_memory_remedies_work_as_well(places):
     result = Study(places, ["erm"], model="mlp(8,norm=batch)", adapters=["tent"], **SETTINGS).run()
     assert set(result.methods["method"]) == {"erm", "erm + tent"}

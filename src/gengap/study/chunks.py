@@ -342,9 +342,10 @@ def _remedied(trainer: Trainer, entry: Entry, task: Task, chunk: Chunk) -> Finis
         validation=rows[cell.rows[rows]],
         weights=work.start,
     )
-    answer = adapted if entry.remedy.kind == "adapter" else merged
-    steps, keeps = work.kept_steps(entry), _keeps(work, entry, task)
-    return answer(bench, chunk.models, steps, work.stream, keeps)
+    steps = work.kept_steps(entry)
+    if entry.remedy.kind == "adapter":
+        return adapted(bench, chunk.models, steps, work.stream)
+    return merged(bench, chunk.models, steps, _keeps(work, entry, task))
 
 
 def _fit(work: Work, entry: Entry, task: Task) -> FinishedRun:

@@ -119,24 +119,19 @@ class _Executing:
         """Keys of the runs to train: those not finished, and those whose model is wanted."""
         keys = {run.key for run, _ in self.plan.runs[entry.name]}
         missing = keys - self.store.finished(keys)
-        if entry.remedy is not None:
-            self._want_models(entry, missing)
-        if entry.name in self.wanted:
-            kept = kept_models(self.store, self.wanted[entry.name])
-            missing |= {
-                key
-                for key in self.wanted[entry.name]
-                if any((key, step) not in kept for step in self.work.kept_steps(entry))
-            }
-        if self.work.again and entry.name in self.work.keep:
+        wanted = set(self.wanted.get(entry.name, ()))
+        if self.work.again and entry.name in self.work.keep and entry.leaves_models:
+            wanted |= {run.key for run, _ in self.plan.runs[entry.name] if run.role != "sized"}
+        if wanted:
             steps = self.work.kept_steps(entry) if entry.method is not None else (0,)
-            wanted = {run.key for run, _ in self.plan.runs[entry.name] if run.role != "sized"}
             kept = kept_models(self.store, wanted)
             missing |= {key for key in wanted if any((key, step) not in kept for step in steps)}
         if self.work.curves and entry.method is not None and entry.remedy is None:
             missing |= keys - {key for key, _ in self.store.curves(keys)}
         if self.work.scores:
             missing |= keys - self.store.scored(keys)
+        if entry.remedy is not None:
+            self._want_models(entry, missing)
         return missing
 
     def _want_models(self, entry: Entry, missing: set[str]) -> None:

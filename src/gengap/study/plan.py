@@ -58,6 +58,11 @@ class Entry:
     remedy: Remedy | None = None
 
     @property
+    def leaves_models(self) -> bool:
+        """Whether its runs end in models of their own: adapters only answer with others'."""
+        return self.remedy is None or self.remedy.kind != "adapter"
+
+    @property
     def content(self) -> dict[str, Any]:
         """What the records keep of it."""
         own = {

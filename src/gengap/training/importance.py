@@ -71,8 +71,9 @@ def _squared(network: Network, batch: Batch, x: Tensor, y: Tensor) -> Parameters
 
 def normalised_anew(network: Network, feed: Any, context: Context) -> None:
     """Gather the statistics of batch normalisation anew from the training rows, in place."""
-    module: nn.Module = network.architecture._module  # type: ignore[attr-defined]
-    layers = [m for m in module.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    module: nn.Module | None = getattr(network.architecture, "_module", None)
+    parts = [] if module is None else list(module.modules())
+    layers = [m for m in parts if isinstance(m, nn.modules.batchnorm._BatchNorm)]
     if not layers:
         return
     momenta = [layer.momentum for layer in layers]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ from gengap.models.networks import Architecture, Network, Output
 from gengap.models.starting import Start
 from gengap.records.run import FinishedRun, KeptModel, Outcome, Part
 from gengap.training.importance import importance_of, magnitudes_at, normalised_anew
-from gengap.training.kept import BUFFER, network_from_bytes, networks_to_bytes
+from gengap.training.kept import network_from_bytes, networks_to_bytes
 from gengap.training.tasks import Task, finished
 from gengap.training.train import initial_network
 
@@ -74,8 +75,9 @@ class Bench:
         """What serves the run's rows."""
         return self.problem.feed([self.task], steps=0, batch=1, slots=self.slots, device="cpu")
 
+    @cached_property
     def start(self) -> tuple[Network, Context]:
-        """The network as training began."""
+        """The network as training began, and what its method knew of the problem."""
         return initial_network(
             self.problem, [self.task], [self.method], self.architecture, slots=self.slots,
             steps=self.steps, device="cpu", start=self.weights,
@@ -85,7 +87,7 @@ class Bench:
         """The training rows, prepared; None where they are not at hand all together."""
         if not hasattr(feed, "everything"):
             return None
-        _, context = self.start()
+        _, context = self.start
         parts = [part for part in feed.everything(0, context) if part.mask is not None]
         codes = [part.environment[..., None].expand(part.mask.shape) for part in parts]
         return Source(
@@ -115,15 +117,13 @@ class Answering:
         return Output(logits, logits)
 
 
-def adapted(
-    bench: Bench, models: Models, steps: Sequence[int], stream: Stream, keep: bool = False
-) -> FinishedRun:
+def adapted(bench: Bench, models: Models, steps: Sequence[int], stream: Stream) -> FinishedRun:
     """Let an adapter answer a stream of all units that are scored, from each kept checkpoint on.
 
     Args:
         models: of the run it starts from.
         steps: checkpoints.
-        keep: adapters leave no model behind, so this changes nothing.
+        stream: how the units come.
     """
     began = time.perf_counter()
     run, remedy = bench.task.run, bench.task.run.settings["remedy"]
@@ -178,16 +178,13 @@ def _joined(pieces: Sequence[Outcome]) -> Outcome:
     return Outcome(pieces[0].step, pieces[0].part, *map(together, names))
 
 
-def merged(
-    bench: Bench, models: Models, steps: Sequence[int], stream: Stream, keep: bool = False
-) -> FinishedRun:
+def merged(bench: Bench, models: Models, steps: Sequence[int], keep: bool = False) -> FinishedRun:
     """Make one model of several, at each kept checkpoint, and score it.
 
     Args:
         models: of the runs it starts from; of one run's trajectory those of earlier checkpoints
             are joined too.
         steps: checkpoints.
-        stream: inputs are answered one by one, so this changes nothing.
         keep: whether the merged models are kept.
     """
     began = time.perf_counter()
@@ -213,7 +210,7 @@ def _merged_at(bench: Bench, feed: Any, models: Models, steps: Sequence[int]) ->
     made = merge_models(
         info.merge.make(**remedy["values"]),
         given,
-        _unstacked(bench.start()[0]) if BASE in info.needs else None,
+        _unstacked(bench.start[0]) if BASE in info.needs else None,
         seed=derive(run.seed, "merge", remedy["name"]),
         steps=[step for _, step in places] if trajectory else None,
         score=_scored(bench, feed, models[places[-1]]) if SCORES in info.needs else None,
@@ -228,7 +225,7 @@ def _importance(
     """What a merge weighs entries by: of each model, or of the base where it starts from that."""
     if IMPORTANCE not in needs:
         return None
-    start, context = bench.start()
+    start, context = bench.start
     if BASE in needs:
         return [magnitudes_at(feed, context, bench.headed(start))] * len(networks)
     return importance_of(feed, context, networks)
@@ -244,15 +241,8 @@ def _placed(bench: Bench, feed: Any, like: KeptModel, made: Mapping[str, Tensor]
     placed = Network(
         network.architecture, {name: p[None] for name, p in made.items()}, bench.problem.shape
     )
-    if any(name.startswith(BUFFER) for name in _names(like)):
-        normalised_anew(placed, feed, bench.start()[1])
+    normalised_anew(placed, feed, bench.start[1])
     return placed
-
-
-def _names(model: KeptModel) -> list[str]:
-    from safetensors.torch import load
-
-    return list(load(model.content))
 
 
 def _scored(bench: Bench, feed: Any, like: KeptModel) -> Callable[[Mapping[str, Tensor]], float]:
