@@ -5,6 +5,7 @@ Source: Keysers et al., Measuring compositional generalization (2020), arXiv:191
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,8 +31,25 @@ FAR = 0.1
 TRAIN, UNSEEN, UNUSED = 0, 1, 2
 
 
+class ByConstituents(Splitter):
+    """One split by what examples are made of; subclasses give :meth:`of_counts`."""
+
+    def iterate(self, environments: Any) -> list[NamedSplit]:
+        """The split of a problem that says what its examples are made of, or of a table."""
+        if hasattr(environments, "constituents"):
+            return [self.of_counts(*constituents_of(environments))]
+        return super().iterate(environments)
+
+    def _splits(self, table: Table) -> list[NamedSplit]:
+        return [self.of_counts(*constituents_of(table))]
+
+    @abstractmethod
+    def of_counts(self, atoms: csr_array, compounds: csr_array) -> NamedSplit:
+        """The split of examples with ``(n, kinds)`` counts of each."""
+
+
 @dataclass(frozen=True)
-class CompoundDivergence(Splitter):
+class CompoundDivergence(ByConstituents):
     """One split whose compounds diverge as far as wanted, while atoms have nearly equal shares.
 
     Both sides grow from nothing, by those examples that bring the divergences nearest to what is
@@ -50,15 +68,6 @@ class CompoundDivergence(Splitter):
     used: float = 0.5
     unseen: float = 0.2
     seed: int = 0
-
-    def iterate(self, environments: Any) -> list[NamedSplit]:
-        """The split of a problem that says what its examples are made of, or of a table."""
-        if hasattr(environments, "constituents"):
-            return [self.of_counts(*constituents_of(environments))]
-        return super().iterate(environments)
-
-    def _splits(self, table: Table) -> list[NamedSplit]:
-        return [self.of_counts(*constituents_of(table))]
 
     def of_counts(self, atoms: csr_array, compounds: csr_array) -> NamedSplit:
         """The split of examples with ``(n, kinds)`` counts of each.

@@ -26,8 +26,8 @@ import pandas as pd
 from scipy.sparse import csr_array
 
 from gengap.base.errors import UsageError
-from gengap.environments.compound_splits import constituents_of
-from gengap.environments.splitter import NamedSplit, Splitter, Table
+from gengap.environments.compound_splits import ByConstituents, constituents_of
+from gengap.environments.splitter import NamedSplit
 
 
 def unobserved(structures: csr_array, train: np.ndarray) -> np.ndarray:
@@ -70,7 +70,7 @@ def unobserved_by_split(examples: Any, splits: Sequence[NamedSplit]) -> pd.DataF
 
 
 @dataclass(frozen=True)
-class HeldOutStructures(Splitter):
+class HeldOutStructures(ByConstituents):
     """One split: unseen is whatever holds one of some structures, drawn one by one.
 
     A structure is held out only if every part of the examples that hold it still occurs in
@@ -84,16 +84,7 @@ class HeldOutStructures(Splitter):
     share: float = 0.2
     seed: int = 0
 
-    def iterate(self, environments: Any) -> list[NamedSplit]:
-        """The split of a problem that says what its examples are made of, or of a table."""
-        if hasattr(environments, "constituents"):
-            return [self.of_counts(*constituents_of(environments))]
-        return super().iterate(environments)
-
-    def _splits(self, table: Table) -> list[NamedSplit]:
-        return [self.of_counts(*constituents_of(table))]
-
-    def of_counts(self, atoms: csr_array, structures: csr_array) -> NamedSplit:
+    def of_counts(self, atoms: csr_array, compounds: csr_array) -> NamedSplit:
         """The split of examples with ``(n, kinds)`` counts of each.
 
         Raises:
@@ -103,8 +94,8 @@ class HeldOutStructures(Splitter):
         if not 0 < self.share < 1:
             raise UsageError(f"A share of examples lies between 0 and 1, not {self.share:g}.")
         unseen, held = np.zeros(atoms.shape[0], bool), 0
-        columns = structures.tocsc()
-        for kind in np.random.default_rng(self.seed).permutation(structures.shape[1]):
+        columns = compounds.tocsc()
+        for kind in np.random.default_rng(self.seed).permutation(compounds.shape[1]):
             then = unseen.copy()
             then[columns[:, [kind]].indices] = True
             grown = then.sum() > unseen.sum()

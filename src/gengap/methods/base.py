@@ -173,6 +173,14 @@ def headed(network: Network, method: Method) -> Network:
     return network if type(method).output is Method.output else Predictor(network, method)
 
 
+def as_episodes_begin(method: Method, network: Network, x: Tensor) -> Output:
+    """What a method that remembers acts on where nothing went before; see :meth:`Method.output`."""
+    flat = x.flatten(1, x.dim() - len(network.shape) - 1)
+    made = method.recall(network, flat, method.memory(network, flat.shape[1]))
+    leading = x.shape[: x.dim() - len(network.shape)]
+    return Output(*(values.view(*leading, -1) for values in made))
+
+
 def take_step(
     method: Method, network: Network, optimizer: Optimizer, batch: Batch, state: dict[str, Tensor]
 ) -> None:

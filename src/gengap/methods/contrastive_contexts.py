@@ -38,7 +38,7 @@ from torch import Tensor
 from gengap.base.errors import UsageError
 from gengap.base.hyperparameters import hyperparameter
 from gengap.base.paper import Paper
-from gengap.methods.base import Memory, Method
+from gengap.methods.base import Memory, Method, as_episodes_begin
 from gengap.methods.batch import MISSING, Batch, Context, along_runs
 from gengap.methods.losses import cross_entropy
 from gengap.methods.practice import Windows
@@ -116,10 +116,7 @@ class ContrastiveContexts(Method):
 
     def output(self, network: Network, x: Tensor) -> Output:
         """What is acted on at the beginning of an episode."""
-        flat = x.flatten(1, x.dim() - len(network.shape) - 1)
-        made = self.recall(network, flat, self.memory(network, flat.shape[1]))
-        leading = x.shape[: x.dim() - len(network.shape)]
-        return Output(*(values.view(*leading, -1) for values in made))
+        return as_episodes_begin(self, network, x)
 
     def memory(self, network: Network, copies: int) -> Memory:
         """What transitions added up to, how many they were, and the last step."""
