@@ -4,7 +4,7 @@ python docs/make_remedy_table.py             measures what is missing, an hour o
 python docs/make_remedy_table.py SUITE ...   only of some suites, or "streams"
 python docs/make_remedy_table.py --tables    writes the tables from what was measured
 
-Runs are kept in docs/../remedies.db (--store names another place), so that a stopped one goes on.
+Runs are kept in remedies.db (--store names another place), so that a stopped one goes on.
 What was found is in docs/remedy-table.json, suite by suite.
 """
 
@@ -58,7 +58,8 @@ def measured(suite: str, store: str) -> list[Row]:
     }  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
         if before:
-            found = pretrain(gg.load_suite(before), MODEL, steps=1000)
+            with gg.Store(store) as kept:
+                found = pretrain(gg.load_suite(before), MODEL, steps=1000, store=kept)
             shared["start"] = str(found.save(Path(folder) / "start.safetensors"))
         trained = [] if before else _of(data, "training", _training(), budget="passes", **shared)
         answered = _of(data, "answers", ["erm"], adapters=list(adapters()), **shared)

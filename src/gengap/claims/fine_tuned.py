@@ -15,6 +15,7 @@ from typing import Any
 from gengap.base.paper import Paper
 from gengap.claims.claim import Claim
 from gengap.environments.suites import load_suite
+from gengap.records.store import Store
 from gengap.study.pretraining import pretrain
 from gengap.study.study import Study
 
@@ -30,9 +31,9 @@ def _scores(draw: int, store: str, trials: int, merges: Sequence[str]) -> dict[s
     before = load_suite("digits-writers", writers=first)
     after = load_suite("digits-writers", writers=last)
     with tempfile.TemporaryDirectory() as folder:
-        start = pretrain(before, MODEL, steps=BEFORE, seed=draw, threads=1).save(
-            Path(folder) / "start.safetensors"
-        )
+        with Store(store) as kept:
+            found = pretrain(before, MODEL, steps=BEFORE, seed=draw, store=kept, threads=1)
+        start = found.save(Path(folder) / "start.safetensors")
         study = Study(
             after, ["erm"], model=MODEL, start=start, merges=merges, trials=trials, seeds=[draw],
             splits="leave-one-out", steps=AFTER, checkpoints="linear:10", jobs=1, threads=1,
