@@ -1,5 +1,7 @@
 """Weights trained on some classes, and studies of others that start from them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,7 @@ from gengap.base.errors import UsageError
 from gengap.environments.core import Environments
 from gengap.environments.suites import load_suite
 from gengap.models.starting import read_start
+from gengap.records.store import Store
 from gengap.study.pretraining import pretrain
 from gengap.study.study import Study
 
@@ -45,6 +48,23 @@ def test_merges_go_back_to_where_training_started(start):
     by_name = result.methods.set_index("method")["score_unseen"]
     assert by_name["erm"] > by_name["erm + wise-ft (share=0)"] + 0.2
     result.store.close()
+
+
+def test_features_learned_without_labels_are_a_start_and_are_found_again(tmp_path):
+    digits = load_suite("digits-writers", n=20, classes=(5, 6, 7), writers=(0, 1))
+    settings = {"method": "vicreg", "steps": 30, "threads": 1}
+    with Store(f"sqlite:///{tmp_path / 'kept.sqlite'}") as store:
+        told = []
+        first = pretrain(digits, "mlp(16)", store=store, progress=told.append, **settings)
+        trained, told[:] = len(told), []
+        again = pretrain(digits, "mlp(16)", store=store, progress=told.append, **settings)
+    assert trained > 1
+    assert all(one.done == one.total for one in told)
+    assert first.weights.keys() == {"weight0", "weight1", "bias0", "bias1"}
+    assert all(torch.equal(first.weights[name], again.weights[name]) for name in first.weights)
+    renamed = replace(digits, y=digits.y[::-1].copy())
+    other = pretrain(renamed, "mlp(16)", **settings)
+    assert torch.equal(first.weights["weight0"], other.weights["weight0"])
 
 
 def test_an_estimator_has_no_weights_to_start_from():

@@ -25,7 +25,10 @@ def pretrain(
     sources: Annotated[
         list[str] | None, typer.Argument(help="The data, as gengap run takes them.")
     ] = None,
-    method: Annotated[str, typer.Option(help="How (see gengap methods).")] = "erm",
+    method: Annotated[
+        str,
+        typer.Option(help="How: erm from labels, vicreg from none, or any of gengap methods."),
+    ] = "erm",
     seed: Annotated[int, typer.Option(help="Seed of weights, batches and parts.")] = 0,
     out: Annotated[str, typer.Option(help="The .safetensors file to write.")] = "start.safetensors",
     as_json: Json = False,
@@ -39,6 +42,9 @@ def pretrain(
 
         gengap run --suite digits-writers:writers=7/8/9/10/11/12/13 --start start.safetensors
 
+        gengap pretrain --suite digits-writers:writers=0/1/2/3/4/5/6 --method vicreg
+
+    The last learns from other views of the inputs and from no label (see gengap methods).
     What it is trained on must not hold the environments that are to be unseen later. With --store
     the training is kept and found again when the same command is given.
     """
