@@ -45,7 +45,8 @@ def position_sizes(kind: Positions, length: int, width: int, heads: int, causal:
         length: of the longest sequence.
     """
     if kind == "learned":
-        return {"positions": ((length, width), 0.02 * math.sqrt(3))}
+        # As embeddings of tokens begin, as in GPT-2 and BERT, where both do with 0.02; here with 1.
+        return {"positions": ((length, width), math.sqrt(3))}
     if kind in OF_DIGITS:
         return {"places": ((length + 1, width), math.sqrt(3))}  # as embeddings of tokens begin
     if kind == "t5":
@@ -62,7 +63,7 @@ def position_sizes(kind: Positions, length: int, width: int, heads: int, causal:
 
 
 def sinusoids(place: Tensor, width: int) -> Tensor:
-    """``(L, w)``: sines of positions ``(L,)`` at falling frequencies, then cosines."""
+    """``(..., w)``: sines of positions ``(...)`` at falling frequencies, then cosines."""
     angles = _angles(place, width // 2)
     return torch.cat([angles.sin(), angles.cos()], -1)
 
@@ -77,10 +78,14 @@ def drawn_places(length: int, training: bool) -> Tensor:
     return torch.randperm(max(REACH, length), generator=source)[:length].sort().values
 
 
-def turned(x: Tensor) -> Tensor:
-    """Queries or keys ``(..., L, d)``, pairs ``(i, i + d/2)`` turned by the position's angle."""
+def turned(x: Tensor, place: Tensor | None = None) -> Tensor:
+    """Queries or keys ``(..., L, d)``, pairs ``(i, i + d/2)`` turned by the position's angle.
+
+    Args:
+        place: ``(..., L)`` positions; 0 to ``L - 1`` unless given.
+    """
     half = x.shape[-1] // 2
-    angles = _angles(torch.arange(x.shape[-2]), half)
+    angles = _angles(torch.arange(x.shape[-2]) if place is None else place, half)
     one, other = x[..., :half], x[..., half:]
     sine, cosine = angles.sin(), angles.cos()
     return torch.cat([one * cosine - other * sine, other * cosine + one * sine], -1)
@@ -88,7 +93,7 @@ def turned(x: Tensor) -> Tensor:
 
 def _angles(place: Tensor, count: int) -> Tensor:
     frequency = BASE ** (-torch.arange(count) / max(count, 1))
-    return place[:, None] * frequency
+    return place[..., None] * frequency
 
 
 def bias_of(
