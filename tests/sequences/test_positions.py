@@ -59,7 +59,7 @@ def test_what_is_added_is_the_row_of_the_place():
     model = named("decoder(positions=coupled,width=8,heads=2,layers=1)").reading(WORDS)
     parameters = {k: v[None] for k, v in model.initialise((2, 12), len(WORDS), 0).items()}
     tokens, h = row("75+86B521E..")[None, None], torch.zeros(1, 1, 12, 8)
-    added = model._placed(parameters, h, tokens)[0, 0]
+    added = model.placed(parameters, h, tokens)[0, 0]
     table = parameters["places"][0]
     torch.testing.assert_close(added, table[torch.tensor([2, 1, 0, 2, 1, 0, 1, 2, 3, 0, 0, 0])])
     torch.testing.assert_close(added[0], added[3])

@@ -21,7 +21,9 @@ POSITIONS = (
     "none", "sinusoidal", "learned", "rotary", "alibi", "t5", "fire", "abacus", "coupled",
 )  # fmt: skip
 TRANSFORMERS = [
-    f"{k}(positions={p},width=16)" for k in ("transformer", "decoder") for p in POSITIONS
+    f"{k}(positions={p},width=16)"
+    for k in ("transformer", "decoder", "encoder-decoder")
+    for p in POSITIONS
 ]
 
 
@@ -42,7 +44,7 @@ def stacked(model, runs: int):
 
 
 @pytest.mark.parametrize(
-    "name", ["rnn", "lstm", "gru", "stack-rnn", "tape-rnn", "perceptron", *TRANSFORMERS]
+    "name", ["rnn", "lstm", "gru", "stack-rnn", "tape-rnn", "perceptron", "looped", *TRANSFORMERS]
 )
 def test_a_fleet_says_what_its_runs_say_alone(name):
     model = named(name)
@@ -55,7 +57,7 @@ def test_a_fleet_says_what_its_runs_say_alone(name):
         torch.testing.assert_close(together.features[run], alone.features[0])
 
 
-NETWORKS = ["rnn", "lstm", "gru", "stack-rnn", "tape-rnn", "perceptron"]
+NETWORKS = ["rnn", "lstm", "gru", "stack-rnn", "tape-rnn", "perceptron", "looped"]
 
 
 @pytest.mark.parametrize("name", [*NETWORKS, *TRANSFORMERS])

@@ -2,7 +2,8 @@
 
     a = softmax(Q Kᵀ / sqrt(d) + bias) V,    h <- h + W a,    h <- h + W₂ relu(W₁ h),
 
-each after a normalisation of its input, in one or more layers. ``transformer`` sees the whole row
+each after a normalisation of its input, in one or more layers
+(:mod:`gengap.sequences.attending`). ``transformer`` sees the whole row
 and answers at slots; ``decoder`` writes its answer token by token and does not look ahead. Where a
 token stands is told in one of several ways (:mod:`gengap.sequences.positions`).
 
@@ -15,17 +16,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import ClassVar
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from gengap.base.errors import UsageError
 from gengap.base.paper import Paper
-from gengap.models.layers import standardised
 from gengap.models.networks import Output, Parameters
 from gengap.sequences.architectures import sequence_model
+from gengap.sequences.attending import (
+    block,
+    block_sizes,
+    even_norms,
+    found_of,
+    normed,
+    parts_of,
+)
 from gengap.sequences.digit_places import begun_at_random, digit_places
 from gengap.sequences.pairs import SLOTS, WRITTEN
 from gengap.sequences.parts import affine, answered, layer, looked_up, uniform
@@ -41,6 +49,7 @@ from gengap.sequences.positions import (
 )
 from gengap.sequences.stacked import Stacked
 from gengap.sequences.vocabulary import PAD, Vocabulary
+from gengap.sequences.writers import DecoderWriter
 
 PAPER = Paper(
     "Attention is all you need",
@@ -117,52 +126,59 @@ class Transformer(Stacked):
             **affine(width, outputs, "output"),
         }
         for number in range(self.layers):
-            name = f"layer{number}"
-            sizes |= affine(width, 3 * width, f"{name}.attention")
-            sizes |= affine(width, width, f"{name}.joined")
-            sizes |= affine(width, 4 * width, f"{name}.wide")
-            sizes |= affine(4 * width, width, f"{name}.narrow")
-        made = uniform(sizes, seed)
+            sizes |= block_sizes(f"layer{number}", width)
         norms = [f"layer{k}.norm{own}" for k in range(self.layers) for own in (0, 1)]
-        for name in (*norms, "norm"):
-            made[f"{name}.gain"], made[f"{name}.shift"] = (
-                torch.ones(1, width),
-                torch.zeros(1, width),
-            )
-        return made
+        return uniform(sizes, seed) | even_norms([*norms, "norm"], width)
 
     def forward(self, parameters: Parameters, x: Tensor) -> Output:
         """Logits at every place of ``x (R, n, 2, L)``."""
         tokens = x[:, :, WRITTEN if self.causal else SLOTS]
         h = looked_up(parameters["embedding"], tokens)
-        h = self._placed(parameters, h, tokens)
-        mask = self._mask(parameters, tokens)
-        for number in range(self.layers):
-            name = f"layer{number}"
-            h = h + self._attended(parameters, name, normed(parameters, f"{name}.norm0", h), mask)
-            wide = layer(parameters, f"{name}.wide", normed(parameters, f"{name}.norm1", h))
-            h = h + layer(parameters, f"{name}.narrow", wide.relu())
+        h = self.placed(parameters, h, tokens)
+        mask = self.mask(parameters, tokens)
+        for name in self.names:
+            h = block(parameters, name, h, partial(self._attended, parameters, mask))
         h = normed(parameters, "norm", h)
         return answered(h, layer(parameters, "output", h), x)
 
-    def _placed(self, parameters: Parameters, h: Tensor, tokens: Tensor) -> Tensor:
-        """Embeddings ``(R, n, L, w)`` with what is added for their positions."""
+    @property
+    def names(self) -> list[str]:
+        """Of the layers."""
+        return [f"layer{number}" for number in range(self.layers)]
+
+    def placed(
+        self, parameters: Parameters, h: Tensor, tokens: Tensor, at: Tensor | None = None
+    ) -> Tensor:
+        """Embeddings with what is added for their positions.
+
+        Args:
+            h: ``(R, n, K, w)``.
+            tokens: ``(R, n, L)`` of the whole row.
+            at: ``(R, n, K)`` places in the row that the embeddings are of; all unless given.
+        """
         length = tokens.shape[-1]
+        place = torch.arange(length) if at is None else at
         if self.positions == "sinusoidal":
-            return h + sinusoids(torch.arange(length), self.width)
+            return h + sinusoids(place, self.width)
         if self.positions == "randomised":
-            return h + sinusoids(drawn_places(length, self.training), self.width)
+            return h + sinusoids(drawn_places(length, self.training)[place], self.width)
         if self.positions == "learned":
-            return h + parameters["positions"][:, None, :length]
+            table = parameters["positions"]
+            return h + (table[:, None, :length] if at is None else looked_up(table, at))
         if self.positions not in OF_DIGITS:
             return h
-        coupled, table = self.positions == "coupled", parameters["places"]
-        places = digit_places(tokens, self.digits, coupled)
-        if self.training:
-            places = begun_at_random(places, table.shape[1], coupled)
-        return h + looked_up(table, places)
+        places = self.places_of_digits(parameters, tokens)
+        return h + looked_up(parameters["places"], places if at is None else places.gather(-1, at))
 
-    def _mask(self, parameters: Parameters, tokens: Tensor) -> Tensor | None:
+    def places_of_digits(self, parameters: Parameters, tokens: Tensor) -> Tensor:
+        """``(R, n, L)`` of rows of tokens, drawn in training."""
+        coupled = self.positions == "coupled"
+        places = digit_places(tokens, self.digits, coupled)
+        if not self.training:
+            return places
+        return begun_at_random(places, parameters["places"].shape[1], coupled)
+
+    def mask(self, parameters: Parameters, tokens: Tensor) -> Tensor | None:
         """Added to the agreement of queries and keys, ``(R n, heads or 1, L, L)``; or what may be.
 
         Padding lies behind everything, so a network that does not look ahead never sees it.
@@ -181,17 +197,13 @@ class Transformer(Stacked):
         return torch.where(real, bias, -torch.inf).flatten(0, 1)
 
     def _attended(
-        self, parameters: Parameters, name: str, h: Tensor, mask: Tensor | None
+        self, parameters: Parameters, mask: Tensor | None, name: str, h: Tensor
     ) -> Tensor:
-        runs, n, length, _ = h.shape
-        made = layer(parameters, f"{name}.attention", h)
-        made = made.view(runs * n, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        query, key, value = made
+        query, key, value = parts_of(parameters, f"{name}.attention", h, 3, self.heads)
         if self.positions == "rotary":
             query, key = turned(query), turned(key)
         causal = self.causal and mask is None
-        found = F.scaled_dot_product_attention(query, key, value, mask, is_causal=causal)
-        return layer(parameters, f"{name}.joined", found.transpose(1, 2).reshape(h.shape))
+        return found_of(parameters, f"{name}.joined", query, [key, value], mask, causal)
 
 
 @sequence_model(
@@ -204,7 +216,6 @@ class Decoder(Transformer):
     causal: ClassVar[bool] = True
     called: ClassVar[str] = "decoder"
 
-
-def normed(parameters: Parameters, name: str, h: Tensor) -> Tensor:
-    """``h (R, ..., w)`` with mean 0 and deviation 1, then each run's gain and shift."""
-    return standardised(h, parameters[f"{name}.gain"], parameters[f"{name}.shift"])
+    def writer(self, parameters: Parameters, row: Tensor, first: Tensor) -> DecoderWriter:
+        """What writes answers token by token, see :func:`gengap.sequences.decoding.greedy`."""
+        return DecoderWriter(self, parameters, row, first)
