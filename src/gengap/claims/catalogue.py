@@ -33,6 +33,7 @@ from gengap.claims import (
     places,
     players,
     procedures,
+    reproducible,
     rich,
     shortcuts,
     sites,
@@ -56,7 +57,7 @@ _MODULES = (
     weighting, rich, benchmarks, strangers, offline_play, goals, edge, warm_starts, procedures,
     physical, sources, players, solutions, corrective, compounds, in_context, structures, grokking,
     corrupted_answers, linear_grokking, unseen_cube, tickets, sums, initialisations, two_facts,
-    logs, drift, guided, level_samplers, fine_tuned, adapting,
+    logs, drift, guided, level_samplers, fine_tuned, adapting, reproducible,
 )  # fmt: skip
 
 

@@ -45,7 +45,7 @@ def halves(X: np.ndarray, y: np.ndarray, name: str) -> Environments:
 def train(
     data: Environments,
     model: Any,
-    seed: int,
+    seed: int | Sequence[int],
     store: str,
     at: Sequence[int] = (300,),
     **settings: Any,
@@ -55,15 +55,16 @@ def train(
     Args:
         data: what to train on.
         model: as a study takes it: ``"mlp(64)"``, ``"sklearn:NAME"``, or an estimator.
-        seed: of the deal into parts and of the training.
+        seed: of the deal into parts and of the training; of several seeds each gives a model.
         store: address of the records; what they have is not trained again.
         at: numbers of steps, ascending.
         settings: further settings of the study; with ``trials`` there are as many models in a row.
     """
     # As a problem already: what is suspicious about data that were made is known.
     study = one_model(
-        Tables.of(data), model, seeds=[seed], steps=at[-1], checkpoints=",".join(map(str, at)),
-        selection="validation", jobs=1, threads=1, device="cpu",
+        Tables.of(data), model, seeds=[seed] if isinstance(seed, int) else list(seed),
+        steps=at[-1], checkpoints=",".join(map(str, at)), selection="validation", jobs=1, threads=1,
+        device="cpu",
         **{"prepared_inputs": None, **settings},
     )  # fmt: skip
     plan = replace(study.plan, cells=(everything(study.plan),))

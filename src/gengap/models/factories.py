@@ -1,6 +1,7 @@
-"""Modules that ``--model`` names: a small convolutional network, and layers that normalise.
+"""Modules that ``--model`` names: a small convolutional network, and perceptrons with options.
 
-Perceptrons without such layers are written out in :mod:`gengap.models.networks`.
+They may normalise (``norm=batch``) and have another activation (``activation=smelu``); perceptrons
+with neither are written out in :mod:`gengap.models.networks`.
 """
 
 from __future__ import annotations
@@ -13,26 +14,31 @@ from typing import Any
 from torch import nn
 
 from gengap.base.errors import UsageError
+from gengap.models.activations import ACTIVATIONS
 
 NORMALISATIONS = ("batch", "layer", "group")
 GROUPS = 8  # of a group normalisation, where they divide the channels
 
 
-def normalised_mlp(
-    shape: Sequence[int], outputs: int, widths: Sequence[int], norm: str
+def built_mlp(
+    shape: Sequence[int], outputs: int, widths: Sequence[int], norm: str, activation: str
 ) -> nn.Sequential:
-    """A perceptron whose hidden layers are normalised before they are rectified.
+    """A perceptron whose hidden layers are normalised before what follows them.
 
     Args:
-        norm: ``"batch"``, ``"layer"`` or ``"group"``.
+        norm: ``"batch"``, ``"layer"`` or ``"group"``; empty for nothing.
+        activation: ``"relu"``, ``"smelu"`` or ``"gelu"``.
     """
     layers: list[nn.Module] = [nn.Flatten()]
     for inputs, units in pairwise([math.prod(shape), *widths]):
-        layers += [nn.Linear(inputs, units), _normalisation(norm, units, 0), nn.ReLU()]
+        normalised = [_normalisation(norm, units, 0)] if norm else []
+        layers += [nn.Linear(inputs, units), *normalised, ACTIVATIONS[activation]()]
     return nn.Sequential(*layers, nn.Linear(widths[-1], outputs))
 
 
-def small_cnn(shape: Sequence[int], outputs: int, norm: str = "") -> nn.Module:
+def small_cnn(
+    shape: Sequence[int], outputs: int, norm: str = "", activation: str = "relu"
+) -> nn.Module:
     """Two 3-wide convolutions (32, 64 channels), pooling, and a linear layer of 128 units.
 
     For images ``(c, h, w)`` and signals ``(c, length)``.
@@ -40,6 +46,7 @@ def small_cnn(shape: Sequence[int], outputs: int, norm: str = "") -> nn.Module:
     Args:
         norm: what normalises after each convolution, ``"batch"``, ``"layer"`` or ``"group"``;
             empty for nothing.
+        activation: as of :func:`built_mlp`.
     """
     if len(shape) not in (2, 3):
         raise UsageError(
@@ -55,7 +62,7 @@ def small_cnn(shape: Sequence[int], outputs: int, norm: str = "") -> nn.Module:
     conv: Any = nn.Conv2d if plane else nn.Conv1d
     pool: Any = nn.MaxPool2d if plane else nn.MaxPool1d
     squeeze: Any = nn.AdaptiveAvgPool2d if plane else nn.AdaptiveAvgPool1d
-    side = 4
+    side, active = 4, ACTIVATIONS[activation]
 
     def normalised(channels: int) -> list[nn.Module]:
         return [_normalisation(norm, channels, len(shape) - 1)] if norm else []
@@ -63,15 +70,15 @@ def small_cnn(shape: Sequence[int], outputs: int, norm: str = "") -> nn.Module:
     return nn.Sequential(
         conv(shape[0], 32, 3, padding=1),
         *normalised(32),
-        nn.ReLU(),
+        active(),
         conv(32, 64, 3, padding=1),
         *normalised(64),
-        nn.ReLU(),
+        active(),
         pool(2),
         squeeze(side),
         nn.Flatten(),
         nn.Linear(64 * side ** (2 if plane else 1), 128),
-        nn.ReLU(),
+        active(),
         nn.Linear(128, outputs),
     )
 

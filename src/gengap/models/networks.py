@@ -23,7 +23,8 @@ import torch
 from torch import Tensor, nn
 
 from gengap.base.errors import UsageError
-from gengap.models.factories import NORMALISATIONS, normalised_mlp, small_cnn
+from gengap.models.activations import ACTIVATIONS
+from gengap.models.factories import NORMALISATIONS, built_mlp, small_cnn
 from gengap.models.given_modules import GivenModule
 from gengap.models.layers import perceptron, perceptron_with_pullback
 from gengap.models.outputs import Outputs
@@ -295,18 +296,21 @@ def _architecture(
         return MLP(())
     if found := re.fullmatch(r"(mlp|cnn)(?:\((.*)\))?", text):
         parts = list(filter(None, (found[2] or "").split(",")))
-        norm = next((p.removeprefix("norm=") for p in parts if p.startswith("norm=")), "")
-        widths = [part for part in parts if part != f"norm={norm}"]
+        options = {"norm": "", "activation": "relu"}
+        options.update(p.split("=", 1) for p in parts if p.split("=")[0] in options and "=" in p)
+        norm, activation = options["norm"], options["activation"]
+        widths = [p for p in parts if p not in (f"norm={norm}", f"activation={activation}")]
+        known = norm in ("", *NORMALISATIONS) and activation in ACTIVATIONS
         # More digits or layers than these are no width and no network anybody means.
         readable = len(widths) <= MOST_LAYERS and max(map(len, widths), default=1) <= 12
         readable = readable and all(w.isascii() and w.isdigit() and int(w) > 0 for w in widths)
         own = tuple(map(int, widths)) if readable else ()
-        if found[1] == "cnn" and not widths and norm in ("", *NORMALISATIONS):
-            return Module(partial(small_cnn, norm=norm), name=text)
-        if found[1] == "mlp" and readable and norm in NORMALISATIONS:
-            made = partial(normalised_mlp, widths=own or MLP().widths, norm=norm)
+        if found[1] == "cnn" and not widths and known:
+            return Module(partial(small_cnn, **options), name=text)
+        if found[1] == "mlp" and readable and known and (norm or activation != "relu"):
+            made = partial(built_mlp, widths=own or MLP().widths, **options)
             return Module(made, name=text)
-        if found[1] == "mlp" and readable and not norm and (own or found[2] is None):
+        if found[1] == "mlp" and readable and known and (own or found[2] is None):
             return MLP(own) if own else MLP()
     if ":" in text:
         raise UsageError(
@@ -316,7 +320,8 @@ def _architecture(
     raise UsageError(
         f"There is no model {model!r}; use linear, mlp, mlp(64,64) with widths of your choice, "
         "cnn, or with layers that normalise mlp(64,64,norm=batch) and cnn(norm=batch), or layer "
-        "or group in place of batch (in Python also any function that returns a torch.nn.Module)."
+        "or group in place of batch, or with other activations mlp(64,activation=smelu) or gelu "
+        "(in Python also any function that returns a torch.nn.Module)."
     )
 
 
