@@ -19,3 +19,9 @@ def here_and_there(network: Network, batch: Batch) -> tuple[Tensor, Tensor]:
     known = batch.x.flatten(1, 2)
     features, logits = network(torch.stack([known, batch.unlabelled], 1))
     return features, logits[:, 0].unflatten(1, batch.x.shape[1:3])
+
+
+def features_here_and_there(network: Network, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Features of training inputs ``(R, E, B, d)`` and of unlabelled ones ``(R, n, d)``."""
+    features = here_and_there(network, batch)[0]
+    return features[:, 0].unflatten(1, batch.x.shape[1:3]), features[:, 1]
