@@ -306,9 +306,10 @@ def _architecture(
         readable = readable and all(w.isascii() and w.isdigit() and int(w) > 0 for w in widths)
         own = tuple(map(int, widths)) if readable else ()
         if found[1] == "cnn" and not widths and known:
-            return Module(partial(small_cnn, **options), name=text)
+            return Module(partial(small_cnn, norm=norm, activation=activation), name=text)
         if found[1] == "mlp" and readable and known and (norm or activation != "relu"):
-            made = partial(built_mlp, widths=own or MLP().widths, **options)
+            widths_used = own or MLP().widths
+            made = partial(built_mlp, widths=widths_used, norm=norm, activation=activation)
             return Module(made, name=text)
         if found[1] == "mlp" and readable and known and (own or found[2] is None):
             return MLP(own) if own else MLP()
