@@ -332,6 +332,7 @@ def test_a_study_file_holds_all_a_command_line_says(table, tmp_path):
         "text": ["notes"], "embeddings": "vectors.npy", "source": "question",
         "tokens": "words", "start": "start.safetensors", "adapters": ["tent", "t3a:size=5"],
         "merges": ["average"], "stream": "mixed", "stream_batch": 8, "budget": "passes",
+        "strangers": ["maybe"],
     }  # fmt: skip
     assert set(values) | {"suite"} == {key.name for key in fields(StudyFile)}
     args = ["run", values["data"]]

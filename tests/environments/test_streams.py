@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gengap.base.errors import UsageError
-from gengap.environments.streams import ORDERS, Stream
+from gengap.environments.streams import ORDERS, Stream, Visit, times
 
 ENVIRONMENT = np.repeat([0, 1, 2], [40, 30, 50])
 TARGET = np.tile([0, 1, 2, 3, 4], 24)
@@ -38,6 +38,25 @@ def test_a_continual_stream_is_put_back_only_at_its_beginning():
     assert [v.reset for v in found] == [True] + [False] * (len(found) - 1)
     seen = ENVIRONMENT[np.concatenate([v.places for v in found])]
     assert (np.diff(seen) != 0).sum() == 2
+
+
+def test_half_of_a_batch_is_left_to_strangers_and_nothing_is_put_back():
+    found = visits("strangers", 20)
+    assert max(len(v.places) for v in found) == 10
+    assert [v.reset for v in found] == [True] + [False] * (len(found) - 1)
+    assert all(len(set(ENVIRONMENT[v.places])) == 1 for v in found)
+
+
+def test_times_are_shares_of_what_comes_between_two_puttings_back():
+    found = [
+        Visit(np.array([4, 0]), True),
+        Visit(np.array([1, 2]), False),
+        Visit(np.array([3, 5, 6]), True),
+        Visit(np.array([7]), False),
+    ]
+    # Two batches of two: middles at 1 and 3 of 4. Then of three and of one: 1.5 and 3.5 of 4.
+    expected = [0.25, 0.75, 0.75, 0.375, 0.25, 0.375, 0.375, 0.875]
+    np.testing.assert_allclose(times(found), expected)
 
 
 def test_gradual_neighbours_overlap_by_a_quarter_of_their_time_and_others_never():

@@ -14,7 +14,7 @@ from gengap.records.models import kept_model, kept_models
 from gengap.study.plan import read_plan
 from gengap.study.study import Study
 from gengap.study.trained import trained_model
-from gengap.training.remedies import BACKWARDS, FORWARDS
+from gengap.training.adapted import BACKWARDS, FORWARDS
 
 SETTINGS = {"seeds": [0], "steps": 20, "threads": 1, "jobs": 1}
 

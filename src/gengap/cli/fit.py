@@ -46,7 +46,7 @@ BEST = "best"
 SEEDS = 3
 LEFT_OUT = (
     "data", "sizes", "methods", "out", "keep_models", "until_decided", "curves", "baseline",
-    "adapters", "merges", "stream", "stream_batch", "budget",
+    "adapters", "merges", "stream", "stream_batch", "strangers", "budget",
 )  # fmt: skip
 KEYS = [declared.name for declared in fields(StudyFile) if declared.name not in LEFT_OUT]
 

@@ -1,7 +1,7 @@
 """In what order a model that adapts meets the inputs it is to answer.
 
-Six settings of the literature, from the kindest to the hardest. Everything that a model sees before
-an input may change its answer to it, so a setting is part of a result.
+Seven settings of the literature, from the kindest to the hardest. Everything that a model sees
+before an input may change its answer to it, so a setting is part of a result.
 
 =====================  ============================================================================
 ``reset``              one environment after another, and the model is put back before each
@@ -12,11 +12,14 @@ an input may change its answer to it, so a setting is part of a result.
 ``correlated``         one environment after another, put back before each; within it similar
                        targets come together
 ``mixed-correlated``   all environments together, similar targets together
+``strangers``          one environment after another, nothing is put back, and half of every batch
+                       are inputs that fit no class (:mod:`gengap.training.strangers`)
 =====================  ============================================================================
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
@@ -25,7 +28,8 @@ import numpy as np
 
 from gengap.base.errors import UsageError, check_whole, listing, suggest
 
-ORDERS = ("reset", "continual", "gradual", "mixed", "correlated", "mixed-correlated")
+STRANGERS = "strangers"
+ORDERS = ("reset", "continual", "gradual", "mixed", "correlated", "mixed-correlated", STRANGERS)
 APART = ("reset", "correlated")  # orders that put the model back before each environment
 FADE = 0.5  # share of two neighbours' inputs over which one turns into the other
 CLASSES = 20  # that the values of a target make
@@ -44,7 +48,7 @@ class Stream:
 
     Attributes:
         order: one of ``ORDERS``.
-        batch: units that are answered together, 1 or more.
+        batch: units that are answered together, 1 or more; of strangers half.
     """
 
     order: str = "reset"
@@ -57,6 +61,11 @@ class Stream:
                 f"{listing(ORDERS)}."
             )
         check_whole(stream_batch=self.batch)
+
+    @property
+    def answered(self) -> int:
+        """Units of a batch that are to be answered, the others being strangers."""
+        return max(1, self.batch // 2) if self.order == STRANGERS else self.batch
 
     def visits(
         self, environment: np.ndarray, target: np.ndarray, draw: np.random.Generator
@@ -84,17 +93,32 @@ class Stream:
         ]
 
     def _batches(self, count: int) -> list[slice]:
-        """Of nearly equal sizes and no larger than ``batch``, but none of a single unit if more
+        """Of nearly equal sizes and no larger than ``answered``, but none of a single unit if more
         than one is asked for and there are more.
         """
-        pieces = -(-count // self.batch)
-        if self.batch > 1 and pieces > 1 and count // pieces < 2:
+        pieces = -(-count // self.answered)
+        if self.answered > 1 and pieces > 1 and count // pieces < 2:
             pieces -= 1
         bounds = [round(k * count / pieces) for k in range(pieces + 1)] if pieces else []
         return [slice(a, b) for a, b in pairwise(bounds)]
 
     def _puts_back(self, place: int) -> bool:
         return place == 0 or self.order in APART
+
+
+def times(visits: Sequence[Visit]) -> np.ndarray:
+    """When each unit comes ``(n,)``, as a share of the time from one putting back to the next.
+
+    Between 0 and 1, and the same for all units of a batch, which are answered together.
+    """
+    sizes = np.array([len(visit.places) for visit in visits])
+    span = np.cumsum([visit.reset for visit in visits]) - 1
+    before = np.cumsum(sizes) - sizes
+    first = np.array([before[span == k].min() for k in range(span.max(initial=-1) + 1)])
+    middle = (before - first[span] + sizes / 2) / np.bincount(span, sizes)[span]
+    found = np.empty(int(sizes.sum()))
+    found[np.concatenate([visit.places for visit in visits])] = np.repeat(middle, sizes)
+    return found
 
 
 def _alike_together(own: np.ndarray, target: np.ndarray, draw: np.random.Generator) -> np.ndarray:

@@ -24,6 +24,7 @@ from sqlalchemy import (
 
 from gengap.base.errors import UsageError
 from gengap.records.codec import unpack
+from gengap.records.run import OF_RUNS
 from gengap.records.store import Store
 from gengap.records.studies import study_records
 from gengap.records.tables import (
@@ -134,7 +135,7 @@ def _sizes(connection: Connection) -> Iterator[str]:
     for row in connection.execute(select(*columns).join(run_table)):
         measured.setdefault(row.run, {}).setdefault(row.part, set()).add(row.step)
         size = len(unpack(row.predicted))
-        wanted = size if row.part == "train" else sizes.get((row.problem, row.seed, row.part))
+        wanted = size if row.part in OF_RUNS else sizes.get((row.problem, row.seed, row.part))
         if wanted is None:
             yield f"the table {example_table.name} lacks the {row.part} examples of {row.seed}"
         chance = row.true_probability

@@ -15,7 +15,9 @@ import numpy as np
 from gengap.base.errors import UsageError
 
 Role = Literal["unseen", "reference", "inner", "sized"]
-Part = Literal["validation", "test", "train"]
+Part = Literal["validation", "test", "train", "returned", "strangeness"]
+# Parts that are no example set: what each is of stands with :class:`Outcome`.
+OF_RUNS = ("train", "returned", "strangeness")
 
 
 @dataclass(frozen=True)
@@ -73,9 +75,13 @@ class Outcome:
     Attributes:
         step: training steps taken.
         part: ``"validation"`` or ``"test"``, which cover every environment of the problem; or
-            ``"train"``, the rows that the run was trained on, where curves are asked for.
+            ``"train"``, the rows that the run was trained on, where curves are asked for; of what
+            adapts, ``"returned"``, those of the test part that are of what was trained on, asked
+            again after the stream, and ``"strangeness"``, of a stream with strangers.
         predicted: ``(n,)`` class codes (integers), predicted values (float32), or the score of
-            each unit (float32) where the problem gives one; of several targets ``(n, k)``.
+            each unit (float32) where the problem gives one; of several targets ``(n, k)``. Of
+            strangeness a row for each input that came: 0, or 1 and 2 of near and far strangers;
+            the environment it came in; its strangeness to what adapts, and to the model alone.
         true_probability: float16 probability given to the true class, shaped alike; None for
             regression and for classifiers without probabilities.
         scores: float16 ``(n, 1)`` of two classes, how much more the second is expected than the

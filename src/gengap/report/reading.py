@@ -63,6 +63,7 @@ class Summary:
         curves: one row per method and quantity along training, where they were asked for.
         ordered: scores along environments that are numbers; its ``rows`` are empty without.
         spending: passes of each method, where some took more than others.
+        streams: what became of each adapter along its stream.
         sizes: what sizes of training sets did, where they were studied.
         targets: one row per method and target, where there are several.
     """
@@ -77,6 +78,7 @@ class Summary:
     targets: list[Row] = field(default_factory=list)
     ordered: Row = field(default_factory=Row)
     spending: list[Row] = field(default_factory=list)
+    streams: list[Row] = field(default_factory=list)
 
     @cached_property
     def number(self) -> Numerals:
@@ -196,9 +198,10 @@ def read(found: Any) -> Summary:
     ordered = summary.get("ordered") or {}
     along = Row({**ordered, "rows": [Row(row) for row in cleaned(ordered.get("rows") or [])]})
     spending = [Row(row) for row in cleaned(summary.get("spending") or [])]
+    streams = [Row(row) for row in cleaned(summary.get("streams") or [])]
     return Summary(
         study, methods, environments, rules, Row(sequential or {}), curves, sizes, targets, along,
-        spending,
+        spending, streams,
     )  # fmt: skip
 
 

@@ -38,6 +38,7 @@ from gengap.report.sentences.study import answer as sentence
 from gengap.report.sentences.study import place
 from gengap.report.sentences.study_findings import caveats, findings, peeking
 from gengap.report.sizes import sizes_section, sizes_sentences
+from gengap.report.streams import streams_section
 from gengap.report.tables import study as tables
 from gengap.report.text import clean, isolate, shorten
 
@@ -118,6 +119,7 @@ def build(found: Any, *, page: bool, command: str = "") -> Document:
             section("Methods", methods_words, tables.methods_table(summary)),
             _targets(summary),
             _spending(summary, page) if summary.spending else None,
+            streams_section(summary, page=page),
             _ordered(summary) if page else None,
             _difficulty(summary, panels) if page else None,
             _rules(summary, page) if summary.rules else None,

@@ -326,12 +326,13 @@ def _train_alone(
 
 
 def _remedied(trainer: Trainer, entry: Entry, task: Task, chunk: Chunk) -> FinishedRun:
-    from gengap.training.remedies import Bench, adapted, merged
+    from gengap.training.adapted import adapted
+    from gengap.training.remedies import Bench, merged
 
     assert entry.remedy is not None
     work, cell, scored = trainer.work, trainer.plan.cell(task.run), dict(task.score)
     scored.pop("train", None)  # curves are of training
-    rows = scored["validation"]
+    rows, test = scored["validation"], scored["test"]
     bench = Bench(
         problem=work.problem,
         task=replace(task, score=scored),
@@ -340,6 +341,7 @@ def _remedied(trainer: Trainer, entry: Entry, task: Task, chunk: Chunk) -> Finis
         slots=int(task.run.settings["slots"]),
         steps=int(entry.settings["steps"]),
         validation=rows[cell.rows[rows]],
+        returning=test[cell.rows[test]],
         weights=work.start,
     )
     steps = work.kept_steps(entry)

@@ -334,6 +334,43 @@ class SpendingRow:
 
 
 @dataclass(frozen=True)
+class StreamRow:
+    """What became of an adapter along its stream, beside the model that was left ``alone``.
+
+    ``scores`` and ``scores_alone`` are where unseen, in windows ``at`` shares of the stream, None
+    where none of it came. ``early`` and ``late`` are how much better than the model alone in the
+    first and the second half, positive is better. ``source`` is the score of the model alone on
+    the test part of what was trained on, ``source_after`` the adapter's once the stream is over,
+    None where the stream puts the model back. ``near`` and ``far`` are the AUROC of strangeness for
+    strangers of classes held out and for noise, ``*_alone`` by the entropy of the model alone; None
+    where no such strangers came.
+    """
+
+    method: str
+    alone: str
+    stream: str
+    batch: int
+    at: list[float]
+    scores: list[float | None]
+    scores_alone: list[float | None]
+    early: float | None
+    early_low: float | None
+    early_high: float | None
+    late: float | None
+    late_low: float | None
+    late_high: float | None
+    source: float | None
+    source_after: float | None
+    forgotten: float | None
+    forgotten_low: float | None
+    forgotten_high: float | None
+    near: float | None
+    near_alone: float | None
+    far: float | None
+    far_alone: float | None
+
+
+@dataclass(frozen=True)
 class StudyFinding:
     """Everything that a study found."""
 
@@ -347,11 +384,12 @@ class StudyFinding:
     targets: list[TargetRow] | None = None
     ordered: OrderedFinding | None = None
     spending: list[SpendingRow] | None = None
+    streams: list[StreamRow] | None = None
 
     def as_json(self) -> dict[str, Any]:
         """JSON values, what is not finite as None; an absent part is left out."""
         found: dict[str, Any] = json_values(self)
-        for part in ("sequential", "curves", "sizes", "targets", "ordered", "spending"):
+        for part in ("sequential", "curves", "sizes", "targets", "ordered", "spending", "streams"):
             if getattr(self, part) is None:
                 del found[part]
         return found

@@ -181,8 +181,14 @@ class StudyFile:
     )
     stream: str = key(
         "How inputs come to adapters: reset (one environment after another, each from the trained "
-        "model), continual, gradual, mixed, correlated or mixed-correlated.",
+        "model), continual, gradual, mixed, correlated, mixed-correlated, or strangers (continual, "
+        "and as many inputs that fit no class).",
         "reset",
+    )
+    strangers: list[str] = key(
+        "Classes that nothing trains on, comma-separated: strangers in --stream strangers, beside "
+        "noise.",
+        [],
     )
     stream_batch: int = key("Inputs that an adapter is given at a time.", 32)
     budget: Literal["steps", "passes"] = key(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from gengap.adapters.registry import BATCH_NORMALISATION, NORMALISATION, AdapterInfo, adapter_info
 from gengap.base.errors import UsageError
+from gengap.environments.streams import STRANGERS
 from gengap.merges.registry import (
     BASE,
     IMPORTANCE,
@@ -26,6 +27,7 @@ from gengap.methods.registry import ALL_ROWS, WITH_REMEDY, registered
 from gengap.models.networks import MLP, Network
 from gengap.study.plan import Entry, Remedy
 from gengap.study.resolve import name_and_values
+from gengap.training.tables import Tables
 
 if TYPE_CHECKING:
     from gengap.study.study import Study
@@ -43,7 +45,7 @@ def with_remedies(study: Study, entries: Sequence[Entry]) -> tuple[list[Entry], 
     """
     if not study.adapters and not study.merges:
         return list(entries), {}
-    _check(study)
+    _check(study, entries)
     skipped: dict[str, str] = {}
     merged = list(_each(entries, study.merges, _merge(study), skipped))
     adapted = _each([*entries, *merged], study.adapters, _adapter(study), skipped)
@@ -53,12 +55,29 @@ def with_remedies(study: Study, entries: Sequence[Entry]) -> tuple[list[Entry], 
     return found, skipped
 
 
-def _check(study: Study) -> None:
+def _check(study: Study, entries: Sequence[Entry]) -> None:
     if study.until_decided or study.sizes is not None:
         option = "--until-decided" if study.until_decided else "--sizes"
         raise UsageError(f"{option} is for training methods; leave adapters and merges out.")
     if getattr(study.problem, "offers", ()):
         raise UsageError(f"Leave --adapters and --merges out: {ACTED_IN}.")
+    if study.stream_used.order == STRANGERS:
+        _check_strangers(study, entries)
+
+
+def _check_strangers(study: Study, entries: Sequence[Entry]) -> None:
+    problem = study.problem
+    if not isinstance(problem, Tables) or problem.targets != "classification":
+        raise UsageError(
+            "Strangers come into streams of tables, images and signals with classes; name another "
+            "--stream."
+        )
+    for entry in entries:
+        if entry.method is not None and registered(entry.name).sees_outliers:
+            raise UsageError(
+                f"{entry.name} trains on the very strangers that are to come; leave it out, or "
+                "name another --stream."
+            )
 
 
 def _each(

@@ -30,6 +30,7 @@ from gengap.statistics import (
     source_intervals,
 )
 from gengap.statistics.source import cost_share, environments_needed
+from gengap.study.along_stream import stream_rows
 from gengap.study.convergence import said_of_convergence
 from gengap.study.curves import Curve, training_curves
 from gengap.study.each_target import target_rows
@@ -154,6 +155,7 @@ class Result(Finding):
             targets=target_rows(self),
             ordered=ordered_finding(self.plan, self.scores, self.rule),
             spending=spending(self.plan, self.store, self.scores, self.rule),
+            streams=stream_rows(self.plan, self.store, self.scores, self.rule),
         )
 
     @cached_property

@@ -16,7 +16,7 @@ from gengap.study.finding import SpendingRow
 from gengap.study.plan import Entry, Plan
 from gengap.study.rules import Rule
 from gengap.study.scores import Scores
-from gengap.training.remedies import BACKWARDS, FORWARDS
+from gengap.training.adapted import BACKWARDS, FORWARDS
 
 
 def spending(

@@ -19,6 +19,7 @@ from gengap.base.paths import readable, typed
 from gengap.environments.core import Environments
 from gengap.environments.formats.queries import below, is_url, without_password
 from gengap.environments.splits import split_column
+from gengap.environments.streams import STRANGERS
 from gengap.methods.registry import EXPERT, TRANSITIONS
 from gengap.study.keys import DEFAULT_SUITE, MEBIBYTE, StudyFile
 from gengap.study.simulator_keys import (
@@ -29,6 +30,7 @@ from gengap.study.simulator_keys import (
 )
 from gengap.study.sizes import LEVELS, in_words, most_groups
 from gengap.study.study import Study
+from gengap.training.strangers import with_strangers
 
 MOST_BYTES, MOST_DEPTH = 1 << 20, 20
 
@@ -152,7 +154,21 @@ _WANTED = {
 
 
 def load_environments(file: StudyFile) -> Environments:
-    """Read the data or build the suite that a study names; neither means the default suite."""
+    """Read the data or build the suite that a study names; neither means the default suite.
+
+    Classes that are to be strangers are held out of it.
+    """
+    found = _loaded(file)
+    if not file.strangers:
+        return found
+    if file.stream != STRANGERS:
+        raise UsageError("--strangers come into a stream of adapters; add --stream strangers.")
+    if not isinstance(found, Environments):
+        raise UsageError("--strangers are classes of tables, images and signals; leave it out.")
+    return with_strangers(found, file.strangers)
+
+
+def _loaded(file: StudyFile) -> Environments:
     from gengap.environments.readers import read
     from gengap.environments.targets import ordinal, survival
 

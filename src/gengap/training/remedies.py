@@ -1,14 +1,15 @@
-"""What is done to trained models: adapters answer with them and change, merges make one of several.
+"""What is done to trained models: merges make one of several, adapters answer with them and change.
 
 Both read the models of finished runs and are scored on the same units as these, so they are runs
 of a study like any other: of the unseen environments the models never saw, and of references.
+Adapters are in :mod:`gengap.training.adapted`.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -16,26 +17,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gengap.adapters.base import Adapter, Source
-from gengap.adapters.registry import adapter_info
-from gengap.base.seeds import derive, generator
-from gengap.environments.streams import Stream
+from gengap.adapters.base import Source
+from gengap.base.seeds import derive
 from gengap.merges.merging import merge_models
 from gengap.merges.registry import BASE, IMPORTANCE, SCORES, merge_info
 from gengap.methods.base import Method, headed, stack
 from gengap.methods.batch import Context
-from gengap.methods.heads import module_with_heads
-from gengap.models.networks import Architecture, Network, Output
+from gengap.models.networks import Architecture, Network
 from gengap.models.starting import Start
-from gengap.records.run import FinishedRun, KeptModel, Outcome, Part
+from gengap.records.run import FinishedRun, KeptModel
 from gengap.training.importance import importance_of, magnitudes_at, normalised_anew
 from gengap.training.kept import network_from_bytes, networks_to_bytes
 from gengap.training.tasks import Task, finished
 from gengap.training.train import initial_network
 
 Models = Mapping[tuple[str, int], KeptModel]
-# What is noted of an adapter beside its scores: passes for each example that it answered.
-FORWARDS, BACKWARDS = "forward passes", "backward passes"
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +46,7 @@ class Bench:
         slots: environments in a training batch.
         steps: of the training.
         validation: units of the validation part that may choose between weights.
+        returning: units of the test part that are of what was trained on.
         weights: that training started from; None where all were drawn.
     """
 
@@ -60,6 +57,7 @@ class Bench:
     slots: int
     steps: int
     validation: np.ndarray
+    returning: np.ndarray = field(default_factory=lambda: np.arange(0))
     weights: Start | None = None
 
     def network(self, model: KeptModel) -> Network:
@@ -95,87 +93,6 @@ class Bench:
             y=torch.cat([part.y[part.mask] for part in parts]),
             environment=torch.cat([c[part.mask] for c, part in zip(codes, parts, strict=True)]),
         )
-
-
-class Answering:
-    """An adapter in the place of a network, called on ``x (1, n, *shape)``.
-
-    Args:
-        adapter: adapts on a batch and answers it.
-        trained: the network as it was trained, which answers batches that are too small.
-        fewest: examples that the adapter needs.
-    """
-
-    def __init__(self, adapter: Adapter, trained: Network, fewest: int) -> None:
-        self.adapter, self.trained, self.fewest = adapter, trained, fewest
-
-    def __call__(self, x: Tensor) -> Output:
-        """Features are not asked for; the logits stand in their place."""
-        if x.shape[1] < self.fewest:
-            return self.trained(x)
-        logits = self.adapter.predict(x[0])[None]
-        return Output(logits, logits)
-
-
-def adapted(bench: Bench, models: Models, steps: Sequence[int], stream: Stream) -> FinishedRun:
-    """Let an adapter answer a stream of all units that are scored, from each kept checkpoint on.
-
-    Args:
-        models: of the run it starts from.
-        steps: checkpoints.
-        stream: how the units come.
-    """
-    began = time.perf_counter()
-    run, remedy = bench.task.run, bench.task.run.settings["remedy"]
-    (of,) = run.settings["of"]
-    info, feed = adapter_info(remedy["name"]), bench.feed()
-    source = bench.source(feed)
-    outcomes: list[Outcome] = []
-    spent = np.zeros((len(steps), 2))
-    answered = 0
-    for place, step in enumerate(steps):
-        trained = bench.network(models[of, step])
-        adapter = info.adapter(
-            module_with_heads(trained), source=source,
-            seed=derive(run.seed, "adapter", remedy["name"]), **remedy["values"],
-        )  # fmt: skip
-        before = adapter.forwards, adapter.backwards
-        parts = bench.task.score
-        answering = Answering(adapter, trained, info.minimum_batch)
-        outcomes += [_streamed(bench, feed, answering, part, step, stream) for part in parts]
-        answered = sum(map(len, bench.task.score.values()))
-        spent[place] = adapter.forwards - before[0], adapter.backwards - before[1]
-    per_example = spent / max(answered, 1)
-    noted = {FORWARDS: per_example[:, 0], BACKWARDS: per_example[:, 1]}
-    seconds = time.perf_counter() - began
-    return finished(bench.task, outcomes, seconds, 0.0, answered, curves=noted)
-
-
-def _streamed(
-    bench: Bench, feed: Any, answering: Answering, part: Part, step: int, stream: Stream
-) -> Outcome:
-    """What an adapter answers on a part, in the part's own order."""
-    rows = bench.task.score[part]
-    draw = generator(bench.task.run.seed, "stream", part)  # the same for whatever adapts
-    visits = stream.visits(bench.problem.environment[rows], bench.problem.y[rows], draw)
-    pieces: list[Outcome] = []
-    for visit in visits:
-        if visit.reset:
-            answering.adapter.reset()
-        feed.tasks = [replace(bench.task, score={part: rows[visit.places]})]
-        pieces.append(feed.predict(answering, step)[0][0])
-    places = np.concatenate([visit.places for visit in visits])
-    back = np.argsort(places, kind="stable")
-    return _joined(pieces).at(back)
-
-
-def _joined(pieces: Sequence[Outcome]) -> Outcome:
-    def together(name: str) -> Any:
-        values = [getattr(piece, name) for piece in pieces]
-        return None if values[0] is None else np.concatenate(values)
-
-    names = ("predicted", "true_probability", "scores")
-    return Outcome(pieces[0].step, pieces[0].part, *map(together, names))
 
 
 def merged(bench: Bench, models: Models, steps: Sequence[int], keep: bool = False) -> FinishedRun:
