@@ -43,6 +43,7 @@ from gengap.claims import (
     structures,
     sums,
     tickets,
+    transfers,
     two_facts,
     typicality,
     unseen_cube,
@@ -57,7 +58,7 @@ _MODULES = (
     weighting, rich, benchmarks, strangers, offline_play, goals, edge, warm_starts, procedures,
     physical, sources, players, solutions, corrective, compounds, in_context, structures, grokking,
     corrupted_answers, linear_grokking, unseen_cube, tickets, sums, initialisations, two_facts,
-    logs, drift, guided, level_samplers, fine_tuned, adapting, reproducible,
+    logs, drift, guided, level_samplers, fine_tuned, adapting, reproducible, transfers,
 )  # fmt: skip
 
 

@@ -52,12 +52,35 @@ class Start:
         return name in self.weights and self.weights[name].shape == drawn.shape
 
 
-def read_start(path: str | Path) -> Start:
-    """Read weights from a file.
+def start_of(weights: Parameters, where: str = "") -> Start:
+    """Weights as they are, numbers as float32.
+
+    Args:
+        weights: of one network.
+        where: they are from, for the error, e.g. ``" in start.safetensors"``.
+
+    Raises:
+        UsageError: a weight is no finite number.
+    """
+    digest = hashlib.sha256()
+    placed: Parameters = {}
+    for name in sorted(weights):
+        numbers = weights[name].float() if weights[name].is_floating_point() else weights[name]
+        if not bool(torch.isfinite(numbers).all()):
+            raise UsageError(f"The weight {name}{where} holds numbers that are not finite.")
+        placed[name] = numbers
+        digest.update(f"{name}{tuple(numbers.shape)}".encode() + numbers.numpy().tobytes())
+    return Start(placed, digest.hexdigest()[:16])
+
+
+def read_start(path: str | Path | Start) -> Start:
+    """Read weights from a file; those that are read already stay as they are.
 
     Raises:
         UsageError: there is no such file, it is not safetensors, or a weight is no finite number.
     """
+    if isinstance(path, Start):
+        return path
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
@@ -70,12 +93,4 @@ def read_start(path: str | Path) -> Start:
             f"{path} is not a safetensors file; save the weights with "
             "safetensors.torch.save_file(model.state_dict(), path)."
         ) from None
-    digest = hashlib.sha256()
-    weights: Parameters = {}
-    for name in sorted(found):
-        numbers = found[name].float() if found[name].is_floating_point() else found[name]
-        if not bool(torch.isfinite(numbers).all()):
-            raise UsageError(f"The weight {name} in {path} holds numbers that are not finite.")
-        weights[name] = numbers
-        digest.update(f"{name}{tuple(numbers.shape)}".encode() + numbers.numpy().tobytes())
-    return Start(weights, digest.hexdigest()[:16])
+    return start_of(found, f" in {path}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from gengap.control.behaviour import BEHAVIOURS
 from gengap.questions.offline.checkpoints import RULES
 from gengap.questions.offline.provenance import PLAIN, Learnt, Provenance
 from gengap.report.document import (
@@ -20,6 +21,7 @@ from gengap.report.document import (
     text_table,
 )
 from gengap.report.numerals import Numerals
+from gengap.report.text import isolate
 from gengap.statistics.intervals import Interval
 
 NUMBERS = "offline.json"
@@ -123,9 +125,16 @@ def _best(found: Provenance, writer: str) -> str:
     elif best.unseen.high < found.logged[writer]:
         more = ", less than the log itself"
     return (
-        f"From {writer} logs ({SCORE(found.logged[writer])}) {best.method} reaches most in an "
+        f"From {_logs(writer)} ({SCORE(found.logged[writer])}) {best.method} reaches most in an "
         f"unseen {found.environment_word}: {_said(best.unseen)}{more}."
     )
+
+
+def _logs(writer: str) -> str:
+    """The logs of a kind of player, of a policy of the user's, or what its file is called."""
+    if writer in BEHAVIOURS:
+        return f"{writer} logs"
+    return f"the log of {isolate(writer)}" if ":" in writer else f"the log '{isolate(writer)}'"
 
 
 def _rules(found: Provenance) -> list[str]:

@@ -76,8 +76,8 @@ class Study:
             (:mod:`gengap.models.given_modules`) or a function that returns one; of several, in a
             list or between commas, each method is trained with every one. None for what the
             problem suggests, else ``"mlp"``.
-        start: a file of weights that networks start from where names and shapes are theirs
-            (:mod:`gengap.models.starting`).
+        start: weights, or a file of them, that networks start from where names and shapes are
+            theirs (:mod:`gengap.models.starting`).
         adapters: test-time adapters of every trained model, named as methods are
             (:mod:`gengap.study.remedies`).
         merges: merges of trained models, likewise.
@@ -126,7 +126,7 @@ class Study:
     checkpoints: str | None = None
     curves: bool = False
     model: Any = None
-    start: str | Path | None = None
+    start: str | Path | Start | None = None
     adapters: Sequence[Any] = ()
     merges: Sequence[Any] = ()
     stream: str = "reset"

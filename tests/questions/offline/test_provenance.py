@@ -126,6 +126,7 @@ def test_logs_of_a_simulator_by_players_and_from_files(tmp_path, monkeypatch) ->
     assert made.logged["expert"] == pytest.approx(1)
     assert made.logged["walks"] == pytest.approx(1)
     assert made.logged["random"] < 1
+    assert "From random logs (" in made.answer
 
 
 def test_one_log_of_several_players_is_one_of_each_and_without_an_expert_returns_are_plain(
@@ -144,6 +145,7 @@ def test_one_log_of_several_players_is_one_of_each_and_without_an_expert_returns
     made = by_provenance(found, ["bc"], **{**QUICK, "steps": 2})
     assert made.score == "return"
     assert made.logged["knows"] == 1
+    assert "From the log 'knows' (1.00) bc reaches most in an unseen" in made.answer
     left = frame[frame["player"] == "left"]
     assert made.logged["left"] == pytest.approx(left["reward"].sum() / 30)
     assert "Sums of rewards as they are" in made._repr_html_()

@@ -135,7 +135,7 @@ def by_provenance(
         for method in methods:
             if method in skipped:
                 continue
-            tell = _telling(progress, len(learnt), total, f"{method} on {writer} data")
+            tell = _telling(progress, len(learnt), total, f"{method}, learning from {writer}")
             try:
                 study = _study(levels, method, seeds, steps, model, rules, store, settings)
                 _ = study.plan
