@@ -137,9 +137,9 @@ def _legend(found: Transferability) -> str:
         else "one seed gives no limits, so that nothing can be flagged"
     )
     return (
-        f"First row: {_unit(found)} on the test part of the column's {found.word}. Below: what it "
-        "becomes from the row's weights instead, for as many steps; positive is better. ▼ negative "
-        f"transfer, ▲ positive: {limits}."
+        f"First row: {_unit(found)} on the test part of the column's {found.word}. Below: what a "
+        "start from the row's weights adds to it after as many steps; positive is better. ▼ "
+        f"negative transfer, ▲ positive: {limits}."
     )
 
 
