@@ -10,7 +10,8 @@ from log_examples import log
 from toys import stacked, toy
 
 from gengap.methods.batch import Context
-from gengap.methods.ccil import CCIL, as_vectors, backwards, disturbed
+from gengap.methods.ccil import CCIL, backwards, disturbed
+from gengap.methods.practice import as_vectors
 from gengap.models.networks import MLP, Network
 
 

@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 from toys import TASKS, Size, toy
 
-from gengap.methods.contrastive_contexts import ContrastiveContexts, as_vectors, contrasted
+from gengap.methods.contrastive_contexts import ContrastiveContexts, contrasted
+from gengap.methods.practice import as_vectors
 
 
 def test_contrast_by_hand() -> None:

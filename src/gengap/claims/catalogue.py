@@ -23,6 +23,7 @@ from gengap.claims import (
     guided,
     in_context,
     initialisations,
+    labelled_logs,
     level_samplers,
     linear_grokking,
     logs,
@@ -33,6 +34,7 @@ from gengap.claims import (
     places,
     players,
     procedures,
+    representations,
     reproducible,
     rich,
     shortcuts,
@@ -59,6 +61,7 @@ _MODULES = (
     physical, sources, players, solutions, corrective, compounds, in_context, structures, grokking,
     corrupted_answers, linear_grokking, unseen_cube, tickets, sums, initialisations, two_facts,
     logs, drift, guided, level_samplers, fine_tuned, adapting, reproducible, transfers,
+    representations, labelled_logs,
 )  # fmt: skip
 
 

@@ -106,7 +106,7 @@ def policy_of(network: Network, scaling: Scaling | None, device: str = "cpu") ->
         scaling: of observations, as the run learnt it; None where they are left alone.
         device: where the networks are.
     """
-    prepared = _prepared(scaling, device)
+    prepared = prepared_by(scaling, device)
 
     @torch.no_grad()
     def answer(observations: Tensor) -> Tensor:
@@ -119,11 +119,12 @@ def policy_of(network: Network, scaling: Scaling | None, device: str = "cpu") ->
 def acting(network: Network, scaling: Scaling | None, device: str = "cpu") -> Policy | Agent:
     """The trained networks of one run as whoever acts; see :func:`policy_of`."""
     if isinstance(network, Predictor) and network.remembers:
-        return Remembering(network, _prepared(scaling, device), device)
+        return Remembering(network, prepared_by(scaling, device), device)
     return policy_of(network, scaling, device)
 
 
-def _prepared(scaling: Scaling | None, device: str) -> Callable[[Tensor], Tensor]:
+def prepared_by(scaling: Scaling | None, device: str = "cpu") -> Callable[[Tensor], Tensor]:
+    """What prepares observations ``(n, *shape)`` as a run's networks take them."""
     if scaling is None:
         return Tensor.float
     scaled = scaling.on(device)

@@ -31,7 +31,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from gengap.base.hyperparameters import hyperparameter
@@ -39,6 +38,7 @@ from gengap.base.paper import Paper
 from gengap.methods.base import Method
 from gengap.methods.batch import Batch, Context, along_runs
 from gengap.methods.losses import cross_entropy
+from gengap.methods.practice import as_vectors
 from gengap.methods.q_learning import part
 from gengap.methods.registry import TRANSITIONS, register
 from gengap.models.networks import Network
@@ -118,11 +118,6 @@ def disturbed(action: Tensor, batch: Batch) -> Tensor:
     drawn = np.stack([g.random((2, *shape)) for g in batch.generators])
     other = torch.from_numpy((drawn[:, 0] * count).astype(np.int64)).to(action.device)
     return torch.where(torch.from_numpy(drawn[:, 1]).to(action.device) < OTHER, other, action)
-
-
-def as_vectors(action: Tensor, count: int) -> Tensor:
-    """Actions as ``(R, E, B, A)`` float32: numbered ones as one-hots."""
-    return action if action.is_floating_point() else F.one_hot(action, count).float()
 
 
 def cloning(network: Network, x: Tensor, vectors: Tensor, action: Tensor) -> Tensor:

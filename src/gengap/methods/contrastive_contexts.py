@@ -41,7 +41,7 @@ from gengap.base.paper import Paper
 from gengap.methods.base import Memory, Method, as_episodes_begin
 from gengap.methods.batch import MISSING, Batch, Context, along_runs
 from gengap.methods.losses import cross_entropy
-from gengap.methods.practice import Windows
+from gengap.methods.practice import Windows, as_vectors
 from gengap.methods.registry import TRANSITIONS, register
 from gengap.models.networks import Network, Output, Parameters
 
@@ -161,11 +161,6 @@ def answered(network: Network, seen: Tensor, known: Tensor) -> Tensor:
     """What the policy says ``(R, ..., A)`` of what is seen ``(R, ..., D)`` and known of it."""
     told = network.branch(POLICY, known.shape[-1])
     return told(torch.cat([seen, known], -1)).logits
-
-
-def as_vectors(action: Tensor, outputs: int) -> Tensor:
-    """Actions as vectors ``(..., A)``, numbered ones as one-hots."""
-    return action if action.is_floating_point() else F.one_hot(action, outputs).float()
 
 
 def contrasted(one: Tensor, other: Tensor, temperature: Tensor | float) -> Tensor:

@@ -14,6 +14,7 @@ from typing import Protocol
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 
@@ -152,3 +153,8 @@ class Practice(Protocol):
     def act(self, action: Tensor) -> Acted:
         """Carry out one action ``(R, n)`` int64, or ``(R, n, A)`` float32, in every copy."""
         ...
+
+
+def as_vectors(action: Tensor, outputs: int) -> Tensor:
+    """Actions as vectors ``(..., A)`` float32, numbered ones as one-hots."""
+    return action if action.is_floating_point() else F.one_hot(action, outputs).float()

@@ -36,9 +36,9 @@ from gengap.base.paper import Paper
 from gengap.methods.base import Method
 from gengap.methods.batch import Batch, Context
 from gengap.methods.losses import cross_entropy
+from gengap.methods.own_networks import drawn_own, said_by
 from gengap.methods.registry import PROCEDURE, TRANSITIONS, register
-from gengap.models.layers import perceptron
-from gengap.models.networks import MLP, Network, Output, Parameters
+from gengap.models.networks import Network, Output, Parameters
 
 PATCH = 9  # cells of a patch
 OWN = ("step", "act")
@@ -74,9 +74,7 @@ class ProcedureCloning(Method):
         width = int(torch.as_tensor(self.width).flatten()[0])
         found: Parameters = {}
         for name, outputs in zip(OWN, (1, context.outputs), strict=True):
-            seed = int(torch.randint(2**31, (1,), generator=generator))
-            made = MLP((width,)).initialise((PATCH * planes,), outputs, seed)
-            found |= {f"{name}/{parameter}": value for parameter, value in made.items()}
+            found |= drawn_own(name, PATCH * planes, outputs, width, generator)
         return found
 
     def loss(self, network: Network, batch: Batch, state: dict[str, Tensor]) -> Tensor:
@@ -84,7 +82,7 @@ class ProcedureCloning(Method):
         search = batch.searched().flatten(1, 2)
         picture = _as_picture(batch.x.flatten(1, 2).flatten(0, 1)).unflatten(0, search.shape[:2])
         told = _told(search, middle(search))
-        _, said = _own(network, "act", _patches(torch.cat([picture, told], 2), middle_only=True))
+        _, said = said_by(network, "act", _patches(torch.cat([picture, told], 2), middle_only=True))
         acting = cross_entropy(said[:, :, 0], batch.y.flatten(1)).mean(1)
         return acting + self._step_loss(network, batch, picture, search)
 
@@ -100,7 +98,7 @@ class ProcedureCloning(Method):
         come = (search >= 0) & (search <= done)
         next_ = (search >= 0) & (search <= done + 1)
         left = (~come).flatten(2)
-        _, said = _own(network, "step", _patches(_with(picture, come)))
+        _, said = said_by(network, "step", _patches(_with(picture, come)))
         losses = F.binary_cross_entropy_with_logits(
             said[..., 0], next_.flatten(2).float(), reduction="none"
         )
@@ -118,7 +116,7 @@ class ProcedureCloning(Method):
         picture = _as_picture(x.flatten(0, 1)).unflatten(0, x.shape[:2])
         search = searched(network, picture)
         told = torch.cat([picture, _told(search, middle(search))], 2)
-        features, said = _own(network, "act", _patches(told, middle_only=True))
+        features, said = said_by(network, "act", _patches(told, middle_only=True))
         return features[:, :, 0], said[:, :, 0]
 
 
@@ -132,7 +130,7 @@ def searched(network: Network, picture: Tensor) -> Tensor:
     shape = *picture.shape[:2], *picture.shape[3:]
     found = torch.full(shape, -1, dtype=torch.int64, device=picture.device)
     for step in range(shape[2] * shape[3]):
-        _, said = _own(network, "step", _patches(_with(picture, found >= 0)))
+        _, said = said_by(network, "step", _patches(_with(picture, found >= 0)))
         new = (said[..., 0] > 0).view(shape) & (found < 0)
         # Who has been come to needs to know no more; the others go on while anything moves.
         new &= (middle(found) < 0)[..., None, None]
@@ -170,11 +168,3 @@ def _patches(planes: Tensor, middle_only: bool = False) -> Tensor:
         row, column = found.shape[3] // 2, found.shape[4] // 2
         found = found[:, :, :, row : row + 1, column : column + 1]
     return found.permute(0, 1, 3, 4, 2, 5, 6).flatten(4).flatten(2, 3)
-
-
-def _own(network: Network, name: str, patches: Tensor) -> tuple[Tensor, Tensor]:
-    """Hidden units and what one of the two networks says of patches ``(R, n, cells, 9 p)``."""
-    p = network.parameters
-    weights, biases = ([p[f"{name}/{kind}{k}"] for k in (0, 1)] for kind in ("weight", "bias"))
-    made = perceptron(patches.flatten(1, 2), weights, biases)
-    return made[0].unflatten(1, patches.shape[1:3]), made[1].unflatten(1, patches.shape[1:3])
