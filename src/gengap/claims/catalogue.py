@@ -21,6 +21,7 @@ from gengap.claims import (
     goals,
     grokking,
     guided,
+    hypotheses,
     in_context,
     initialisations,
     labelled_logs,
@@ -61,7 +62,7 @@ _MODULES = (
     physical, sources, players, solutions, corrective, compounds, in_context, structures, grokking,
     corrupted_answers, linear_grokking, unseen_cube, tickets, sums, initialisations, two_facts,
     logs, drift, guided, level_samplers, fine_tuned, adapting, reproducible, transfers,
-    representations, labelled_logs,
+    representations, labelled_logs, hypotheses,
 )  # fmt: skip
 
 
