@@ -17,6 +17,7 @@ from gengap.claims import (
     edge,
     elsewhere,
     fairness,
+    few_labels,
     fine_tuned,
     goals,
     grokking,
@@ -62,7 +63,7 @@ _MODULES = (
     physical, sources, players, solutions, corrective, compounds, in_context, structures, grokking,
     corrupted_answers, linear_grokking, unseen_cube, tickets, sums, initialisations, two_facts,
     logs, drift, guided, level_samplers, fine_tuned, adapting, reproducible, transfers,
-    representations, labelled_logs, hypotheses,
+    representations, labelled_logs, hypotheses, few_labels,
 )  # fmt: skip
 
 

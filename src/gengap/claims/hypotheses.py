@@ -11,7 +11,6 @@ nobody has: on dominoes of other digits whose halves have nothing to do with eac
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import lru_cache, partial
 
 import numpy as np
@@ -19,13 +18,10 @@ import torch
 
 from gengap.base.paper import Paper
 from gengap.claims.claim import Claim
-from gengap.claims.material import digits
+from gengap.claims.material import digits, trained_here
 from gengap.environments.core import Environments
 from gengap.methods.heads import WholeWithHeads, module_with_heads
-from gengap.records.store import Store
-from gengap.study.study import Study
-from gengap.study.trained import Trained, train_models
-from gengap.training.tables import Tables
+from gengap.study.trained import Trained
 
 PAPER = Paper(
     "Unraveling the key components of OOD generalization via diversification",
@@ -71,9 +67,12 @@ def _best(method: str, agreeing: float, heads: int, draw: int, store: str) -> fl
     X2, y2 = dominoes(images, digit, slice(0, KEPT), elsewhere, rng)
     data = Environments.from_arrays(
         np.concatenate([X, X2]), np.concatenate([y, y2]),
-        np.repeat(["here", "there"], [HERE, THERE]), task="classification", name="dominoes",
+        np.repeat(["labelled", "unlabelled"], [HERE, THERE]), task="classification",
+        name="dominoes",
     )  # fmt: skip
-    model = _trained(data, f"{method}:heads={heads}", draw, store)
+    model = trained_here(
+        data, f"{method}:heads={heads}", draw, store, model=MODEL, steps=STEPS, batch=64
+    )
     new, truth = dominoes(images, digit, slice(KEPT, None), rng.random(ASKED) < 0.5, rng)
     return float((_said(model, new) == truth[:, None]).mean(0).max())
 
@@ -99,18 +98,6 @@ def dominoes(
         drawn = [pool[rng.integers(len(pool), size=len(y))] for pool in pools]
         halves.append(np.where(which[:, None] == 0, *drawn))
     return np.concatenate(halves, 1).astype(np.float32), y
-
-
-def _trained(data: Environments, method: str, draw: int, store: str) -> Trained:
-    """A network trained on the labels here and the inputs there."""
-    study = Study(
-        Tables.of(data), [method], model=MODEL, splits="hold-out:there", seeds=[draw], steps=STEPS,
-        batch=64, selection="last-step", keep_models="all", plain_training=False, jobs=1, threads=1,
-    )  # fmt: skip
-    unseen = tuple(cell for cell in study.plan.cells if cell.role == "unseen")
-    with Store(store) as records:
-        (model,) = train_models(study, records, plan=replace(study.plan, cells=unseen))
-    return model
 
 
 @torch.no_grad()

@@ -7,6 +7,7 @@ as a study asks for environments; a model then trains on the training part of bo
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 from sklearn.datasets import load_digits
 
+from gengap.base.errors import SuspiciousInput
 from gengap.base.seeds import generator
 from gengap.environments.core import Environments
 from gengap.records.store import Store
@@ -71,6 +73,26 @@ def train(
     steps = () if study.plan.entries[0].estimator is not None else at
     with Store(store) as records:
         return list(train_models(study, records, plan=plan, steps=steps))
+
+
+def trained_here(
+    data: Environments, method: Any, seed: int, store: str, **settings: Any
+) -> Trained:
+    """A network trained on the environment ``labelled`` and on inputs alone of ``unlabelled``.
+
+    Args:
+        method: one that sees inputs of what is left out.
+        settings: further settings of the study.
+    """
+    study = Study(
+        Tables.of(data), [method], splits="hold-out:unlabelled", seeds=[seed], jobs=1, threads=1,
+        selection="last-step", keep_models="all", plain_training=False, **settings,
+    )  # fmt: skip
+    unseen = tuple(cell for cell in study.plan.cells if cell.role == "unseen")
+    with Store(store) as records, warnings.catch_warnings():
+        warnings.simplefilter("ignore", SuspiciousInput)  # strangers are meant
+        (model,) = train_models(study, records, plan=replace(study.plan, cells=unseen))
+    return model
 
 
 def measured(
