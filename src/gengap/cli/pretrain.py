@@ -19,7 +19,7 @@ KEYS = tuple(key for key in DATA if key != "data")
 
 
 @app.command(epilog="Exit codes: 0 done, 2 unusable input, 130 stopped by Ctrl-C (resumable).")
-@study_options(*KEYS, "event", "steps", "batch", "model", "precision", "store")
+@study_options(*KEYS, "guided", "event", "steps", "batch", "model", "precision", "store")
 def pretrain(
     given: dict[str, Any],
     sources: Annotated[

@@ -19,6 +19,7 @@ import pandas as pd
 from gengap.base.errors import SuspiciousInput, UsageError, check_whole, listing, unknown
 from gengap.environments.given_columns import as_column, as_factors, numpy_of
 from gengap.environments.labels import codes_of, codes_of_factor, label_of, merged, refuse_missing
+from gengap.environments.marks import marks_at, marks_of
 from gengap.environments.parts import FOLDS
 from gengap.environments.several_targets import joined, side_by_side
 from gengap.environments.texts import is_free_text
@@ -57,6 +58,7 @@ class Environments:
         scale: ``"ordinal"`` where classes are in order, ``"survival"`` where values are times,
             negative where they end without the event (:mod:`gengap.environments.targets`).
         target_names: what the columns of ``y`` are called, where there are several targets.
+        guided: which inputs a model is to rely on; see :meth:`guided_by`.
     """
 
     X: np.ndarray | pd.DataFrame
@@ -72,6 +74,7 @@ class Environments:
     min_examples: int = SMALLEST
     scale: Literal["", "ordinal", "survival"] = ""
     target_names: tuple[str, ...] = ()
+    guided: np.ndarray | None = None
 
     @property
     def task(self) -> Task:
@@ -233,6 +236,10 @@ class Environments:
         codes, names = codes_of_factor(self.factors, column)
         return replace(self, environment=codes, names=names, kind=column)
 
+    def guided_by(self, marked: Sequence[str] | np.ndarray) -> Environments:
+        """Mark the inputs that a model is to rely on, see ``environments.marks.marks_of``."""
+        return replace(self, guided=marks_of(self.X, marked))
+
     def one_target(self, number: int) -> Environments:
         """The same examples with only one of several targets, by its position."""
         return replace(self, y=self.y[:, number], target_names=())
@@ -249,6 +256,7 @@ class Environments:
             environment=codes.astype(np.int64),
             names=tuple(self.names[k] for k in kept),
             factors=self.factors.iloc[rows].reset_index(drop=True) if has_factors else self.factors,
+            guided=marks_at(self.guided, rows, X.ndim),
         )
 
     @property
@@ -269,6 +277,8 @@ class Environments:
         digest.update(self.scale.encode())
         if self.clusters is not None:  # they decide which rows are tested together
             digest.update(self.clusters.tobytes())
+        if self.guided is not None:
+            digest.update(f"{self.guided.shape}".encode() + self.guided.tobytes())
         return digest.hexdigest()
 
     def __repr__(self) -> str:

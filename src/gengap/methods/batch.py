@@ -78,6 +78,7 @@ class Batch:
         search: the expert's search behind each example, where its steps are known.
         shortened: the same batch whose targets begin without a share ``(R, E, B)`` of their written
             steps, and without so many further tokens ``(R, E, B)`` of them.
+        marks: which inputs ``(..., *shape)`` of units ``(...)``, by their numbers, are marked.
         practice: ``n`` copies of the training levels to act in, the same at every step.
     """
 
@@ -97,6 +98,7 @@ class Batch:
     past: Callable[[int, int], Windows] | None = None
     search: Callable[[], Tensor] | None = None
     shortened: Callable[[Tensor, Tensor], Batch] | None = None
+    marks: Callable[[Tensor], Tensor] | None = None
     practice: Callable[[int], Practice] | None = None
 
     def losses(self, logits: Tensor) -> Tensor:
@@ -245,6 +247,12 @@ class Batch:
         if self.practice is None:
             raise UsageError(MISSING.format("a simulator"))
         return self.practice(count)
+
+    def guided(self) -> Tensor:
+        """Which inputs are those to rely on, ``(R, E, B, *shape)`` bool; none where not known."""
+        if self.marks is None or self.rows is None:
+            raise UsageError(MISSING.format("inputs that are marked"))
+        return self.marks(self.rows)
 
     def everything(self) -> Iterator[Batch]:
         """All training rows of every run once, whole environments in slots, padded by the mask."""

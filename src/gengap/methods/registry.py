@@ -24,9 +24,10 @@ EXPERT = "an expert"
 CONTEXTS = "contexts that agents see"
 PROCEDURE = "an expert's search"
 STEPS = "steps written before answers"
+GUIDED = "inputs that are marked (--guided)"
 # What only problems have whose units are acted in, and what else few have; all others lack them.
 CONTROL = (TRANSITIONS, SIMULATOR, EXPERT, CONTEXTS, PROCEDURE)
-RARE = (*CONTROL, STEPS)
+RARE = (*CONTROL, STEPS, GUIDED)
 # What networks are trained to say, where they act.
 ACTIONS = {"classification": "numbered actions", "regression": "actions that are vectors"}
 

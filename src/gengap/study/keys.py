@@ -139,6 +139,9 @@ class StudyFile:
         "of sentences are found without it, and --drop leaves them out.",
         [],
     )
+    guided: list[str] = key(
+        "Columns that a model is to rely on, comma-separated, for methods that are guided.", []
+    )
     embeddings: str | None = key(
         "A .npy file with a row of numbers for each row of the table, such as what an encoder "
         "makes of its texts."

@@ -207,6 +207,7 @@ def _loaded(file: StudyFile) -> Environments:
             text=file.text,
             embeddings=file.embeddings,
         )
+        found = found.guided_by(file.guided) if file.guided else found
         if file.task == "ordinal":
             return ordinal(found, file.order)
         return survival(found, file.event) if file.event else found
@@ -273,10 +274,10 @@ def refuse_keys(file: StudyFile, keys: Sequence[str], why: str) -> None:
             raise UsageError(f"--{key.replace('_', '-')} {why}")
 
 
-_OF_NUMBERS = ("task", "order", "event", "text", "embeddings", "cluster", "drop")
+_OF_NUMBERS = ("task", "order", "event", "text", "guided", "embeddings", "cluster", "drop")
 _OF_TABLES = (
     "source", "tokens", "target", "task", "drop", "factors", "cluster", "query",
-    "environment_from", "drop_missing", "order", "event", "text", "embeddings",
+    "environment_from", "drop_missing", "order", "event", "text", "guided", "embeddings",
 )  # fmt: skip
 
 

@@ -164,6 +164,10 @@ def _batches(numbers: Sequence[int], size: Size, context: Context) -> list[Batch
         batch = Batch(x, y, where, share, step, context, sources, rows=rows, another_view=view)
         yield replace(batch, mask=torch.ones(y.shape, dtype=torch.bool))
 
+    def marks(rows: Tensor) -> Tensor:
+        first = torch.arange(math.prod(size.shape)).view(size.shape) < 2  # the first two inputs
+        return first & (rows % 2 == 0).view(*rows.shape, *(1,) * len(size.shape))
+
     @cache
     def practice(count: int) -> ToyPractice:
         draws = [generator(number, "toy practice") for number in numbers]
@@ -187,6 +191,7 @@ def _batches(numbers: Sequence[int], size: Size, context: Context) -> list[Batch
             logged=partial(transitions, own, targets, step),
             past=partial(windows, own, targets),
             search=partial(searches, own),
+            marks=marks,
             practice=practice,
         )
         return replace(found, shortened=lambda share, further: found)  # no steps to leave out

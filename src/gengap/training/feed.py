@@ -51,6 +51,7 @@ class TableFeed:
             warnings.filterwarnings("ignore", "The given NumPy array is not writable")
             self.matrix = torch.from_numpy(data.matrix).to(device)
             self.target = torch.from_numpy(data.y).to(device)
+        self.marks = data.marks(device)
         self.missing = bool(np.isnan(data.matrix).any())
         drawn = [draw_batches(task, steps, slots, batch) for task in tasks]
         self.rows = torch.from_numpy(np.stack([rows for rows, _ in drawn], 1))
@@ -174,6 +175,7 @@ class TableFeed:
                 another_view, generators=self.generators, axes=len(self.data.shape)
             ),
             all_rows=partial(self.everything, step, context),
+            marks=self.marks,
         )
 
     @torch.no_grad()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any, Literal, Self
@@ -128,6 +128,17 @@ class Tables(Environments):
             UsageError: as of :meth:`encode_alike`.
         """
         return below(self._all[:0], new)
+
+    def marks(self, device: str) -> Callable[[torch.Tensor], torch.Tensor] | None:
+        """Of rows ``(...)`` which inputs ``(..., *shape)`` are marked; None where none are."""
+        if self.guided is None:
+            return None
+        widths = [code.width for code in self.encoded.codes]
+        own = np.repeat(self.guided, widths, axis=-1) if widths else self.guided
+        held = torch.from_numpy(np.ascontiguousarray(own)).to(device)
+        if own.ndim == len(self.shape):
+            return lambda rows: held.expand(*rows.shape, *held.shape)
+        return lambda rows: held.index_select(0, rows.flatten()).view(*rows.shape, *held.shape[1:])
 
     @property
     def matrix(self) -> np.ndarray:
