@@ -32,6 +32,7 @@ from gengap.claims import (
     margins,
     memory,
     offline_play,
+    open_streams,
     physical,
     places,
     players,
@@ -48,6 +49,7 @@ from gengap.claims import (
     sums,
     tickets,
     transfers,
+    turned_tasks,
     two_facts,
     typicality,
     unseen_cube,
@@ -64,6 +66,7 @@ _MODULES = (
     corrupted_answers, linear_grokking, unseen_cube, tickets, sums, initialisations, two_facts,
     logs, drift, guided, level_samplers, fine_tuned, adapting, reproducible, transfers,
     representations, labelled_logs, hypotheses, few_labels,
+    open_streams, turned_tasks,
 )  # fmt: skip
 
 
