@@ -83,6 +83,8 @@ class Adapter:
     strangeness: Tensor | None = None
     # Whether gradients are needed to answer; without, nothing of a pass is kept.
     learns: ClassVar[bool] = False
+    # Whether training examples change what it does where they are at hand, though it needs none.
+    reads_source: ClassVar[bool] = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

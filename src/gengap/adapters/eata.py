@@ -66,6 +66,7 @@ class EATA(Adapter):
     """Entropy minimisation on chosen examples."""
 
     learns = True
+    reads_source = True
 
     @dataclass(frozen=True)
     class Settings(Hyperparameters):

@@ -11,6 +11,7 @@ import pandas as pd
 from gengap.base.errors import UsageError
 from gengap.base.files import json_values
 from gengap.base.finding import Finding
+from gengap.delivery.adapting import Adapting
 from gengap.delivery.form import as_table, class_values
 from gengap.delivery.leaving import Leaving, leaving, strangeness
 from gengap.delivery.parts import Parts
@@ -90,6 +91,7 @@ class Answers(Finding):
 
 def answers_of(parts: Parts, X: Any) -> Answers:
     """Answers of a delivered model; see :meth:`gengap.delivery.model.Delivered.decide`."""
+    begin(parts)
     form = parts.trained.problem
     given, reason, column = unreadable(form.X, as_table(form, X))
     table = form.read_alike(given)
@@ -120,6 +122,12 @@ def answers_of(parts: Parts, X: Any) -> Answers:
         _leaving(parts, table, strange),
         form.target_names,
     )
+
+
+def begin(parts: Parts) -> None:
+    """A new table is to be answered."""
+    if isinstance(parts.trained, Adapting):
+        parts.trained.begin()
 
 
 def _answer(

@@ -67,13 +67,8 @@ def choice_of(result: Result, method: str) -> Choice:
             "says nothing of a new one; run the study with --selection validation."
         )
     best = method == BEST and BEST not in result.scores
-    name = best_method(result) if best else method
+    name = best_method(result, remedies=True) if best else method
     result.paired_under(name)
-    if (remedy := result.plan.entry(name).remedy) is not None:
-        raise UsageError(
-            f"{name} is not trained but made of what is; fit {remedy.of.name}, and then wrap its "
-            "network in gengap.adapters, or merge files of weights with gengap merge."
-        )
     candidates = _averaged(result.scores[name])
     kept = choose(rule, candidates)
     if kept is None or kept.diverged:

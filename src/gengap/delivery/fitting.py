@@ -23,6 +23,7 @@ from gengap.base.files import json_text
 from gengap.base.finding import reports
 from gengap.base.progress import Progress
 from gengap.control.levels import Levels
+from gengap.delivery.adapting import Adapting
 from gengap.delivery.agents import Play, play_of, readable, saved_agent
 from gengap.delivery.card import Card, guard_card
 from gengap.delivery.choice import BEST, Choice, choice_of, default_choice
@@ -40,6 +41,7 @@ from gengap.delivery.guarding import (
 from gengap.delivery.model import Delivered, delivered
 from gengap.delivery.own_code import code_of
 from gengap.delivery.parts import Parts
+from gengap.delivery.remedied import at_one_setting, said_of_adapting, trained_remedies
 from gengap.delivery.schema import Description, SavedRun
 from gengap.delivery.weights import boosted, weights_of
 from gengap.environments.core import Environments
@@ -52,7 +54,7 @@ from gengap.study.plan import Plan
 from gengap.study.result import Result
 from gengap.study.scores import Scores
 from gengap.study.study import Study
-from gengap.study.trained import Trained, everything, train_models
+from gengap.study.trained import Trained, everything
 from gengap.training.estimators import learns_several
 from gengap.training.tasks import versions
 
@@ -131,13 +133,14 @@ def _made(
     if isinstance(study.environments, Levels):
         _refuse_no_agent(choice.method)
     # What was decided seed by seed is decided; one more run needs no decision.
+    remedied = study.plan.entry(choice.method).remedy is not None
     own = replace(
         study, environments=study.problem, keep_models=[choice.method], until_decided=False,
-        adapters=(), merges=(),
+        adapters=study.adapters if remedied else (), merges=study.merges if remedied else (),
     )  # fmt: skip
     plan = _plan(own, choice)
     whole = replace(plan, cells=(_all_rows(plan),))
-    (trained,) = train_models(own, store, progress, plan=whole, steps=[choice.step])
+    (trained,) = trained_remedies(own, store, progress, whole, choice.step)
     read = _reading(own)
     trained = read(trained)
     model = _wrapped(own, trained, choice, result)
@@ -225,9 +228,9 @@ def _reading(study: Study) -> Callable[[Trained], Trained]:
 
 def _plan(study: Study, choice: Choice) -> Plan:
     """The study's plan of one method at one setting under its first seed."""
-    plan = study.plan.part([study.seed_list[0]], [choice.method])
-    entry = replace(plan.entries[0], trials=(dict(choice.hyperparameters),))
-    return replace(plan, entries=(entry,))
+    plan = study.plan.part([study.seed_list[0]])
+    entries = at_one_setting(plan.entry(choice.method), choice.hyperparameters)
+    return replace(plan, entries=tuple(entries))
 
 
 def _all_rows(plan: Plan) -> Any:
@@ -269,6 +272,7 @@ def _wrapped(study: Study, trained: Trained, choice: Choice, result: Result | No
         weights=weights,  # type: ignore[arg-type]
         code=code,
         layers=layers,
+        adapter=trained.saved if isinstance(trained, Adapting) else None,
         agent=agent,
         targets=problem.target_names,
         guard=False,
@@ -329,6 +333,10 @@ def _card(
         refused=refused,
         sees_unlabelled=bool(trained.run.model) and registered(trained.run.method).sees_unseen,
         caveats=[str(w) for w in warned if isinstance(w, Caveat)],
-        notes=[*(str(w) for w in warned if not isinstance(w, Caveat)), *found.notes],
+        notes=[
+            *said_of_adapting(trained),
+            *(str(w) for w in warned if not isinstance(w, Caveat)),
+            *found.notes,
+        ],
         steps=choice.step if isinstance(problem, Play) else None,
     )

@@ -24,9 +24,11 @@ from torch import Tensor, nn
 from gengap.base.errors import SuspiciousInput, UsageError
 from gengap.base.progress import Progress
 from gengap.base.seeds import generator
+from gengap.delivery.adapting import Adapting
 from gengap.delivery.agents import Play
 from gengap.delivery.model import Delivered
 from gengap.delivery.profile import Profile, profile_of
+from gengap.delivery.remedied import trained_remedies
 from gengap.environments.parts import TEST, TRAIN
 from gengap.guard import Guard
 from gengap.guard.candidates import KEEPERS
@@ -37,7 +39,7 @@ from gengap.models.networks import Network
 from gengap.records.store import Store
 from gengap.study.plan import Plan
 from gengap.study.study import Study
-from gengap.study.trained import Trained, train_models
+from gengap.study.trained import Trained
 from gengap.training.tables import Tables
 
 MOST_ROWS = 20_000  # that a guard is fitted on
@@ -124,6 +126,9 @@ def digest(model: Delivered) -> str:
 def asked(model: Delivered) -> Any:
     """The model as a guard reads it: a network with its features where inputs are arrays."""
     trained = model.parts.trained
+    if isinstance(trained, Adapting):  # what is strange is so to the model that was trained
+        trained = trained.alone
+        model = type(model)(replace(model.parts, trained=trained))
     plain = isinstance(trained.model, Network) and not isinstance(trained.model, Predictor)
     if plain and isinstance(trained.problem.X, np.ndarray):
         return Standardised(trained).eval()
@@ -223,7 +228,7 @@ def refused_elsewhere(
         read: makes it one whose problem is a table.
     """
     found: list[Refused] = []
-    for trained in train_models(study, store, progress, plan=plan, steps=[step]):
+    for trained in trained_remedies(study, store, progress, plan, step):
         found.extend(_refused(plan, read(trained), false_alarms, wrap(trained)))
     return found
 
@@ -251,7 +256,7 @@ def _refused(
             continue
         X = problem.X.iloc[rows] if isinstance(problem.X, pd.DataFrame) else problem.X[rows]
         said = model.decide(X)
-        values, _ = trained.answers(X)
+        values = model.codes(X)
         score = _scores(trained, values, problem.y[rows])
         yield Refused(
             name,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -22,19 +22,21 @@ from safetensors import SafetensorError
 from gengap.base.errors import UsageError
 from gengap.base.paths import typed
 from gengap.base.sealed import opened, ordinary_bytes
+from gengap.delivery.adapting import Adapting, source_from_bytes
 from gengap.delivery.agents import as_play
 from gengap.delivery.form import form_of, unit_of
 from gengap.delivery.guarding import asked
 from gengap.delivery.model import Delivered, delivered
 from gengap.delivery.parts import Parts
 from gengap.delivery.profile import BINS, Profile
-from gengap.delivery.saving import INPUTS, JSON, MOST, NAMED
-from gengap.delivery.schema import FORMAT, Description
+from gengap.delivery.saving import INPUTS, JSON, MOST, NAMED, SOURCE
+from gengap.delivery.schema import FORMAT, Description, SavedAdapter
 from gengap.delivery.weights import ENDINGS, model_of
 from gengap.environments.core import suspect
 from gengap.environments.preparation import Preparation
 from gengap.guard import Guard
 from gengap.guard.storage import JSON as GUARD
+from gengap.models.networks import Network
 from gengap.records.run import Run
 from gengap.records.study import Cell
 from gengap.study.trained import Trained
@@ -104,7 +106,7 @@ def _values(folder: Path, key: bytes | None) -> dict[str, Any]:
 
 def _content(folder: Path, name: str, said: Description) -> bytes:
     """A file that the description names, if it is as it was."""
-    allowed = {INPUTS, f"model.{ENDINGS.get(said.weights, '')}", f"guard/{GUARD}"}
+    allowed = {INPUTS, SOURCE, f"model.{ENDINGS.get(said.weights, '')}", f"guard/{GUARD}"}
     if name not in allowed:
         raise _not_whole(folder / JSON)
     most = MOST_WEIGHTS if name.startswith("model.") else MOST
@@ -140,8 +142,24 @@ def _parts(
         inputs = replace(inputs, clip=np.inf)
     prepared = Prepared(inputs, unit_of(said, said.shift), unit_of(said, said.scale))
     trained = Trained(run, cell, rows, prepared, model_of(said, form, weights, modules), form)
+    if said.adapter is not None:
+        trained = _adapting(trained, said.adapter, contents)
     own = None if homes is None else _homes(homes.numpy(), names)
     return Parts(trained, said, weights, homes=own, profile=profile)
+
+
+def _adapting(trained: Trained, saved: SavedAdapter, contents: dict[str, bytes]) -> Adapting:
+    """A network with its adapter, which is made to see that they fit."""
+    if not isinstance(trained.model, Network) or saved.source != (SOURCE in contents):
+        raise ValueError
+    source = source_from_bytes(contents[SOURCE], trained.problem) if saved.source else None
+    own = {each.name: getattr(trained, each.name) for each in fields(Trained)}
+    made = Adapting(**own, saved=saved, source=source)
+    try:
+        made.begin()
+    except UsageError:
+        raise ValueError from None
+    return made
 
 
 def _preparation(tensors: dict[str, torch.Tensor], form: Tables) -> Preparation:

@@ -20,8 +20,9 @@ from sklearn.utils.metaestimators import available_if
 from gengap.base.errors import UsageError
 from gengap.control.agents import Remembering
 from gengap.control.logged import Logged, spans
+from gengap.delivery.adapting import Adapting
 from gengap.delivery.agents import actions_of, seen, sight_of
-from gengap.delivery.answers import Answers, answers_of
+from gengap.delivery.answers import Answers, answers_of, begin
 from gengap.delivery.form import as_table, class_values
 from gengap.delivery.onnx_file import write_onnx
 from gengap.delivery.parts import Parts
@@ -157,7 +158,13 @@ class Delivered(BaseEstimator):
         what = said.run.model or "scikit-learn"
         return f"{type(self).__name__}({said.run.method}, {what}, trained on {said.name!r})"
 
+    def reset(self) -> None:
+        """Put an adapter back as it was saved; of other models nothing changes."""
+        if isinstance(self.parts.trained, Adapting):
+            self.parts.trained.adapter.reset()
+
     def _asked(self, X: Any) -> tuple[np.ndarray, np.ndarray | None]:
+        begin(self.parts)
         try:
             return self.parts.trained.answers(as_table(self.parts.trained.problem, X))
         except UsageError as error:

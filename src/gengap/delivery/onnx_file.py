@@ -27,12 +27,17 @@ from torch import nn
 
 from gengap.base.errors import UsageError
 from gengap.base.files import write_files
+from gengap.delivery.adapting import Adapting
 from gengap.delivery.parts import Parts
 from gengap.environments.preparation import ColumnCode
 from gengap.methods.base import Predictor
 from gengap.models.networks import Network
 
 OPSET, OF_COLUMNS = 17, 3  # of ai.onnx and of ai.onnx.ml
+KNOWN = (
+    nn.Sequential, nn.Flatten, nn.ReLU, nn.Linear, nn.Conv1d, nn.Conv2d, nn.MaxPool1d, nn.MaxPool2d,
+    nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d,
+)  # fmt: skip
 
 
 def why_not_onnx(parts: Parts) -> str:
@@ -40,9 +45,13 @@ def why_not_onnx(parts: Parts) -> str:
     trained = parts.trained
     if not isinstance(trained.model, Network):
         return "it is no network; skl2onnx converts many estimators of scikit-learn"
+    if isinstance(trained, Adapting):
+        return f"{trained.saved.name} changes it as it answers"
     if isinstance(trained.model, Predictor):
         return f"{trained.run.method} has a head of its own, which no standard operator is"
     for layer in trained.module.modules():
+        if isinstance(trained.module, nn.Sequential) and not isinstance(layer, KNOWN):
+            return f"of its layers {type(layer).__name__} is not written so far"
         if isinstance(layer, nn.AdaptiveAvgPool1d | nn.AdaptiveAvgPool2d):
             sides = [side // 2 for side in trained.problem.shape[1:]]
             if any(side % 4 for side in sides):

@@ -13,6 +13,7 @@ from typing import Any
 
 from gengap.base.errors import UsageError
 from gengap.base.printable import sentence
+from gengap.models.factories import built_mlp, small_cnn
 from gengap.models.given_modules import GivenModule
 from gengap.models.networks import MLP, Architecture, Module, Network, architecture
 
@@ -27,6 +28,8 @@ def code_of(model: Any, name: str) -> tuple[str, str]:
     if not isinstance(model, Network) or isinstance(model.architecture, MLP) or name == "cnn":
         return "", ""
     made: Any = model.architecture
+    if isinstance(made, Module) and getattr(made.factory, "func", None) in (built_mlp, small_cnn):
+        return "", ""
     if isinstance(made, Module):
         made = made.factory.module if isinstance(made.factory, GivenModule) else made.factory
     if not hasattr(made, "__qualname__"):

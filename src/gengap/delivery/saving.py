@@ -4,6 +4,7 @@
 model.json          all about the model (:mod:`gengap.delivery.schema`), and checksums
 model.*             its weights: safetensors, skops, or what XGBoost, LightGBM and CatBoost write
 inputs.safetensors  how inputs are standardised, and where the guard's calibration rows are from
+source.safetensors  training examples, where an adapter needs them
 guard/              the guard, as :meth:`gengap.guard.Guard.save` writes it
 card.html, card.md  the card; people may edit it, so no checksum covers it
 ==================  ==========================================================================
@@ -26,12 +27,13 @@ import torch
 from gengap.base.errors import SuspiciousInput, UsageError
 from gengap.base.files import json_text, json_values, write_files
 from gengap.base.sealed import checksum, ordinary_bytes, signature
+from gengap.delivery.adapting import Adapting, source_to_bytes
 from gengap.delivery.parts import Parts
 from gengap.delivery.weights import ENDINGS
 from gengap.guard.storage import JSON as GUARD
 from gengap.guard.storage import TENSORS
 
-JSON, INPUTS = "model.json", "inputs.safetensors"
+JSON, INPUTS, SOURCE = "model.json", "inputs.safetensors", "source.safetensors"
 MOST = 64 << 20  # bytes of a file beside the weights
 NAMED = "name the folder that gengap fit wrote"
 
@@ -47,6 +49,8 @@ def save(parts: Parts, folder: Path, key: bytes | None = None) -> dict[str, Path
         f"model.{ENDINGS[parts.said.weights]}": parts.weights,
         INPUTS: safetensors.torch.save(_tensors(parts)),
     }
+    if isinstance(parts.trained, Adapting) and parts.trained.source is not None:
+        contents[SOURCE] = source_to_bytes(parts.trained.source)
     files = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
     if parts.guard is not None:
         with warnings.catch_warnings():  # the card says what a guard keeps
@@ -74,7 +78,7 @@ def _clear(folder: Path, wanted: set[str], guard: bool) -> None:
         wanted: names of files that stay.
         guard: whether a guard's files go as well.
     """
-    left = {f"model.{ending}" for ending in ENDINGS.values()} | {"model.onnx"}
+    left = {f"model.{ending}" for ending in ENDINGS.values()} | {"model.onnx", SOURCE}
     if guard:
         left |= {f"guard/{GUARD}", f"guard/{TENSORS}"}
     for name in left - wanted:

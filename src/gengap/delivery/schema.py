@@ -111,6 +111,20 @@ class SavedAgent(Strict):
     actions: SavedActions
 
 
+class SavedAdapter(Strict):
+    """What answers in a network's place; see :mod:`gengap.delivery.adapting`.
+
+    ``batch`` rows at a time; ``goes_on`` says whether from one table to the next, ``source``
+    whether training examples lie beside it.
+    """
+
+    name: Name
+    values: dict[str, bool | int | float]
+    batch: Annotated[int, Field(ge=1, lt=2**31)]
+    goes_on: bool
+    source: bool
+
+
 class Description(Strict):
     """All of a delivered model but its weights.
 
@@ -131,6 +145,7 @@ class Description(Strict):
         weights: in which format the model lies beside this.
         code: which code makes the network, where that is the user's own, and ``layers`` a digest
             of them; see :mod:`gengap.delivery.own_code`.
+        adapter: what adapts it while it answers; None of other models.
         agent: what it sees and does, where it acts; None of other models.
         targets: what several targets are called; empty of one.
         guard: whether a guard does.
@@ -158,6 +173,7 @@ class Description(Strict):
     weights: Literal["safetensors", "skops", "xgboost", "lightgbm", "catboost", ""]
     code: Name = ""
     layers: Name = ""
+    adapter: SavedAdapter | None = None
     agent: SavedAgent | None = None
     targets: tuple[Name, ...] = ()
     guard: bool

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -103,8 +104,9 @@ def _network(
 
     made: Any = made_by(said.code, modules) if said.code else architecture(said.run.model)
     tensors = load(content)
-    if isinstance(made, MLP):
-        sizes = [math.prod(form.shape), *made.widths, form.outputs]
+    widths = None if said.code else _widths(made)
+    if widths is not None:
+        sizes = [math.prod(form.shape), *widths, form.outputs]
         weights = sum(a * b for a, b in pairwise(sizes))
         if 4 * weights > len(content):
             raise ValueError
@@ -123,6 +125,15 @@ def _network(
             refuse_other(said.code, not said.code)
             raise ValueError
     return headed(kept, stack([method]))
+
+
+def _widths(made: Any) -> Sequence[int] | None:
+    """Of the hidden layers of a perceptron; None of other networks."""
+    if isinstance(made, MLP):
+        return made.widths
+    own = getattr(made, "factory", None)
+    found: Sequence[int] | None = own.keywords.get("widths") if isinstance(own, partial) else None
+    return found
 
 
 def _xgboost(said: Description, content: bytes) -> Any:

@@ -89,12 +89,13 @@ class Stream:
         return [
             Visit(own[batch], number == 0 and self._puts_back(place))
             for place, own in enumerate(groups)
-            for number, batch in enumerate(self._batches(len(own)))
+            for number, batch in enumerate(self.batches(len(own)))
         ]
 
-    def _batches(self, count: int) -> list[slice]:
-        """Of nearly equal sizes and no larger than ``answered``, but none of a single unit if more
-        than one is asked for and there are more.
+    def batches(self, count: int) -> list[slice]:
+        """Of ``count`` units, of nearly equal sizes and no larger than ``answered``.
+
+        None is of a single unit if more than one is asked for and there are more.
         """
         pieces = -(-count // self.answered)
         if self.answered > 1 and pieces > 1 and count // pieces < 2:

@@ -39,10 +39,17 @@ def selected_places(result: Result, method: str) -> set[tuple[str, int]]:
     return {(candidate.key, candidate.step) for pair in choices.values() for candidate in pair}
 
 
-def best_method(result: Result) -> str:
-    """The training method with the best mean unseen score; of equals the one named first."""
+def best_method(result: Result, remedies: bool = False) -> str:
+    """The training method with the best mean unseen score; of equals the one named first.
+
+    Args:
+        remedies: whether merges and adapters of trained models may be it.
+    """
     sign = 1.0 if result.plan.score.higher_is_better else -1.0
-    rows = [row for row in result.finding.methods if result.plan.entry(row.method).remedy is None]
+    rows = [
+        row for row in result.finding.methods
+        if remedies or result.plan.entry(row.method).remedy is None
+    ]  # fmt: skip
     return max(rows, key=lambda row: sign * row.score_unseen).method
 
 

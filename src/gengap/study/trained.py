@@ -123,14 +123,18 @@ class Trained:
             if self.problem.classes:
                 return said.astype(np.int64), _asked(self.probabilities, inputs)
             return said.astype(np.float64), None
-        prepared = torch.from_numpy(self.prepared.inputs.apply(matrix))
-        logits = self.model.outputs(prepared).logits
-        assert logits is not None
+        logits = self.logits(torch.from_numpy(self.prepared.inputs.apply(matrix)))
         if self.problem.classes and self.problem.target_names:
             return (logits > 0).long().numpy(), torch.sigmoid(logits).numpy()
         if self.problem.classes:
             return logits.argmax(1).numpy(), torch.softmax(logits, 1).numpy()
         return self.values(logits.double().numpy()), None
+
+    def logits(self, prepared: torch.Tensor) -> torch.Tensor:
+        """Of a network, of prepared inputs ``(m, *shape)``."""
+        found = self.model.outputs(prepared).logits
+        assert found is not None
+        return torch.as_tensor(found)
 
     def values(self, logits: np.ndarray) -> np.ndarray:
         """Predicted values ``(m,)``, of several targets ``(m, k)``, of logits ``(m, k)``."""
@@ -265,7 +269,8 @@ def train_models(
 ) -> Iterator[Trained]:
     """Train what a store lacks of a study of one method, and give its models.
 
-    Seed after seed, references first.
+    Seed after seed, references first. Of a plan of several those of the last that leaves models,
+    which the others before it are for.
 
     Args:
         plan: a part of the study's own.
@@ -277,7 +282,8 @@ def train_models(
     plan = plan or study.plan
     study.validate()
     study.carry_out(store, plan, progress)
-    (runs,) = plan.runs.values()
+    last = [entry for entry in plan.entries if entry.leaves_models][-1]
+    runs = plan.runs[last.name]
     for run, cell in sorted(runs, key=lambda item: plan.seeds.index(item[0].seed)):
         for step in steps or [study.scored_at[-1]]:
             yield trained_model(study, store, plan, run, cell, step)
