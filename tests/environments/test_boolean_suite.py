@@ -31,6 +31,20 @@ def test_values_are_those_of_the_function(function):
     assert (data.factors["part"] == "test").tolist() == hidden
 
 
+def test_a_parity_and_a_majority_of_five():
+    for function, value in (("parity", -1), ("majority", 1)):
+        data = load_suite(f"boolean:bits=7,degree=5,function={function}")
+        X = np.asarray(data.X)[:, 0]
+        (row,) = np.flatnonzero((X == [1, -1, 1, 1, 1, -1, -1]).all(1))
+        assert data.y[row] == value
+
+
+@pytest.mark.parametrize("options", ["degree=8", "degree=0", "function=majority,degree=4"])
+def test_degrees_that_cannot_be(options):
+    with pytest.raises(UsageError, match="not defined"):
+        load_suite(f"boolean:bits=7,{options}")
+
+
 def test_a_sparse_function_is_six_products():
     values = load_suite("boolean:bits=8,function=sparse", seed=3).y
     coefficients = walsh(values)

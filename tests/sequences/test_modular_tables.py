@@ -36,6 +36,19 @@ def test_every_pair_is_there_once_with_its_answer(operation):
     assert len(seen) == len(problem)
 
 
+@pytest.mark.parametrize("operation", ORACLES)
+def test_numbers_above_the_modulus_are_answered_alike(operation):
+    problem = load_suite(f"modular-{operation}:p=5,numbers=12,share=0.5")
+    words, seen = problem.vocabulary, set()
+    for row in range(len(problem)):
+        source, target = (words.text(side[row], " ") for side in (problem.source, problem.target))
+        a, _, b = source.split()
+        assert ORACLES[operation](int(a) % 5, int(b) % 5, 5) == int(target), source
+        seen.add((int(a), int(b)))
+    divides = operation == "division"
+    assert seen == {(a, b) for a in range(12) for b in range(12) if b % 5 or not divides}
+
+
 def test_a_random_share_is_left_unseen():
     problem = load_suite("modular-addition:p=10,share=0.6")
     splits = parse_splits(suite_info("modular-addition").default_splits)
@@ -63,6 +76,7 @@ def test_wrong_answers_are_of_the_part_that_is_trained_on():
         ("modular-addition:share=1", "does not leave five in each part"),
         ("modular-addition:p=2", "too small"),
         ("modular-addition:corrupted=1", "from 0 to below 1"),
+        ("modular-addition:numbers=30", "use numbers=31 or more"),
     ],
 )
 def test_tables_that_cannot_be_made(suite, said):

@@ -43,9 +43,12 @@ def stacked(model, runs: int):
     return {name: torch.stack([one[name] for one in own]) for name in own[0]}
 
 
-@pytest.mark.parametrize(
-    "name", ["rnn", "lstm", "gru", "stack-rnn", "tape-rnn", "perceptron", "looped", *TRANSFORMERS]
-)
+NETWORKS = [
+    "rnn", "lstm", "gru", "stack-rnn", "tape-rnn", "perceptron", "looped", "word-features",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [*NETWORKS, *TRANSFORMERS])
 def test_a_fleet_says_what_its_runs_say_alone(name):
     model = named(name)
     parameters, x = stacked(model, 3), tokens(3)
@@ -55,9 +58,6 @@ def test_a_fleet_says_what_its_runs_say_alone(name):
         alone = model.forward(own, x[run : run + 1])
         torch.testing.assert_close(together.logits[run], alone.logits[0])
         torch.testing.assert_close(together.features[run], alone.features[0])
-
-
-NETWORKS = ["rnn", "lstm", "gru", "stack-rnn", "tape-rnn", "perceptron", "looped"]
 
 
 @pytest.mark.parametrize("name", [*NETWORKS, *TRANSFORMERS])
@@ -94,6 +94,24 @@ def test_the_perceptron_is_a_layer_over_indicators(activation):
         ]
         wanted = parameters["output.weight"][0].T @ torch.tensor(hidden)
         wanted += parameters["output.bias"][0, 0]
+        torch.testing.assert_close(said[k], wanted.expand(x.shape[-1], -1))
+
+
+@pytest.mark.parametrize("norm", ["layer", "none"])
+def test_features_of_words_are_answered_place_by_place(norm):
+    model = named(f"word-features(width=3,norm={norm})")
+    parameters, x = stacked(model, 1), tokens(1)
+    said = model.forward(parameters, x).logits[0]
+    weight = parameters["output.weight"][0].view(-1, 3, WORDS)
+    for k in range(5):
+        wanted = parameters["output.bias"][0, 0].clone()
+        for i, t in enumerate(x[0, k, SLOTS, : 2 + k].tolist()):
+            own = parameters["table"][0, t].tolist()
+            mean = sum(own) / 3
+            spread = (sum((v - mean) ** 2 for v in own) / 3 + 1e-5) ** 0.5
+            for unit, value in enumerate(own):
+                read = (value - mean) / spread if norm == "layer" else value
+                wanted += read * weight[i, unit]
         torch.testing.assert_close(said[k], wanted.expand(x.shape[-1], -1))
 
 

@@ -8,11 +8,13 @@ from gengap.base.errors import UsageError, unknown
 from gengap.claims import (
     adapting,
     benchmarks,
+    collapse,
     compounds,
     contexts,
     corrective,
     corrupted_answers,
     coverage,
+    curriculum,
     drift,
     edge,
     elsewhere,
@@ -37,6 +39,7 @@ from gengap.claims import (
     places,
     players,
     procedures,
+    repeated,
     representations,
     reproducible,
     rich,
@@ -66,7 +69,7 @@ _MODULES = (
     corrupted_answers, linear_grokking, unseen_cube, tickets, sums, initialisations, two_facts,
     logs, drift, guided, level_samplers, fine_tuned, adapting, reproducible, transfers,
     representations, labelled_logs, hypotheses, few_labels,
-    open_streams, turned_tasks,
+    open_streams, turned_tasks, repeated, curriculum, collapse,
 )  # fmt: skip
 
 

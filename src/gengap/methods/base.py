@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import pandas as pd
 import torch
 from torch import Tensor
 
@@ -21,6 +22,7 @@ from gengap.base.hyperparameters import Hyperparameters, hyperparameter
 from gengap.methods.adamw import AdamW
 from gengap.methods.batch import Batch, Context
 from gengap.methods.optimizers import Optimizer
+from gengap.methods.orders import Order, in_laps
 from gengap.models.networks import Network, Output, Parameters, gradients_of
 
 # What an agent remembers of its episodes, (R, copies, ...) each.
@@ -58,6 +60,14 @@ class Method(Hyperparameters):
     def optimizer(self, parameters: Parameters, context: Context) -> Optimizer:
         """The optimiser of the stacked parameters ``(R, ...)``; every knob is a vector ``(R,)``."""
         return AdamW(parameters, self.learning_rate, self.weight_decay)  # type: ignore[arg-type]
+
+    def order(self, factors: pd.DataFrame) -> Order:
+        """In what order one run is shown the rows of an environment.
+
+        Args:
+            factors: of the problem's units, ``n`` rows.
+        """
+        return in_laps
 
     def phases(self, context: Context) -> tuple[Tensor, ...]:
         """First step of each phase, ``(R,)`` each; before it :meth:`begin` is called.

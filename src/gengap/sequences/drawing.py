@@ -32,7 +32,8 @@ def draw_pairs(
     """Every step's pairs ``(steps, slots, batch)`` and environments ``(steps, slots)``.
 
     A run without any pair of a step's width is given the nearest below, or else above. Pairs of an
-    environment and a width are walked through in shuffled order, anew each time they run out.
+    environment and a width are walked through in the task's order: shuffled, anew each time they
+    run out, unless its method asks for another.
 
     Args:
         widths: ``(n,)`` of all pairs.
@@ -53,11 +54,8 @@ def draw_pairs(
         environment[steps] = chosen
         for k in having:
             step, slot = np.nonzero(chosen == k)
-            need = len(step) * batch
             own = by_width[k][int(width)]
-            laps = np.tile(np.arange(len(own)), (-(-need // len(own)), 1))
-            order = draw.permuted(laps, axis=1).ravel()[:need]
-            rows[steps[step], slot] = own[order].reshape(-1, batch)
+            rows[steps[step], slot] = task.order(draw, own, steps[step] / len(at), batch)
     return rows, environment
 
 

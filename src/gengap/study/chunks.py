@@ -293,10 +293,12 @@ def train(
     """Train tasks of one method as one fleet."""
     from gengap.training.train import train_fleet
 
+    methods = [entry.method(**task.run.hyperparameters) for task in tasks]
+    factors = work.problem.factors
     return train_fleet(
         work.problem,
-        tasks,
-        [entry.method(**task.run.hyperparameters) for task in tasks],
+        [replace(t, order=m.order(factors)) for t, m in zip(tasks, methods, strict=True)],
+        methods,
         copy.copy(
             work.architecture(entry)
         ),  # it holds a module of its own, which threads cannot share

@@ -12,7 +12,16 @@ from gengap.base.errors import UsageError
 from gengap.environments.core import Environments
 from gengap.methods.bc import BC
 from gengap.methods.erm import ERM
-from gengap.methods.registry import GUIDED, RARE, SIMULATOR, TRANSITIONS, WITH_MODEL, registered
+from gengap.methods.registry import (
+    GUIDED,
+    HAMMING_WEIGHT,
+    RARE,
+    SIMULATOR,
+    TRANSITIONS,
+    WEIGHTS,
+    WITH_MODEL,
+    registered,
+)
 from gengap.methods.scheduled import ScheduledTraining
 from gengap.study.checkpoints import checkpoints_of
 from gengap.study.plan import Entry
@@ -64,6 +73,8 @@ def entries_of(study: Study, fewest: int) -> Entries:
     problem, offered = study.problem, tuple(getattr(study.problem, "offers", ()))
     if getattr(problem, "guided", None) is not None:
         offered = (*offered, GUIDED)
+    if HAMMING_WEIGHT in problem.factors:
+        offered = (*offered, WEIGHTS)
     resolved = partial(
         resolve,
         task=problem.targets,

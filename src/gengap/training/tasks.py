@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from gengap.base.seeds import generator
+from gengap.methods.orders import Order, in_laps, laps
 from gengap.records.run import FinishedRun, KeptModel, Outcome, Part, Run
 
 
@@ -26,6 +27,7 @@ class Task:
         unlabelled: units whose inputs a method may see without their targets; which they are is
             in the method's record. None for methods that see no such.
         scores: whether outcomes are to hold the scores of classes.
+        order: in which its method is shown the rows of an environment.
     """
 
     run: Run
@@ -34,6 +36,7 @@ class Task:
     score: dict[Part, np.ndarray] = field(default_factory=dict)
     unlabelled: np.ndarray | None = None
     scores: bool = False
+    order: Order = in_laps
 
     @cached_property
     def train_rows(self) -> np.ndarray:
@@ -73,13 +76,14 @@ def draw_unlabelled(task: Task, steps: int, count: int) -> np.ndarray:
     """Draw every step's unlabelled rows, ``(steps, count)`` int32, without end as batches are."""
     assert task.unlabelled is not None
     draw = generator(task.run.seed, "unlabelled", task.run.split, task.run.left_out)
-    return _laps(draw, task.unlabelled, steps * count).reshape(steps, count).astype(np.int32)
+    return laps(draw, task.unlabelled, steps * count).reshape(steps, count).astype(np.int32)
 
 
 def draw_batches(task: Task, steps: int, slots: int, batch: int) -> tuple[np.ndarray, np.ndarray]:
     """Draw every step's rows ``(steps, slots, batch)`` and environments ``(steps, slots)``, int32.
 
-    Each environment's rows are walked through in shuffled order, anew each time they run out.
+    Each environment's rows are walked through in the task's order: shuffled, anew each time they
+    run out, unless its method asks for another.
     With fewer slots than environments, each step uses a random choice of them, so that a
     reference run with one more environment sees exactly as many examples. An environment whose
     few rows are all scored under a seed leaves fewer than slots; then some fill two.
@@ -94,13 +98,5 @@ def draw_batches(task: Task, steps: int, slots: int, batch: int) -> tuple[np.nda
     rows = np.empty((steps, slots, batch), np.int32)
     for k, own in enumerate(task.train):
         mine = environment == k
-        need = int(mine.sum()) * batch
-        rows[mine] = _laps(draw, own, need).reshape(-1, batch)
+        rows[mine] = task.order(draw, own, np.nonzero(mine)[0] / steps, batch)
     return rows, environment
-
-
-def _laps(draw: np.random.Generator, rows: np.ndarray, need: int) -> np.ndarray:
-    """Walk through rows in shuffled order, anew each time they run out, ``(need,)``."""
-    laps = -(-need // len(rows))
-    order = draw.permuted(np.tile(np.arange(len(rows)), (laps, 1)), axis=1).ravel()[:need]
-    return rows[order]

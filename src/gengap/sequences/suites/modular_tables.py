@@ -22,28 +22,41 @@ LEAST = 3
 
 
 def _registered(operation: Operation, summary: str) -> Callable[..., Sequences]:
-    def made(p: int = 31, share: float = 0.9, corrupted: float = 0.0, seed: int = 0) -> Sequences:
+    def made(
+        p: int = 31,
+        share: float = 0.9,
+        corrupted: float = 0.0,
+        numbers: int | None = None,
+        seed: int = 0,
+    ) -> Sequences:
         """All pairs of one table, and for each whether a run may train on it.
 
         Args:
-            p: numbers are below it.
+            p: the modulus; numbers are below it unless a larger bound is given.
             share: of the pairs whose ``part`` is ``train``; a run trains on three fifths of them
                 and keeps two apart.
             corrupted: of these pairs, whose answer is another number; the factor ``answer`` says
                 which are ``wrong``.
+            numbers: all numbers are below it. Each answer then comes of many pairs, and which
+                numbers are alike modulo ``p`` is to be found out.
             seed: decides which pairs these are.
 
         Raises:
-            UsageError: fewer than three numbers, a share that leaves one part without a pair, or
-                one of wrong answers that is none.
+            UsageError: fewer than three numbers, a bound below ``p``, a share that leaves one
+                part without a pair, or one of wrong answers that is none.
         """
         if p < LEAST:
             raise UsageError(f"A table modulo {p} is too small; use p={LEAST} or more.")
+        bound = p if numbers is None else numbers
+        if bound < p:
+            raise UsageError(
+                f"Numbers below {bound} are not all modulo {p}; use numbers={p} or more."
+            )
         if not 0 <= corrupted < 1:
             raise UsageError(
                 f"A share of {corrupted:g} of wrong answers is none; take one from 0 to below 1."
             )
-        source, target = table(operation, p)
+        source, target = table(operation, p, bound)
         kept = round(share * len(source)) if 0 < share < 1 else 0
         if not 5 <= kept <= len(source) - 5:
             raise UsageError(
@@ -58,7 +71,7 @@ def _registered(operation: Operation, summary: str) -> Callable[..., Sequences]:
         return sequences_of(
             Ragged.of(list(source)),
             Ragged.of(list(target)),
-            (*map(str, range(p)), SIGNS[operation]),
+            (*map(str, range(bound)), SIGNS[operation]),
             name=f"modular-{operation}",
             factors={**factors, "answer": answer} if corrupted else factors,
             environment="part",

@@ -23,23 +23,27 @@ SIGNS: dict[Operation, str] = {
 }
 
 
-def table(operation: Operation, p: int) -> tuple[np.ndarray, np.ndarray]:
-    """All pairs of numbers below ``p`` as sources ``(n, 3)`` and their answers ``(n, 1)``.
+def table(
+    operation: Operation, p: int, numbers: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """All pairs of numbers below a bound as sources ``(n, 3)`` and their answers ``(n, 1)``.
 
-    Between both numbers stands the operation's sign, which is number ``p``. Nothing is divided by
-    0, so a division has ``p (p - 1)`` pairs and any other operation ``p * p``.
+    Between both numbers stands the operation's sign, which is the bound. Nothing is divided by 0,
+    so of numbers below ``p`` a division has ``p (p - 1)`` pairs, any other operation ``p * p``.
 
     Args:
         operation: ``squares`` adds the squares of both.
         p: a prime for ``division``, else any number.
+        numbers: the bound, at least ``p``, which it is unless given.
 
     Raises:
         UsageError: a division by numbers that have no inverse.
     """
-    first, second = np.divmod(np.arange(p * p), p)
+    bound = p if numbers is None else numbers
+    first, second = np.divmod(np.arange(bound * bound), bound)
     if operation == "division":
-        first, second = first[second > 0], second[second > 0]
-    source = np.stack([first, np.full_like(first, p), second], 1)
+        first, second = first[second % p > 0], second[second % p > 0]
+    source = np.stack([first, np.full_like(first, bound), second], 1)
     return source, (_OF[operation](first, second, p) % p)[:, None]
 
 
@@ -48,7 +52,7 @@ def _divided(first: np.ndarray, second: np.ndarray, p: int) -> np.ndarray:
         raise UsageError(f"Division modulo {p} is not defined, as it is no prime; use p=31.")
     # Fermat: the inverse of b is its power p - 2.
     inverse = np.array([pow(b, p - 2, p) for b in range(p)])
-    return first * inverse[second]
+    return first * inverse[second % p]
 
 
 _OF: dict[str, Callable[[np.ndarray, np.ndarray, int], np.ndarray]] = {
