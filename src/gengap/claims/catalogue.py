@@ -18,6 +18,7 @@ from gengap.claims import (
     drift,
     edge,
     elsewhere,
+    expressions,
     fairness,
     few_labels,
     fine_tuned,
@@ -69,7 +70,7 @@ _MODULES = (
     corrupted_answers, linear_grokking, unseen_cube, tickets, sums, initialisations, two_facts,
     logs, drift, guided, level_samplers, fine_tuned, adapting, reproducible, transfers,
     representations, labelled_logs, hypotheses, few_labels,
-    open_streams, turned_tasks, repeated, curriculum, collapse,
+    open_streams, turned_tasks, repeated, curriculum, collapse, expressions,
 )  # fmt: skip
 
 
