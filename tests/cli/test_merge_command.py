@@ -29,6 +29,19 @@ def test_merges_files(ask):
     assert load_file("merged.safetensors")["w"].tolist() == [1.5, 0]
 
 
+def test_ctrl_c_ends_with_a_sentence_and_leaves_nothing(ask, tmp_path, monkeypatch):
+    before = sorted(tmp_path.iterdir())
+
+    def stopped(*given):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("gengap.merges.files.pieces", stopped)
+    found = ask("merge", "a.safetensors", "b.safetensors")
+    assert found.exit_code == 130
+    assert "Stopped; nothing was written." in found.output
+    assert sorted(tmp_path.iterdir()) == before
+
+
 def test_json_and_hyperparameters(ask):
     found = ask(
         "merge", "--method", "wise-ft", "b.safetensors", "--base", "base.safetensors", "--set",

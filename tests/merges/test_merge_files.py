@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import pkgutil
 
 import pytest
 import torch
@@ -177,6 +178,77 @@ def test_nothing_is_half_written(three, tmp_path):
             merge_files(merge_info("average"), three[:2], out, shard=600)
     assert sorted(tmp_path.iterdir()) == before
     same(load_file(three[2]), network(2))
+
+
+def interrupted(monkeypatch, target: str, after: int) -> None:
+    """Let Ctrl-C come at a call of something, after so many that go well."""
+    left = iter(range(after))
+    home, name = target.rsplit(".", 1)
+    real = getattr(pkgutil.resolve_name(home), name)
+
+    def stopped(*given, **named):
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        return real(*given, **named)
+
+    monkeypatch.setattr(target, stopped)
+
+
+@pytest.mark.parametrize(
+    ("target", "after"),
+    [
+        ("gengap.merges.shards.header", 1),
+        ("gengap.merges.checkpoints.Checkpoint.read", 7),
+        ("gengap.merges.shards.index_text", 0),
+        ("shutil.copyfile", 0),
+        ("pathlib.Path.replace", 0),
+        ("pathlib.Path.replace", 2),
+    ],
+)
+def test_ctrl_c_leaves_nothing_of_a_folder(tmp_path, monkeypatch, target, after):
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        save_file(network(ord(name)), tmp_path / name / "model.safetensors")
+        (tmp_path / name / "config.json").write_text("{}")
+    before = sorted(tmp_path.rglob("*"))
+    interrupted(monkeypatch, target, after)
+    with pytest.raises(KeyboardInterrupt):
+        merge_files(
+            merge_info("average"), [tmp_path / "a", tmp_path / "b"], tmp_path / "new" / "er",
+            shard=600,
+        )  # fmt: skip
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("target", "after"),
+    [("gengap.merges.checkpoints.Checkpoint.read", 5), ("pathlib.Path.replace", 0)],
+)
+def test_ctrl_c_leaves_the_file_that_was_there(three, tmp_path, monkeypatch, target, after):
+    interrupted(monkeypatch, target, after)
+    with pytest.raises(KeyboardInterrupt):
+        merge_files(merge_info("average"), three[:2], three[2])
+    assert sorted(tmp_path.iterdir()) == three
+    same(load_file(three[2]), network(2))
+
+
+@pytest.mark.parametrize("method", ["average", "wise-ft"])
+def test_what_is_not_finite_is_found_where_it_does_not_count(three, tmp_path, method):
+    spoiled = network(1)
+    spoiled["blocks.0.weight"][3, 4] = float("inf")
+    save_file(spoiled, three[1])
+    with pytest.raises(UsageError, match=r"blocks.0.weight in .*b.safetensors holds NaN"):
+        merge_files(
+            merge_info(method), three[:2], tmp_path / "out.safetensors", three[2], weights=[1, 0]
+        )
+
+
+def test_numbers_whose_sum_overflows_are_finite(tmp_path):
+    large = {"w": torch.full((100,), 3e38)}
+    save_file(large, tmp_path / "a.safetensors")
+    out = tmp_path / "out.safetensors"
+    merge_files(merge_info("average"), [tmp_path / "a.safetensors"] * 2, out)
+    same(load_file(out), large)
 
 
 def test_where_it_cannot_be_written(three, tmp_path, monkeypatch):

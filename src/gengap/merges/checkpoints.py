@@ -64,20 +64,22 @@ class Checkpoint:
     def part(self, name: str, where: slice | None = None) -> Tensor:
         """A tensor, or the part ``where`` of it laid out flat; good until the next is read."""
         form = self.forms[name]
-        count = math.prod(form.shape)
-        start, stop, _ = (where or slice(None)).indices(count)
-        file, offset = self._places[name]
-        size = form.dtype.itemsize
-        length = (stop - start) * size
+        start, stop, _ = (where or slice(None)).indices(math.prod(form.shape))
+        length = (stop - start) * form.dtype.itemsize
         # The same memory for one after another: fresh pages would cost more than reading.
         if len(self._buffer) < length:
             self._buffer = np.empty(length, np.uint8)
-        read = self._buffer[:length]
-        file.seek(offset + start * size)
-        if file.readinto(read) != length:  # type: ignore[attr-defined]
-            raise UsageError(f"{self.path} was cut short while it was read; copy it again.")
-        tensor = torch.from_numpy(read).view(form.dtype)
+        tensor = torch.from_numpy(self._buffer[:length]).view(form.dtype)
+        self.read(name, start, tensor)
         return tensor.reshape(form.shape) if where is None else tensor
+
+    def read(self, name: str, start: int, into: Tensor) -> None:
+        """Fill ``into (n,)`` with the numbers of a tensor from ``start`` on."""
+        file, offset = self._places[name]
+        file.seek(offset + start * into.element_size())
+        wanted = into.view(torch.uint8).numpy()
+        if file.readinto(wanted) != len(wanted):  # type: ignore[attr-defined]
+            raise UsageError(f"{self.path} was cut short while it was read; copy it again.")
 
 
 @contextmanager

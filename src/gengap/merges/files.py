@@ -10,15 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from gengap.base.errors import UsageError
 from gengap.base.paths import typed
+from gengap.merges.agreement import Form, merges_as
 from gengap.merges.base import Choice
 from gengap.merges.checkpoints import Checkpoint, opened
+from gengap.merges.linear.combination import Combination
 from gengap.merges.merging import Merging, choose, prepared
 from gengap.merges.registry import BASE, IMPORTANCE, SCORES, MergeInfo
-from gengap.merges.shards import copy_beside, planned, size_of, write_shards
+from gengap.merges.shards import planned, size_of, write_shards
 
 # Numbers of each model that are merged at a time: they stay in a core's own memory.
 PIECE = 1 << 18
@@ -113,14 +116,15 @@ def merge_files(
         ready = merging.weighted(chosen)
         forms = models[0].forms
         plan = planned(forms, target, shard)
-        write_shards(
+        first = typed(paths[0])
+        into_folder = target.suffix != ".safetensors"
+        written = write_shards(
             plan,
             forms,
             lambda name: pieces(ready, name),
             lambda done, name: tell and tell(done, len(forms), name),
+            first if into_folder and first.is_dir() else None,
         )
-    beside = typed(paths[0])
-    copied = copy_beside(beside, target) if beside.is_dir() and target.is_dir() else []
     return MergedFiles(
         info.name,
         tuple(map(str, paths)),
@@ -129,7 +133,7 @@ def merge_files(
         len(forms),
         sum(math.prod(form.shape) for form in forms.values()),
         sum(map(size_of, forms.values())),
-        (*map(str, plan), *(str(target / name) for name in copied)),
+        tuple(map(str, written)),
         time.perf_counter() - began,
     )
 
@@ -140,8 +144,46 @@ def pieces(merging: Merging, name: str) -> Iterator[Tensor]:
     if name in merging.places and not merging.merge.piecewise:
         yield merging.tensor(name)
         return
+    form = merging.models[0].forms[name]
+    if isinstance(merging.merge, Combination) and merges_as(name, form.dtype) is form.dtype:
+        yield from accumulated(merging, merging.merge, name, form)
+        return
     for start in range(0, count, PIECE):
         yield merging.tensor(name, slice(start, min(start + PIECE, count)))
+
+
+def accumulated(merging: Merging, merge: Combination, name: str, form: Form) -> Iterator[Tensor]:
+    """A combination in parts, each added up where the first model's numbers were read to.
+
+    A part is good until the next. What is not finite stays so in a sum, so only a sum that is not
+    is looked into.
+    """
+    empty = torch.empty(0)
+    based = merging.base is not None
+    rest, numbers = merge.shares(
+        [empty] * len(merging.models), empty if based else None, merging.places[name]
+    )
+    sources = [*([merging.base] if based else []), *merging.models]
+    shares = dict(zip(range(len(sources)), [*([rest] if based else []), *numbers], strict=True))
+    used = sorted(shares, key=lambda k: not shares[k])  # what does not count is only checked
+    count = math.prod(form.shape)
+    total, piece = (torch.empty(min(PIECE, count), dtype=form.dtype) for _ in range(2))
+    for start in range(0, count, PIECE):
+        own, other = (part[: min(PIECE, count - start)] for part in (total, piece))
+        sound = True
+        for place, k in enumerate(used):
+            source = sources[k]
+            assert isinstance(source, Checkpoint)
+            source.read(name, start, other if place else own)
+            if not place:
+                own.mul_(shares[k])
+            elif shares[k]:
+                own.add_(other, alpha=shares[k])
+            else:
+                sound = sound and math.isfinite(other.sum().item())
+        if not sound or not math.isfinite(own.sum().item()):
+            merging.visit(name, slice(start, start + len(own)))  # says which model
+        yield own
 
 
 def _check_needs(info: MergeInfo, base: Any, importance: Any) -> None:

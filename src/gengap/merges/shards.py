@@ -66,20 +66,29 @@ def write_shards(
     forms: Mapping[str, Form],
     parts: Callable[[str], Iterator[Tensor]],
     tell: Tell,
-) -> None:
-    """Write all files, or none where something goes wrong.
+    beside: Path | None = None,
+) -> list[Path]:
+    """Write all files, or none where something goes wrong or it is stopped.
+
+    A single file takes its place in one move, so what lay there stays until then; a folder, which
+    was new or empty, is left as it was.
 
     Args:
         plan: the tensors of each file.
         forms: of all tensors.
         parts: the parts of a tensor, one after the other.
         tell: is told how many tensors are done and the name of the next.
+        beside: folder of a model whose other files are to lie in the new one as well.
+
+    Returns:
+        the files, those of a folder with their index and what lies beside.
 
     Raises:
         UsageError: a file cannot be written, or there is no room.
     """
     folder = next(iter(plan)).parent
-    made = not folder.exists()
+    own = [folder, *folder.parents]
+    made = own[: next(k for k, each in enumerate(own) if each.exists())]
     partial = {path: path.with_name(path.name + ".partial") for path in plan}
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -98,21 +107,26 @@ def write_shards(
             partial[folder / INDEX] = folder / f"{INDEX}.partial"
             with create(partial[folder / INDEX]) as file:
                 file.write(text.encode())
+        for source in () if beside is None else _beside(beside):
+            partial[folder / source.name] = folder / f"{source.name}.partial"
+            shutil.copyfile(source, partial[folder / source.name])
         for path, left in partial.items():
             left.replace(path)
     except BaseException as error:
-        for left in partial.values():
+        moved = list(partial) if len(partial) > 1 else []
+        for left in (*partial.values(), *moved):
             with suppress(OSError):
                 left.unlink(missing_ok=True)
-        if made:
+        for each in made:
             with suppress(OSError):
-                folder.rmdir()
+                each.rmdir()
         if isinstance(error, OSError):
             raise UsageError(
                 f"Cannot write {error.filename or folder}: {error.strerror}; free space or choose "
                 "another place with --out."
             ) from None
         raise
+    return [path for path in partial if path.name != INDEX]
 
 
 def header(forms: Mapping[str, Form]) -> bytes:
@@ -139,12 +153,9 @@ def index_text(plan: Mapping[Path, list[str]], forms: Mapping[str, Form]) -> str
     return json_text({"metadata": {"total_size": total}, "weight_map": dict(sorted(homes.items()))})
 
 
-def copy_beside(source: Path, folder: Path) -> list[str]:
-    """Copy what belongs to a model beside its weights; return the names."""
-    found = [name for name in BESIDE if (source / name).is_file()]
-    for name in found:
-        shutil.copyfile(source / name, folder / name)
-    return found
+def _beside(folder: Path) -> list[Path]:
+    """What belongs to a model beside its weights."""
+    return [folder / name for name in BESIDE if (folder / name).is_file()]
 
 
 def _check_room(folder: Path, needed: int) -> None:

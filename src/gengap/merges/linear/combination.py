@@ -34,15 +34,25 @@ class Combination(Merge):
     def coefficients(
         self, given: Sequence[Tensor], base: Tensor | None, at: Place
     ) -> Sequence[float]:
-        """One number per model for this tensor; the weights of the models unless overridden."""
+        """One number per model for this tensor; the weights of the models unless overridden.
+
+        Where parts of a tensor may be merged apart they see of tensors only how many there are.
+        """
         return at.weights
 
-    def tensor(self, given: Sequence[Tensor], base: Tensor | None, at: Place) -> Tensor:
-        """The combination, in the memory of one tensor."""
+    def shares(
+        self, given: Sequence[Tensor], base: Tensor | None, at: Place
+    ) -> tuple[float, Sequence[float]]:
+        """What the base counts, 0 without one, and what each model counts."""
         numbers = self.coefficients(given, base, at)
         rest = 1 - math.fsum(numbers)
         # Coefficients such as three times 1/3 sum to 1 but for rounding.
-        if base is None or abs(rest) < 1e-12:
+        return (0.0 if base is None or abs(rest) < 1e-12 else rest), numbers
+
+    def tensor(self, given: Sequence[Tensor], base: Tensor | None, at: Place) -> Tensor:
+        """The combination, in the memory of one tensor."""
+        rest, numbers = self.shares(given, base, at)
+        if base is None:
             return combined(given, numbers)
         return combined([base, *given], [rest, *numbers])
 
