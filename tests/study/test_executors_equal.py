@@ -18,6 +18,7 @@ from gengap.base.errors import UsageError
 from gengap.cli import app
 from gengap.records.store import Store
 from gengap.study import execution
+from gengap.study.chunks import Chunk
 from study_builders import assert_same_contents, contents, study, wards
 
 # A fleet, runs that cannot share a program, and scikit-learn's.
@@ -187,3 +188,24 @@ def test_the_command_line_names_the_executors():
     result = CliRunner().invoke(app, ["run", "--suite", "linear-shift", "--executor", "grid"])
     assert result.exit_code == 2
     assert "ray://host:port or dask://host:port" in " ".join(result.output.split())
+
+
+class Listing(ThreadPoolExecutor):
+    """Notes whose runs it is handed."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self.methods: list[str] = []
+
+    def submit(self, function: Any, *arguments: Any, **named: Any) -> Any:
+        self.methods += [a.method for a in arguments if isinstance(a, Chunk)]
+        return super().submit(function, *arguments, **named)
+
+
+def test_what_takes_longest_is_handed_out_first() -> None:
+    with Listing() as executor:
+        study(wards(), ["erm", "sam", "sklearn:LogisticRegression"], executor=executor).run()
+    fleets = [name for name in executor.methods if "sklearn" not in name]
+    assert fleets[0] == "sam"  # two passes a step
+    assert sorted(fleets, reverse=True) == fleets
+    assert "sklearn" in executor.methods[-1]

@@ -223,5 +223,8 @@ def _slots(task: Task) -> np.ndarray:
 
 def _by_transition(problem: Levels, task: Task) -> Task:
     """The task with the transitions of its training units in the place of their numbers."""
-    numbers = tuple(problem.logs.transitions(own).astype(np.int32) for own in task.train)
-    return replace(task, train=numbers)
+    units, logs = np.concatenate(task.train), problem.logs
+    numbers = logs.transitions(units).astype(np.int32)
+    lasts = np.cumsum([len(own) for own in task.train])[:-1]
+    ends = np.r_[0, np.cumsum(logs.lengths(units))][lasts]
+    return replace(task, train=tuple(np.split(numbers, ends)))

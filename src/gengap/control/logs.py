@@ -95,10 +95,13 @@ class Logs:
         lengths = np.diff(self.begins, append=len(self))
         return np.repeat(self.begins, lengths).astype(np.int32)
 
+    def lengths(self, units: np.ndarray) -> np.ndarray:
+        """How many transitions some units have."""
+        return np.searchsorted(self.unit, units, side="right") - np.searchsorted(self.unit, units)
+
     def transitions(self, units: np.ndarray) -> np.ndarray:
         """Numbers of the transitions of some units, ascending within each."""
-        first = np.searchsorted(self.unit, units)
-        count = np.searchsorted(self.unit, units, side="right") - first
+        first, count = np.searchsorted(self.unit, units), self.lengths(units)
         offset = np.repeat(np.cumsum(count) - count, count)
         return np.arange(count.sum()) - offset + np.repeat(first, count)
 

@@ -7,6 +7,8 @@ the folds are dealt anew. Rows that belong together are in one fold, whatever th
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from gengap.base.seeds import generator
@@ -44,6 +46,27 @@ def parts(
     return code
 
 
+def rows_of_each(
+    codes: np.ndarray, kinds: int, among: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Row numbers by their code, within a code ascending, and where each code begins and ends.
+
+    Those of code ``k`` are ``rows[ends[k] : ends[k + 1]]``.
+
+    Args:
+        codes: ``(n,)`` codes from 0 to ``kinds - 1``.
+        kinds: number of codes.
+        among: ``(m,)`` ascending row numbers to divide; all where not given.
+
+    Returns:
+        rows ``(m,)`` and ends ``(kinds + 1,)``.
+    """
+    rows = np.arange(len(codes)) if among is None else among
+    own = codes[rows]
+    ends = np.r_[0, np.cumsum(np.bincount(own, minlength=kinds))]
+    return rows[np.argsort(own, kind="stable")], ends
+
+
 def folds(
     environment: np.ndarray,
     y: np.ndarray,
@@ -62,8 +85,9 @@ def folds(
     """
     draw = generator(deal, "folds")
     fold = np.empty(len(y), np.int8)
-    for k in range(int(environment.max()) + 1):
-        rows = draw.permutation(np.flatnonzero(environment == k))
+    by_environment, ends = rows_of_each(environment, int(environment.max()) + 1)
+    for start, end in pairwise(ends):
+        rows = draw.permutation(by_environment[start:end])
         if size is not None:
             rows = rows[np.argsort(size[rows], kind="stable")]
         if classes:

@@ -29,6 +29,7 @@ and the covariance, from examples scored under both seeds, vanishes for disjoint
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -73,7 +74,7 @@ class Cells:
         """``(K, S)`` share of an environment's entries that each seed has."""
         return self.counts / self.counts.sum(axis=1, keepdims=True)
 
-    @property
+    @cached_property
     def repeated(self) -> np.ndarray:
         """``(K,)`` whether the environment was scored under at least two seeds."""
         return (self.counts > 0).sum(axis=1) > 1

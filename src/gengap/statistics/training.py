@@ -69,11 +69,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import sparse
 
 from gengap.statistics.cells import Cells, read_columns
 from gengap.statistics.fresh_data import MeanSquare, posterior_half_width
 from gengap.statistics.intervals import quantile, satterthwaite
+from gengap.statistics.shared_examples import fit_layouts
 from gengap.statistics.variance import (
     INTERVAL_POWERS,
     Between,
@@ -128,22 +128,16 @@ def run_effects(test: Table, validation: Table, environments: np.ndarray) -> Eff
     """
     both = zip(_columns(test), _columns(validation), strict=True)
     values, environment, seed, example = (np.concatenate(pair) for pair in both)
-    seeds, s = np.unique(seed, return_inverse=True)
-    K, S = len(environments), len(seeds)
-    effects, present = np.zeros((K, S)), np.zeros((K, S), bool)
-    unit, residual, free = np.zeros(K), np.zeros(K), np.zeros(K)
-    for k, code in enumerate(environments):
-        own = environment == code
-        used = np.unique(s[own])
-        fit = _two_way(values[own], np.searchsorted(used, s[own]), example[own])
-        if fit is None:
-            continue
-        effects[k, used], unit[k], residual[k], free[k] = fit
-        present[k, used] = True
+    order = np.argsort(environments)
+    place = np.searchsorted(environments[order], environment).clip(max=len(environments) - 1)
+    own = environments[order][place] == environment
+    seeds, run = np.unique(seed, return_inverse=True)
+    shape = len(environments), len(seeds)
+    fit = fit_layouts(values[own], order[place[own]], run[own], example[own], shape)
     # Where an environment has no degree of freedom of its own, all of them stand in.
-    pooled = residual.sum() / max(free.sum(), 1.0)
-    variance = np.where(free > 0, residual / np.maximum(free, 1), pooled)
-    return Effects(effects, present, unit * variance)
+    pooled = fit.residual.sum() / max(fit.free.sum(), 1.0)
+    variance = np.where(fit.free > 0, fit.residual / np.maximum(fit.free, 1), pooled)
+    return Effects(fit.effects, fit.present, fit.unit * variance)
 
 
 def environment_half_widths(
@@ -243,31 +237,3 @@ def _ratio(cells: Cells, runs: Effects) -> float:
 def _columns(table: Table) -> list[np.ndarray]:
     values, codes = read_columns(*table)
     return [values, *codes]
-
-
-def _two_way(
-    values: np.ndarray, s: np.ndarray, example: np.ndarray
-) -> tuple[np.ndarray, float, float, float] | None:
-    """Effects ``(S,)``, their mean square per unit of residual variance, residual sum, its degrees.
-
-    None where shared examples do not join all runs, so that their effects cannot be compared.
-    """
-    _, i, times = np.unique(example, return_inverse=True, return_counts=True)
-    S = int(s.max()) + 1
-    if S < 2:
-        return None
-    # Normal equations of the runs' effects once the examples' are eliminated; their second smallest
-    # eigenvalue is 0 where the runs fall into groups that share no example.
-    scaled = sparse.csr_matrix((1 / np.sqrt(times[i]), (i, s)), shape=(len(times), S))
-    laplacian = np.diag(np.bincount(s)) - (scaled.T @ scaled).toarray()
-    if np.linalg.eigvalsh(laplacian)[1] < 1e-9 * len(values):
-        return None
-    within = values - (np.bincount(i, values) / times)[i]
-    sums = np.bincount(s, within)
-    inverse = np.linalg.pinv(laplacian, rcond=1e-10, hermitian=True)
-    effects = inverse @ sums
-    tiny = 1e-12 * float(np.abs(values).max())
-    effects = np.where(np.abs(effects) <= tiny, 0.0, effects)
-    residual = max(float(within @ within - sums @ effects), 0.0)
-    free = len(values) - len(times) - (S - 1)
-    return effects - effects.mean(), float(np.trace(inverse)) / (S - 1), residual, float(free)

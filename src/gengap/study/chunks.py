@@ -212,6 +212,14 @@ def cut(plan: Plan, work: Work, entry: Entry, memory: int) -> list[Chunk]:
     ]
 
 
+def work_of(plan: Plan, chunk: Chunk) -> float:
+    """About how much a fleet is to do, in passes; 0 of what is not trained in steps."""
+    entry = plan.entry(chunk.method)
+    if chunk.kind != "fleet" or entry.method is None:
+        return 0.0
+    return len(chunk.runs) * int(entry.settings["steps"]) * registered(entry.name).passes
+
+
 def _apart(plan: Plan, work: Work, run: Run, cell: Cell) -> int:
     """What the problem says that decides the shape of a run's batches, where it does."""
     if not hasattr(work.problem, "apart"):

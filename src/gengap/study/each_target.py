@@ -34,11 +34,11 @@ def _row(result: Result, method: str, target: str, metric: Metric) -> TargetRow:
     sign, scores = (1.0 if metric.higher_is_better else -1.0), result.scores[method]
     p = result.paired_under(method, metric)
     unseen, reference = scores.means(p), scores.means(p, "reference")
-    each = [
-        float(np.nanmean([v for (k, _), v in p.in_distribution.items() if k == code]))
-        for code in unseen
-    ]
-    inside, outside = float(np.mean(each)), float(np.mean(list(unseen.values())))
+    within = p.means_inside()
+    inside, outside = (
+        float(np.mean([within[code] for code in unseen])),
+        float(np.mean(list(unseen.values()))),
+    )
     beside = float(np.mean(list(reference.values())))
     cost = sign * (beside - outside)
     expected, _ = source_intervals(

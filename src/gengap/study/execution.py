@@ -24,7 +24,7 @@ from gengap.base.progress import Progress
 from gengap.records.database import parse
 from gengap.records.models import kept_model, kept_models
 from gengap.records.store import Store
-from gengap.study.chunks import Chunk, Failed, Trainer, Work, cut, record, train_chunk
+from gengap.study.chunks import Chunk, Failed, Trainer, Work, cut, record, train_chunk, work_of
 from gengap.study.plan import Entry, Plan
 from gengap.study.rules import rule_named
 from gengap.study.scores import Scores
@@ -172,7 +172,10 @@ class _Executing:
                 for chunk in cut(self.plan, self.work, entry, memory)
             ]
             trainer = Trainer(replace(self.plan), self.work, self._address(name))
-            _Stream(self, workers, trainer, [c for c in chunks if c.runs]).run()
+            chunks = [chunk for chunk in chunks if chunk.runs]
+            # The longest first, so that no worker is left alone with one at the end.
+            chunks.sort(key=lambda chunk: -work_of(self.plan, chunk))
+            _Stream(self, workers, trainer, chunks).run()
 
     def _opened(self, name: Any, most: int) -> AbstractContextManager[Workers]:
         """Open an executor with no more workers than runs."""

@@ -335,6 +335,17 @@ class Plan:
             rows.append(own)
         return tuple(rows)
 
+    def training_size(self, cell: Cell, seed: int) -> int:
+        """How many rows are trained on."""
+        place = cell.role, cell.name, seed
+        if place not in self._training_sizes:
+            self._training_sizes[place] = sum(map(len, self.training_rows(cell, seed)))
+        return self._training_sizes[place]
+
+    @cached_property
+    def _training_sizes(self) -> dict[tuple[str, str, int], int]:
+        return {}
+
     def _together(self, rows: np.ndarray) -> np.ndarray:
         """Order rows so that those of a cluster follow one another, clusters as they came."""
         if self.clusters is None:

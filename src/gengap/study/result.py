@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
@@ -343,11 +344,13 @@ class Result(Finding):
         costs = self.differences(name)
         unseen_means = self.scores[name].means(p)
         reference_means = self.scores[name].means(p, "reference")
+        inside = p.means_inside()
+        runs, examples = (_distinct(p.environment, other) for other in (p.seed, p.example))
+        differs = difference != 0
+        differing = _distinct(p.environment[differs], p.example[differs])
         rows = []
         for code, interval in intervals.items():
-            own = p.environment == code
-            inside = [v for (k, _), v in p.in_distribution.items() if k == code]
-            in_distribution = float(np.nanmean(inside))
+            in_distribution = inside[code]
             unseen, reference, cost = unseen_means[code], reference_means[code], costs[code]
             interval = self._around_cost(cost, reference, interval)
             rows.append(
@@ -362,9 +365,9 @@ class Result(Finding):
                     cost_of_unseen=cost,
                     cost_low=interval.low,
                     cost_high=interval.high,
-                    runs=2 * len(np.unique(p.seed[own])),
-                    examples=len(np.unique(p.example[own])),
-                    differing_examples=len(np.unique(p.example[own & (difference != 0)])),
+                    runs=2 * runs[code],
+                    examples=examples[code],
+                    differing_examples=differing[code],
                 )
             )
         return rows
@@ -465,6 +468,12 @@ class Result(Finding):
     def _rule_scores(self) -> dict[tuple[str, int, int], tuple[float, float, float]]:
         """By what a rule's runs scored, which Scores holds: rules that keep the same share it."""
         return {}
+
+
+def _distinct(environment: np.ndarray, codes: np.ndarray) -> Counter[int]:
+    """How many different codes come with each environment."""
+    base = int(codes.max(initial=0)) + 1
+    return Counter((np.unique(environment * base + codes) // base).tolist())
 
 
 def _around(estimate: float, interval: Interval) -> Interval:

@@ -61,6 +61,13 @@ class Paired:
         found = [column[rows] for column in columns]
         return Paired(found[0], found[1], found[2], found[3], found[4], self.in_distribution)
 
+    def means_inside(self) -> dict[int, float]:
+        """Mean of ``in_distribution`` over replicates, by the code of the environment."""
+        scores: dict[int, list[float]] = {}
+        for (code, _), score in self.in_distribution.items():
+            scores.setdefault(code, []).append(score)
+        return {code: _mean_where_defined(np.array(own)) for code, own in scores.items()}
+
 
 @dataclass
 class Scores:
@@ -209,23 +216,20 @@ class Scores:
 
         Of an environment that several splits leave unseen, their mean.
         """
-        seeds = len(self.plan.seeds)
         values = p.unseen if role == "unseen" else p.reference
-        found = np.full((len(self.problem.environments), seeds), np.nan)
-        for k in np.unique(p.environment):
-            own = p.environment == k
-            means: dict[int, list[float]] = {}
-            for replicate in np.unique(p.seed[own]):
-                score = float(values[own & (p.seed == replicate)].mean())
-                means.setdefault(int(replicate) % seeds, []).append(score)
-            for seed, scores in means.items():
-                found[k, seed] = np.mean(scores)
+        found = np.full((len(self.problem.environments), len(self.plan.seeds)), np.nan)
+        # Those of a replicate first, then of those of a seed, which weigh equally.
+        replicates = _means_by(p.environment, p.seed, values)
+        seeds = replicates[1] % len(self.plan.seeds)
+        environment, seed, means = _means_by(replicates[0], seeds, replicates[2])
+        found[environment, seed] = means
         return found
 
     def means(self, p: Paired, role: Literal["unseen", "reference"] = "unseen") -> dict[int, float]:
         """Mean score of a role by the code of each unseen environment, seeds weighing equally."""
-        cells = self.cells(p, role)
-        return {int(k): float(np.nanmean(cells[k])) for k in np.unique(p.environment)}
+        codes = np.unique(p.environment)
+        means = np.nanmean(self.cells(p, role)[codes], axis=1)
+        return dict(zip(codes.tolist(), means.tolist(), strict=True))
 
     def paired(
         self,
@@ -396,6 +400,15 @@ def _by_cluster(
         mean = (np.bincount(environment, values) / np.maximum(rows, 1))[home]
         found[role] = mean + weight * (np.bincount(entry, values) / sizes - mean)
     return found, home, lowest
+
+
+def _means_by(
+    environment: np.ndarray, seed: np.ndarray, values: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The environments and seeds that come together, and the mean value of each such pair."""
+    base = int(seed.max(initial=0)) + 1
+    pairs, entry, sizes = np.unique(environment * base + seed, False, True, True)
+    return pairs // base, pairs % base, np.bincount(entry, values) / sizes
 
 
 def _mean_where_defined(values: np.ndarray) -> float:

@@ -103,8 +103,7 @@ def _means(
     held_out = cell.held_out if held_out is None else held_out
     kept = choose(rule, scores.candidates(cell, seed))
     empty = np.full(len(scores.problem.environments), np.nan)
-    rows = scores.plan.training_rows(cell, seed)
-    size = sum(map(len, rows))
+    size = scores.plan.training_size(cell, seed)
     if kept is None or kept.diverged:
         return (empty, float("nan")), size
     place = kept.key, kept.step

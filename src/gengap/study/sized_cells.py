@@ -17,7 +17,7 @@ from scipy.optimize import linear_sum_assignment
 
 from gengap.base.errors import UsageError
 from gengap.base.seeds import generator
-from gengap.environments.parts import FOLDS
+from gengap.environments.parts import FOLDS, rows_of_each
 from gengap.records.study import Cell, Units
 from gengap.study.sizes import Point, Sizes
 
@@ -189,11 +189,11 @@ def drawn_rows(cell: Cell, place: Place, usable: np.ndarray, groups: Grouping) -
     """
     drawn: list[np.ndarray] = []
     for side, counts in enumerate(_how_many(cell, place.point, usable, groups)):
-        mine = usable & (cell.held_out if side else ~cell.held_out)
+        mine = np.flatnonzero(usable & (cell.held_out if side else ~cell.held_out))
+        rows, ends = rows_of_each(groups.codes, len(groups.labels), mine)
         for code in np.flatnonzero(counts):
-            own = np.flatnonzero(mine & (groups.codes == code))
             draw = generator(place.seed, "sized", groups.labels[code], side)
-            drawn.append(draw.permutation(own)[: counts[code]])
+            drawn.append(draw.permutation(rows[ends[code] : ends[code + 1]])[: counts[code]])
     return np.sort(np.concatenate(drawn)) if drawn else np.zeros(0, np.int64)
 
 

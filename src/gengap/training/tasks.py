@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib.metadata import version
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from gengap.base.seeds import generator
+from gengap.environments.parts import rows_of_each
 from gengap.methods.orders import Order, in_laps, laps
 from gengap.records.run import FinishedRun, KeptModel, Outcome, Part, Run
 
@@ -95,8 +97,9 @@ def draw_batches(task: Task, steps: int, slots: int, batch: int) -> tuple[np.nda
     else:
         order = draw.random((steps, count)).argsort(1).astype(np.int32)
         environment = order[:, np.arange(slots) % count]
-    rows = np.empty((steps, slots, batch), np.int32)
-    for k, own in enumerate(task.train):
-        mine = environment == k
-        rows[mine] = task.order(draw, own, np.nonzero(mine)[0] / steps, batch)
-    return rows, environment
+    rows = np.empty((steps * slots, batch), np.int32)
+    places, ends = rows_of_each(environment.ravel(), count)
+    for own, (start, end) in zip(task.train, pairwise(ends), strict=True):
+        mine = places[start:end]
+        rows[mine] = task.order(draw, own, mine // slots / steps, batch)
+    return rows.reshape(steps, slots, batch), environment
