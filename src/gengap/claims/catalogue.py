@@ -8,7 +8,7 @@ from gengap.base.errors import UsageError, unknown
 from gengap.claims import (
     adapting,
     benchmarks,
-    collapse,
+    collapse, boxes,
     compounds,
     contexts,
     corrective,
@@ -45,6 +45,7 @@ from gengap.claims import (
     reproducible,
     rich,
     shortcuts,
+    simulated,
     sites,
     solutions,
     sources,
@@ -69,8 +70,8 @@ _MODULES = (
     physical, sources, players, solutions, corrective, compounds, in_context, structures, grokking,
     corrupted_answers, linear_grokking, unseen_cube, tickets, sums, initialisations, two_facts,
     logs, drift, guided, level_samplers, fine_tuned, adapting, reproducible, transfers,
-    representations, labelled_logs, hypotheses, few_labels,
-    open_streams, turned_tasks, repeated, curriculum, collapse, expressions,
+    representations, labelled_logs, hypotheses, few_labels, open_streams, turned_tasks, repeated,
+    curriculum, collapse, expressions, boxes, simulated,
 )  # fmt: skip
 
 
