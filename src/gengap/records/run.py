@@ -15,9 +15,9 @@ import numpy as np
 from gengap.base.errors import UsageError
 
 Role = Literal["unseen", "reference", "inner", "sized"]
-Part = Literal["validation", "test", "train", "returned", "strangeness"]
+Part = Literal["validation", "test", "train", "crafted", "returned", "strangeness"]
 # Parts that are no example set: what each is of stands with :class:`Outcome`.
-OF_RUNS = ("train", "returned", "strangeness")
+OF_RUNS = ("train", "crafted", "returned", "strangeness")
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,9 @@ class Outcome:
     Attributes:
         step: training steps taken.
         part: ``"validation"`` or ``"test"``, which cover every environment of the problem; or
-            ``"train"``, the rows that the run was trained on, where curves are asked for; of what
+            ``"train"``, the rows that the run was trained on, where curves are asked for;
+            ``"crafted"``, the validation part with each input changed
+            (:mod:`gengap.training.crafted`), where that selects; of what
             adapts, ``"returned"``, those of the test part that are of what was trained on, asked
             again after the stream, and ``"strangeness"``, of a stream with strangers.
         predicted: ``(n,)`` class codes (integers), predicted values (float32), or the score of

@@ -54,6 +54,7 @@ class Work:
         small: whether estimators are kept only where they are small.
         keep_every: whether networks are kept at every checkpoint, not at the last alone.
         curves: whether training parts are scored as well and norms are noted.
+        crafted: whether networks are also scored on changed validation inputs.
         scores: whether the scores of classes are recorded.
         stream: how inputs come to adapters.
     """
@@ -69,6 +70,7 @@ class Work:
     small: bool = False
     keep_every: bool = False
     curves: bool = False
+    crafted: bool = False
     scores: bool = False
     stream: Stream = field(default_factory=Stream)
 
@@ -144,10 +146,7 @@ class Trainer:
             run=run,
             train=rows,
             prepared=prepared,
-            score={
-                **self._scored(run.seed),
-                **({"train": np.concatenate(rows)} if self.work.curves else {}),
-            },
+            score=self._scored(run) | ({"train": np.concatenate(rows)} if self.work.curves else {}),
             unlabelled=self._unlabelled(run),
             scores=self.work.scores,
         )
@@ -164,13 +163,17 @@ class Trainer:
             return rows
         return self.plan.unlabelled_rows(self.plan.cell(run), run.seed, unseen=info.sees_unseen)
 
-    def _scored(self, seed: int) -> dict[Part, np.ndarray]:
+    def _scored(self, run: Run) -> dict[Part, np.ndarray]:
         """The units that every run under a seed is scored on."""
+        seed = run.seed
         if seed not in self._scored_under:
             both: tuple[Part, ...] = ("validation", "test")
             found = {part: self.plan.example_set(seed, part).example for part in both}
             self._scored_under[seed] = found
-        return self._scored_under[seed]
+        found = self._scored_under[seed]
+        if self.work.crafted and run.model:  # estimators have nothing to choose from
+            return {**found, "crafted": found["validation"]}
+        return found
 
     @cached_property
     def _scored_under(self) -> dict[int, dict[Part, np.ndarray]]:
@@ -280,7 +283,7 @@ def record(store: Store, work: Work, found: Sequence[FinishedRun]) -> None:
 
     def add() -> None:
         store.add(found)
-        if work.again or work.curves or work.scores or work.remedied:
+        if work.again or work.curves or work.crafted or work.scores or work.remedied:
             store.add_to(found)
 
     patiently(add)

@@ -128,6 +128,9 @@ class _Executing:
             missing |= {key for key in wanted if any((key, step) not in kept for step in steps)}
         if self.work.curves and entry.method is not None and entry.remedy is None:
             missing |= keys - {key for key, _ in self.store.curves(keys)}
+        if self.work.crafted and entry.method is not None:
+            scored = self.store.outcomes(keys, "crafted", entry.settings["checkpoints"][-1:])
+            missing |= keys - {key for key, _ in scored}
         if self.work.scores:
             missing |= keys - self.store.scored(keys)
         if entry.remedy is not None:

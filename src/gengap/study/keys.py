@@ -156,7 +156,8 @@ class StudyFile:
     )
     min_examples: int = key("Environments with fewer examples are left out; 5 at least.", 10)
     selection: str = key(
-        "validation, leave-one-environment-out, last-step or oracle.", "validation"
+        "validation, leave-one-environment-out, crafted-validation, last-step or oracle.",
+        "validation",
     )
     inner: bool = key("Train the runs leave-one-environment-out selection needs.", False)
     sizes: str | None = key(

@@ -7,6 +7,8 @@ look at tells the honest rules from the one that peeks.
 - ``leave-one-environment-out``: the mean score on each training environment when training left it
   out. Closest to what selection is for, at the price of more runs (Gulrajani & Lopez-Paz 2021,
   arXiv:2007.01434).
+- ``crafted-validation``: the validation score on inputs that were changed, so that what is
+  validated on differs from training as unseen environments may (:mod:`gengap.training.crafted`).
 - ``last-step``: the default hyperparameters after the last step; nothing is chosen.
 - ``oracle``: the validation score on the unseen environment itself. It peeks: nobody has these
   labels before deployment. It shows how much of a method's success is selection.
@@ -32,6 +34,7 @@ class Candidate:
         step: training steps taken.
         validation: mean validation score over the training environments, larger is better;
             minus infinity when the training diverged.
+        crafted: mean validation score on changed inputs, NaN where they were not asked about.
         left_out: mean score on training environments left out of training, NaN if not trained.
         unseen: mean validation score on the unseen environments, NaN for a reference.
     """
@@ -41,6 +44,7 @@ class Candidate:
     step: int
     validation: float
     left_out: float = float("nan")
+    crafted: float = float("nan")
     unseen: float = float("nan")
 
     @property
@@ -76,6 +80,12 @@ RULES = {
             False,
             "best score on training environments left out in turn",
         ),
+        Rule(
+            "crafted-validation",
+            "crafted",
+            False,
+            "best validation score on training environments, inputs changed",
+        ),
         Rule("last-step", "", False, "default hyperparameters, last step"),
         Rule("oracle", "unseen", True, "best validation score on the unseen environment"),
     )
@@ -100,7 +110,7 @@ def choose(rule: Rule, candidates: Sequence[Candidate]) -> Candidate | None:
     if len(candidates) == 1:
         return candidates[0]
     values = np.array([getattr(c, rule.criterion) for c in candidates], dtype=float)
-    if rule.criterion != "left_out" and np.isnan(values).all():
+    if rule.criterion not in ("left_out", "crafted") and np.isnan(values).all():
         values = np.zeros(len(values))  # a metric that these parts do not define says nothing
     if not len(values) or np.isnan(values).any():
         return None

@@ -140,12 +140,26 @@ class Scores:
                     step=step,
                     validation=_mean_where_defined(inside),
                     left_out=self._left_out(cell, seed, run.trial, step),
+                    crafted=self._crafted.get((run.key, step), float("nan")),
                     unseen=_mean_where_defined(outside),
                 )
                 for run in self.by_cell[place]
                 for step, (inside, outside) in sorted(self.validation[run.key].items())
             ]
         return self._candidates[place]
+
+    @cached_property
+    def _crafted(self) -> dict[tuple[str, int], float]:
+        """Mean scores on changed validation inputs by run key and step, where there are any."""
+        found: dict[tuple[str, int], float] = {}
+        for seed in self.plan.seeds:
+            cells = {r.key: cell for r, cell in self.plan.runs[self.method] if r.seed == seed}
+            read = self.store.outcomes(cells, "crafted", scores=self.metric.scores)
+            for (key, step), outcome in read.items():
+                examples = self.examples(seed, "validation")
+                means = self._oriented_means(outcome, examples, cells[key].rows)
+                found[key, step] = _mean_where_defined(means)
+        return found
 
     @cached_property
     def _candidates(self) -> dict[tuple[str, str, int], list[Candidate]]:

@@ -38,6 +38,7 @@ from gengap.study.plan import Entry, Plan, write_plan
 from gengap.study.problem_records import problem_record, task_of, units_record
 from gengap.study.protocol import batch_of, leave_out, one_network_seconds, seconds_of
 from gengap.study.result import Result
+from gengap.study.rule_needs import check_rule
 from gengap.study.rules import rule_named
 from gengap.study.said_of_splits import said_of_splits
 from gengap.study.scores import looks_of
@@ -351,14 +352,7 @@ class Study:
         check_name(self.executor)
         if self.store is not None:
             parse(self.store)
-        needs_inner = rule_named(self.selection).criterion == "left_out"
-        if needs_inner and not self.inner:
-            raise UsageError(f"The selection rule {self.selection} needs more runs; add --inner.")
-        if needs_inner and any(len(cell.train) < 2 for cell in self.plan.unseen):
-            raise UsageError(
-                f"The selection rule {self.selection} needs two training environments in every "
-                "split; use --selection validation."
-            )
+        check_rule(self)
         if self.until_decided:
             check_sequential(self.plan, self.skipped)
         _ = self._kept
@@ -496,5 +490,6 @@ class Study:
             small=self.keep_models == "auto",
             keep_every=self._keeps_every,
             curves=self.curves,
+            crafted=rule_named(self.selection).criterion == "crafted",
             scores=self.metric_used.scores,
         )

@@ -17,8 +17,9 @@ from gengap.base.seeds import generator
 from gengap.environments.preparation import CLIP
 from gengap.methods.batch import Batch, Context
 from gengap.models.networks import Network
-from gengap.records.run import Outcome
+from gengap.records.run import Outcome, Part
 from gengap.training.class_scores import half
+from gengap.training.crafted import crafted
 from gengap.training.tasks import Task, draw_batches, draw_unlabelled
 from gengap.training.views import another_view
 
@@ -188,7 +189,7 @@ class TableFeed:
             padded = np.stack([np.pad(r, (0, longest - len(r)), mode="edge") for r in rows])
             block = max(self.slots * self.size, ROWS_AT_ONCE // len(rows))
             pieces = [
-                self._outputs(network, torch.from_numpy(padded[:, k : k + block]))
+                self._outputs(network, torch.from_numpy(padded[:, k : k + block]), part)
                 for k in range(0, longest, block)
             ]
             for run, own in enumerate(rows):
@@ -203,13 +204,14 @@ class TableFeed:
                 )
         return found
 
-    def _outputs(self, network: Network, rows: Tensor) -> tuple[np.ndarray, ...]:
+    def _outputs(self, network: Network, rows: Tensor, part: Part) -> tuple[np.ndarray, ...]:
         """Predictions ``(R, n)``; of classes the truth's probability too, and scores if wanted.
 
         Of several targets, each ``(R, n, k)``.
         """
         rows = rows.to(self.device).long()
-        logits = network(self.inputs(rows)).logits
+        x = self.inputs(rows)
+        logits = network(crafted(x, rows, len(self.data.shape)) if part == "crafted" else x).logits
         if not self.data.classes:
             values = logits.squeeze(-1).double().cpu().numpy()
             return (values * self.target_scale + self.target_shift,)
