@@ -15,7 +15,9 @@ RULE = RULES["crafted-validation"]
 def places():
     draw = np.random.default_rng(0)
     X = draw.normal(size=(120, 4)).astype(np.float32)
-    return Environments.from_arrays(X, (X[:, 0] + draw.normal(size=120) > 0).astype(int), np.arange(120) % 3)
+    return Environments.from_arrays(
+        X, (X[:, 0] + draw.normal(size=120) > 0).astype(int), np.arange(120) % 3
+    )
 
 
 def test_the_best_on_changed_inputs_is_kept():

@@ -14,7 +14,7 @@ from gengap.claims import (
     corrective,
     corrupted_answers,
     coverage,
-    curriculum,
+    curriculum, crafted_shifts,
     drift,
     edge,
     elsewhere,
@@ -71,7 +71,7 @@ _MODULES = (
     corrupted_answers, linear_grokking, unseen_cube, tickets, sums, initialisations, two_facts,
     logs, drift, guided, level_samplers, fine_tuned, adapting, reproducible, transfers,
     representations, labelled_logs, hypotheses, few_labels, open_streams, turned_tasks, repeated,
-    curriculum, collapse, expressions, boxes, simulated,
+    curriculum, collapse, expressions, boxes, simulated, crafted_shifts,
 )  # fmt: skip
 
 
