@@ -11,16 +11,17 @@ from gengap.study.rules import RULES, Candidate, choose, looks, rule_named
 
 # Each column has its maximum in another row, and none where the defaults end (trial 0, step 30).
 TABLE = [
-    Candidate("p", 0, 10, validation=0.70, left_out=0.55, unseen=0.40),
-    Candidate("p", 0, 30, validation=0.80, left_out=0.50, unseen=0.45),
-    Candidate("q", 1, 10, validation=0.60, left_out=0.65, unseen=0.50),
-    Candidate("q", 1, 30, validation=0.90, left_out=0.60, unseen=0.30),
-    Candidate("r", 2, 10, validation=0.50, left_out=0.40, unseen=0.70),
-    Candidate("r", 2, 30, validation=0.85, left_out=0.45, unseen=0.60),
+    Candidate("p", 0, 10, validation=0.70, left_out=0.55, crafted=0.1, unseen=0.40),
+    Candidate("p", 0, 30, validation=0.80, left_out=0.50, crafted=0.2, unseen=0.45),
+    Candidate("q", 1, 10, validation=0.60, left_out=0.65, crafted=0.3, unseen=0.50),
+    Candidate("q", 1, 30, validation=0.90, left_out=0.60, crafted=0.4, unseen=0.30),
+    Candidate("r", 2, 10, validation=0.50, left_out=0.40, crafted=0.5, unseen=0.70),
+    Candidate("r", 2, 30, validation=0.85, left_out=0.45, crafted=0.6, unseen=0.60),
 ]
 EXPECTED = {
     "validation": ("q", 30),
     "leave-one-environment-out": ("q", 10),
+    "crafted-validation": ("r", 30),
     "last-step": ("p", 30),
     "oracle": ("r", 10),
 }
@@ -38,9 +39,11 @@ def test_each_rule_keeps_its_own_best(name):
         assert (kept.key, kept.step) == EXPECTED[name]
 
 
-@pytest.mark.parametrize("name", ["validation", "leave-one-environment-out", "oracle"])
+@pytest.mark.parametrize(
+    "name", ["validation", "leave-one-environment-out", "crafted-validation", "oracle"]
+)
 def test_ties_go_to_the_earlier_trial_then_the_later_step(name):
-    even = [replace(c, validation=0.5, left_out=0.5, unseen=0.5) for c in TABLE]
+    even = [replace(c, validation=0.5, left_out=0.5, crafted=0.5, unseen=0.5) for c in TABLE]
     for order in (even, even[::-1]):
         kept = choose(RULES[name], order)
         assert (kept.trial, kept.step) == (0, 30)
@@ -69,7 +72,8 @@ def test_a_run_that_diverged_is_not_kept():
 
 def test_only_the_oracle_looks_once_per_candidate():
     assert {name: looks(rule, TABLE) for name, rule in RULES.items()} == {
-        "validation": 0, "leave-one-environment-out": 0, "last-step": 0, "oracle": 6,
+        "validation": 0, "leave-one-environment-out": 0, "crafted-validation": 0, "last-step": 0,
+        "oracle": 6,
     }  # fmt: skip
 
 
