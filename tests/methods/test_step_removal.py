@@ -33,7 +33,7 @@ def test_the_first_tokens_of_a_target_are_left_out():
     assert problem.steps_written[row] == 11
     for cut in (0, 3, 11):
         at = torch.tensor([[[row]]])
-        x, y, mask = feed.gathered(at, 40, torch.full((1, 1, 1), cut))
+        x, y, mask = feed.scorer.gathered(at, 40, torch.full((1, 1, 1), cut))
         left = target.split()[cut:]
         slots, written = x[0, 0, 0]
         before = f"{source} <begin> {' '.join(left)}"
@@ -78,14 +78,14 @@ def test_the_answer_alone_is_scored_where_it_is_asked():
 
     for asked in ("all", "answer"):
         own, feed = feed_of(problem, asked)
-        assert feed._scores(Says(own.outputs), [rows])[0].mean() == 1
+        assert feed.scorer.scores(Says(own.outputs), [rows])[0].mean() == 1
     plain = load_suite("addition:longest=2,each=30", seed=1)
     _, feed = feed_of(problem, "answer")
     _, other = feed_of(plain)
     for row in (3, 44):
         at = torch.tensor([[row]])
         cut = torch.tensor([[int(problem.steps_written[row])]])
-        ours, theirs = feed.gathered(at, 16, cut)[0], other.gathered(at, 16)[0]
+        ours, theirs = feed.scorer.gathered(at, 16, cut)[0], other.scorer.gathered(at, 16)[0]
         assert words(problem, ours[0, 0, 1]) == words(plain, theirs[0, 0, 1])
 
 

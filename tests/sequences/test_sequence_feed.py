@@ -43,7 +43,7 @@ def test_what_models_read_is_the_pair_and_what_training_never_saw_is_unknown():
     problem = copies()
     feed = the_feed(problem)
     rows = np.array([[0, 1], [2, 3]])
-    x, y, mask = feed.gathered(torch.from_numpy(rows), 16)
+    x, y, mask = feed.scorer.gathered(torch.from_numpy(rows), 16)
     for run in range(2):
         for k, row in enumerate(rows[run]):
             source = problem.source[row].tolist()
@@ -69,7 +69,7 @@ def test_an_exact_match_is_what_greedy_decoding_says():
         def __call__(self, x):
             return model.forward({name: v.expand(2, *v.shape[1:]) for name, v in own.items()}, x)
 
-    scores, _ = feed._scores(Own(), [rows, rows])
+    scores, _ = feed.scorer.scores(Own(), [rows, rows])
     for row in rows:
         source, target = problem.source[row], problem.target[row]
         written = [*source.tolist(), BEGIN]

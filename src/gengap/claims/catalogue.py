@@ -27,9 +27,11 @@ from gengap.claims import (
     goals,
     grokking,
     guided,
+    histories,
     hypotheses,
     in_context,
     initialisations,
+    iterations,
     labelled_logs,
     level_samplers,
     linear_grokking,
@@ -51,6 +53,7 @@ from gengap.claims import (
     sites,
     solutions,
     sources,
+    stepwise,
     strangers,
     structures,
     sums,
@@ -73,7 +76,8 @@ _MODULES = (
     corrupted_answers, linear_grokking, unseen_cube, tickets, sums, initialisations, two_facts,
     logs, drift, guided, level_samplers, fine_tuned, adapting, reproducible, transfers,
     representations, labelled_logs, hypotheses, few_labels, open_streams, turned_tasks, repeated,
-    curriculum, collapse, expressions, boxes, simulated, crafted_shifts,
+    curriculum, collapse, expressions, boxes, simulated, crafted_shifts, iterations, stepwise,
+    histories,
 )  # fmt: skip
 
 

@@ -79,6 +79,8 @@ class Batch:
         shortened: the same batch whose targets begin without a share ``(R, E, B)`` of their written
             steps, and without so many further tokens ``(R, E, B)`` of them.
         marks: which inputs ``(..., *shape)`` of units ``(...)``, by their numbers, are marked.
+        thinned: the same batch whose targets lack any of their written steps, by chances
+            ``(R, E, B)`` and numbers ``(R, E, B, L)`` drawn.
         practice: ``n`` copies of the training levels to act in, the same at every step.
     """
 
@@ -99,6 +101,7 @@ class Batch:
     search: Callable[[], Tensor] | None = None
     shortened: Callable[[Tensor, Tensor], Batch] | None = None
     marks: Callable[[Tensor], Tensor] | None = None
+    thinned: Callable[[Tensor, Tensor], Batch] | None = None
     practice: Callable[[int], Practice] | None = None
 
     def losses(self, logits: Tensor) -> Tensor:
@@ -182,6 +185,7 @@ class Batch:
             past=None,
             search=None,
             shortened=None,
+            thinned=None,
         )
 
     def only(self, slot: int) -> Batch:
@@ -198,6 +202,7 @@ class Batch:
             past=None,
             search=None,
             shortened=None,
+            thinned=None,
         )
 
     def view(self, x: Tensor) -> Tensor:
@@ -241,6 +246,17 @@ class Batch:
         if self.shortened is None:
             raise UsageError(MISSING.format("steps written before answers"))
         return self.shortened(share, further)
+
+    def with_some_steps(self, chance: Tensor, noise: Tensor) -> Batch:
+        """The same pairs, whose targets lack some of the steps written before answers.
+
+        Args:
+            chance: ``(R, E, B)`` that a token of a target's steps is left out.
+            noise: shaped as ``y``, uniform from 0 to 1; tokens below their chance are left out.
+        """
+        if self.thinned is None:
+            raise UsageError(MISSING.format("steps written before answers"))
+        return self.thinned(chance, noise)
 
     def act_in(self, count: int) -> Practice:
         """``count`` copies of its training levels for every run to act in."""

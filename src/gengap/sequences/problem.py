@@ -45,7 +45,7 @@ LACKS = (
     UNLABELLED_UNSEEN,
     VIEWS,
 )
-SCORES = ("exact_match", "token_accuracy")
+SCORES = ("exact_match", "token_accuracy", "answer_match")
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,8 +63,9 @@ class Sequences:
         name: what reports call the problem.
         kind: what one environment is called.
         notes: sentences about the data.
-        score: ``exact_match``, whether all of a target was said, or ``token_accuracy``, the share
-            of it that was.
+        score: ``exact_match``, whether all of a target was said; ``token_accuracy``, the share of
+            it that was; or ``answer_match``, whether what a model writes, steps of its own before,
+            ends with the answer.
         compounds: what is put together in each pair; neighbouring tokens of the source unless
             given.
         steps_written: ``(n,)`` tokens at the beginning of each target that are steps on the way to
@@ -132,7 +133,7 @@ class Sequences:
             factors: further columns of ``n`` values to split by.
             tokens: ``characters``, ``words``, the path of a ``tokenizer.json``, or a function
                 from a text to tokens; words where sources have several unless given.
-            score: ``exact_match`` or ``token_accuracy``.
+            score: ``exact_match``, ``token_accuracy`` or ``answer_match``.
             name: what to call the problem.
 
         Raises:

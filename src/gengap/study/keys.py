@@ -32,7 +32,14 @@ METRICS = {
     "regression": ("r2", "squared_error", "absolute_error", "rmse", "quantile"),
     "ordinal": ("rank_error", "quadratic_kappa", *_OF_CLASSES),
     "survival": ("concordance",),
-    "score": ("exact_match", "token_accuracy", "return", "success", "normalised_return"),
+    "score": (
+        "exact_match",
+        "token_accuracy",
+        "answer_match",
+        "return",
+        "success",
+        "normalised_return",
+    ),
 }
 
 

@@ -288,6 +288,7 @@ METRICS = {
         each_environment(_share("concordance", _concordance)),
         _share("exact_match", _score),
         _share("token_accuracy", _score),
+        _share("answer_match", _score),
         _share("success", _score),
         Metric("return", True, False, _score, (-math.inf, math.inf)),
         Metric("normalised_return", True, False, _score, (-math.inf, math.inf)),

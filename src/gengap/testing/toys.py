@@ -194,7 +194,10 @@ def _batches(numbers: Sequence[int], size: Size, context: Context) -> list[Batch
             marks=marks,
             practice=practice,
         )
-        return replace(found, shortened=lambda share, further: found)  # no steps to leave out
+        # There are no steps to leave out.
+        return replace(
+            found, shortened=lambda share, further: found, thinned=lambda chance, noise: found
+        )
 
     return [at(step) for step in range(size.steps)]
 

@@ -97,7 +97,9 @@ class EncoderDecoder(Transformer):
         first = ((slots != SLOT) & (slots != PAD)).sum(-1)
         places = self._digits(parameters, row)
         told = self.told(parameters, row, first, places)
-        place = torch.arange(max(1, int((slots == SLOT).sum(-1).max())), device=x.device)
+        # Memory is measured on rows of padding, which are taken for sources and answers as long.
+        longest = int((slots == SLOT).sum(-1).max()) or row.shape[-1]
+        place = torch.arange(longest, device=x.device)
         after = (first[..., None] + place).clamp(max=row.shape[-1] - 1)
         h = self.embedded(parameters, row, after, place.expand(after.shape), places)
         own = part(parameters, WRITES)
@@ -135,7 +137,7 @@ class EncoderDecoder(Transformer):
     ) -> Told:
         """What the encoder makes of sources, the first ``(R, n)`` tokens of each row."""
         own = part(parameters, READS)
-        place = torch.arange(int(first.max()), device=row.device)
+        place = torch.arange(int(first.max()) or row.shape[-1], device=row.device)
         h = self.embedded(parameters, row, *2 * (place.expand(*first.shape, -1),), digits)
         real = (place < first[..., None]).flatten(0, 1)[:, None, None]
         bias = bias_of(self.positions, own, len(place), self.heads, causal=False)

@@ -1,0 +1,44 @@
+"""Claims about iterations and steps, on networks hardly trained."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from gengap.claims import iterations, stepwise
+from gengap.environments.suites import load_suite
+from gengap.models.networks import Network
+from gengap.sequences.architectures import named
+from gengap.sequences.pairs import SLOTS
+from gengap.sequences.vocabulary import SLOT
+
+
+def test_iterations_are_those_of_one_network(monkeypatch):
+    model = named("looped(positions=none,width=16,heads=2)")
+    problem = load_suite("chains", seed=1007, each=30)
+    own = model.initialise(problem.shape, problem.outputs, 1)
+    network = Network(model, {name: p[None] for name, p in own.items()}, problem.shape)
+    monkeypatch.setattr(iterations, "_trained", lambda draw, store: network)
+    monkeypatch.setattr(iterations, "ASKED", 30)
+    iterations.by_iterations.cache_clear()
+    found = iterations.by_iterations(7, "", (1, 5))
+    iterations.by_iterations.cache_clear()
+    for number in (1, 5):
+        right = []
+        for row in range(len(problem)):
+            source = [*problem.source[row].tolist(), SLOT]
+            x = torch.tensor([source, source])[None, None]
+            said = model.iterating(number).forward(network.parameters, x).logits[0, 0, -1]
+            assert x[0, 0, SLOTS, -1] == SLOT
+            right.append(int(said.argmax()) == int(problem.target[row][0]))
+        for hops, mean in found[number].items():
+            assert mean == pytest.approx(sum(right[30 * hops : 30 * hops + 30]) / 30)
+
+
+def test_new_questions_are_apart(tmp_path, monkeypatch):
+    monkeypatch.setattr(stepwise, "STEPS", 2)
+    monkeypatch.setattr(stepwise, "SUITE", "navigation:layers=4,width=4,times=2")
+    for steps in (True, False):
+        found = stepwise.answered(0, str(tmp_path / "r.db"), steps)
+        assert set(found) == {"known", "new"}
+        assert all(0 <= share <= 1 for share in found.values())
