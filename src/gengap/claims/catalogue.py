@@ -17,6 +17,7 @@ from gengap.claims import (
     coverage,
     crafted_shifts,
     curriculum,
+    disguises,
     drift,
     edge,
     elsewhere,
@@ -75,9 +76,9 @@ _MODULES = (
     physical, sources, players, solutions, corrective, compounds, in_context, structures, grokking,
     corrupted_answers, linear_grokking, unseen_cube, tickets, sums, initialisations, two_facts,
     logs, drift, guided, level_samplers, fine_tuned, adapting, reproducible, transfers,
-    representations, labelled_logs, hypotheses, few_labels, open_streams, turned_tasks, repeated,
-    curriculum, collapse, expressions, boxes, simulated, crafted_shifts, iterations, stepwise,
-    histories,
+    representations, labelled_logs, hypotheses, few_labels, open_streams, turned_tasks,
+    repeated, curriculum, collapse, expressions, boxes, simulated, crafted_shifts, iterations,
+    stepwise, histories, disguises,
 )  # fmt: skip
 
 

@@ -99,11 +99,15 @@ class DQN(Followed):
 
     def gradients(self, network: Network, batch: Batch, state: dict[str, Tensor]) -> Parameters:
         """Gradients of the loss on what is recalled, past autograd."""
-        count = batch.y[0].numel()
-        x, after = told(recalled(state, count, batch.generators), batch.act_in(count).discount)
+        x, after = self.remembered(batch, state)
         aim = double_target(network, state, after, foresight=self.foresight)
         said, back = values_of(network, "", x, after.action)
         return back(mean_slopes(said - aim))
+
+    def remembered(self, batch: Batch, state: dict[str, Tensor]) -> tuple[Tensor, Transitions]:
+        """What was seen ``(R, n, *shape)``, and what followed, in transitions drawn anew."""
+        count = batch.y[0].numel()
+        return told(recalled(state, count, batch.generators), batch.act_in(count).discount)
 
 
 @torch.no_grad()

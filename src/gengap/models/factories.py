@@ -37,9 +37,13 @@ def built_mlp(
 
 
 def small_cnn(
-    shape: Sequence[int], outputs: int, norm: str = "", activation: str = "relu"
+    shape: Sequence[int],
+    outputs: int,
+    norm: str = "",
+    activation: str = "relu",
+    channels: tuple[int, int] = (32, 64),
 ) -> nn.Module:
-    """Two 3-wide convolutions (32, 64 channels), pooling, and a linear layer of 128 units.
+    """Two 3-wide convolutions, pooling, and a linear layer of 128 units.
 
     For images ``(c, h, w)`` and signals ``(c, length)``.
 
@@ -47,6 +51,7 @@ def small_cnn(
         norm: what normalises after each convolution, ``"batch"``, ``"layer"`` or ``"group"``;
             empty for nothing.
         activation: as of :func:`built_mlp`.
+        channels: of the convolutions.
     """
     if len(shape) not in (2, 3):
         raise UsageError(
@@ -58,7 +63,7 @@ def small_cnn(
             f"The CNN needs at least 2 pixels a side; one example here has shape {tuple(shape)}; "
             "use --model mlp."
         )
-    plane = len(shape) == 3
+    plane, (first, second) = len(shape) == 3, channels
     conv: Any = nn.Conv2d if plane else nn.Conv1d
     pool: Any = nn.MaxPool2d if plane else nn.MaxPool1d
     squeeze: Any = nn.AdaptiveAvgPool2d if plane else nn.AdaptiveAvgPool1d
@@ -68,16 +73,16 @@ def small_cnn(
         return [_normalisation(norm, channels, len(shape) - 1)] if norm else []
 
     return nn.Sequential(
-        conv(shape[0], 32, 3, padding=1),
-        *normalised(32),
+        conv(shape[0], first, 3, padding=1),
+        *normalised(first),
         active(),
-        conv(32, 64, 3, padding=1),
-        *normalised(64),
+        conv(first, second, 3, padding=1),
+        *normalised(second),
         active(),
         pool(2),
         squeeze(side),
         nn.Flatten(),
-        nn.Linear(64 * side ** (2 if plane else 1), 128),
+        nn.Linear(second * side ** (2 if plane else 1), 128),
         active(),
         nn.Linear(128, outputs),
     )

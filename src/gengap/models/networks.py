@@ -34,6 +34,7 @@ Parameters = dict[str, Tensor]
 
 ROWS_AT_ONCE = 4096
 MOST_WEIGHTS, MOST_LAYERS = 1 << 28, 100  # of one network
+CONVOLUTIONS = 2
 
 _GLOBAL_GENERATOR = threading.Lock()
 
@@ -305,8 +306,9 @@ def _architecture(
         readable = len(widths) <= MOST_LAYERS and max(map(len, widths), default=1) <= 12
         readable = readable and all(w.isascii() and w.isdigit() and int(w) > 0 for w in widths)
         own = tuple(map(int, widths)) if readable else ()
-        if found[1] == "cnn" and not widths and known:
-            return Module(partial(small_cnn, norm=norm, activation=activation), name=text)
+        if found[1] == "cnn" and known and (not widths or len(own) == CONVOLUTIONS):
+            build = partial(small_cnn, norm=norm, activation=activation)
+            return Module(partial(build, channels=own) if own else build, name=text)
         if found[1] == "mlp" and readable and known and (norm or activation != "relu"):
             widths_used = own or MLP().widths
             made = partial(built_mlp, widths=widths_used, norm=norm, activation=activation)
@@ -320,9 +322,10 @@ def _architecture(
         )
     raise UsageError(
         f"There is no model {model!r}; use linear, mlp, mlp(64,64) with widths of your choice, "
-        "cnn, or with layers that normalise mlp(64,64,norm=batch) and cnn(norm=batch), or layer "
-        "or group in place of batch, or with other activations mlp(64,activation=smelu) or gelu "
-        "(in Python also any function that returns a torch.nn.Module)."
+        "cnn or cnn(8,16) with channels, or with layers that normalise mlp(64,64,norm=batch) and "
+        "cnn(norm=batch), or layer or group in place of batch, or with other activations "
+        "mlp(64,activation=smelu) or gelu (in Python also any function that returns a "
+        "torch.nn.Module)."
     )
 
 
