@@ -33,6 +33,7 @@ from gengap.control.table_arena import TableArena
 from gengap.methods.registry import method_info
 from gengap.models.networks import MLP
 from gengap.records.run import Run
+from gengap.training.memory import keep_freed_memory
 from gengap.training.tasks import Task
 from gengap.training.train import train_fleet
 
@@ -175,7 +176,8 @@ def gradient_steps(python: str | None) -> None:
 
 
 def compiled_steps(copies: int = 3_000, steps: int = 200) -> float:
-    """Steps a second of mazes with random actions and observations."""
+    """Steps a second of mazes with random actions and observations, which are bytes in both."""
+    keep_freed_memory()  # as in training
     levels = gg.load_suite("mazes", levels=1000)
     assert isinstance(levels.arena, TableArena)
     everywhere = np.arange(len(levels))

@@ -181,7 +181,8 @@ class Scales:
 class PreparedPractice:
     """Practice on the device that is trained on, its observations scaled as those of batches are.
 
-    Simulators act on the processor: actions go there, and what came of them comes back.
+    Simulators act on the processor: actions go there, and what came of them comes back, in numbers
+    where it is bytes.
     """
 
     def __init__(self, practice: Practice, scales: Scales | None, device: str) -> None:
@@ -194,16 +195,17 @@ class PreparedPractice:
         """Carry out one action in every copy."""
         found, device = self.practice.act(action.cpu()), self.device
         self.x = self._seen(found.x)
+        last = self.x if found.last is found.x else self._seen(found.last)
         return Acted(
             reward=found.reward.to(device),
             end=found.end.to(device),
             cut=found.cut.to(device),
-            last=self._seen(found.last),
+            last=last,
             x=self.x,
         )
 
     def _seen(self, x: Tensor) -> Tensor:
-        x = x.to(self.device)
+        x = x.to(self.device).float()
         return x if self.scales is None else self.scales.of_all(x)
 
 

@@ -146,9 +146,9 @@ def _won(tables: LevelTables) -> LevelTables:
 class TablePractice:
     """Copies of compiled levels; see :class:`gengap.methods.practice.Practice`.
 
-    A copy is the number of its state among those of all levels, and what comes of an action (where
-    it leads, whether it ends the episode, what it earns) is one number of 64 bits: stepping is one
-    gather, and seeing another.
+    A copy is the number of its state among those of all levels. Where an action leads and whether
+    it ends the episode is one number of 32 bits: stepping is a gather of these, one of rewards and
+    one of what is seen, which is handed out as the tables have it, bytes as bytes.
     """
 
     def __init__(
@@ -163,12 +163,14 @@ class TablePractice:
         self.starts = Starts(units, draws, count)
         _, states, self.actions = tables.next_state.shape
         self.moves = _packed(tables)
+        self.rewards = torch.from_numpy(tables.reward.astype(np.float32).ravel())
         flat = tables.observation.reshape(-1, *tables.observation.shape[2:])
         self.observation = torch.from_numpy(flat)
-        self.begins = torch.from_numpy(arena.level.astype(np.int64) * states + arena.start)
+        begins = arena.level.astype(np.int64) * states + arena.start
+        self.begins = torch.from_numpy(begins.astype(np.int32))
         self.slip = torch.from_numpy(tables.slip.repeat(states))
         self.slips = bool(tables.slip.any())
-        self.at = torch.zeros((len(units), count), dtype=torch.int64)
+        self.at = torch.zeros((len(units), count), dtype=torch.int32)
         # Actions taken so far, and after how many of them each copy is cut off.
         self.taken, self.until = 0, torch.zeros(self.at.shape, dtype=torch.int32)
         every = torch.ones(self.at.shape, dtype=torch.bool)
@@ -179,17 +181,17 @@ class TablePractice:
         """Carry out one action ``(R, n)`` in every copy."""
         if self.slips:
             action = self._slipped(action)
-        place = torch.add(action, self.at, alpha=self.actions)
-        moved = self.moves.index_select(0, place.flatten()).view(place.shape)
-        halves = moved.view(torch.int32).view(*place.shape, 2)
-        end, reward = halves[..., 0] < 0, halves[..., 1].contiguous().view(torch.float32)
+        place = torch.add(action, self.at, alpha=self.actions).flatten()
+        moved = self.moves.index_select(0, place).view(self.at.shape)
+        reward = self.rewards.index_select(0, place).view(self.at.shape)
+        end = moved < 0
         self.at = moved & STATE
         self.taken += 1
         over = end | (self.until <= self.taken)
         seen = self.observation.index_select(0, self.at.flatten())
         begun, last = over.flatten().nonzero()[:, 0], None
         if len(begun):
-            last = self._shown(seen.clone() if seen.is_floating_point() else seen)
+            last = self._shown(seen.clone())
             at = self._restart(over, begun)
             seen.index_copy_(0, begun, self.observation.index_select(0, at))
         self.x = self._shown(seen)
@@ -197,7 +199,7 @@ class TablePractice:
 
     def _shown(self, seen: Tensor) -> Tensor:
         """Observations of all copies ``(R n, *shape)`` as they are handed out."""
-        return seen.float().view(*self.at.shape, *seen.shape[1:])
+        return seen.view(*self.at.shape, *seen.shape[1:])
 
     def _restart(self, over: Tensor, begun: Tensor) -> Tensor:
         """Put the copies of a mask ``(R, n)`` at starts drawn from their run's own units.
@@ -223,10 +225,10 @@ class TablePractice:
 
 
 def _packed(tables: LevelTables) -> Tensor:
-    """``(L S A,)`` int64, what comes of each action.
+    """``(L S A,)`` int32, what comes of each action.
 
-    The low 32 bits hold the number of the state it leads to, counted through all levels, the
-    highest of them set where the episode ends; the high 32 bits are those of the reward.
+    The number of the state it leads to, counted through all levels, with the highest bit set where
+    the episode ends.
 
     Raises:
         UsageError: there are more states than 31 bits count.
@@ -234,6 +236,5 @@ def _packed(tables: LevelTables) -> Tensor:
     levels, states, _ = tables.next_state.shape
     if levels * states > STATE:
         raise UsageError(f"{levels} levels of {states} states are too many; make fewer levels.")
-    ends = tables.end.astype(np.int64) << 31
-    earned = tables.reward.astype(np.float32).view(np.int32).astype(np.int64) << 32
-    return torch.from_numpy((earned | ends | tables.onward).ravel())
+    packed = tables.end.astype(np.uint32) << 31 | tables.onward.astype(np.uint32)
+    return torch.from_numpy(packed.view(np.int32).ravel())

@@ -139,7 +139,8 @@ class Practice(Protocol):
     """``n`` copies of levels per run, restarted at a start of its own training units when over.
 
     Attributes:
-        x: ``(R, n, *shape)`` the observations to act on, prepared as those of batches are.
+        x: ``(R, n, *shape)`` the observations to act on, prepared as those of batches are before
+            a method gets them.
         discount: of rewards, per action.
         draws: one generator per run for what the agents draw.
         starts: where the copies are and begin anew.
