@@ -129,7 +129,7 @@ def continuous(dims: int = 3, episodes: int = 200, length: int = 20) -> Levels:
                 ends.astype(np.float32), np.minimum(rows + 1, n - 1), ends)  # fmt: skip
     level = np.arange(episodes) % SLOTS
     own = pd.DataFrame({"start": np.arange(episodes)})
-    arena = gg.load_suite("mazes", levels=1).arena  # never acted in
+    arena = gg.load_suite("mazes", levels=2).arena  # never acted in
     names = [f"level {k}" for k in range(SLOTS)]
     return levels_of(level, logs, arena, names=names, actions=["torque"], name="made up",
                      factors=own)  # fmt: skip
