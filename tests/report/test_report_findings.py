@@ -29,6 +29,20 @@ def test_gap_and_worst_place():
     ]
 
 
+def test_the_best_remedy_is_named_and_what_no_remedy_beats():
+    methods = [method_row(), method_row("erm + tent", score_unseen=0.5)]
+    plain = methods[0]["score_unseen"]
+    least = f"{100 * plain:.1f}%"
+    assert (
+        f"No merge or adapter scored higher where unseen than plain training (erm), {least}."
+    ) in said(small_summary(methods))
+    methods[1]["score_unseen"] = 0.99
+    assert (
+        "erm + tent scored highest where unseen, 99.0%; gengap fit makes it a model to put to work."
+    ) in said(small_summary(methods))
+    assert not any("adapter" in line for line in said(small_summary()))
+
+
 def test_the_lowest_score_can_be_somewhere_else():
     rows = [environment_row("writer 1", cost_of_unseen=0.07), environment_row("writer 2")]
     assert (

@@ -221,6 +221,11 @@ def is_plain_training(row: Row) -> bool:
     return called(row["method"]) == PLAIN_TRAINING
 
 
+def is_remedy(row: Row) -> bool:
+    """Whether a method's row is of a merge or an adapter of trained models, by its name."""
+    return " + " in row["method"]
+
+
 def called(method: str) -> str:
     """What a baseline is called: plain training needs no other name."""
     return PLAIN_TRAINING if str(method).lower() == "erm" else method

@@ -36,7 +36,7 @@ from gengap.report.reading import Row, Summary, read
 from gengap.report.sentences.sequential import sequential_sentences
 from gengap.report.sentences.study import answer as sentence
 from gengap.report.sentences.study import place
-from gengap.report.sentences.study_findings import caveats, findings, peeking
+from gengap.report.sentences.study_findings import best_remedy, caveats, findings, peeking
 from gengap.report.sizes import sizes_section, sizes_sentences
 from gengap.report.streams import streams_section
 from gengap.report.tables import study as tables
@@ -73,6 +73,8 @@ def terminal(found: Any, quiet: bool = False) -> list[Block]:
     said += sizes_sentences(summary)
     if quiet:
         return said
+    if remedy := best_remedy(summary):
+        said.append(remedy)
     metric = shorten(summary.metric)
     unit = f"{metric} in %, differences in points" if summary.number.percent else metric
     note = Note(f"{unit}; seen: in distribution; a positive cost is worse off; 95% intervals")

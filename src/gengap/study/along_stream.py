@@ -66,7 +66,7 @@ def stream_rows(
     """A row for each adapter; None where there is none, or the metric is no mean over inputs."""
     entries = [e for e in plan.entries if e.remedy is not None and e.remedy.kind == "adapter"]
     read = [_Read(plan, store, scores, rule, entry) for entry in entries if entry.name in scores]
-    read = [one for one in read if one.possible]
+    read = [one for one in read if one.possible and one.tells]
     if not read or not plan.score.averages:
         return None
     sign = 1.0 if plan.score.higher_is_better else -1.0
@@ -102,6 +102,11 @@ class _Read:
     def possible(self) -> bool:
         """Whether the rule keeps runs of both."""
         return bool(self.choices) and bool(self.others)
+
+    @property
+    def tells(self) -> bool:
+        """Whether anything came later than another, returned, or was strange."""
+        return self.has(EARLY) or self.has(SOURCE) or any(self.told.values())
 
     def _read(self) -> None:
         kept = {place: own[0] for place, own in self.choices.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gengap.report.reading import Row, Summary
+from gengap.report.reading import Row, Summary, is_remedy
 from gengap.report.sentences.sequential import bracketed, sequential_sentences
 from gengap.report.sentences.study import baseline_name, method_name, place
 from gengap.report.text import isolate, many, shorten
@@ -20,6 +20,7 @@ def findings(summary: Summary) -> list[str]:
         _decomposition(summary, row),
         _worst(summary, row),
         _methods(summary),
+        best_remedy(summary),
         *sequential_sentences(summary),
         _chance(summary, row),
         _few(summary, row),
@@ -126,6 +127,21 @@ def _methods(summary: Summary) -> str:
     else:
         text = f"None of the {len(compared)} other methods was shown to beat {baseline}."
     return f"{text} Worse: {_differences(summary, worse)}." if worse else text
+
+
+def best_remedy(summary: Summary) -> str:
+    """Which remedy of trained models scored highest where unseen; empty where none was tried."""
+    known = [row for row in summary.methods if row["score_unseen"] is not None]
+    if not any(map(is_remedy, known)):
+        return ""
+    best = max(known, key=lambda row: summary.better_by(row["score_unseen"], 0.0) or 0.0)
+    score = summary.number.score(best["score_unseen"])
+    if not is_remedy(best):
+        return f"No merge or adapter scored higher where unseen than {method_name(best)}, {score}."
+    return (
+        f"{method_name(best)} scored highest where unseen, {score}; gengap fit makes it a model "
+        "to put to work."
+    )
 
 
 def _differences(summary: Summary, rows: list[Row], most: int = 3) -> str:
