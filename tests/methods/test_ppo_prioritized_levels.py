@@ -7,7 +7,8 @@ from practised import scores
 from toys import Size, toy
 
 import gengap as gg
-from gengap.methods.ppo_prioritized_levels import SCORE, SEEN, PrioritizedLevels, chances
+from gengap.methods.level_sampling import chances
+from gengap.methods.ppo_prioritized_levels import SCORE, SEEN, PrioritizedLevels
 from gengap.methods.practice import Starts
 
 

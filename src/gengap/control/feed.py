@@ -130,12 +130,21 @@ class LevelFeed:
         found = found.view(*rows.shape, *self.problem.shape)
         return found if self.scaling is None else self.scaling.of_all(found)
 
+    def opening(self, run: int) -> Tensor:
+        """What is seen at the start of each of a run's units, ``(n, *shape)``."""
+        logs = self.problem.logs
+        rows = torch.from_numpy(logs.before[logs.begins[self.tasks[run].train_rows]])
+        found = self.observations.index_select(0, rows.long().to(self.device)).float()
+        own = self.scaling
+        return found if own is None else (found - own.shift[run]) / own.scale[run]
+
     def _practice(self, count: int) -> Practice:
         if count not in self.practices:
             units = [task.train_rows for task in self.tasks]
             draws = [generator(t.run.seed, "practice", t.run.split) for t in self.tasks]
             made = self.problem.arena.practice(units, draws, count)
             made.starts.levels = [_slots(task) for task in self.tasks]
+            made.starts.opening = self.opening
             self.practices[count] = PreparedPractice(made, self.scaling, self.device)
         return self.practices[count]
 

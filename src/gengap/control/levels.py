@@ -21,6 +21,7 @@ from gengap.methods.registry import (
     ALL_ROWS,
     CONTEXTS,
     EXPERT,
+    GOALS,
     OUTLIERS,
     PROCEDURE,
     SIMULATOR,
@@ -80,6 +81,7 @@ class Levels:
         score: what a unit's score is; None for the arena's default.
         logged: whether somebody's play is to be learnt from; else the log only tells how
             observations are scaled.
+        goals: whether an observation is two views alike, of here and of the goal.
     """
 
     environment: np.ndarray
@@ -93,6 +95,7 @@ class Levels:
     notes: tuple[str, ...] = ()
     score: str | None = None
     logged: bool = True
+    goals: bool = False
     task: Literal["score"] = field(default="score", init=False)
     classes: tuple[str, ...] = field(default=(), init=False)
     supports_estimators: bool = field(default=False, init=False)
@@ -197,6 +200,8 @@ class Levels:
         log = (TRANSITIONS,) if self.logged else ()
         if self.logged and self.logs.search is not None:
             log = (*log, PROCEDURE)
+        if self.logged and self.goals:
+            log = (*log, GOALS)
         expert = (EXPERT,) if self.arena.has_expert else ()
         return (*log, SIMULATOR, *expert, *((CONTEXTS,) if self.told else ()))
 

@@ -19,15 +19,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from gengap.base.hyperparameters import hyperparameter
 from gengap.base.paper import Paper
-from gengap.methods.batch import Batch, Context
-from gengap.methods.optimizers import Optimizer
-from gengap.methods.ppo import LENGTH, PASSES, PPO
+from gengap.methods.batch import Context
+from gengap.methods.level_sampling import ChoosesLevels, chances, noted
+from gengap.methods.ppo import LENGTH, PASSES
+from gengap.methods.practice import Starts
 from gengap.methods.registry import SIMULATOR, register
 from gengap.models.networks import Network, Parameters
 
@@ -50,7 +50,7 @@ SCORE, SEEN = "levels/score", "levels/seen"
     replays=LENGTH * 128,
 )
 @dataclass(frozen=True)
-class PrioritizedLevels(PPO):
+class PrioritizedLevels(ChoosesLevels):
     """PPO with chances of levels by the size of their advantages."""
 
     sharpness: float = hyperparameter(
@@ -68,38 +68,17 @@ class PrioritizedLevels(PPO):
             SEEN: torch.zeros(runs, context.environments),
         }
 
-    def learn(
-        self, network: Network, optimizer: Optimizer, batch: Batch, roll: dict[str, Tensor],
-        state: dict[str, Tensor],
+    def choose(
+        self, network: Network, step: int, roll: dict[str, Tensor], state: dict[str, Tensor],
+        starts: Starts,
     ) -> None:  # fmt: skip
-        """Learn from a rollout, then say where to begin from now on."""
-        super().learn(network, optimizer, batch, roll, state)
-        level, size = roll["level"].flatten(1), roll["advantage"].abs().flatten(1).cpu()
-        told = state[SCORE].new_zeros(2, *state[SCORE].shape).cpu()
-        total, count = told.scatter_add_(2, level.expand(2, -1, -1), torch.stack([size, size**0]))
-        played = count > 0
-        state[SCORE] = torch.where(played, total / count.clamp(min=1), state[SCORE])
-        state[SEEN] = torch.where(played, float(batch.step), state[SEEN])
-        starts = batch.act_in(batch.y[0].numel()).starts
+        """By rank of the sizes of advantages, and by how long levels waited."""
+        size = roll["advantage"].abs()
+        state[SCORE], state[SEEN] = noted(state[SCORE], state[SEEN], roll, size, step)
         sharpness, staleness = torch.as_tensor(self.sharpness), torch.as_tensor(self.staleness)
         for run, own in enumerate(starts.levels):
             known = int(own.max()) + 1
             starts.chances[run] = chances(
-                state[SCORE][run, :known].numpy(), batch.step - state[SEEN][run, :known].numpy(),
+                state[SCORE][run, :known].numpy(), step - state[SEEN][run, :known].numpy(),
                 float(sharpness[run]), float(staleness[run]),
             )  # fmt: skip
-
-
-def chances(score: np.ndarray, age: np.ndarray, sharpness: float, staleness: float) -> np.ndarray:
-    """How likely each level of one run is to be begun in, ``(K,)``.
-
-    Args:
-        score, age: ``(K,)``; levels of equal score share their ranks.
-    """
-    order = np.sort(-score)
-    first, last = (np.searchsorted(order, -score, side) for side in ("left", "right"))
-    weight = ((first + 1 + last) / 2) ** -sharpness
-    chance = weight / weight.sum()
-    if age.sum() > 0:
-        chance = (1 - staleness) * chance + staleness * age / age.sum()
-    return np.asarray(chance / chance.sum())

@@ -8,7 +8,7 @@ of the training levels that all runs of a fleet step together, and may say throu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -101,6 +101,8 @@ class Starts:
             each unit counts as one.
         chances: for each run, how likely each of its training environments is to be begun in next,
             which sum to 1; None for all of its units alike.
+        opening: of a run's number, what is seen at the start of each of its own units, prepared as
+            batches are, ``(n, *shape)``; None until it is told.
     """
 
     def __init__(
@@ -110,6 +112,7 @@ class Starts:
         self.place = np.zeros((len(units), count), np.int64)
         self.levels = [np.arange(len(own)) for own in self.units]
         self.chances: list[np.ndarray | None] = [None] * len(units)
+        self.opening: Callable[[int], Tensor] | None = None
 
     @property
     def level(self) -> Tensor:

@@ -23,13 +23,14 @@ SIMULATOR = "a simulator"
 EXPERT = "an expert"
 CONTEXTS = "contexts that agents see"
 PROCEDURE = "an expert's search"
+GOALS = "goals that are seen as places are"
 STEPS = "steps written before answers"
 GUIDED = "inputs that are marked (--guided)"
 # How many signs of an input are -1, told by the factor of this name.
 HAMMING_WEIGHT = "hamming_weight"
 WEIGHTS = f"a factor {HAMMING_WEIGHT}"
 # What only problems have whose units are acted in, and what else few have; all others lack them.
-CONTROL = (TRANSITIONS, SIMULATOR, EXPERT, CONTEXTS, PROCEDURE)
+CONTROL = (TRANSITIONS, SIMULATOR, EXPERT, CONTEXTS, PROCEDURE, GOALS)
 RARE = (*CONTROL, STEPS, GUIDED, WEIGHTS)
 # What networks are trained to say, where they act.
 ACTIONS = {"classification": "numbered actions", "regression": "actions that are vectors"}

@@ -75,6 +75,7 @@ class ToyPractice:
         self.starts = Starts([np.arange(len(own)) for own in self.targets], self.draws, count)
         environment = np.repeat(np.arange(x.shape[1]), x.shape[2])
         self.starts.levels = [environment] * len(x)
+        self.starts.opening = lambda run: self.examples[run]
         self._show()
 
     def act(self, action: Tensor) -> Acted:
