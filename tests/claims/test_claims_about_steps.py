@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from gengap.claims import iterations, stepwise
+from gengap.claims import histories, iterations, stepwise
 from gengap.environments.suites import load_suite
 from gengap.models.networks import Network
 from gengap.sequences.architectures import named
@@ -42,3 +42,12 @@ def test_new_questions_are_apart(tmp_path, monkeypatch):
         found = stepwise.answered(0, str(tmp_path / "r.db"), steps)
         assert set(found) == {"known", "new"}
         assert all(0 <= share <= 1 for share in found.values())
+
+
+def test_larger_graphs_are_those_that_training_has_not(tmp_path, monkeypatch):
+    monkeypatch.setattr(histories, "STEPS", 2)
+    monkeypatch.setattr(histories, "SUITE", "graph-search:each=10,longest=10")
+    store = str(tmp_path / "r.db")
+    found = histories.by_size(0, store, "gated")
+    assert list(found) == [4, 5, 6, 7, 8, 9, 10]
+    assert histories.larger(0, store, "gated") == pytest.approx((found[9] + found[10]) / 2)
