@@ -200,7 +200,7 @@ def alone(problem: Sequences, case: Compared) -> float:
     feed = problem.feed([task], steps=STEPS, batch=case.batch, slots=1, device="cpu")
     batches = []
     for step in range(STEPS):
-        x, y, mask = feed.gathered(feed.drawn[step].long(), int(feed.widths[step]))
+        x, y, mask = feed.scorer.gathered(feed.drawn[step].long(), int(feed.widths[step]))
         batches.append((x[0, 0, :, SLOTS], torch.where(mask, y, -100)[0, 0]))
     module = case.plain(problem.outputs, problem.shape[-1])
     optimizer = torch.optim.AdamW(module.parameters(), lr=1e-3, fused=True)

@@ -13,6 +13,7 @@ from gengap.sequences.architectures import named, sequence_architecture, sequenc
 from gengap.sequences.modules import TokenModule, is_causal
 from gengap.sequences.networks.stack_rnn import moved
 from gengap.sequences.pairs import SLOTS, WRITTEN
+from gengap.sequences.parts import looked_up, summed_up
 from gengap.sequences.positions import bucket, turned
 from gengap.sequences.vocabulary import PAD, SLOT
 
@@ -296,3 +297,18 @@ def test_every_model_says_what_it_is():
         assert info.summary
         assert info.paper.year
         assert named(name).name == name
+
+
+@pytest.mark.parametrize("every", [True, False])
+def test_what_is_summed_up_is_the_sum_of_what_is_looked_up(every):
+    draw = torch.Generator().manual_seed(5)
+    table = torch.randn(2, 6, 3, generator=draw, requires_grad=True)
+    read = torch.randint(6, (2, 5, 4), generator=draw)
+    counted = (torch.rand(2, 5, 4, generator=draw) < 0.6) | every
+    weight = torch.randn(2, 5, 3, generator=draw)
+    plain = (looked_up(table, read) * counted[..., None]).sum(2)
+    found = summed_up(table, read, counted)
+    torch.testing.assert_close(found, plain)
+    (slope,) = torch.autograd.grad((found * weight).sum(), table)
+    (wanted,) = torch.autograd.grad((plain * weight).sum(), table)
+    torch.testing.assert_close(slope, wanted)

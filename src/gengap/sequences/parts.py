@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from gengap.models.layers import linear, narrow
 from gengap.models.networks import Output, Parameters
@@ -40,6 +42,42 @@ def looked_up(table: Tensor, tokens: Tensor) -> Tensor:
     runs, words, _ = table.shape
     offset = torch.arange(runs, device=tokens.device) * words
     return F.embedding(tokens + offset.view(-1, *(1,) * (tokens.dim() - 1)), table.flatten(0, 1))
+
+
+def summed_up(table: Tensor, tokens: Tensor, counted: Tensor) -> Tensor:
+    """The sum over the last axis of what :func:`looked_up` finds, ``(R, n, w)``.
+
+    Rows are neither kept nor copied: slopes go to the table place by place.
+
+    Args:
+        table: ``(R, V, w)``.
+        tokens: ``(R, n, L)``.
+        counted: ``(R, n, L)`` which of them count.
+    """
+    found: Tensor = _SummedUp.apply(table, tokens, None if bool(counted.all()) else counted.float())
+    return found
+
+
+class _SummedUp(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, table: Tensor, tokens: Tensor, weights: Tensor | None) -> Tensor:
+        runs, n, length = tokens.shape
+        offset = table.shape[1] * torch.arange(runs, device=tokens.device)
+        rows = (tokens + offset[:, None, None]).view(runs * n, length)
+        own = None if weights is None else weights.reshape(runs * n, length)
+        ctx.rows, ctx.weights, ctx.table = rows, own, table.shape
+        found = F.embedding_bag(rows, table.flatten(0, 1), mode="sum", per_sample_weights=own)
+        return found.view(runs, n, -1)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor, None, None]:
+        runs, words, width = ctx.table
+        slope, found = slope.reshape(-1, width), slope.new_zeros(runs * words, width)
+        for place in range(ctx.rows.shape[1]):
+            own = slope if ctx.weights is None else slope * ctx.weights[:, place, None]
+            found.index_add_(0, ctx.rows[:, place], own)
+        return found.view(ctx.table), None, None
 
 
 def layer(parameters: Parameters, name: str, x: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from gengap.environments.labels import codes_of
 from gengap.sequences.tokenizing import tokenized, tokenizer_of
 
 NUMBER = re.compile(r"\d+")
+BRACKET = re.compile(r"[()\[\]{}]")
 # Bins of the length where nobody said what the environments are.
 BINS = 8
 OWN = ("length", "answer_length", "digits", "depth")
@@ -124,10 +125,10 @@ def _factors(texts: Sequence[str], length: np.ndarray, answer: np.ndarray) -> pd
 def _depth(text: str) -> int:
     """How deep brackets nest."""
     depth = deepest = 0
-    for letter in text:
-        if letter in "([{":
+    for bracket in BRACKET.findall(text):
+        if bracket in "([{":
             depth += 1
             deepest = max(deepest, depth)
-        elif letter in ")]}":
+        else:
             depth -= 1
     return deepest

@@ -25,7 +25,7 @@ from gengap.base.paper import Paper
 from gengap.models.networks import Output, Parameters
 from gengap.sequences.architectures import sequence_model
 from gengap.sequences.pairs import SLOTS
-from gengap.sequences.parts import affine, layer, looked_up, uniform
+from gengap.sequences.parts import affine, layer, summed_up, uniform
 from gengap.sequences.stacked import Stacked
 from gengap.sequences.vocabulary import PAD, SLOT
 
@@ -68,14 +68,11 @@ class Perceptron(Stacked):
         """Logits at every place of ``x (R, n, 2, L)``, the same at all."""
         tokens = x[:, :, SLOTS]
         source = (tokens != SLOT) & (tokens != PAD)
-        places = int(source.sum(-1).max())
+        places = max(int(source.sum(-1).max()), 1)
         source, tokens = source[..., :places], tokens[..., :places]
         words = parameters["output.weight"].shape[-1]
         rows = tokens + torch.arange(places, device=x.device) * words
-        found = looked_up(parameters["tables"], rows)
-        if not bool(source.all()):
-            found = found * source[..., None]
-        summed = found.sum(2) + parameters["hidden.bias"]
+        summed = summed_up(parameters["tables"], rows, source) + parameters["hidden.bias"]
         hidden = summed.relu() if self.activation == "relu" else summed.square()
         logits = layer(parameters, "output", hidden)
         return Output(hidden, logits[:, :, None].expand(-1, -1, x.shape[-1], -1))

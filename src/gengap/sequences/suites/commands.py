@@ -7,7 +7,7 @@ others; ``column:simple``, one command in five, drawn; and ``divergence:0.5``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Literal
 
@@ -50,17 +50,19 @@ def commands(
     chosen = [known[row] for row in np.sort(order[:count])]
     chosen += [one for one in known if len(one.words) == 1] * (repeats - 1)
     simple = draw.random(len(chosen)) < UNSEEN
+    said = [" ".join(one.words) for one in chosen]
+    jump = [len(one.words) > 1 and "jump" in one.words for one in chosen]
     pairs = Sequences.from_pairs(
-        [" ".join(one.words) for one in chosen],
+        said,
         [" ".join(one.actions) for one in chosen],
         environment="answer_length",
         factors={
             "verbs": [_those(one, (*VERBS, TURN)) for one in chosen],
             "manners": [_those(one, MANNERS) for one in chosen],
             "sides": [_those(one, SIDES) for one in chosen],
-            "simple": _sides(chosen, dict(zip(chosen, simple, strict=True)).__getitem__),
-            "jump": _sides(chosen, lambda one: "jump" in one.words and len(one.words) > 1),
-            "around_right": _sides(chosen, lambda one: "around right" in " ".join(one.words)),
+            "simple": _sides(map(dict(zip(said, simple, strict=True)).__getitem__, said)),
+            "jump": _sides(jump),
+            "around_right": _sides("around right" in text for text in said),
         },
         tokens="words",
         score=score,
@@ -71,8 +73,8 @@ def commands(
 
 def _those(one: Command, words: tuple[str, ...]) -> str:
     """Which of some words a command has, in their order."""
-    return "+".join(word for word in words if word in one.words) or "none"
+    return "+".join([word for word in words if word in one.words]) or "none"
 
 
-def _sides(chosen: list[Command], unseen: Callable[[Command], object]) -> list[str]:
-    return [TEST if unseen(one) else TRAIN for one in chosen]
+def _sides(unseen: Iterable[object]) -> list[str]:
+    return [TEST if one else TRAIN for one in unseen]

@@ -71,19 +71,16 @@ def commands() -> list[Command]:
         (20910, 'LEFT JUMP JUMP')
     """
     found = phrases()
-    for first, second in product(phrases(), repeat=2):
+    said = [(phrase, " ".join(phrase.words)) for phrase in found]
+    for (first, text), (second, other) in product(said, repeat=2):
         both = first.compounds + second.compounds
         for joint in AND, AFTER:
-            actions = (first, second) if joint == AND else (second, first)
+            early, late = (first, second) if joint == AND else (second, first)
             found.append(
                 Command(
                     (*first.words, joint, *second.words),
-                    actions[0].actions + actions[1].actions,
-                    (
-                        *both,
-                        f"{' '.join(first.words)} {joint}",
-                        f"{joint} {' '.join(second.words)}",
-                    ),
+                    early.actions + late.actions,
+                    (*both, f"{text} {joint}", f"{joint} {other}"),
                 )
             )
     return found
