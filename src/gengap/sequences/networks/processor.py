@@ -14,8 +14,8 @@ sequences. It is told how many rounds there are.
 said and nothing else, as in the algorithm; the states *all* of ``h``, added to ``z``; or *gated*,
 each number of them times what a gate of ``z`` and ``h`` lets through.
 
-Helps where the step is the same at any size. A history helps training at first and is what does not
-carry over to larger graphs, if it is. Reads nothing but graphs.
+Helps where the step is the same at any size. A history may help training at first; that it is what
+does not carry over to larger graphs was not decided here. Reads nothing but graphs.
 
 Source: Bohde et al. 2024, arXiv:2403.04929 (ForgetNet, which has no history, and G-ForgetNet, whose
 gates are also punished for being open, which is left out here); messages as in Veličković et al.
