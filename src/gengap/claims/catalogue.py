@@ -32,6 +32,7 @@ from gengap.claims import (
     hypotheses,
     in_context,
     initialisations,
+    instructions,
     iterations,
     labelled_logs,
     level_samplers,
@@ -49,6 +50,7 @@ from gengap.claims import (
     representations,
     reproducible,
     rich,
+    rules,
     shortcuts,
     simulated,
     sites,
@@ -78,7 +80,7 @@ _MODULES = (
     logs, drift, guided, level_samplers, fine_tuned, adapting, reproducible, transfers,
     representations, labelled_logs, hypotheses, few_labels, open_streams, turned_tasks,
     repeated, curriculum, collapse, expressions, boxes, simulated, crafted_shifts, iterations,
-    stepwise, histories, disguises,
+    stepwise, histories, disguises, instructions, rules,
 )  # fmt: skip
 
 
