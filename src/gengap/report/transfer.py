@@ -117,7 +117,7 @@ def _by_task(found: Transferability) -> Table:
         by = [pair for pair in found.pairs if pair.target == task]
         drawn = number.score(found.scratch[task].estimate)
         rows.append((task, drawn, mean(by), flags(by), mean(to), flags(to)))
-    heads = ("task", "drawn weights", "gets", "negative", "gives", "negative")
+    heads = ("task", "drawn weights", "gets", "▼ of these", "gives", "▼ of these")
     return text_table("By task", heads, rows)
 
 
@@ -146,8 +146,8 @@ def _legend(found: Transferability) -> str:
 def _task_legend(found: Transferability) -> str:
     return (
         f"{_unit(found).capitalize()} from drawn weights; gets: mean transfer from the others' "
-        "weights to this task, and how many of these are negative; gives: from its weights to the "
-        "others."
+        "weights to this task, and how many of these are negative (▼); gives: from its weights to "
+        "the others."
     )
 
 
