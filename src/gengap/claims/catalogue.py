@@ -16,6 +16,7 @@ from gengap.claims import (
     corrupted_answers,
     coverage,
     crafted_shifts,
+    curricula,
     curriculum,
     disguises,
     drift,
@@ -44,6 +45,7 @@ from gengap.claims import (
     open_streams,
     physical,
     places,
+    planned,
     players,
     procedures,
     repeated,
@@ -81,6 +83,7 @@ _MODULES = (
     representations, labelled_logs, hypotheses, few_labels, open_streams, turned_tasks,
     repeated, curriculum, collapse, expressions, boxes, simulated, crafted_shifts, iterations,
     stepwise, histories, disguises, instructions, rules,
+    planned, curricula,
 )  # fmt: skip
 
 
