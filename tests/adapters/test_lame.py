@@ -10,6 +10,8 @@ from scipy.optimize import brentq
 
 import gengap as gg
 from gengap.adapters.lame import adjusted, affinity
+from gengap.base.errors import UsageError
+from gengap.models.networks import Output
 from gengap.testing import adapter_toy
 
 
@@ -49,3 +51,13 @@ def test_an_example_alone_keeps_its_answer() -> None:
     found = gg.adapters.LAME(toy.model).predict(toy.x[:1])
     with torch.no_grad():
         torch.testing.assert_close(found.softmax(1), toy.model(toy.x[:1]).softmax(1))
+
+
+def test_features_of_whole_sequences_are_too_few_for_logits_of_tokens() -> None:
+    class Pooled(torch.nn.Linear):
+        def forward(self, x):
+            return Output(x.mean(1), super().forward(x))
+
+    adapter = gg.adapters.LAME(Pooled(3, 4))
+    with pytest.raises(UsageError, match="LAME needs features of every token"):
+        adapter.predict(torch.zeros(2, 5, 3))

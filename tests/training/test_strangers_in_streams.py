@@ -27,6 +27,7 @@ def test_classes_held_out_are_rows_of_no_class():
     assert found.y.tolist() == [0, 1, 0, 1, 0, 1]
     np.testing.assert_array_equal(found.outliers["a"], [1, 3, 5, 7, 9, 11])
     assert len(found.outlier_rows) == 6
+    assert found.notes[-1] == "Strangers, of which nothing trains or is scored: x, z."
     assert found.fingerprint != letters().select(np.arange(0, 12, 2)).fingerprint
 
 

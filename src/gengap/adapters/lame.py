@@ -29,6 +29,7 @@ from torch import Tensor
 from gengap.adapters.base import Adapter
 from gengap.adapters.registry import register_adapter
 from gengap.adapters.tools.softmax import class_rows, logits_of_probabilities
+from gengap.base.errors import UsageError
 from gengap.base.hyperparameters import Hyperparameters, hyperparameter
 from gengap.base.paper import Paper
 
@@ -57,8 +58,14 @@ class LAME(Adapter):
     def answer(self, x: Tensor) -> Tensor:
         """Logarithms of the adjusted probabilities ``(n, ..., C)``."""
         features, logits = self.forward(x)
-        near = affinity(features.flatten(0, -2), int(self.settings.neighbours))
-        return logits_of_probabilities(adjusted(class_rows(logits), near), logits)
+        rows, answers = features.flatten(0, -2), class_rows(logits)
+        if len(rows) != len(answers):
+            raise UsageError(
+                "LAME needs features of every token, and this network shows them of whole "
+                "sequences; leave it out."
+            )
+        near = affinity(rows, int(self.settings.neighbours))
+        return logits_of_probabilities(adjusted(answers, near), logits)
 
 
 def affinity(features: Tensor, neighbours: int) -> Tensor:

@@ -239,4 +239,4 @@ def _limits(interval: Interval | None) -> Limits:
 
 
 def _minus(value: float | None) -> float | None:
-    return None if value is None else -value
+    return None if value is None else 0.0 - value

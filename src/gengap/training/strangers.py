@@ -76,6 +76,7 @@ def with_strangers(environments: Environments, classes: Sequence[str]) -> Tables
     stay = [k for k, name in enumerate(names) if name not in classes]
     if len(stay) < 2:
         raise UsageError("Fewer than two classes are left to tell apart; hold fewer out.")
+    held_out = listing([name for name in names if name in classes], 20)
     strange = ~np.isin(environments.y, stay)
     known = Tables.of(environments.select(~strange))
     return replace(
@@ -83,4 +84,5 @@ def with_strangers(environments: Environments, classes: Sequence[str]) -> Tables
         y=np.searchsorted(stay, known.y),
         classes=tuple(environments.classes[k] for k in stay),
         outliers=environments.select(strange).X,
+        notes=(*known.notes, f"Strangers, of which nothing trains or is scored: {held_out}."),
     )
