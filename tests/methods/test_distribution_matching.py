@@ -7,7 +7,11 @@ import numpy as np
 import torch
 from toys import erm_gradients, toy
 
-from gengap.methods.distribution_matching import DistributionMatching, discrepancy
+from gengap.methods.distribution_matching import (
+    DistributionMatching,
+    discrepancy,
+    discrepancy_with_slopes,
+)
 
 
 def test_two_points_by_hand() -> None:
@@ -63,3 +67,29 @@ def test_without_penalty_it_is_plain_training() -> None:
     found = problem.method.gradients(problem.network, batch, {})
     for name, value in erm_gradients(problem, batch).items():
         torch.testing.assert_close(found[name], value)
+
+
+def test_slopes_are_those_of_autograd_over_more_than_a_block() -> None:
+    draw = torch.Generator().manual_seed(0)
+    points = torch.randn(2, 150, 3, generator=draw).double().requires_grad_()
+    first = torch.rand(2, 150, generator=draw) < 0.4
+    value, slopes = discrepancy_with_slopes(points, first)
+    centred = points - points.mean(1, keepdim=True)
+    away = (centred[:, :, None] - centred[:, None]).square().sum(-1)
+    scale = away.detach().mean((1, 2))[:, None, None]
+    kernel = sum(torch.exp(-away / (2 * c * scale)) for c in (0.25, 0.5, 1, 2, 4)) / 5
+    weight = torch.where(
+        first, 1 / first.sum(1, keepdim=True), -1 / (~first).sum(1, keepdim=True)
+    ).double()
+    wanted = torch.einsum("ri,rij,rj->r", weight, kernel, weight)
+    torch.testing.assert_close(value, wanted.detach())
+    torch.testing.assert_close(slopes, torch.autograd.grad(wanted.sum(), points)[0])
+
+
+def test_gradients_past_autograd_are_those_of_the_loss() -> None:
+    found, other = (toy([DistributionMatching(penalty=2.0)]) for _ in range(2))
+    slopes = found.method.gradients(found.network, found.batches[0], found.state)
+    loss = other.method.loss(other.network, other.batches[0], other.state).sum()
+    own = other.network.parameters
+    for name, wanted in zip(own, torch.autograd.grad(loss, list(own.values())), strict=True):
+        torch.testing.assert_close(slopes[name], wanted, rtol=1e-4, atol=1e-6)

@@ -103,3 +103,16 @@ def test_predictions_average_what_environments_say() -> None:
             votes.append(own / own.sum())
         expected = torch.stack(votes).mean(0)
         torch.testing.assert_close(said[0].flatten(0, 1)[number], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_gradients_past_autograd_are_those_of_the_loss() -> None:
+    methods = [NadarayaWatson(temperature=0.5, agreement=2.0), NadarayaWatson(temperature=3.0)]
+    found, other = toy(methods), toy(methods)
+    for batch, same in zip(found.batches[:3], other.batches[:3], strict=True):
+        slopes = found.method.gradients(found.network, batch, found.state)
+        loss = other.method.loss(other.network, same, other.state).sum()
+        own = other.network.parameters
+        grads = torch.autograd.grad(loss, list(own.values()), allow_unused=True)
+        for name, wanted in zip(own, grads, strict=True):
+            given = torch.zeros_like(own[name]) if wanted is None else wanted
+            torch.testing.assert_close(slopes[name], given, rtol=1e-4, atol=1e-6)

@@ -54,3 +54,21 @@ def test_loss_by_loops() -> None:
                 o = min(others, key=lambda k: around[1, k])
                 losses.append(F.cross_entropy(logits[run, [i, j, o]].sum(0), y[i]))
         torch.testing.assert_close(found[run], torch.stack(losses).mean())
+
+
+def test_companions_by_looking_at_every_pair() -> None:
+    draw = torch.Generator().manual_seed(0)
+    y = torch.randint(4, (3, 40), generator=draw)
+    y[1] = 2
+    y[2, 0] = 7
+    keys = torch.rand(3, 2, 40, generator=draw, dtype=torch.float64)
+    partner, odd, there = companions(y, keys)
+    for run in range(3):
+        for i in range(40):
+            ahead = (keys[run] - keys[run, :, i : i + 1]) % 1.0
+            alike = [j for j in range(40) if j != i and y[run, j] == y[run, i]]
+            others = [j for j in range(40) if y[run, j] != y[run, i]]
+            assert bool(there[run, i]) == bool(alike and others)
+            if there[run, i]:
+                assert int(partner[run, i]) == min(alike, key=lambda j: float(ahead[0, j]))
+                assert int(odd[run, i]) == min(others, key=lambda j: float(ahead[1, j]))

@@ -91,13 +91,15 @@ def shifted(parameters: Parameters, features: Tensor, noise: Tensor) -> Tensor:
 
 def difference(first: Tensor, second: Tensor) -> Tensor:
     """1 less the cosine between the Gram matrices of features ``(R, n, d)``, ``(R,)``."""
-
-    def product(one: Tensor, other: Tensor) -> Tensor:
+    if first.shape[1] < first.shape[2]:
         # The inner product of X'X and Y'Y is the squared length of XY'.
-        return (one @ other.transpose(1, 2)).square().sum((1, 2))
-
-    lengths = product(first, first) * product(second, second)
-    return 1 - product(first, second) / lengths.clamp(min=1e-20).sqrt()
+        own, other = (points @ points.transpose(1, 2) for points in (first, second))
+        both = (first @ second.transpose(1, 2)).square().sum((1, 2))
+    else:
+        own, other = (points.transpose(1, 2) @ points for points in (first, second))
+        both = (own * other).sum((1, 2))
+    lengths = own.square().sum((1, 2)) * other.square().sum((1, 2))
+    return 1 - both / lengths.clamp(min=1e-20).sqrt()
 
 
 def _sizes(parameters: Parameters, name: str) -> Tensor:

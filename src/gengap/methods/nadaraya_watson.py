@@ -40,6 +40,7 @@ from gengap.methods.registry import ONE_TARGET, register
 from gengap.models.networks import Network, Output, Parameters
 
 MOST_OF_A_KIND, MOST = 16, 2048  # examples in the support of predictions
+NUMBERS_AT_ONCE = 1 << 18  # pairs of the runs that are done together
 NO_SAY = -1e9  # logarithm of the weight of what does not vote
 
 
@@ -97,6 +98,13 @@ class NadarayaWatson(Method):
         said = votes.exp() @ F.one_hot(batch.y, batch.context.outputs).to(votes)  # (R, E, N, C)
         apart = (said - said.mean(1, keepdim=True)).square().sum((1, 3)).mean(1)
         return losses.sum((1, 2)) / asked + self.agreement * apart * (2 / max(slots - 1, 1))
+
+    def gradients(self, network: Network, batch: Batch, state: dict[str, Tensor]) -> Parameters:
+        """Of the loss."""
+        remember(state, batch)
+        (features, logits), pullback = network.pullback(batch.x)
+        slopes = vote_slopes(features, batch, self.temperature, self.agreement)
+        return pullback(torch.zeros_like(logits), slopes)
 
     def prediction_parameters(self, network: Network, state: dict[str, Tensor]) -> Parameters:
         """The network and its support: features ``(R, K, C, S, d)``, and which are there."""
@@ -161,6 +169,61 @@ def weights_of(
 
 
 @torch.no_grad()
+def vote_slopes(
+    features: Tensor, batch: Batch, temperature: float | Tensor, agreement: float | Tensor
+) -> Tensor:
+    """Slopes of the loss for ``features (R, E, B, d)``.
+
+    A few runs are done at a time, so that their pairs stay in the processor's cache.
+    """
+    runs, slots, size = batch.y.shape
+    at_once = max(1, NUMBERS_AT_ONCE // (slots * size) ** 2)
+    every = F.one_hot(batch.y, batch.context.outputs).to(features)
+    settings = (torch.as_tensor(v).to(features).expand(runs) for v in (temperature, agreement))
+    parts = (t.split(at_once) for t in (features, batch.y, every, *settings))
+    return torch.cat([_vote_slopes(*part) for part in zip(*parts, strict=True)])
+
+
+def _vote_slopes(
+    features: Tensor, y: Tensor, every: Tensor, temperature: Tensor, agreement: Tensor
+) -> Tensor:
+    """The same of runs together; ``every (R, E, B, C)`` are the classes' indicators.
+
+    With ``p`` a query's weights of a support and ``q`` the same among its class alone, the slope of
+    its loss for their logarithms is ``p - q``, and that of the disagreement ``p (u - Σ p u)``, with
+    ``u`` what the support's class is said more than on average over environments.
+    """
+    slots, size = y.shape[1:]
+    z, own = features.flatten(1, 2), -1 / temperature[:, None, None]
+    lengths = z.square().sum(-1)
+    made = torch.baddbmm(lengths[:, :, None] + lengths[:, None], z, z.transpose(1, 2), alpha=-2)
+    made = made.clamp_(min=0).mul_(own).unflatten(2, (slots, size))  # (R, N, E, B)
+    same = (y.flatten(1)[:, :, None] == y.flatten(1)[:, None]).unflatten(2, (slots, size))
+    count = every.sum(2).gather(2, y)
+    made -= count.log()[:, None]
+    # A query that is in the support does not count itself, nor hear itself.
+    fewer = count.log() - (count - 1).clamp(min=1).log()
+    for k in range(slots):
+        block = slice(k * size, (k + 1) * size)
+        made[:, block, k] += same[:, block, k] * fewer[:, k, None]
+    made.flatten(2).diagonal(dim1=1, dim2=2).fill_(NO_SAY)
+    same.flatten(2).diagonal(dim1=1, dim2=2).fill_(False)
+    p = torch.softmax(made, -1)
+    said = torch.matmul(p.transpose(1, 2), every)  # (R, E, N, C)
+    apart = said - said.mean(1, keepdim=True)
+    q = torch.softmax(made.masked_fill_(~same, NO_SAY), -1)
+    active = same.any(-1, keepdim=True)
+    active = active / active.sum((1, 2, 3), keepdim=True).clamp(min=1)
+    rate = agreement[:, None, None, None] * (4 / (max(slots - 1, 1) * slots * size))
+    far = torch.matmul(apart, every.transpose(2, 3)).sub_((said * apart).sum(-1, keepdim=True))
+    slopes = far.mul_(rate).transpose(1, 2).add(active).mul_(p).addcmul_(q, active, value=-1)
+    pull = slopes.flatten(2)
+    pull = (pull + pull.transpose(1, 2)).mul_(2 * own)
+    found = pull.sum(2, keepdim=True) * z
+    return found.baddbmm_(pull, z, alpha=-1).view_as(features)
+
+
+@torch.no_grad()
 def remember(state: dict[str, Tensor], batch: Batch) -> None:
     """Enter the batch into the support, in the place of what has been there longest."""
     came, support = state["came"], state["support"]
@@ -174,5 +237,5 @@ def remember(state: dict[str, Tensor], batch: Batch) -> None:
     place = torch.where(rank >= number - each, place, support.shape[1] - 1)
     inputs = batch.x.flatten(1, 2).flatten(2)
     inputs = inputs.gather(1, order[..., None].expand(inputs.shape))
-    state["support"] = support.scatter(1, place[..., None].expand(inputs.shape), inputs)
+    support.scatter_(1, place[..., None].expand(inputs.shape), inputs)
     state["came"] = came.scatter_add(1, kind, torch.ones_like(kind))

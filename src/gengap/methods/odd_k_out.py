@@ -75,10 +75,27 @@ def companions(y: Tensor, keys: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         y: classes ``(R, n)``.
         keys: ``(R, 2, n)`` places on two circles of length 1.
     """
-    ahead = (keys[:, :, None] - keys[..., None]) % 1.0  # from the row's to the column's
-    same = y[:, :, None] == y[:, None]
-    itself = torch.eye(y.shape[1], dtype=torch.bool, device=y.device)
-    another = same & ~itself
-    partner = ahead[:, 0].masked_fill(~another, 2.0).argmin(-1)
-    odd = ahead[:, 1].masked_fill(same, 2.0).argmin(-1)
-    return partner, odd, another.any(-1) & (~same).any(-1)
+    size = y.shape[1]
+    partner = _next_alike(y, keys[:, 0])
+    around = keys[:, 1].argsort(1)
+    classes = y.gather(1, around)
+    # Around the circle twice, where each stretch of one class ends.
+    twice = torch.cat([classes, classes, classes[:, :1]], 1)
+    ends = torch.arange(1, 2 * size + 1, device=y.device)
+    ends = torch.where(twice[:, 1:] != twice[:, :-1], ends, 2 * size)
+    after = ends.flip(1).cummin(1).values.flip(1)[:, :size] % size
+    odd = torch.empty_like(partner).scatter_(1, around, around.gather(1, after))
+    there = (partner != torch.arange(size, device=y.device)) & (y.gather(1, odd) != y)
+    return partner, odd, there
+
+
+def _next_alike(y: Tensor, keys: Tensor) -> Tensor:
+    """The next one of the same class around a circle, or itself, for ``(R, n)`` classes."""
+    order = keys.argsort(1)
+    order = order.gather(1, y.gather(1, order).argsort(stable=True, dim=1))
+    classes = y.gather(1, order)
+    first = torch.searchsorted(classes, classes)
+    last = torch.searchsorted(classes, classes, right=True) - 1
+    place = torch.arange(y.shape[1], device=y.device).expand_as(y)
+    following = torch.where(place == last, first, place + 1)
+    return torch.empty_like(order).scatter_(1, order, order.gather(1, following))

@@ -23,18 +23,22 @@ this is plain training beside a line.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from gengap.base.hyperparameters import hyperparameter
 from gengap.base.paper import Paper
 from gengap.methods.base import Method
-from gengap.methods.batch import Batch, Context
+from gengap.methods.batch import Batch, Context, along_runs
 from gengap.methods.heads import drawn_layer
 from gengap.methods.registry import NUMERIC_INPUTS, ONE_TARGET, register
 from gengap.models.layers import linear
 from gengap.models.networks import Network, Parameters
+
+NUMBERS_AT_ONCE = 1 << 18  # of a Gram matrix of the runs that are done together
 
 
 @register(
@@ -66,28 +70,93 @@ class ReBias(Method):
         own = network.parameters
         line = linear(batch.x.flatten(3), own["line.weight"], own["line.bias"])
         told, simple = logits.flatten(1, 2), line.flatten(1, 2)
-        down, up = dependence(told, simple.detach()), dependence(told.detach(), simple)
+        # Up and down cancel in the value, so one dependence with a slope turned round will do.
+        turned = 2 * simple.detach() - simple
+        apart = dependence(told, turned)
         risks = batch.risks(logits).mean(1) + batch.risks(line).mean(1)
-        return risks + self.penalty * (down - up)
+        return risks + self.penalty * (apart - apart.detach())
+
+    def gradients(self, network: Network, batch: Batch, state: dict[str, Tensor]) -> Parameters:
+        """Of the loss."""
+        own, x = network.parameters, batch.x.flatten(1, 2).flatten(2)
+        (_, logits), pullback = network.pullback(batch.x)
+        with torch.no_grad():
+            line = torch.baddbmm(own["line.bias"], x, own["line.weight"])
+        _, down, up = dependence_with_slopes(logits.flatten(1, 2), line)
+        down, up = (values.mul_(along_runs(self.penalty, values)) for values in (down, up))
+        found = pullback(batch.slopes(logits) + down.view_as(logits))
+        slopes = batch.slopes(line.view_as(logits)).flatten(1, 2) - up
+        found["line.weight"] = torch.bmm(x.transpose(1, 2), slopes)
+        found["line.bias"] = slopes.sum(1, keepdim=True)
+        return found
 
 
 def dependence(first: Tensor, second: Tensor) -> Tensor:
     """Normalised HSIC ``(R,)`` of two sets of paired points ``(R, n, ·)``."""
-    one, other = centred_kernel(first), centred_kernel(second)
-    both = (one * other).sum((1, 2))
-    lengths = one.square().sum((1, 2)) * other.square().sum((1, 2))
-    return both / lengths.clamp(min=1e-12).sqrt()
+    return _Dependence.apply(first, second)
 
 
-def centred_kernel(points: Tensor) -> Tensor:
-    """Gaussian Gram matrices ``(R, n, n)`` whose rows and columns sum to zero.
+class _Dependence(torch.autograd.Function):
+    """The value, and its gradients found along the way."""
+
+    @staticmethod
+    def forward(ctx: Any, first: Tensor, second: Tensor) -> Tensor:
+        value, *slopes = dependence_with_slopes(first, second)
+        ctx.save_for_backward(*slopes)
+        return value
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor, Tensor]:
+        one, other = ctx.saved_tensors
+        return one * slope[:, None, None], other * slope[:, None, None]
+
+
+@torch.no_grad()
+def dependence_with_slopes(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The dependence ``(R,)`` and its slopes for both sets of points.
+
+    With ``A``, ``B`` the centred Gram matrices it is ``<A, B> / |A| |B|``, whose slope for ``A``,
+    ``B / |A| |B| - <A, B> A / |A|³ |B|``, is centred as well, and so is the one for what was
+    centred. A few runs are done at a time, so that their matrices stay in the processor's cache.
+    """
+    at_once = max(1, NUMBERS_AT_ONCE // first.shape[1] ** 2)
+    pairs = zip(first.split(at_once), second.split(at_once), strict=True)
+    values, one, other = zip(*(_dependence(a, b) for a, b in pairs), strict=True)
+    return torch.cat(values), torch.cat(one), torch.cat(other)
+
+
+def _dependence(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    made = [gaussian(points) for points in (first, second)]
+    (a, b) = (centred(kernel) for _, kernel, _ in made)
+    own, others = (torch.linalg.vector_norm(m, dim=(1, 2), keepdim=True) for m in (a, b))
+    both = (own.square() * others.square()).clamp(min=1e-12).sqrt()
+    value = (a * b).sum((1, 2), keepdim=True) / both
+    slopes = []
+    for (points, kernel, scale), mine, other, length in (
+        (made[0], a, b, own),
+        (made[1], b, a, others),
+    ):
+        slope = (other / both).addcmul_(mine, -value / length.square().clamp(min=1e-12))
+        slope = slope.mul_(kernel).div_(-2 * scale)
+        slopes.append(4 * (slope.sum(2, keepdim=True) * points - slope @ points))
+    return value[:, 0, 0], slopes[0], slopes[1]
+
+
+def gaussian(points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Centred points ``(R, n, ·)``, their Gram matrices ``(R, n, n)`` and squared widths.
 
     The width is the mean squared distance, held fixed in the gradient.
     """
     points = points - points.mean(1, keepdim=True)
     lengths = points.square().sum(-1)
-    away = lengths[:, :, None] + lengths[:, None] - 2 * points @ points.transpose(1, 2)
-    scale = 2 * lengths.detach().mean(1).clamp(min=torch.finfo(points.dtype).tiny)
-    kernel = torch.exp(-away.clamp(min=0) / (2 * scale)[:, None, None])
-    rows, columns = kernel.mean(2, keepdim=True), kernel.mean(1, keepdim=True)
-    return kernel - rows - columns + kernel.mean((1, 2), keepdim=True)
+    scale = 2 * lengths.mean(1).clamp(min=torch.finfo(points.dtype).tiny)[:, None, None]
+    away = lengths[:, :, None] + lengths[:, None]
+    away.baddbmm_(points, points.transpose(1, 2), alpha=-2).clamp_(min=0)
+    return points, away.div_(-2 * scale).exp_(), scale
+
+
+def centred(kernel: Tensor) -> Tensor:
+    """Symmetric matrices ``(R, n, n)`` with rows and columns that sum to zero."""
+    rows = kernel.mean(2, keepdim=True)
+    return (kernel - rows).sub_(rows.transpose(1, 2)).add_(rows.mean(1, keepdim=True))
