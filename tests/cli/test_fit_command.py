@@ -161,7 +161,7 @@ def stop(*args, **options):
 def test_stopped_it_goes_on_from_the_records(monkeypatch):
     given = ["fit", "clinics.csv", *COLUMNS, "--method", "erm", *QUICK, "--no-guard"]
     with monkeypatch.context() as patched:
-        patched.setattr("gengap.delivery.fitting.train_models", stop)
+        patched.setattr("gengap.delivery.remedied.train_models", stop)
         assert "goes on from there" in run(*given, code=130).stderr.replace("\n", " ")
     assert not Path("model/model.json").exists()
     before = _runs()

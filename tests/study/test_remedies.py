@@ -263,13 +263,6 @@ def test_remedies_of_regression_and_of_tables_with_categories(tmp_path):
     result.store.close()
 
 
-def test_only_what_is_trained_is_delivered(done):
-    _, result = done
-    with pytest.raises(UsageError, match=r"erm \+ average is not trained.*fit erm"):
-        result.fit("erm + average")
-    assert result.fit("best", false_alarms=None).description.run.method == "erm"
-
-
 def test_a_copy_of_a_model_that_is_read_back_predicts_as_its_method_does():
     from gengap.methods.base import headed, stack
     from gengap.methods.erm import ERM

@@ -105,6 +105,7 @@ def _averaged(scores: Scores) -> list[Candidate]:
             step,
             validation=float(np.mean([c.validation for c in own])),
             left_out=float(np.mean([c.left_out for c in own])),
+            crafted=float(np.mean([c.crafted for c in own])),
         )
         for (trial, step), own in sorted(found.items())
     ]

@@ -29,6 +29,9 @@ from gengap.statistics.intervals import Interval
 from gengap.study.result import Result
 from gengap.study.rules import RULES, Candidate, Rule, choose
 
+# What rules go by.
+CRITERIA = sorted({rule.criterion for rule in RULES.values()} - {""})
+
 
 @dataclass(frozen=True)
 class Chosen:
@@ -148,10 +151,18 @@ def _read(result: Result) -> list[pd.DataFrame]:
                     mean = scores.mean_over_environments(
                         outcomes[c.key, c.step], examples, cell.held_out
                     )
-                    own = (c.validation, c.left_out, c.unseen)
-                    rows.append((method, c.trial, c.step, c.key, *own, sign * mean))
-            columns = ["method", "trial", "step", "key", "validation", "left_out", "unseen"]
-            table = pd.DataFrame(rows, columns=[*columns, "outside"])
+                    rows.append(
+                        (
+                            method,
+                            c.trial,
+                            c.step,
+                            c.key,
+                            *(getattr(c, name) for name in CRITERIA),
+                            sign * mean,
+                        )
+                    )
+            columns = ["method", "trial", "step", "key", *CRITERIA, "outside"]
+            table = pd.DataFrame(rows, columns=columns)
             found.append(table.assign(split=cell.name, seed=seed))
     return found
 
@@ -164,8 +175,8 @@ def _regrets(rule: Rule, cells: Sequence[pd.DataFrame], result: Result) -> np.nd
         own = cell if rule.criterion else cell[cell["method"] == result.plan.baseline]
         own = own[np.isfinite(own["outside"])].reset_index(drop=True)
         candidates = [
-            Candidate(str(k), row.trial, row.step, row.validation, row.left_out, row.unseen)
-            for k, row in enumerate(own.itertuples())
+            Candidate(str(k), **fields)
+            for k, fields in enumerate(own[["trial", "step", *CRITERIA]].to_dict("records"))
         ]
         kept = choose(rule, candidates) if candidates else None
         if kept is None:
