@@ -22,6 +22,7 @@ def checkpoints_of(wanted: str | None, steps: int) -> list[int]:
     """
     if wanted is None:
         return sorted({max(1, round(steps * k / 3)) for k in (1, 2, 3)})
+    wanted = str(wanted)  # in Python a number is as good
     kind, colon, number = wanted.replace(" ", "").partition(":")
     if colon and kind in ("log", "linear") and number.isdigit() and 0 < int(number) <= steps:
         spaced = np.geomspace if kind == "log" else np.linspace

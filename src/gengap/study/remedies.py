@@ -23,7 +23,7 @@ from gengap.merges.registry import (
 )
 from gengap.methods.base import headed, stack
 from gengap.methods.heads import module_with_heads
-from gengap.methods.registry import ALL_ROWS, WITH_REMEDY, registered
+from gengap.methods.registry import ALL_ROWS, SIMULATOR, TRANSITIONS, WITH_REMEDY, registered
 from gengap.models.networks import MLP, Network
 from gengap.study.plan import Entry, Remedy
 from gengap.study.resolve import name_and_values
@@ -59,7 +59,7 @@ def _check(study: Study, entries: Sequence[Entry]) -> None:
     if study.until_decided or study.sizes is not None:
         option = "--until-decided" if study.until_decided else "--sizes"
         raise UsageError(f"{option} is for training methods; leave adapters and merges out.")
-    if getattr(study.problem, "offers", ()):
+    if {TRANSITIONS, SIMULATOR} & {*getattr(study.problem, "offers", ())}:
         raise UsageError(f"Leave --adapters and --merges out: {ACTED_IN}.")
     if study.stream_used.order == STRANGERS:
         _check_strangers(study, entries)
