@@ -85,8 +85,6 @@ It *holds* where the limits lie above 0, *does not hold* where they lie below, e
 {verdicts}
 ## What this says, and what not
 
-What is *not trained* had no time on a busy machine; the command goes on where its records end.
-
 Sequences of one bit are guessed right half of the time, so 50 is nothing on these tasks. The paper
 trains with fresh sequences for a million steps and takes the best of ten seeds; a network that does
 not learn a task here may do so there. Equal pairs does not mean equal tokens: the reference reads
