@@ -12,7 +12,6 @@ left nothing wrong; so what the norm is needed for is asked of six.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import lru_cache
 from itertools import product
 from string import ascii_lowercase
@@ -22,15 +21,13 @@ from scipy.stats import spearmanr
 
 from gengap.base.paper import Paper
 from gengap.claims.claim import Claim
+from gengap.claims.lone_runs import lone_runs, lone_study
 from gengap.environments.suites import load_suite
 from gengap.models.networks import Network
-from gengap.records.store import Store
 from gengap.sequences.networks.word_features import Norm, WordFeatures
 from gengap.sequences.problem import Sequences
 from gengap.sequences.suites.templates import EVEN
 from gengap.statistics.feature_collapse import feature_collapse
-from gengap.study.study import Study
-from gengap.study.trained import trained_model
 
 PAPER = Paper(
     "Feature collapse", "Laurent, von Brecht, Bresson", 2023, "https://arxiv.org/abs/2305.16162"
@@ -61,23 +58,14 @@ def _measured(draw: int, store: str, norm: Norm, skew: float, each: int) -> tupl
     """Share right of sentences of even words, and collapse of words within their concepts."""
     # A run trains on three fifths of the usual sentences.
     problem = load_suite("concepts", seed=draw, each=each, skew=skew, kinds=KINDS, words=WORDS)
-    study = Study(
+    study = lone_study(
         problem, [{"sgd": SETTINGS}], model=WordFeatures(norm=norm).name,
-        splits=f"hold-out:{EVEN}", seeds=[draw], steps=STEPS, batch=BATCH,
-        checkpoints=str(STEPS), selection="last-step", keep_models="all", jobs=1, threads=1,
-        device="cpu", plain_training=False,
+        splits=f"hold-out:{EVEN}", seeds=[draw], steps=STEPS, batch=BATCH, keep_models="all",
     )  # fmt: skip
-    study.validate()
-    plan = replace(study.plan, cells=study.plan.unseen)
-    with Store(store) as records:
-        study.carry_out(records, plan)
-        ((run, cell),) = plan.runs["sgd"]
-        outcomes = records.outcomes([run.key], "test")
-        rows = plan.example_set(draw, "test").example
-        network = trained_model(study, records, plan, run, cell, STEPS).model
-    even = problem.environment[rows] == problem.names.index(EVEN)
-    right = outcomes[max(outcomes)].predicted[even].mean()
-    return float(right), _collapse(problem, network, norm)
+    ((run,),) = lone_runs(study, store)
+    assert run.network is not None
+    even = problem.environment[run.rows] == problem.names.index(EVEN)
+    return float(run.said[even].mean()), _collapse(problem, run.network, norm)
 
 
 def _collapse(problem: Sequences, network: Network, norm: Norm) -> float:

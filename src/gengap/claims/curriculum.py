@@ -9,17 +9,15 @@ curriculum and without. Rate and size are those of the claim about least degrees
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
 
 from gengap.claims.claim import Claim
+from gengap.claims.lone_runs import LoneRun, lone_runs, lone_study
 from gengap.claims.unseen_cube import UNSEEN
 from gengap.environments.suites import load_suite
 from gengap.models.networks import MLP
-from gengap.records.store import Store
-from gengap.study.study import Study
 from gengap.training.tables import Tables
 
 BITS, STEPS, BATCH, WIDTHS = 12, 1000, 128, (64, 64, 64)
@@ -38,27 +36,17 @@ def curriculum_helps(draw: int, store: str) -> float:
 def _errors(draw: int, store: str, degree: int) -> tuple[float, float]:
     """Mean squared errors on inputs kept apart, plain and with the curriculum, of two seeds."""
     data = load_suite("boolean", bits=BITS, function="parity", degree=degree)
-    study = Study(
+    study = lone_study(
         Tables.of(data), [{"erm": SETTINGS}, {"degree-curriculum": SETTINGS}],
         model=MLP(WIDTHS), splits="column:part", seeds=[2 * draw, 2 * draw + 1], steps=STEPS,
-        batch=BATCH, checkpoints=str(STEPS), selection="last-step", keep_models="none", jobs=1,
-        threads=1, device="cpu", plain_training=False,
+        batch=BATCH,
     )  # fmt: skip
-    study.validate()
-    plan = replace(study.plan, cells=study.plan.unseen)
-    found = []
-    with Store(store) as records:
-        study.carry_out(records, plan)
-        for runs in plan.runs.values():
-            errors = []
-            for run, cell in runs:
-                rows = plan.example_set(run.seed, "test").example
-                seen = ~cell.held_out[rows]
-                outcomes = records.outcomes([run.key], "test")
-                said = outcomes[max(outcomes)].predicted
-                errors.append(np.mean((said - data.y[rows])[seen] ** 2))
-            found.append(float(np.mean(errors)))
-    plain, curriculum = found
+
+    def error(run: LoneRun) -> float:
+        seen = ~run.cell.held_out[run.rows]
+        return float(np.mean((run.said - data.y[run.rows])[seen] ** 2))
+
+    plain, curriculum = (float(np.mean([*map(error, runs)])) for runs in lone_runs(study, store))
     return plain, curriculum
 
 

@@ -10,7 +10,6 @@ LSTM in the place of a T5 that was trained before. Half of the strings of an exp
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -18,10 +17,9 @@ import pandas as pd
 
 from gengap.base.paper import Paper
 from gengap.claims.claim import Claim
+from gengap.claims.lone_runs import lone_runs, lone_study
 from gengap.environments.suites import load_suite
-from gengap.records.store import Store
 from gengap.sequences.suites.regular_expressions import KNOWN, LARGER, NEW
-from gengap.study.study import Study
 
 PAPER = Paper(
     "What makes instruction learning hard? An investigation and a new challenge in a synthetic "
@@ -63,20 +61,12 @@ def imprecise_is_harder(draw: int, store: str) -> float:
 def _answered(draw: int, store: str) -> pd.DataFrame:
     """Every string that is scored: its part, its expression, and whether it was answered right."""
     problem = load_suite("regular-expressions", seed=draw, known=INSTRUCTIONS)
-    study = Study(
+    study = lone_study(
         problem, [{"scheduled": SETTINGS}], model="lstm", splits=f"hold-out:{NEW},{LARGER}",
-        seeds=[draw], steps=STEPS, batch=BATCH, checkpoints=str(STEPS), selection="last-step",
-        keep_models="none", jobs=1, threads=1, device="cpu", plain_training=False,
+        seeds=[draw], steps=STEPS, batch=BATCH,
     )  # fmt: skip
-    study.validate()
-    plan = replace(study.plan, cells=study.plan.unseen)
-    ((run, _),) = plan.runs["scheduled"]
-    with Store(store) as records:
-        study.carry_out(records, plan)
-        found = records.outcomes([run.key], "test")
-    rows = plan.example_set(draw, "test").example
-    right = np.asarray(found[max(found)].predicted, float)
-    return problem.factors.iloc[rows].assign(right=right)
+    ((run,),) = lone_runs(study, store)
+    return problem.factors.iloc[run.rows].assign(right=np.asarray(run.said, float))
 
 
 _SETTING = (

@@ -19,9 +19,8 @@ import numpy as np
 
 from gengap.base.paper import Paper
 from gengap.claims.claim import Claim
-from gengap.claims.lone_runs import lone_scores
+from gengap.claims.lone_runs import lone_scores, lone_study
 from gengap.environments.suites import load_suite
-from gengap.study.study import Study
 
 PAPER = Paper(
     "On the Markov property of neural algorithmic reasoning: analyses and methods",
@@ -50,11 +49,10 @@ def larger(draw: int, store: str, history: str) -> float:
 
 def by_size(draw: int, store: str, history: str) -> dict[int, float]:
     """Share of graphs of each number of nodes whose last round is right after its own rounds."""
-    study = Study(
+    study = lone_study(
         load_suite(SUITE, seed=draw), [{"scheduled": {"learning_rate": RATE}}],
         model=f"processor(history={history})", splits=f"extrapolate:nodes>{TRAINED}",
-        seeds=[draw], steps=STEPS, batch=BATCH, checkpoints=str(STEPS), selection="last-step",
-        keep_models="none", jobs=1, threads=1, device="cpu", plain_training=False,
+        seeds=[draw], steps=STEPS, batch=BATCH,
     )  # fmt: skip
     return {int(name): share for name, share in lone_scores(study, store).items()}
 

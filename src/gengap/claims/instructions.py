@@ -16,17 +16,15 @@ rules had been seen on draw 100.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
 
 from gengap.base.paper import Paper
 from gengap.claims.claim import Claim
+from gengap.claims.lone_runs import lone_runs, lone_study
 from gengap.environments.suites import load_suite
-from gengap.records.store import Store
 from gengap.sequences.suites.rewriting import NEW
-from gengap.study.study import Study
 
 DIVERSITY = Paper(
     "Instruction diversity drives generalization to unseen tasks",
@@ -70,23 +68,12 @@ def following(draw: int, store: str, rules: int, domain: int = LETTERS) -> float
         "rewriting", seed=draw, rules=rules, count=STRINGS, new=NEW_RULES, asked=1000, width=2,
         letters=LETTERS, domain=domain, length=LENGTH,
     )  # fmt: skip
-    study = Study(
+    study = lone_study(
         problem, [{"scheduled": {"learning_rate": RATE}}], model=MODEL, splits="column:part",
-        seeds=[2 * draw, 2 * draw + 1], steps=STEPS, batch=BATCH, checkpoints=str(STEPS),
-        selection="last-step", keep_models="none", jobs=1, threads=1, device="cpu",
-        plain_training=False,
+        seeds=[2 * draw, 2 * draw + 1], steps=STEPS, batch=BATCH,
     )  # fmt: skip
-    study.validate()
-    plan = replace(study.plan, cells=study.plan.unseen)
-    found = []
-    with Store(store) as records:
-        study.carry_out(records, plan)
-        for run, _ in plan.runs["scheduled"]:
-            rows = plan.example_set(run.seed, "test").example
-            new = problem.environment[rows] == problem.names.index(NEW)
-            outcomes = records.outcomes([run.key], "test")
-            found.append(outcomes[max(outcomes)].predicted[new].mean())
-    return float(np.mean(found))
+    new, (runs,) = problem.environment == problem.names.index(NEW), lone_runs(study, store)
+    return float(np.mean([run.said[new[run.rows]].mean() for run in runs]))
 
 
 _SETTING = (

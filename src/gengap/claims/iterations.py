@@ -14,20 +14,17 @@ in training, more of them added nothing either.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
 
 from gengap.base.paper import Paper
 from gengap.claims.claim import Claim
+from gengap.claims.lone_runs import lone_runs, lone_study
 from gengap.environments.suites import load_suite
 from gengap.models.networks import Network
-from gengap.records.store import Store
 from gengap.sequences.networks.looped import Looped
 from gengap.sequences.scoring import Scorer
-from gengap.study.study import Study
-from gengap.study.trained import trained_model
 
 PAPER = Paper(
     "Scaling up test-time compute with latent reasoning: a recurrent depth approach",
@@ -77,21 +74,16 @@ def by_iterations(
 
 def _trained(draw: int, store: str) -> Network:
     """A network trained on the easier graphs of a draw."""
-    study = Study(
+    study = lone_study(
         load_suite("chains", seed=draw, longest=LONGEST, each=EACH),
         [{"scheduled": {"learning_rate": RATE}}], model=f"looped(positions=none,loops={LOOPS})",
         splits=f"extrapolate:hops>{HARDEST}", seeds=[draw], steps=STEPS, batch=BATCH,
-        checkpoints=str(STEPS), selection="last-step", keep_models="all", jobs=1, threads=1,
-        device="cpu", plain_training=False,
+        keep_models="all",
     )  # fmt: skip
-    study.validate()
-    plan = replace(study.plan, cells=study.plan.unseen)
-    ((run, cell),) = (own for runs in plan.runs.values() for own in runs)
-    with Store(store) as records:
-        study.carry_out(records, plan)
-        network = trained_model(study, records, plan, run, cell, STEPS).model
-    network.architecture.train(False)
-    return network
+    ((run,),) = lone_runs(study, store)
+    assert run.network is not None
+    run.network.architecture.train(False)
+    return run.network
 
 
 _SETTING = (

@@ -14,16 +14,14 @@ alone comes to on draw 100: .99 modulo 23, .63 modulo 47, .15 modulo 61.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
 
 from gengap.base.paper import Paper
 from gengap.claims.claim import Claim
+from gengap.claims.lone_runs import lone_runs, lone_study
 from gengap.environments.suites import load_suite
-from gengap.records.store import Store
-from gengap.study.study import Study
 
 PAPER = Paper(
     "Emergent properties with repeated examples",
@@ -56,21 +54,13 @@ def both_beat_either(draw: int, store: str) -> float:
 def _scores(draw: int, store: str) -> tuple[float, float, float]:
     """Share right of pairs kept apart, mean of two seeds: used once, repeated, both."""
     problem = load_suite(f"modular-multiplication:p={P},numbers={NUMBERS}", seed=draw)
-    study = Study(
+    study = lone_study(
         problem, [ONCE, AGAIN, BOTH], model="perceptron(width=64)", splits="column:part",
-        seeds=[2 * draw, 2 * draw + 1], steps=STEPS, batch=BATCH, checkpoints=str(STEPS),
-        selection="last-step", keep_models="none", jobs=1, threads=1, device="cpu",
-        plain_training=False,
+        seeds=[2 * draw, 2 * draw + 1], steps=STEPS, batch=BATCH,
     )  # fmt: skip
-    study.validate()
-    plan = replace(study.plan, cells=study.plan.unseen)
-    with Store(store) as records:
-        study.carry_out(records, plan)
-        found = []
-        for runs in plan.runs.values():
-            outcomes = [records.outcomes([run.key], "test") for run, _ in runs]
-            found.append(float(np.mean([o[max(o)].predicted.mean() for o in outcomes])))
-    once, again, both = found
+    once, again, both = (
+        float(np.mean([run.said.mean() for run in runs])) for runs in lone_runs(study, store)
+    )
     return once, again, both
 
 

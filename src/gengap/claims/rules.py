@@ -12,17 +12,15 @@ seed.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
 
 from gengap.base.paper import Paper
 from gengap.claims.claim import Claim
+from gengap.claims.lone_runs import lone_runs, lone_study
 from gengap.environments.suites import load_suite
-from gengap.records.store import Store
 from gengap.sequences.suites.question_formation import NEW
-from gengap.study.study import Study
 
 PAPER = Paper(
     "Sometimes I am a tree: data drives unstable hierarchical generalization",
@@ -53,23 +51,12 @@ def more_tells(draw: int, store: str) -> float:
 def by_structure(draw: int, store: str, telling: float) -> tuple[float, ...]:
     """Share of sentences in which the rules differ that are answered by structure, of each seed."""
     problem = load_suite("question-formation", seed=draw, telling=telling)
-    study = Study(
+    study = lone_study(
         problem, [{"scheduled": SETTINGS}], model="rnn", splits="column:part",
         seeds=[SEEDS * draw + k for k in range(SEEDS)], steps=STEPS, batch=BATCH,
-        checkpoints=str(STEPS), selection="last-step", keep_models="none", jobs=1, threads=1,
-        device="cpu", plain_training=False,
     )  # fmt: skip
-    study.validate()
-    plan = replace(study.plan, cells=study.plan.unseen)
-    found = []
-    with Store(store) as records:
-        study.carry_out(records, plan)
-        for run, _ in plan.runs["scheduled"]:
-            rows = plan.example_set(run.seed, "test").example
-            new = problem.environment[rows] == problem.names.index(NEW)
-            outcomes = records.outcomes([run.key], "test")
-            found.append(float(outcomes[max(outcomes)].predicted[new].mean()))
-    return tuple(found)
+    new, (runs,) = problem.environment == problem.names.index(NEW), lone_runs(study, store)
+    return tuple(float(run.said[new[run.rows]].mean()) for run in runs)
 
 
 _SETTING = (

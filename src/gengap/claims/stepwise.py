@@ -17,10 +17,9 @@ from __future__ import annotations
 
 from gengap.base.paper import Paper
 from gengap.claims.claim import Claim
-from gengap.claims.lone_runs import lone_scores
+from gengap.claims.lone_runs import lone_scores, lone_study
 from gengap.environments.suites import load_suite
 from gengap.sequences.tasks.navigation import NEW
-from gengap.study.study import Study
 
 PAPER = Paper(
     "Towards an understanding of stepwise inference in transformers: a synthetic graph navigation "
@@ -53,11 +52,9 @@ def dropping_answers(draw: int, store: str) -> float:
 
 def answered(draw: int, store: str, steps: bool, method: str = "scheduled") -> dict[str, float]:
     """Share of right answers to known questions and to new ones."""
-    study = Study(
+    study = lone_study(
         load_suite(SUITE, seed=draw, steps=steps), [{method: {"learning_rate": RATE}}],
         model="decoder", splits=f"hold-out:{NEW}", seeds=[draw], steps=STEPS, batch=BATCH,
-        checkpoints=str(STEPS), selection="last-step", keep_models="none", jobs=1, threads=1,
-        device="cpu", plain_training=False,
     )  # fmt: skip
     return lone_scores(study, store)
 

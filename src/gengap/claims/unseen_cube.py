@@ -11,7 +11,6 @@ sum of products, whose values are no signs, was 37% off there.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import lru_cache
 from typing import Literal
 
@@ -19,12 +18,11 @@ import numpy as np
 
 from gengap.base.paper import Paper
 from gengap.claims.claim import Claim
+from gengap.claims.lone_runs import lone_runs, lone_study
 from gengap.environments.suites import load_suite
 from gengap.models.networks import MLP
 from gengap.models.subnetworks import Subnetwork
-from gengap.records.store import Store
 from gengap.statistics.boolean_functions import influence, minimum_degree
-from gengap.study.study import Study
 from gengap.training.tables import Tables
 
 FROZEN = Paper(
@@ -73,21 +71,14 @@ def _answered(
     """Of inputs not trained on: what a network says, what is true, what least degree says, and
     which are of the seen part, ``(n,)`` each."""
     data = load_suite("boolean", bits=BITS, function=function, unseen=unseen)
-    study = Study(
+    study = lone_study(
         Tables.of(data), [{"erm": {"learning_rate": 1e-3, "weight_decay": 0.0}}],
         model=Subnetwork(MLP(WIDTHS), SCALE), splits="column:part", seeds=[draw], steps=STEPS,
-        batch=BATCH, selection="last-step", keep_models="none", jobs=1, threads=1, device="cpu",
-        plain_training=False,
+        batch=BATCH, checkpoints=None,
     )  # fmt: skip
-    study.validate()
-    plan = replace(study.plan, cells=study.plan.unseen)
-    ((run, cell),) = plan.runs["erm"]
-    with Store(store) as records:
-        study.carry_out(records, plan)
-        found = records.outcomes([run.key], "test")
-    rows = plan.example_set(draw, "test").example
-    least = minimum_degree(data.y, ~cell.held_out)
-    return found[max(found)].predicted, data.y[rows], least[rows], ~cell.held_out[rows]
+    ((run,),) = lone_runs(study, store)
+    seen = ~run.cell.held_out
+    return run.said, data.y[run.rows], minimum_degree(data.y, seen)[run.rows], seen[run.rows]
 
 
 _SETTING = (
