@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -21,7 +20,7 @@ from gengap.cli.base import (
     training,
     writable,
 )
-from gengap.cli.options import SIMULATOR, Draw, Json, Quiet, listed, study_options
+from gengap.cli.options import SIMULATOR, Draw, Json, Kept, Quiet, listed, study_options
 
 if TYPE_CHECKING:
     from gengap.control.levels import Levels
@@ -49,9 +48,7 @@ def offline(
     ] = False,
     seeds: Annotated[int, typer.Option(help="Runs of each half of the levels.")] = 3,
     seed: Draw = 0,
-    out: Annotated[
-        Path | None, typer.Option(help="Folder for the report, the numbers and the records.")
-    ] = None,
+    out: Kept = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:

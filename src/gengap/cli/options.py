@@ -24,6 +24,9 @@ MOST_KEY = 1 << 16  # bytes
 STUDY_FILE_ENDINGS = {".yaml", ".yml"}
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only the answer.")]
+Kept = Annotated[
+    Path | None, typer.Option(help="Folder for the report, the numbers and the records.")
+]
 Seeds = Annotated[int, typer.Option(help="Runs per environment left out.")]
 Records = Annotated[
     str,

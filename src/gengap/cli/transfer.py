@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -11,7 +10,7 @@ from gengap.base.errors import UsageError
 from gengap.base.paths import typed
 from gengap.base.terminal import terminal
 from gengap.cli.base import app, print_finding, print_notes, read_environments, training, writable
-from gengap.cli.options import DATA, Json, Quiet, study_options, with_data
+from gengap.cli.options import DATA, Json, Kept, Quiet, study_options, with_data
 from gengap.cli.own_code import own_network
 
 KEYS = tuple(key for key in DATA if key != "data")
@@ -40,9 +39,7 @@ def transfer(
         ),
     ] = None,
     seeds: Annotated[int, typer.Option(help="How often all of it is done.")] = 5,
-    out: Annotated[
-        Path | None, typer.Option(help="Folder for the report, the numbers and the records.")
-    ] = None,
+    out: Kept = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
