@@ -216,6 +216,8 @@ def test_a_network_of_ones_own_is_opened_with_its_code(tmp_path):
     with pytest.raises(gg.UsageError, match=r"code that the folder does not hold.*modules="):
         gg.load(tmp_path, modules={"other:Net": made})
     others = [lambda s, o: made(s, o, nn.Tanh), lambda s, o: nn.Linear(*s, o), lambda s, o: s / o]
-    for other, said in zip(others, ["another network", "another network", "cannot make"], strict=1):
+    for other, said in zip(
+        others, ["another network", "another network", "cannot be made"], strict=1
+    ):
         with pytest.raises(gg.UsageError, match=said):
             gg.load(tmp_path, modules={name: other})

@@ -25,7 +25,7 @@ import torch
 from torch import Tensor, nn
 
 from gengap.adapters.tools.normalisation import BlendedBatchNorm
-from gengap.base.errors import UsageError
+from gengap.base.errors import UsageError, first_line
 from gengap.base.hyperparameters import Hyperparameters
 from gengap.base.seeds import derive
 from gengap.models.networks import Output
@@ -169,10 +169,9 @@ class Adapter:
         except torch.OutOfMemoryError:
             raise
         except (RuntimeError, ValueError, TypeError, IndexError) as error:
-            said = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
             raise UsageError(
-                f"The network cannot read examples of shape {tuple(x.shape[1:])} ({said}); give "
-                "them in the form it was trained on."
+                f"The network cannot read examples of shape {tuple(x.shape[1:])} "
+                f"({first_line(error)}); give them in the form it was trained on."
             ) from error
         if isinstance(returned, Output):
             return returned

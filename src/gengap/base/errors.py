@@ -59,6 +59,11 @@ def unknown(
     )
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of what an error says, without its full stop, or its kind."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+
+
 def check_whole(least: int = 1, **numbers: Any) -> None:
     """Raise :class:`UsageError` unless each is a whole number of at least ``least``."""
     for name, value in numbers.items():

@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gengap.base.errors import UsageError, listing
+from gengap.base.errors import UsageError, first_line, listing
 from gengap.models.columns import Columns
 from gengap.models.outputs import Head, Outputs
 
@@ -280,10 +280,9 @@ def _asked(function: Any, *arguments: Any) -> Any:
         with np.errstate(over="ignore", invalid="ignore"):  # what overflows is cut or rejected
             return function(*arguments)
     except (ValueError, TypeError, KeyError) as error:
-        reason = str(error).strip().splitlines()[0].rstrip(".")
         raise UsageError(
-            f"The model cannot read the examples ({reason}); give them in the form it was fitted "
-            "on."
+            f"The model cannot read the examples ({first_line(error)}); give them in the form "
+            "it was fitted on."
         ) from None
 
 

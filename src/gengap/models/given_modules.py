@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Sequence
+import inspect
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from gengap.base.errors import Caveat, UsageError
+from gengap.base.errors import Caveat, UsageError, first_line
 from gengap.models.passes import logits_in
 
 
@@ -49,23 +50,9 @@ class GivenModule:
         """Whether runs start from the weights that it has."""
         return hasattr(self.module, "from_pretrained") or not all(map(_draws, self._own_layers))
 
-    def __call__(self, shape: Sequence[int], outputs: int) -> nn.Module:
-        """A copy, with fresh weights unless it keeps its own.
-
-        Raises:
-            UsageError: it does not take such examples, or gives another number of logits.
-        """
-        made = self.fresh()
-        width = self._width(made, shape)
-        if width == 1 and outputs == 2:
-            return OfTwo(made)
-        if width != outputs:
-            wanted = f"{outputs} classes" if outputs > 1 else "a target of one number"
-            raise UsageError(
-                f"{self.name} gives {width} outputs for an example, but there are {wanted}; give "
-                f"its last layer {outputs}."
-            )
-        return made
+    def __call__(self) -> nn.Module:
+        """See :meth:`fresh`."""
+        return self.fresh()
 
     def fresh(self) -> nn.Module:
         """A copy, with fresh weights unless it keeps its own."""
@@ -85,25 +72,6 @@ class GivenModule:
             if next(layer.parameters(recurse=False), None) is not None
         ]
 
-    def _width(self, made: nn.Module, shape: Sequence[int]) -> int:
-        training = made.training
-        made.eval()
-        try:
-            with torch.no_grad():
-                logits: Any = logits_in(made(torch.zeros(2, *shape)))
-            return int(logits.reshape(2, -1).shape[1])
-        except UsageError:
-            raise
-        except Exception as error:  # of anybody's layers
-            said = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
-            size = " x ".join(map(str, shape))
-            raise UsageError(
-                f"{self.name} cannot read examples of {size} numbers, which tables are made to "
-                f"(missing values and categories have columns of their own): {said}."
-            ) from None
-        finally:
-            made.train(training)
-
 
 class OfTwo(nn.Module):
     """Two logits from one: 0 and what the module says of the second class."""
@@ -116,6 +84,74 @@ class OfTwo(nn.Module):
         """Logits ``(n, 2)``."""
         second = logits_in(self.module(x)).reshape(len(x), 1)
         return torch.cat([torch.zeros_like(second), second], 1)
+
+
+def fitted(made: nn.Module, shape: Sequence[int], outputs: int) -> nn.Module:
+    """A module that answers with as many logits as are asked for; one of two classes becomes two.
+
+    Two examples of zeros pass through it, which is when lazy layers draw their weights.
+
+    Args:
+        made: takes ``(n, *shape)``.
+        shape: of an example.
+        outputs: logits of an example, or of each of its targets.
+
+    Raises:
+        UsageError: it does not take such examples, or gives another number of logits.
+    """
+    name = type(made).__name__
+    training = made.training
+    made.eval()
+    try:
+        with torch.no_grad():
+            logits: Any = logits_in(made(torch.zeros(2, *shape)))
+        width = int(logits.reshape(2, -1).shape[1])
+    except UsageError:
+        raise
+    except Exception as error:  # of anybody's layers
+        size = " x ".join(map(str, shape))
+        made_to = "tables are made to (missing values and categories have columns of their own)"
+        hint = f", which {made_to}" if len(shape) == 1 else ""
+        raise UsageError(
+            f"{name} cannot read examples of {size} numbers{hint}: {first_line(error)}."
+        ) from None
+    finally:
+        made.train(training)
+    if width == outputs or (logits.dim() > 2 and logits.shape[-1] == outputs):
+        return made
+    if width == 1 and outputs == 2:
+        return OfTwo(made)
+    wanted = f"{outputs} classes" if outputs > 1 else "a target of one number"
+    raise UsageError(
+        f"{name} gives {width} outputs for an example, but there are {wanted}; give its last layer "
+        f"{outputs}."
+    )
+
+
+def called(factory: Callable[..., nn.Module], shape: Sequence[int], outputs: int) -> nn.Module:
+    """What a factory makes, ``factory(shape, outputs)`` or ``factory()``.
+
+    Raises:
+        UsageError: it fails, or makes something else than a module.
+    """
+    name = getattr(factory, "__qualname__", type(factory).__name__)
+    try:
+        takes_arguments = len(inspect.signature(factory).parameters) >= 2
+        made: Any = factory(tuple(shape), outputs) if takes_arguments else factory()
+    except UsageError:
+        raise
+    except Exception as error:  # of anybody's code
+        raise UsageError(
+            f"The model {name} cannot be made, {first_line(error)}; it is called with the shape "
+            f"of an example and the number of outputs, here {tuple(shape)} and {outputs}, or with "
+            "nothing, where it takes at most one argument."
+        ) from error
+    if not isinstance(made, nn.Module):
+        raise UsageError(
+            f"The model factory returned {type(made).__name__}, not a torch.nn.Module; give a "
+            "function that builds a fresh module."
+        )
+    return made
 
 
 def _draws(layer: nn.Module) -> bool:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import copy
 import hashlib
-import inspect
 import math
 import re
 import threading
@@ -26,7 +25,7 @@ from torch import Tensor, nn
 from gengap.base.errors import UsageError
 from gengap.models.activations import ACTIVATIONS
 from gengap.models.factories import NORMALISATIONS, built_mlp, small_cnn
-from gengap.models.given_modules import GivenModule
+from gengap.models.given_modules import GivenModule, called, fitted
 from gengap.models.layers import (
     perceptron,
     perceptron_features,
@@ -188,11 +187,20 @@ class Module:
 
     Features are the input of the last linear layer, found by running the module. A module with
     convolutions, recurrent layers, dropout or buffers is trained one run at a time.
+
+    Args:
+        factory: makes the module.
+        name: what records call it.
+        checked: whether two examples of zeros pass through a fresh one, to see that it fits and to
+            give lazy layers their weights; for examples that are numbers.
     """
 
-    def __init__(self, factory: Callable[..., nn.Module], name: str | None = None) -> None:
+    def __init__(
+        self, factory: Callable[..., nn.Module], name: str | None = None, checked: bool = False
+    ) -> None:
         self.factory = factory
         self._name = name
+        self.checked = checked
         self._module: nn.Module | None = None
         self._outputs = 1
         self.products = torch.float32
@@ -202,7 +210,7 @@ class Module:
         """The given name, or one that changes with the module's structure."""
         if self._name:
             return self._name
-        module = self._module or self._make((1,), 1, 0)
+        module = self._module or self._make((1,), 1, 0, fit=False)
         structure = hashlib.sha256(str(module).encode()).hexdigest()[:12]
         return f"module:{type(module).__name__}:{structure}"
 
@@ -218,7 +226,11 @@ class Module:
         )
 
     def initialise(self, shape: Sequence[int], outputs: int, seed: int) -> Parameters:
-        """Make a fresh module under the seed and return its parameters."""
+        """Make a fresh module under the seed and return its parameters.
+
+        Raises:
+            UsageError: it cannot be made, or does not fit such examples.
+        """
         self._module, self._outputs = self._make(shape, outputs, seed), outputs
         return {name: p.detach().clone() for name, p in self._module.named_parameters()}
 
@@ -263,23 +275,19 @@ class Module:
             logits = logits.reshape(len(x), -1)
         return Output(features.reshape(len(x), -1), logits)
 
-    def _make(self, shape: Sequence[int], outputs: int, seed: int) -> nn.Module:
-        takes_arguments = len(inspect.signature(self.factory).parameters) >= 2
+    def _make(self, shape: Sequence[int], outputs: int, seed: int, fit: bool = True) -> nn.Module:
         # Modules draw their initial weights from torch's global generator, which threads share; it
         # is put back afterwards.
         with _GLOBAL_GENERATOR, torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            module = self.factory(tuple(shape), outputs) if takes_arguments else self.factory()
-        if not isinstance(module, nn.Module):
-            raise UsageError(
-                f"The model factory returned {type(module).__name__}, not a torch.nn.Module; "
-                "give a function that builds a fresh module."
-            )
-        return module
+            module = called(self.factory, shape, outputs)
+            return self._fitted(module, shape, outputs) if fit else module
+
+    def _fitted(self, module: nn.Module, shape: Sequence[int], outputs: int) -> nn.Module:
+        return fitted(module, shape, outputs) if self.checked else module
 
     def __getstate__(self) -> dict[str, Any]:
-        own = {"factory": self.factory, "_name": self._name, "products": self.products}
-        return {**own, "_module": None, "_outputs": 1}
+        return {**vars(self), "_module": None, "_outputs": 1}
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Module:
         """A copy that evaluates at once; what is pickled waits for a fresh module."""
@@ -314,9 +322,10 @@ def _architecture(
 ) -> Architecture:
     if isinstance(model, nn.Module):
         given = GivenModule(model)
-        return Module(given, name=given.title)
+        return Module(given, name=given.title, checked=True)
     if not isinstance(model, str):
-        return Module(model) if not hasattr(model, "initialise") else model  # type: ignore[return-value]
+        known = hasattr(model, "initialise")
+        return model if known else Module(model, checked=True)  # type: ignore[return-value, arg-type]
     text = model.replace(" ", "").lower()
     if text == "linear":
         return MLP(())

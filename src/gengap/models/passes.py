@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from gengap.base.errors import UsageError
+from gengap.base.errors import UsageError, first_line
 
 MANY = 1000  # entries of a container that is not searched for submodules
 DROPPING = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
@@ -110,10 +110,9 @@ def forward(model: nn.Module, rows: Tensor, watched: set[nn.Module]) -> tuple[Te
     except torch.OutOfMemoryError:
         raise
     except (RuntimeError, ValueError, TypeError, IndexError) as error:
-        reason = str(error).strip().splitlines()[0].rstrip(".")
         raise UsageError(
-            f"The network cannot read examples of shape {tuple(rows.shape[1:])} ({reason}); give "
-            "them in the form it was trained on."
+            f"The network cannot read examples of shape {tuple(rows.shape[1:])} "
+            f"({first_line(error)}); give them in the form it was trained on."
         ) from None
     finally:
         for hook in hooks:

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gengap.base.errors import UsageError
+from gengap.base.errors import UsageError, first_line
 from gengap.models.given_modules import GivenModule
 from gengap.models.networks import Module, Output, Parameters
 from gengap.models.passes import logits_in
@@ -37,17 +37,12 @@ class TokenModule(Module):
         super().__init__(factory, name)
         self.reads = reads
 
-    def initialise(self, shape: Sequence[int], outputs: int, seed: int) -> Parameters:
-        """Make a fresh module under the seed and return its parameters.
-
-        Raises:
-            UsageError: its outputs do not fit.
-        """
-        made = super().initialise(shape, outputs, seed)
-        if self.reads is None:
-            assert self._module is not None
-            self.reads = WRITTEN if is_causal(self._module, outputs, shape[-1]) else SLOTS
-        return made
+    def _fitted(self, module: nn.Module, shape: Sequence[int], outputs: int) -> nn.Module:
+        lazy = any(map(nn.parameter.is_lazy, module.parameters()))
+        if self.reads is None or lazy:
+            found = WRITTEN if is_causal(module, outputs, shape[-1]) else SLOTS
+            self.reads = found if self.reads is None else self.reads
+        return module
 
     def _single(self, parameters: Parameters, x: Tensor) -> Output:
         assert self._module is not None
@@ -70,15 +65,12 @@ class TokenModule(Module):
         pooled = answered(hidden[None], logits[None], x[None])
         return Output(pooled.features[0], pooled.logits[0])
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "reads": self.reads}
-
 
 def given_module(model: Any) -> TokenModule:
     """A user's module, or a function that makes one."""
     if isinstance(model, nn.Module):
         given = GivenModule(model)
-        return TokenModule(given.fresh, name=given.title)
+        return TokenModule(given, name=given.title)
     return TokenModule(model)
 
 
@@ -101,10 +93,9 @@ def is_causal(module: nn.Module, outputs: int, length: int) -> bool:
     except (RuntimeError, TypeError, ValueError, IndexError) as error:
         if _reads(module, tokens[:1, :2]):
             raise _too_long(module, longest) from None
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise UsageError(
             f"The model {type(module).__name__} cannot read token numbers (n, L) of a vocabulary "
-            f"of {outputs}: {reason.rstrip('.')}."
+            f"of {outputs}: {first_line(error)}."
         ) from None
     else:
         _check_longest(module, outputs, longest)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gengap.base.errors import UsageError
+from gengap.base.errors import UsageError, first_line
 from gengap.base.paths import existing
 from gengap.sequences.ragged import Ragged
 from gengap.sequences.vocabulary import END, SPECIAL, Vocabulary
@@ -62,8 +62,7 @@ def _from_file(path: Path) -> Tokenizer:
     try:
         given: Any = Given.from_str(path.read_text(encoding="utf-8"))
     except Exception as error:  # the package raises a plain Exception
-        said = str(error).splitlines()[0]
-        raise UsageError(f"{path} is no tokenizer: {said}.") from None
+        raise UsageError(f"{path} is no tokenizer: {first_line(error)}.") from None
     return lambda text: given.encode(text, add_special_tokens=False).tokens
 
 

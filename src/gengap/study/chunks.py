@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from gengap.base.errors import UsageError
+from gengap.base.errors import UsageError, first_line
 from gengap.environments.streams import Stream
 from gengap.methods.registry import registered
 from gengap.models.starting import Start
@@ -262,8 +262,7 @@ def train_chunk(
         except UsageError:
             raise
         except Exception as error:  # Anybody's estimator may raise anything; the study goes on.
-            said = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
-            return Failed(said)
+            return Failed(first_line(error))
     elif chunk.kind == "remedy":
         with torch_threads(1):
             found = [_remedied(trainer, entry, task, chunk) for task in tasks]

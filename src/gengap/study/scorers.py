@@ -19,7 +19,7 @@ import numpy as np
 from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
-from gengap.base.errors import UsageError, listing
+from gengap.base.errors import UsageError, first_line, listing
 from gengap.records.run import ExampleSet, Outcome, Problem
 from gengap.statistics.influence import GROUPS, jackknife_values
 from gengap.study.metrics import (
@@ -138,10 +138,9 @@ def check_fits(metric: Metric, task: str, fitting: Sequence[str], classes: int) 
             warnings.simplefilter("ignore")
             get_scorer(metric.name)(model, np.arange(len(y)), y)
     except Exception as error:  # of anybody's making
-        said = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
         raise UsageError(
             f"The metric {metric.name} cannot score a target of {classes or 'no'} classes "
-            f"({said}); use one of {listing(fitting)}."
+            f"({first_line(error)}); use one of {listing(fitting)}."
         ) from None
 
 

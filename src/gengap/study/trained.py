@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from gengap.base.errors import UsageError
+from gengap.base.errors import UsageError, first_line
 from gengap.base.progress import Progress
 from gengap.environments.core import Environments
 from gengap.environments.preparation import encode_alike
@@ -195,8 +195,7 @@ def _asked(function: Callable[[Any], Any], inputs: Any) -> Any:
     try:
         return function(inputs)
     except (ValueError, TypeError) as error:
-        said = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
-        raise UsageError(f"the model does not take it ({said})") from None
+        raise UsageError(f"the model does not take it ({first_line(error)})") from None
 
 
 def one_model(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from gengap.base.errors import UsageError, listing, suggest
+from gengap.base.errors import UsageError, first_line, listing, suggest
 
 # The module, its classifier and regressor, and what keeps it quiet.
 BOOSTERS: dict[str, tuple[str, str, str, dict[str, Any]]] = {
@@ -47,5 +47,4 @@ def booster(name: str, task: str, **parameters: Any) -> Any:
     try:
         return kind(**{**quiet, **parameters})
     except Exception as error:  # whatever the package raises of its parameters
-        said = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
-        raise UsageError(f"{name} refuses its parameters: {said}.") from None
+        raise UsageError(f"{name} refuses its parameters: {first_line(error)}.") from None

@@ -16,7 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import Any
 
-from gengap.base.errors import UsageError
+from gengap.base.errors import UsageError, first_line
 from gengap.training.sharing import pickled
 from gengap.training.workers import Workers
 
@@ -47,7 +47,7 @@ def opened(name: str, jobs: int) -> Iterator[Workers]:
         raise
     except Exception as error:  # each library has its own ways of not getting through
         raise UsageError(
-            f"The cluster {name} cannot be used: {_first_line(error)}; check that it runs there "
+            f"The cluster {name} cannot be used: {first_line(error)}; check that it runs there "
             f"and has the same {package} and Python as this machine."
         ) from error
     try:
@@ -65,7 +65,7 @@ def _knock(name: str) -> None:
             socket.create_connection((host, int(port)), timeout=PATIENCE).close()
     except (OSError, OverflowError) as error:
         raise UsageError(
-            f"The cluster {name} cannot be reached: {_first_line(error)}; check that it runs, and "
+            f"The cluster {name} cannot be reached: {first_line(error)}; check that it runs, and "
             "its host and port."
         ) from None
 
@@ -149,15 +149,10 @@ def check_versions(name: str, executor: Executor) -> None:
             f"No worker of {name} answered in {START} seconds; check that it has free ones."
         ) from None
     except Exception as error:
-        raise UsageError(f"The workers of {name} do not answer: {_first_line(error)}.") from error
+        raise UsageError(f"The workers of {name} do not answer: {first_line(error)}.") from error
     for what, here in surroundings().items():
         if there[what] != here:
             raise UsageError(
                 f"The workers of {name} have {what} {there[what]}, this process has {here}; equal "
                 "records need equal versions, so install the same."
             )
-
-
-def _first_line(error: Any) -> str:
-    said = str(error).strip() or type(error).__name__
-    return said.splitlines()[0].rstrip(".")
