@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from toys import TASKS, environment_risks, erm_gradients, single, toy
+from torch import nn
+from toys import TASKS, Size, environment_risks, erm_gradients, single, toy
 
-from gengap.methods.low_rank import LowRank, weights_in
+from gengap.methods.low_rank import LowRank, at_once, weights_in
+from gengap.models.networks import architecture
 
 
 def test_weights_by_hand() -> None:
@@ -60,3 +62,71 @@ def test_it_predicts_with_the_shared_weights() -> None:
     shown, x = problem.predicting(), problem.batches[0].x
     logits = problem.method.output(problem.network.at(shown), x).logits
     torch.testing.assert_close(logits[0, 0], single(problem, 0)(x[0, 0]))
+
+
+class Tokens(nn.Module):
+    """Reads rows and columns of a picture as further examples."""
+
+    def __init__(self, shape: tuple[int, ...], outputs: int) -> None:
+        super().__init__()
+        self.reads, self.answers = nn.Linear(shape[-1], 4), nn.Linear(4, outputs)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        hidden = self.reads(x.reshape(-1, x.shape[-1])).relu()
+        return self.answers(hidden.view(len(x), -1, 4).mean(1))
+
+
+class Depthwise(nn.Module):
+    """Filters that each read a channel of their own."""
+
+    def __init__(self, shape: tuple[int, ...], outputs: int) -> None:
+        super().__init__()
+        self.reads = nn.Conv2d(shape[0], 4, 3, groups=shape[0])
+        self.answers = nn.Linear(4, outputs)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.answers(self.reads(x).relu().flatten(2).mean(2))
+
+
+@pytest.mark.parametrize(
+    ("model", "shape", "once"),
+    [
+        ("cnn", (2, 6, 6), True),
+        ("cnn(4,8,norm=group)", (2, 9), True),
+        ("mlp(8,norm=layer)", (5,), True),
+        (lambda shape, outputs: nn.Sequential(nn.Linear(5, 4, bias=False), nn.Tanh(), nn.Flatten(),
+                                              nn.Linear(12, outputs)), (3, 5), True),
+        (Tokens, (2, 3, 5), False),
+        (Depthwise, (2, 5, 5), False),
+    ],
+)  # fmt: skip
+def test_one_pass_of_a_module_is_as_one_for_each_environment(model, shape, once) -> None:
+    problem = toy([LowRank()], size=Size(shape=shape), architecture=architecture(model))
+    own, batch = problem.network.parameters, problem.batches[0]
+    draw = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for name in own:
+            if name.endswith(".amounts"):
+                own[name].copy_(torch.randn(own[name].shape, generator=draw))
+    module = problem.network.architecture._module
+    risks = []
+    for slot in range(3):
+        part = batch.only(slot)
+        weights = weights_in(own, part.environment[:, 0])
+        mine = {name: weights[name][0] for name, _ in module.named_parameters()}
+        logits = torch.func.functional_call(module, mine, (part.x[0, 0],))
+        risks.append(nn.functional.cross_entropy(logits, part.y[0, 0]))
+    amounts = [p.square().sum() for name, p in own.items() if name.endswith(".amounts")]
+    expected = torch.stack(risks).mean() + 0.01 * sum(amounts)
+    assert at_once(problem.network, batch.x[0, 0]) == once
+    before = problem.network.examples
+    found = problem.method.loss(problem.network, batch, {})[0]
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+    assert problem.network.examples - before == batch.y.numel()
+    assert module.training
+    one, other = (
+        torch.autograd.grad(v, list(own.values()), allow_unused=True, retain_graph=True)
+        for v in (found, expected)
+    )
+    for a, b in zip(one, other, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-3, atol=1e-5)

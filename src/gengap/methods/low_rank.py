@@ -27,10 +27,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor
+import torch.nn.functional as F
+from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from gengap.base.hyperparameters import hyperparameter
@@ -40,9 +42,10 @@ from gengap.methods.batch import Batch, Context
 from gengap.methods.heads import in_slots
 from gengap.methods.registry import register
 from gengap.models.layers import FEW, narrow, narrow_gradients
-from gengap.models.networks import MLP, Network, Parameters
+from gengap.models.networks import MLP, Module, Network, Parameters
 
 RANK = 4
+PARTS = ("amounts", "rows", "columns")
 
 
 @register(
@@ -84,20 +87,100 @@ class LowRank(Method):
         """Mean risk, each environment's under its own weights, and the penalised amounts."""
         amounts = {n: p for n, p in network.parameters.items() if n.endswith(".amounts")}
         penalty = torch.stack([a.square().sum((1, 2)) for a in amounts.values()]).sum(0)
-        return risks_at_home(network, batch).mean(1) + self.own * penalty
+        return risks_at_home(network, batch, state).mean(1) + self.own * penalty
 
 
-def risks_at_home(network: Network, batch: Batch) -> Tensor:
-    """Risk of each environment in the batch under its own weights, ``(R, E)``."""
+def risks_at_home(network: Network, batch: Batch, state: dict[str, Tensor]) -> Tensor:
+    """Risk of each environment in the batch under its own weights, ``(R, E)``.
+
+    Args:
+        state: keeps whether a module's environments can pass at once.
+    """
     kind = network.architecture
     if isinstance(kind, MLP) and kind.products == torch.float32:
         return batch.risks(perceptron_at_home(network, batch, len(kind.widths) + 1))
+    if isinstance(kind, Module) and batch.y.shape[0] == 1:
+        if "at_once" not in state:
+            state["at_once"] = torch.tensor([at_once(network, batch.x[0, 0, :2])])
+        if state["at_once"]:
+            return batch.risks(module_at_home(network, batch))
     risks = []
     for slot in range(batch.y.shape[1]):
         part = batch.only(slot)
         here = network.at(weights_in(network.parameters, part.environment[:, 0]))
         risks.append(part.risks(here(part.x).logits))
     return torch.cat(risks, 1)
+
+
+def changing(network: Network) -> dict[str, nn.Module | None]:
+    """The weights that have parts of environments' own, and the layers of a module they are of."""
+    kind = network.architecture
+    assert isinstance(kind, Module)
+    assert kind._module is not None
+    layers = {f"{name}.weight": layer for name, layer in kind._module.named_modules()}
+    own = [n[4:-8] for n in network.parameters if n.startswith("own.") and n.endswith(".amounts")]
+    return {name: layers.get(name) for name in own}
+
+
+@torch.no_grad()
+def at_once(network: Network, x: Tensor) -> bool:
+    """Whether the layers with own parts multiply a row or a picture for each example ``(n, ...)``.
+
+    Not so where they read parts of examples as further ones, or channels in groups, and where such
+    weights are no linear layer's or convolution's.
+    """
+    kind, layers, seen = network.architecture, changing(network), []
+    for layer in layers.values():
+        convolves = getattr(layer, "groups", 0) == 1 and not getattr(layer, "transposed", True)
+        if layer is None or not (isinstance(layer, nn.Linear) or convolves):
+            return False
+    hooks = [
+        layer.register_forward_pre_hook(lambda _, given: seen.append(len(given[0])))
+        for layer in layers.values()
+        if layer is not None
+    ]
+    kind.train(False)
+    try:
+        own = {name: p[:1] for name, p in network.parameters.items()}
+        kind.forward(own, x[None])
+    finally:
+        kind.train(True)
+        for hook in hooks:
+            hook.remove()
+    return seen == [len(x)] * len(hooks)
+
+
+def module_at_home(network: Network, batch: Batch) -> Tensor:
+    """Logits ``(1, E, B, C)`` of one run's module: all environments pass through it at once.
+
+    ``b`` stands below a layer's weights as four units or filters more, and what these say is
+    multiplied by ``u_e`` and ``a`` and added to the others.
+    """
+    own, hooks = dict(network.parameters), []
+    try:
+        for name, layer in changing(network).items():
+            assert layer is not None
+            amounts, rows, columns = (own[f"own.{name}.{part}"] for part in PARTS)
+            own[name] = torch.cat([own[name], columns.view(1, RANK, *own[name].shape[2:])], 1)
+            if (bias := name.removesuffix("weight") + "bias") in own:
+                own[bias] = F.pad(own[bias], (0, RANK))
+            here = in_slots(amounts, batch.environment)[0]
+            here = here.repeat_interleave(batch.y.shape[2], 0)  # (n, 4)
+            hooks.append(layer.register_forward_hook(partial(_with_change, here, rows[0])))
+        return network.at(own)(batch.x).logits
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _with_change(here: Tensor, rows: Tensor, layer: nn.Module, _: Any, said: Tensor) -> Tensor:
+    """What a layer says with each example's own part, of ``here (n, 4)`` and ``rows (4, o)``."""
+    if isinstance(layer, nn.Linear):
+        shared, along = said.split([rows.shape[1], RANK], -1)
+        return shared + (along * here.view(len(here), *[1] * (said.dim() - 2), RANK)) @ rows
+    shared, along = said.flatten(2).split([rows.shape[1], RANK], 1)
+    told = torch.baddbmm(shared, rows.T.expand(len(said), -1, -1), along * here[..., None])
+    return told.view(len(said), rows.shape[1], *said.shape[2:])
 
 
 def perceptron_at_home(network: Network, batch: Batch, layers: int) -> Tensor:
@@ -109,7 +192,7 @@ def perceptron_at_home(network: Network, batch: Batch, layers: int) -> Tensor:
     own, h = network.parameters, batch.x.flatten(1, 2).flatten(2)
     for layer in range(layers):
         name = f"weight{layer}"
-        parts = [own[f"own.{name}.{part}"] for part in ("amounts", "rows", "columns")]
+        parts = [own[f"own.{name}.{part}"] for part in PARTS]
         here = in_slots(parts[0], batch.environment)
         shared = own[name], own[f"bias{layer}"]
         h = _AtHome.apply(layer < layers - 1, h, here, *parts[1:], *shared)
@@ -173,9 +256,7 @@ def weights_in(parameters: Parameters, environment: Tensor) -> Parameters:
     runs = torch.arange(len(environment), device=environment.device)
     here = dict(parameters)
     for name in [n[4:-8] for n in parameters if n.startswith("own.") and n.endswith(".amounts")]:
-        amounts, rows, columns = (
-            parameters[f"own.{name}.{part}"] for part in ("amounts", "rows", "columns")
-        )
+        amounts, rows, columns = (parameters[f"own.{name}.{part}"] for part in PARTS)
         weighed = amounts[runs, environment][..., None] * rows  # (R, 4, rows)
         change = weighed.transpose(1, 2) @ columns
         here[name] = parameters[name] + change.view(parameters[name].shape)
