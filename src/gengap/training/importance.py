@@ -51,22 +51,46 @@ def magnitudes_at(feed: Any, context: Context, network: Network) -> Parameters:
 
 
 def _squared(network: Network, batch: Batch, x: Tensor, y: Tensor) -> Parameters:
-    # Copies of a network on an example each are a fleet, whose gradients are apart.
-    together = AT_ONCE if network.architecture.vectorises else 1
+    module: nn.Module | None = getattr(network.architecture, "_module", None)
+    recurs = module is not None and any(isinstance(m, nn.RNNBase) for m in module.modules())
+    slopes_of = _by_copies if recurs or network.architecture.vectorises else _by_map
+    at_once = 1 if recurs else AT_ONCE
     total = {name: torch.zeros_like(p[0]) for name, p in network.parameters.items()}
-    for rows, targets in zip(x.split(together), y.split(together), strict=True):
-        own = {
-            name: p.detach().expand(len(rows), *p.shape[1:]).clone()
-            for name, p in network.parameters.items()
-        }
-        learnt = {name: p.requires_grad_() for name, p in own.items() if p.is_floating_point()}
-        with torch.enable_grad():
-            logits = network.at(own)(rows[:, None, None]).logits
-            alone = replace(batch, y=targets[:, None, None], mask=None)
-            slopes = gradients_of(alone.losses(logits).sum(), learnt)
-        for name, slope in slopes.items():
-            total[name] += (slope**2).sum(0) / len(x)
+    learnt = {n: p.detach() for n, p in network.parameters.items() if p.is_floating_point()}
+    for rows, targets in zip(x.split(at_once), y.split(at_once), strict=True):
+        try:
+            parts = [slopes_of(network, learnt, batch, rows, targets)]
+        except RuntimeError:  # layers that cannot be mapped
+            alone = zip(rows.split(1), targets.split(1), strict=True)
+            parts = [_by_copies(network, learnt, batch, *one) for one in alone]
+        for slopes in parts:
+            for name, slope in slopes.items():
+                total[name] += (slope**2).sum(0) / len(x)
     return total
+
+
+def _by_copies(
+    network: Network, learnt: Parameters, batch: Batch, x: Tensor, y: Tensor
+) -> Parameters:
+    """Slopes ``(n, ...)`` of each example: copies of a network on one each are a fleet."""
+    rest = network.parameters
+    own = {name: p.expand(len(x), *p.shape[1:]).clone() for name, p in (rest | learnt).items()}
+    asked = {name: own[name].requires_grad_() for name in learnt}
+    with torch.enable_grad():
+        logits = network.at(own)(x[:, None, None]).logits
+        alone = replace(batch, y=y[:, None, None], mask=None)
+        return gradients_of(alone.losses(logits).sum(), asked)
+
+
+def _by_map(network: Network, learnt: Parameters, batch: Batch, x: Tensor, y: Tensor) -> Parameters:
+    """The same of a module that is no fleet, by PyTorch's own map over examples."""
+
+    def loss(own: Parameters, one: Tensor, target: Tensor) -> Tensor:
+        logits = network.at(network.parameters | own)(one[None, None, None]).logits
+        return replace(batch, y=target[None, None, None], mask=None).losses(logits).sum()
+
+    found = torch.func.vmap(torch.func.grad(loss), (None, 0, 0))(learnt, x, y)
+    return {name: slope.squeeze(1) for name, slope in found.items()}
 
 
 def normalised_anew(network: Network, feed: Any, context: Context) -> None:

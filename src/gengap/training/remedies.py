@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -62,8 +63,9 @@ class Bench:
 
     def network(self, model: KeptModel) -> Network:
         """A kept model, as it predicts."""
-        self.architecture.initialise(self.problem.shape, self.problem.outputs, 0)
-        return self.headed(network_from_bytes(model, self.architecture, self.problem.shape))
+        own = copy(self.architecture)  # models differ in buffers, which belong to the architecture
+        own.initialise(self.problem.shape, self.problem.outputs, 0)
+        return self.headed(network_from_bytes(model, own, self.problem.shape))
 
     def headed(self, network: Network) -> Network:
         """A network with its method's head."""

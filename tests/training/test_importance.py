@@ -1,0 +1,77 @@
+"""What merging asks of the training rows, held against one example at a time."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from gengap.environments.core import Environments
+from gengap.methods.erm import ERM
+from gengap.models.networks import Network
+from gengap.study.study import Study
+from gengap.training.importance import importance_of
+from gengap.training.kept import networks_to_bytes
+from gengap.training.remedies import Bench
+from gengap.training.tasks import Task
+
+
+def bench_of(model, shape=(5,)) -> Bench:
+    draw = np.random.default_rng(0)
+    X, y = draw.normal(size=(60, *shape)).astype(np.float32), draw.integers(0, 3, 60)
+    study = Study(Environments.from_arrays(X, y, np.arange(60) % 2), ["erm"], model=model)
+    run, cell = study.plan.runs["erm"][0]
+    rows = study.plan.training_rows(cell, run.seed)
+    task = Task(run, rows, study.problem.prepare(np.concatenate(rows)))
+    return Bench(study.problem, task, ERM.make(), study.architecture, len(rows), 1, np.arange(0))
+
+
+def kept(bench: Bench, seed: int):
+    """A model whose statistics of batches are its own."""
+    made = bench.architecture
+    own = made.initialise(bench.problem.shape, bench.problem.outputs, seed)
+    draw = torch.Generator().manual_seed(seed)
+    for buffer in made._module.buffers():
+        if buffer.is_floating_point():
+            buffer.copy_(torch.rand(buffer.shape, generator=draw) + 0.5)
+    network = Network(made, {n: p[None] for n, p in own.items()}, bench.problem.shape)
+    (found,) = networks_to_bytes(network, 1, 0)
+    return found, made._module.eval()
+
+
+class Recurrent(nn.Module):
+    def __init__(self, shape: tuple[int, ...], outputs: int) -> None:
+        super().__init__()
+        self.reads, self.says = nn.LSTM(shape[-1], 3, batch_first=True), nn.Linear(3, outputs)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.says(self.reads(x)[0][:, -1])
+
+
+@pytest.mark.parametrize(
+    ("model", "shape"),
+    [
+        ("mlp(4,norm=batch)", (5,)),
+        ("mlp(4,norm=layer)", (5,)),
+        ("cnn(2,3,norm=batch)", (1, 5, 5)),
+        (Recurrent, (4, 2)),
+    ],
+)
+def test_squares_of_slopes_are_those_of_single_examples(model, shape):
+    bench = bench_of(model, shape)
+    models = [kept(bench, seed) for seed in (1, 2)]
+    networks = [bench.network(one) for one, _ in models]
+    feed, (_, context) = bench.feed(), bench.start
+    (part,) = feed.everything(0, context)
+    x, y = part.x[part.mask], part.y[part.mask]
+    for found, (_, module) in zip(importance_of(feed, context, networks), models, strict=True):
+        expected = {name: torch.zeros_like(p) for name, p in module.named_parameters()}
+        for one, target in zip(x, y, strict=True):
+            module.zero_grad()
+            nn.functional.cross_entropy(module(one[None]), target[None]).backward()
+            for name, p in module.named_parameters():
+                expected[name] += p.grad.square() / len(x)
+        assert found.keys() == expected.keys()
+        for name, value in expected.items():
+            torch.testing.assert_close(found[name], value, rtol=1e-4, atol=1e-7)
