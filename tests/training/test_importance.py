@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unittest import mock
+
 import numpy as np
 import pytest
 import torch
@@ -11,7 +13,7 @@ from gengap.environments.core import Environments
 from gengap.methods.erm import ERM
 from gengap.models.networks import Network
 from gengap.study.study import Study
-from gengap.training.importance import importance_of
+from gengap.training import importance
 from gengap.training.kept import networks_to_bytes
 from gengap.training.remedies import Bench
 from gengap.training.tasks import Task
@@ -50,22 +52,26 @@ class Recurrent(nn.Module):
 
 
 @pytest.mark.parametrize(
-    ("model", "shape"),
+    ("model", "shape", "mapped"),
     [
-        ("mlp(4,norm=batch)", (5,)),
-        ("mlp(4,norm=layer)", (5,)),
-        ("cnn(2,3,norm=batch)", (1, 5, 5)),
-        (Recurrent, (4, 2)),
+        ("mlp(4,norm=batch)", (5,), True),
+        ("mlp(4,norm=layer)", (5,), False),
+        ("cnn(2,3,norm=batch)", (1, 5, 5), True),
+        (Recurrent, (4, 2), False),
     ],
 )
-def test_squares_of_slopes_are_those_of_single_examples(model, shape):
+def test_squares_of_slopes_are_those_of_single_examples(model, shape, mapped, monkeypatch):
+    copies = mock.Mock(side_effect=importance._by_copies)
+    monkeypatch.setattr(importance, "_by_copies", copies)
     bench = bench_of(model, shape)
     models = [kept(bench, seed) for seed in (1, 2)]
     networks = [bench.network(one) for one, _ in models]
     feed, (_, context) = bench.feed(), bench.start
     (part,) = feed.everything(0, context)
     x, y = part.x[part.mask], part.y[part.mask]
-    for found, (_, module) in zip(importance_of(feed, context, networks), models, strict=True):
+    for found, (_, module) in zip(
+        importance.importance_of(feed, context, networks), models, strict=True
+    ):
         expected = {name: torch.zeros_like(p) for name, p in module.named_parameters()}
         for one, target in zip(x, y, strict=True):
             module.zero_grad()
@@ -75,3 +81,4 @@ def test_squares_of_slopes_are_those_of_single_examples(model, shape):
         assert found.keys() == expected.keys()
         for name, value in expected.items():
             torch.testing.assert_close(found[name], value, rtol=1e-4, atol=1e-7)
+    assert copies.called != mapped
