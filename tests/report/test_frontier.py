@@ -1,6 +1,9 @@
 """Which methods nothing betters for as little, by hand."""
 
-from gengap.report.figures.frontier import frontier, spending_drawing
+import re
+from itertools import pairwise
+
+from gengap.report.figures.frontier import PANELS, frontier, spending_drawing
 from gengap.report.numerals import Numerals
 from gengap.report.reading import Row
 
@@ -35,3 +38,20 @@ def test_an_axis_of_passes_always_has_two_numbers():
     )
     text = str(drawing.inline())
     assert text.count(">1,000</text>") == text.count(">1,500</text>") == 1
+
+
+def test_numbers_of_methods_on_each_other_stay_apart_and_inside_their_panel():
+    rows = [row(k, 900 if k < 5 else 1800, 1, 0.02) for k in range(1, 12)]
+    drawing = spending_drawing(
+        Numerals(True, 1), rows, "cost_of_unseen", "cost", larger_is_better=False
+    )
+    found = [
+        (int(text), float(x))
+        for x, text in re.findall(r'class="clear" x="([\d.]+)" y="[\d.]+">(\d+)<', drawing.inline())
+    ]
+    first, second = found[:11], found[11:]
+    assert sorted(number for number, _ in first) == list(range(1, 12))
+    for panel, (left, width) in ((first, PANELS[0]), (second, PANELS[1])):
+        places = sorted(x for _, x in panel)
+        assert all(after - before >= 13 for before, after in pairwise(places))
+        assert left <= places[0] < places[-1] <= left + width - 16

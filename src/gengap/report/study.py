@@ -49,6 +49,7 @@ ROOM, ROW, HEADLINE_ROW = 800_000, 580, 900
 FEW_PANELS, FEW_ROWS = 4, 30
 MOST_ROWS = 100  # environments of a method on a page, those with the largest cost
 MANY, DEAREST = 50, 20  # above so many, how costs are spread is drawn, and the dearest of them
+MANY_FOLDED, FEW_FOLDED = 12, 6  # above so many methods folded away, only these few have own lines
 CURVES = {
     "unseen": ("Score in unseen environments", "score"),
     "in distribution": ("Score in the training environments, on rows kept apart", "score"),
@@ -187,7 +188,16 @@ def _environments(summary: Summary, panels: list[Panel], cut: str) -> Section | 
         for place, (method, rows) in enumerate(panels)
     ]
     words = f"{says('study', 'environments')} {cut}".rstrip()
-    return section("Environments", words, tables.side_by_side_table(summary), *folded)
+    first, rest = folded[:1], _gathered(folded[1:])
+    return section("Environments", words, tables.side_by_side_table(summary), *first, *rest)
+
+
+def _gathered(folded: list[Folded]) -> list[Folded]:
+    """Of many methods that are folded away, one line for all but the first few."""
+    if len(folded) <= MANY_FOLDED:
+        return folded
+    first, rest = folded[:FEW_FOLDED], folded[FEW_FOLDED:]
+    return [*first, Folded(f"{len(rest)} further methods", "", rest)]
 
 
 def _curves(summary: Summary) -> Section | None:
@@ -276,7 +286,7 @@ def _drawn(summary: Summary, panels: list[Panel], cut: str) -> list[Block]:
         Folded(isolate(figure.title), _cost(summary, method), [replace(figure, headed=False)])
         for figure, (method, _) in zip(drawn[1:], panels[1:], strict=True)
     ]
-    return [*blocks, drawn[0], *folded]
+    return [*blocks, drawn[0], *_gathered(folded)]
 
 
 def _spread(summary: Summary) -> list[Block]:

@@ -17,6 +17,7 @@ WIDTH, HEIGHT, TOP, BOTTOM = 820, 356, 40, 292
 PANELS = ((64, 338), (462, 338))  # left edge and width
 TITLES = ("Training, in passes (logarithmic)", "An answer, in passes (logarithmic)")
 APART = 13  # pixels between the numbers of methods that lie on each other
+NUMBER = 16  # pixels that a number takes
 
 
 def spending_drawing(
@@ -100,12 +101,19 @@ def _panel(
     for spent, cost, row in places:
         across, height = x(spent), y(cost)
         marks.append(dot("dot", across, height))
-        shift = 9.0
-        while any(abs(height - h) < APART and abs(across + shift - a) < APART for a, h in taken):
-            shift += APART + 9
-        taken.append((across + shift, height))
-        numbers.append(words("clear", across + shift, height + 4, str(row["number"])))
+        near = [a for a, h in taken if abs(height - h) < APART]
+        taken.append((_free(across, near, left, left + width), height))
+        numbers.append(words("clear", taken[-1][0], height + 4, str(row["number"])))
     return marks + numbers
+
+
+def _free(across: float, near: Sequence[float], left: float, right: float) -> float:
+    """Where the number of a dot begins: behind it, or before it where the panel ends."""
+    behind = [across + 9 + k * (APART + 9) for k in range(20)]
+    before = [across - 25 - k * (APART + 9) for k in range(20)]
+    inside = [a for a in (*behind, *before) if left <= a <= right - NUMBER]
+    free = [a for a in inside if all(abs(a - other) >= APART for other in near)]
+    return (free or inside)[0]
 
 
 def _round_passes(low: float, high: float) -> Sequence[float]:
