@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from unittest import mock
 
 import numpy as np
@@ -10,12 +11,14 @@ import torch
 from torch import nn
 
 from gengap.environments.core import Environments
+from gengap.merges.registry import BASE, IMPORTANCE
 from gengap.methods.erm import ERM
 from gengap.models.networks import Network
 from gengap.study.study import Study
 from gengap.training import importance
+from gengap.training.importance import normalised_anew
 from gengap.training.kept import networks_to_bytes
-from gengap.training.remedies import Bench
+from gengap.training.remedies import Bench, _importance
 from gengap.training.tasks import Task
 
 
@@ -82,3 +85,47 @@ def test_squares_of_slopes_are_those_of_single_examples(model, shape, mapped, mo
         for name, value in expected.items():
             torch.testing.assert_close(found[name], value, rtol=1e-4, atol=1e-7)
     assert copies.called != mapped
+
+
+def test_the_base_is_asked_under_its_own_statistics_of_batches():
+    bench = bench_of("mlp(4,norm=batch)")
+    feed, (network, context) = bench.feed(), bench.start
+    (part,) = feed.everything(0, context)
+    x, y = part.x[part.mask], part.y[part.mask]
+    module = bench.architecture.factory((5,), 3)
+    module.load_state_dict({n: p[0] for n, p in network.parameters.items()}, strict=False)
+    inner, norm = module[1](x).detach(), module[2]
+    norm.running_mean, norm.running_var = inner.mean(0), inner.var(0)
+    nn.functional.cross_entropy(module.eval()(x), y).backward()
+    (found,) = _importance(bench, feed, [network], (BASE, IMPORTANCE))
+    for name, p in module.named_parameters():
+        torch.testing.assert_close(found[name], p.grad.abs(), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("together", [8, 17])
+def test_statistics_of_batches_weigh_rows_alike_however_they_come(together):
+    bench = bench_of("mlp(4,norm=batch)")
+    feed, (_, context) = bench.feed(), bench.start
+    (part,) = feed.everything(0, context)
+    x = part.x[part.mask]
+
+    class InBlocks:
+        """All rows, the last block of one row or of few."""
+
+        def everything(self, step, context):
+            for rows in x.split(together):
+                there = torch.ones(1, 1, len(rows), dtype=torch.bool)
+                yield replace(part, x=rows[None, None], mask=there)
+
+    network, _ = bench.start
+    normalised_anew(network, InBlocks(), context)
+    norm = network.architecture._module[2]
+    inner = network.architecture._module[1](x)
+    torch.testing.assert_close(norm.running_mean, inner.mean(0))
+    blocks = list(inner.split(together))
+    if len(blocks[-1]) == 1:
+        blocks[-2:] = [torch.cat(blocks[-2:])]
+    share = torch.tensor([len(block) for block in blocks]) / len(x)
+    expected = sum(s * block.var(0) for s, block in zip(share, blocks, strict=True))
+    torch.testing.assert_close(norm.running_var, expected)
+    assert len(x) == 18  # an uneven block is left of both

@@ -59,7 +59,8 @@ def depths(names: Iterable[str], layers: Sequence[str] | None = None) -> dict[st
 
 
 def _home(name: str, layers: Sequence[str]) -> str:
-    fitting = [layer for layer in layers if name == layer or name.startswith(f"{layer}.")]
+    own = name, layer_of(name)
+    fitting = [layer for layer in layers if layer in own or name.startswith(f"{layer}.")]
     if not fitting:
         raise UsageError(
             f"The tensor {name} is of none of the layers given ({listing(layers)}); name its layer."

@@ -38,11 +38,14 @@ class Method(Hyperparameters):
     or ``update``. All tensors of ``state`` are theirs to use and start from ``initial_state``.
     Everything acts on each run apart, and whatever is drawn comes from ``batch.generators``.
     ``says_values`` is for those that act on what actions are worth, and say it; where nothing
-    ``learns``, no batch is drawn.
+    ``learns``, no batch is drawn. ``joins`` says what may be joined in weight space: models of
+    several trials, checkpoints of one run, and either with the weights before training. Methods
+    that predict with what they fit at their own time, beside the weights, leave some out.
     """
 
     says_values: ClassVar[bool] = False
     learns: ClassVar[bool] = True
+    joins: ClassVar[tuple[str, ...]] = ("models", "trajectory", "base")
     learning_rate: float = hyperparameter(1e-3, 1e-4, 1e-2, log=True, help="step size of AdamW")
     weight_decay: float = hyperparameter(1e-4, 1e-6, 1e-2, log=True, help="decoupled weight decay")
 

@@ -21,6 +21,7 @@ is last-layer retraining.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -50,6 +51,8 @@ from gengap.models.networks import Network, Output, Parameters
 @dataclass(frozen=True)
 class IntermediateLayer(LastLayer):
     """Plain training on most rows, then a classifier on the layer that suits the balanced rest."""
+
+    joins: ClassVar[tuple[str, ...]] = ()  # runs read different layers
 
     def initial_state(self, context: Context, parameters: Parameters) -> dict[str, Tensor]:
         """As of last-layer retraining, as wide as any layer, and which ``layer (R, 1, 1)``."""

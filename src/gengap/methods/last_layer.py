@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -53,6 +54,7 @@ ROUNDS = 300  # of the Newton steps
 class LastLayer(Method):
     """Plain training on most rows, then a last layer for the balanced rest."""
 
+    joins: ClassVar[tuple[str, ...]] = ("models",)  # there is no new layer before the end
     held_out: float = hyperparameter(
         0.2, 0.1, 0.5, limit=1, help="share of the training rows that only the last layer sees"
     )

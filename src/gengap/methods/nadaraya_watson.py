@@ -27,6 +27,7 @@ large, all examples of a class count alike and ``f`` can be sure of nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -61,6 +62,7 @@ FAINT = 1e-25  # votes less than this, of 1 for the nearest, are too few to be c
 class NadarayaWatson(Method):
     """Votes of near examples; with ``agreement`` 0 environments need only be right."""
 
+    joins: ClassVar[tuple[str, ...]] = ("models",)  # the support grows
     temperature: float = hyperparameter(
         1.0, 0.1, 10.0, log=True, help="divides squared distances; smaller hears the nearest only"
     )

@@ -23,7 +23,7 @@ from gengap.merges.registry import (
     MergeInfo,
     merge_info,
 )
-from gengap.methods.base import headed, stack
+from gengap.methods.base import Method, headed, stack
 from gengap.methods.heads import module_with_heads
 from gengap.methods.registry import ALL_ROWS, SIMULATOR, TRANSITIONS, WITH_REMEDY, registered
 from gengap.models.networks import MLP, Network
@@ -36,6 +36,12 @@ if TYPE_CHECKING:
 
 NORMALISED = {NORMALISATION, BATCH_NORMALISATION}
 WITH_NORMALISATION = '--model "mlp(128,128,norm=batch)" or another with norm=batch'
+# What cannot be joined of methods that predict with what they fit beside their weights.
+NOT_JOINED = {
+    "models": "runs do not have in common",
+    "trajectory": "checkpoints before the last need not have",
+    "base": "the weights before training do not have",
+}
 ACTED_IN = "adapters and merges start from models that answer inputs, and in these data agents act"
 
 
@@ -101,6 +107,12 @@ def _merge(study: Study) -> Any:
         settings = vars(info.merge.make(**values))
         if why := info.why_not(info.of, _at_hand(study, entry)):
             return f"{why} Give weights trained before with --start." if BASE in info.needs else why
+        asked = [info.of, *(["base"] if BASE in info.needs else [])]
+        if missing := [of for of in asked if of not in registered(entry.name).method.joins]:
+            return (
+                f"{entry.name} predicts with what it fits beside its weights, which "
+                f"{NOT_JOINED[missing[0]]}; {name} cannot join it."
+            )
         fewest = max(info.minimum_models, 1 if BASE in info.needs else 2)
         if info.of == "models" and len(entry.trials) < fewest:
             return f"{name} joins the models of several trials; give --trials 2 or more."
@@ -116,7 +128,8 @@ def _merge(study: Study) -> Any:
 def _at_hand(study: Study, entry: Entry) -> set[str]:
     """What merges may need and this study has; weights that are drawn are no base."""
     found = {SCORES} if study.started is None else {SCORES, BASE}
-    if isinstance(study.architectures[entry.model], MLP):
+    plain = registered(entry.name).method.output is Method.output
+    if plain and isinstance(study.architectures[entry.model], MLP):
         found.add(PERCEPTRON)
     return found if ALL_ROWS in study.problem.lacks else {*found, IMPORTANCE}
 

@@ -101,18 +101,23 @@ def _by_map(network: Network, learnt: Parameters, batch: Batch, x: Tensor, y: Te
 def normalised_anew(network: Network, feed: Any, context: Context) -> None:
     """Gather the statistics of batch normalisation anew from the training rows, in place."""
     module: nn.Module | None = getattr(network.architecture, "_module", None)
-    parts = [] if module is None else list(module.modules())
-    layers = [m for m in parts if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    every = [] if module is None else list(module.modules())
+    layers = [m for m in every if isinstance(m, nn.modules.batchnorm._BatchNorm)]
     if not layers:
         return
     momenta = [layer.momentum for layer in layers]
     for layer in layers:
         layer.reset_running_stats()
-        layer.momentum = None  # a mean over all batches
         layer.train()
+    parts, seen = [part.x[part.mask] for part in feed.everything(0, context)], 0
+    if len(parts) > 1 and len(parts[-1]) == 1:  # one row alone has no variance
+        parts[-2:] = [torch.cat(parts[-2:])]
     with torch.no_grad():
-        for part in feed.everything(0, context):
-            network(part.x[part.mask][None])
+        for x in parts:
+            seen += len(x)
+            for layer in layers:
+                layer.momentum = len(x) / seen  # a mean over all rows, in parts of any size
+            network(x[None])
     for layer, momentum in zip(layers, momenta, strict=True):
         layer.momentum = momentum
         layer.eval()

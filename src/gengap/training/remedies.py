@@ -20,11 +20,12 @@ from torch import Tensor
 
 from gengap.adapters.base import Source
 from gengap.base.seeds import derive
+from gengap.merges.layers import layer_of
 from gengap.merges.merging import merge_models
 from gengap.merges.registry import BASE, IMPORTANCE, SCORES, merge_info
-from gengap.methods.base import Method, headed, stack
+from gengap.methods.base import Method, Predictor, headed, stack
 from gengap.methods.batch import Context
-from gengap.models.networks import Architecture, Network
+from gengap.models.networks import Architecture, Network, Parameters
 from gengap.models.starting import Start
 from gengap.records.run import FinishedRun, KeptModel
 from gengap.training.importance import importance_of, magnitudes_at, normalised_anew
@@ -83,6 +84,20 @@ class Bench:
             steps=self.steps, device="cpu", start=self.weights,
         )  # fmt: skip
 
+    @cached_property
+    def base(self) -> Parameters:
+        """What was predicted with as training began, ``(...)`` each, in the order of definition.
+
+        Weights that only training reads, such as a discriminator's, are none of it: they would be
+        taken for the deepest layer, and for most of what changed.
+        """
+        (network, context), method = self.start, stack([self.method])
+        state = method.initial_state(context, network.parameters)
+        found = method.prediction_parameters(network, state)
+        own = dict(context.weights)
+        heads = isinstance(self.headed(network), Predictor)
+        return {name: p[0].detach() for name, p in found.items() if heads or name in own}
+
     def source(self, feed: Any) -> Source | None:
         """The training rows, prepared; None where they are not at hand all together."""
         if not hasattr(feed, "everything"):
@@ -128,14 +143,15 @@ def _merged_at(bench: Bench, feed: Any, models: Models, steps: Sequence[int]) ->
     given = [{name: p[0] for name, p in network.parameters.items()} for network in networks]
     made = merge_models(
         info.merge.make(**remedy["values"]),
-        given,
-        _unstacked(bench.start[0]) if BASE in info.needs else None,
+        [{name: own[name] for name in bench.base} for own in given],
+        bench.base if BASE in info.needs else None,
         seed=derive(run.seed, "merge", remedy["name"]),
         steps=[step for _, step in places] if trajectory else None,
         score=_scored(bench, feed, models[places[-1]]) if SCORES in info.needs else None,
         importance=_importance(bench, feed, networks, info.needs),
+        layers=list(dict.fromkeys(map(layer_of, bench.base))),
     )
-    return _placed(bench, feed, models[places[-1]], made)
+    return _placed(bench, feed, models[places[-1]], given[-1] | made)
 
 
 def _importance(
@@ -145,13 +161,11 @@ def _importance(
     if IMPORTANCE not in needs:
         return None
     start, context = bench.start
-    if BASE in needs:
-        return [magnitudes_at(feed, context, bench.headed(start))] * len(networks)
-    return importance_of(feed, context, networks)
-
-
-def _unstacked(network: Network) -> dict[str, Tensor]:
-    return {name: p[0].detach() for name, p in network.parameters.items()}
+    if BASE not in needs:
+        return importance_of(feed, context, networks)
+    base = start.at({name: p[None] for name, p in bench.base.items()})
+    normalised_anew(base, feed, context)
+    return [magnitudes_at(feed, context, bench.headed(base))] * len(networks)
 
 
 def _placed(bench: Bench, feed: Any, like: KeptModel, made: Mapping[str, Tensor]) -> Network:
