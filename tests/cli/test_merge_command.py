@@ -68,7 +68,10 @@ def test_json_and_hyperparameters(ask):
         (["--weights", "a"], "--weights is 'a'; give numbers with commas between them."),
         (["--weights", "1,2"], "weights must be 1 numbers of at least 0"),
         (["--method", "swa", "--steps", "1.5"], "--steps is '1.5'; give whole numbers"),
-        (["--shard-size", "0"], "--shard-size is 0; give gigabytes above 0."),
+        (["--method", "swa", "--steps", "nan"], "--steps is 'nan'; give whole numbers"),
+        (["--method", "swa", "--steps", "inf"], "--steps is 'inf'; give whole numbers"),
+        (["--shard-size", "0"], "--shard-size is 0; give a number of gigabytes above 0."),
+        (["--shard-size", "inf"], "--shard-size is inf; give a number of gigabytes above 0."),
         (["--out", "a.safetensors"], "a.safetensors is also merged"),
     ],
 )

@@ -287,6 +287,13 @@ def test_where_it_cannot_be_written(three, tmp_path, monkeypatch):
     info = merge_info("average")
     with pytest.raises(UsageError, match="is also merged; write to another place"):
         merge_files(info, three, three[0])
+    (tmp_path / "tuned").mkdir()
+    own = tmp_path / "tuned" / "model.safetensors"
+    own.write_bytes(three[0].read_bytes())
+    for read in ({"paths": [*three, own.parent]}, {"paths": three, "base": own.parent}):
+        with pytest.raises(UsageError, match="is also merged; write to another place"):
+            merge_files(info, out=own, **read)
+    assert own.read_bytes() == three[0].read_bytes()
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "file").touch()
     with pytest.raises(UsageError, match="is there already and no empty folder"):

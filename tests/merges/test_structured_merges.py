@@ -100,6 +100,11 @@ def test_orthogonal_changes_add_up_and_shared_ones_count_once():
     merged = gg.merges.orthogonal_groups(tuned, base, rank=2)
     torch.testing.assert_close(merged["w"], base["w"] + first + second)
     torch.testing.assert_close(merged["b"], torch.ones(6))
+    # A row or a column has no two directions at right angles, and gets the mean as well.
+    bases = {"row": torch.zeros(1, 6), "column": torch.zeros(6, 1)}
+    ends = [{name: torch.randn_like(t) for name, t in bases.items()} for _ in range(2)]
+    for name, tensor in gg.merges.orthogonal_groups(ends, bases).items():
+        torch.testing.assert_close(tensor, (ends[0][name] + ends[1][name]) / 2)
     # Of one model the best approximation of the rank is left.
     change = torch.randn(6, 5)
     s = torch.linalg.svdvals(change)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -80,8 +81,8 @@ def merge(
 
     name, _, own = method.partition(":")
     info = merge_info(name)
-    if not shard_size > 0:
-        raise UsageError(f"--shard-size is {shard_size:g}; give gigabytes above 0.")
+    if not 0 < shard_size < math.inf:
+        raise UsageError(f"--shard-size is {shard_size:g}; give a number of gigabytes above 0.")
     talk = terminal(stderr=True, quiet=quiet or as_json)
     with training(talk, None, "tensors") as tell:
         made = merge_files(
@@ -122,7 +123,7 @@ def _numbers(option: str, text: str | None) -> list[float] | None:
 
 def _steps(text: str | None) -> list[int] | None:
     numbers = _numbers("--steps", text)
-    if numbers and any(number != int(number) for number in numbers):
+    if numbers and not all(number.is_integer() for number in numbers):
         raise UsageError(f"--steps is {text!r}; give whole numbers with commas between them.")
     return None if numbers is None else [int(number) for number in numbers]
 

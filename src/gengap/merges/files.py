@@ -92,7 +92,10 @@ def merge_files(
     with ExitStack() as stack:
 
         def read(path: str | Path) -> Checkpoint:
-            return stack.enter_context(opened(path))
+            found = stack.enter_context(opened(path))
+            if target.resolve() in [file.resolve() for file in found.files]:  # as of a folder
+                raise UsageError(f"{target} is also merged; write to another place with --out.")
+            return found
 
         models = [read(path) for path in paths]
         merging = prepared(

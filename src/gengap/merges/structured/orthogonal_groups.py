@@ -14,8 +14,8 @@ larger singular values counting more, and so are all ``V_k``:
     U = [U_1 S_1 ... U_K S_K],   U⊥ = U (U'U)^{-1/2},     θ = θ_base + λ Σ_k U⊥_k S_k V⊥_k'.
 
 Changes at right angles are added whole, and one that all models share is counted once and not ``K``
-times. Tensors that are no matrices get the mean change. Hurts where changes are of full
-rank, as after long training.
+times. Tensors that are no matrices, and those of one row or column, in which no two directions are
+at right angles, get the mean change. Hurts where changes are of full rank, as after long training.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class OrthogonalGroups(Merge):
         assert base is not None
         counts = [len(given) * weight for weight in at.weights]
         changes = [tensor - base for tensor in given]
-        if base.ndim < 2:
+        if base.ndim < 2 or min(len(base), base[0].numel()) < 2:
             mean = sum(change * weight for change, weight in zip(changes, at.weights, strict=True))
             return base + self.scale * mean
         matrices = [change.reshape(len(base), -1) for change in changes]
