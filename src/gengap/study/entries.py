@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -103,7 +104,12 @@ def entries_of(study: Study, fewest: int) -> Entries:
     if len(unfit) == len(found):
         raise UsageError(f"No method is left to run: {' '.join(unfit.values())}")
     found = [entry for entry in found if entry.name not in unfit]
-    trained = [_with_settings(study, entry) for entry in _of_models(study, found)]
+    modelled = list(_of_models(study, found))
+    clashing = _clashing(study, modelled, fewest)
+    if len(clashing) == len(modelled):
+        raise UsageError(f"No method is left to run: {' '.join(clashing.values())}")
+    unfit |= clashing
+    trained = [_with_settings(study, e) for e in modelled if e.name not in clashing]
     remedied, left = with_remedies(study, trained)
     entries = tuple(remedied)
     if any(e.remedy is not None and e.remedy.kind == "adapter" for e in entries):
@@ -114,6 +120,34 @@ def entries_of(study: Study, fewest: int) -> Entries:
         changed = any(entry.settings.get("input") not in ("raw", "table") for entry in entries)
         warnings += said_of_categories(problem.X) if changed else []
     return Entries(entries, added, skipped | unfit | left, warnings)
+
+
+def _clashing(study: Study, entries: Sequence[Entry], fewest: int) -> dict[str, str]:
+    """Why methods cannot train a module that calls a weight as they call one of their own."""
+    from gengap.models.networks import Module
+    from gengap.training.train import called_alike, context_of
+
+    problem, found = study.problem, dict[str, str]()
+    for model, made in study.architectures.items():
+        if not isinstance(made, Module):
+            continue
+        alone = copy.deepcopy(made)
+        own = alone.initialise(problem.shape, problem.outputs, 0)
+        if all(name[0].isdigit() for name in own):  # as of layers in a row
+            continue
+        context = context_of(
+            problem, alone, own, slots=fewest, steps=study.scored_at[-1], device="cpu"
+        )
+        for entry in entries:
+            if entry.method is None or (entry.model or model) != model:
+                continue
+            method = entry.method(**entry.trials[0])
+            if name := called_alike(problem, method, alone, own, context):
+                found[entry.name] = (
+                    f"{entry.name} trains a weight of its own that it calls {name}, as the model "
+                    "calls one; give that layer of the model another name."
+                )
+    return found
 
 
 def several(model: Any) -> list[Any]:

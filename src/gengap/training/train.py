@@ -8,6 +8,7 @@ draws come from streams derived from the run's seed, and every operation acts on
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 from collections.abc import Callable, Collection, Sequence
@@ -180,6 +181,56 @@ def further_parameters(
     return found
 
 
+def context_of(
+    problem: Problem,
+    architecture: Architecture,
+    own: Parameters,
+    *,
+    slots: int,
+    steps: int,
+    device: str,
+) -> Context:
+    """What methods may know before training.
+
+    Args:
+        own: parameters of one run's network, of which names and shapes count.
+    """
+    probe = {name: p[None].to(device) for name, p in own.items()}
+    example = torch.zeros((1, 2, *problem.shape), dtype=problem.dtype, device=device)
+    architecture.train(False)  # or BatchNorm would learn the statistics of these zeros
+    with torch.no_grad():
+        features = architecture.forward(probe, example).features.shape[-1]
+    return Context(
+        task=problem.targets,
+        outputs=problem.outputs,
+        # Of the whole problem, so that a run is the same whichever others it trains beside.
+        environments=len(problem.names),
+        slots=slots,
+        features=features,
+        steps=steps,
+        units=len(problem),
+        inputs=math.prod(problem.shape),
+        told=getattr(problem, "told", 0),
+        shape=tuple(problem.shape),
+        weights=tuple((name, tuple(p.shape)) for name, p in own.items()),
+    )
+
+
+def called_alike(
+    problem: Problem, method: Method, architecture: Architecture, own: Parameters, context: Context
+) -> str:
+    """A weight of the network that a method has one of its own called; empty without any.
+
+    Args:
+        own: parameters of one run's network, and ``context`` what they make of the problem.
+    """
+    extra = method.extra_parameters(context, torch.Generator().manual_seed(0))
+    further = further_parameters(method, context, copy.deepcopy(architecture), problem.shape, 0)
+    together = {name: p[None] for name, p in {**own, **extra, **further}.items()}
+    state = stack([method]).initial_state(context, together)
+    return next((name for name in own if name in extra or name in state), "")
+
+
 def initial_network(
     problem: Problem,
     tasks: Sequence[Task],
@@ -198,25 +249,7 @@ def initial_network(
     ]
     if start is not None:
         own = [start.placed(parameters) for parameters in own]
-    probe = {name: p[None].to(device) for name, p in own[0].items()}
-    example = torch.zeros((1, 2, *problem.shape), dtype=problem.dtype, device=device)
-    architecture.train(False)  # or BatchNorm would learn the statistics of these zeros
-    with torch.no_grad():
-        features = architecture.forward(probe, example).features.shape[-1]
-    context = Context(
-        task=problem.targets,
-        outputs=problem.outputs,
-        # Of the whole problem, so that a run is the same whichever others it trains beside.
-        environments=len(problem.names),
-        slots=slots,
-        features=features,
-        steps=steps,
-        units=len(problem),
-        inputs=math.prod(problem.shape),
-        told=getattr(problem, "told", 0),
-        shape=tuple(problem.shape),
-        weights=tuple((name, tuple(p.shape)) for name, p in own[0].items()),
-    )
+    context = context_of(problem, architecture, own[0], slots=slots, steps=steps, device=device)
     for parameters, method, task in zip(own, methods, tasks, strict=True):
         source = torch.Generator().manual_seed(derive(task.run.seed, "method weights"))
         parameters.update(method.extra_parameters(context, source))
