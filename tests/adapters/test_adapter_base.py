@@ -100,3 +100,25 @@ def test_names_are_found_on_the_package() -> None:
         assert getattr(gg.adapters, info.adapter.__name__) is info.adapter
     with pytest.raises(AttributeError, match="no attribute 'Tnet'"):
         gg.adapters.Tnet  # noqa: B018
+
+
+@pytest.mark.parametrize("name", ["LabelShift", "QuantileAlignment", "Hebbian"])
+def test_networks_of_half_precision_adapt(name: str) -> None:
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(40, 4, generator=generator)
+    source = gg.adapters.Source(x, torch.arange(40) % 3, torch.zeros(40))
+    network = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 3))
+    adapter = getattr(gg.adapters, name)
+    exact = adapter(network, source=source).predict(x)
+    low = source.x.bfloat16(), source.y, source.environment
+    rough = adapter(network.bfloat16(), source=gg.adapters.Source(*low)).predict(x)
+    assert rough.dtype == torch.bfloat16
+    torch.testing.assert_close(rough.float(), exact, rtol=0.05, atol=0.05)
+
+
+def test_a_network_that_cannot_be_copied_is_told() -> None:
+    with pytest.warns(FutureWarning):
+        kept = nn.utils.weight_norm(nn.Linear(3, 2))
+    kept(torch.ones(1, 3))
+    with pytest.raises(UsageError, match="cannot be copied"):
+        Adapter(kept)

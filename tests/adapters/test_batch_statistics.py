@@ -40,3 +40,12 @@ def test_a_blend_by_hand() -> None:
 def test_a_model_without_batch_normalisation_is_refused() -> None:
     with pytest.raises(UsageError, match="needs batch normalisation"):
         gg.adapters.BatchStatistics(adapter_toy("tokens-layernorm").model)
+
+
+def test_a_layer_with_two_names_is_replaced_under_both() -> None:
+    """Without a prior and in training mode the network says the same."""
+    torch.manual_seed(0)
+    layer, x = nn.BatchNorm1d(3), 2 + 3 * torch.randn(8, 3)
+    network = nn.Sequential(nn.Linear(3, 3), layer, nn.ReLU(), nn.Linear(3, 3), layer)
+    adapter = gg.adapters.BatchStatistics(network, prior=0)
+    torch.testing.assert_close(adapter.predict(x), network.train()(x).detach())

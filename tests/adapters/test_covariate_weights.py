@@ -10,6 +10,7 @@ from torch import nn
 import gengap as gg
 from gengap.adapters.covariate_weights import ratios
 from gengap.adapters.tools.logistic import Linear, fit_classes, fit_values
+from gengap.base.errors import UsageError
 
 
 def test_the_ratio_of_two_normals_is_known() -> None:
@@ -80,3 +81,24 @@ def test_wide_features_are_fitted_within_the_directions_they_have(
         start = Linear(model[1].weight.clone(), model[1].bias.clone())
         wanted = fit_classes(features, y, start, 1e-2, weights, steps=300)(there)
     torch.testing.assert_close(adapter.predict(asked), wanted, rtol=1e-3, atol=1e-3)
+
+
+def test_several_values_are_fitted_as_each_alone() -> None:
+    torch.manual_seed(0)
+    x, y = torch.randn(200, 3), torch.randn(200, 2)
+    model, asked = nn.Linear(3, 2), torch.randn(40, 3) + 0.5
+    known = gg.adapters.Source(x, y, torch.zeros(200))
+    found = gg.adapters.CovariateWeights(model, source=known).predict(asked)
+    for k in range(2):
+        one = nn.Linear(3, 1)
+        one.load_state_dict({n: p[k : k + 1] for n, p in model.state_dict().items()})
+        source = gg.adapters.Source(x, y[:, k], torch.zeros(200))
+        alone = gg.adapters.CovariateWeights(one, source=source).predict(asked)
+        torch.testing.assert_close(found[:, k : k + 1], alone)
+
+
+def test_values_that_are_changed_behind_the_last_layer_are_refused() -> None:
+    x = torch.randn(50, 3)
+    known = gg.adapters.Source(x, x[:, 0].exp(), torch.zeros(50))
+    with pytest.raises(UsageError, match="needs a linear last layer that gives the logits"):
+        gg.adapters.CovariateWeights(nn.Sequential(nn.Linear(3, 1), nn.ELU()), source=known)

@@ -76,3 +76,18 @@ def test_the_penalty_holds_what_training_relied_on() -> None:
         adapter.adapting[0] += 0.5
     expected = 0.25 * float(adapter.relied[0].sum())
     assert float(adapter._held().detach()) == pytest.approx(expected)
+
+
+def test_a_last_training_example_alone_joins_the_batch_before() -> None:
+    """65 examples are one batch of 65, whose squared gradient is taken here by autograd of the
+    network in training mode, which normalises by the batch."""
+    torch.manual_seed(0)
+    x = torch.randn(65, 3)
+    network = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 2))
+    source = gg.adapters.Source(x, torch.zeros(65, dtype=torch.int64), torch.zeros(65))
+    adapter = gg.adapters.EATA(network, source=source)
+    logits = network.train()(x)
+    loss = nn.functional.cross_entropy(logits, logits.argmax(1))
+    slopes = torch.autograd.grad(loss, [network[1].weight, network[1].bias])
+    for found, slope in zip(adapter.relied, slopes, strict=True):
+        torch.testing.assert_close(found, slope.square(), rtol=1e-4, atol=1e-9)

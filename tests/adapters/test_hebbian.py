@@ -54,3 +54,53 @@ def test_gains_descend_the_entropy() -> None:
 def test_a_linear_model_has_no_first_layer() -> None:
     with pytest.raises(UsageError, match="no hidden layer"):
         gg.adapters.Hebbian(nn.Linear(2, 2))
+
+
+class HeadFirst(nn.Module):
+    """Its last layer is the first that it has, and between them is one that never runs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head, self.unused, self.body = nn.Linear(5, 3), nn.Linear(4, 4), nn.Linear(4, 5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(torch.relu(self.body(x)))
+
+
+def test_the_first_layer_is_the_one_that_runs_first() -> None:
+    torch.manual_seed(0)
+    network, x = HeadFirst(), torch.randn(6, 4)
+    adapter = gg.adapters.Hebbian(network, rate=0.1)
+    for _ in range(2):
+        adapter.predict(x)
+        moved = {
+            name for name, p in adapter.model.named_parameters()
+            if not torch.equal(p, network.get_parameter(name))
+        }  # fmt: skip
+        assert moved == {"body.weight"}
+        assert adapter.gain.shape == (5,)
+        adapter.reset()
+
+
+class Attending(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.attention = nn.MultiheadAttention(4, 2, batch_first=True)
+        self.head = nn.Linear(4, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.attention(x, x, x)[0].mean(1))
+
+
+@pytest.mark.parametrize("name", ["Hebbian", "ActMAD"])
+def test_attention_is_no_layer_that_can_be_watched(name: str) -> None:
+    x = torch.randn(6, 5, 4)
+    source = gg.adapters.Source(x, torch.arange(6) % 3, torch.zeros(6))
+    with pytest.raises(UsageError, match="hidden layer"):
+        getattr(gg.adapters, name)(Attending(), source=source).predict(x)
+
+
+def test_a_weight_that_is_made_of_others_cannot_learn() -> None:
+    made = nn.utils.parametrizations.weight_norm(nn.Linear(4, 5))
+    with pytest.raises(UsageError, match="no hidden layer"):
+        gg.adapters.Hebbian(nn.Sequential(made, nn.ReLU(), nn.Linear(5, 3)))

@@ -10,6 +10,7 @@ from torch import nn
 
 import gengap as gg
 from gengap.adapters.tools.banks import lowest_per_class
+from gengap.base.errors import UsageError
 
 
 def axes() -> nn.Linear:
@@ -43,3 +44,35 @@ def test_the_lowest_of_each_class_are_kept_in_order() -> None:
     classes = torch.tensor([0, 0, 0, 1, 1])
     assert lowest_per_class(scores, classes, 2).tolist() == [1, 2, 3, 4]
     assert lowest_per_class(scores, classes, 1).tolist() == [1, 3]
+
+
+class HeadFirst(nn.Module):
+    """Its last layer is the first that it has."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head, self.body = nn.Linear(2, 2, bias=False), nn.Linear(2, 2, bias=False)
+        with torch.no_grad():
+            self.head.weight.copy_(axes().weight)
+            self.body.weight.copy_(torch.tensor([[0.0, 1.0], [1.0, 0.0]]))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.body(x))
+
+
+def test_supports_begin_as_the_layer_that_runs_last() -> None:
+    """The body swaps the columns of (4, 3), so this is the hand-worked example above."""
+    adapter = gg.adapters.T3A(HeadFirst())
+    for _ in range(2):
+        answer = adapter.predict(torch.tensor([[4.0, 3.0]]))
+        assert answer[0].tolist() == pytest.approx([4.0, 4.0])
+        adapter.reset()
+
+
+def test_a_last_layer_whose_outputs_are_changed_afterwards_is_none() -> None:
+    changed = nn.Sequential(axes(), nn.Softplus())
+    with pytest.raises(UsageError, match="T3A needs a linear last layer"):
+        gg.adapters.T3A(changed).predict(torch.tensor([[3.0, 4.0]]))
+    logarithms = nn.Sequential(axes(), nn.LogSoftmax(-1))
+    answer = gg.adapters.T3A(logarithms).predict(torch.tensor([[3.0, 4.0]]))
+    assert answer[0].tolist() == pytest.approx([4.0, 4.0])

@@ -205,6 +205,25 @@ def test_what_cannot_read_sequences_is_left_out_before_anything_is_trained():
 
 
 @pytest.mark.parametrize(
+    ("suite", "model", "alone"),
+    [("coin-flips:each=15", "lstm", False), ("coin-flips:each=15", "decoder", True),
+     ("list-programs:each=15", "lstm", True)],
+)  # fmt: skip
+def test_networks_that_go_on_from_what_they_wrote_are_left_alone(suite, model, alone):
+    study = Study(
+        load_suite(suite), ["erm"], model=model, splits="folds:2",
+        adapters=["gated-augmentation"], merges=["ema"], **SETTINGS,
+    )  # fmt: skip
+    names = [entry.name for entry in study.plan.entries]
+    skipped = [why for name, why in study.skipped.items() if "gated" in name]
+    assert bool(skipped) is alone
+    assert ("erm + gated-augmentation" in names) is not alone
+    assert all("networks go on from what they wrote themselves" in why for why in skipped)
+    if not alone:
+        assert np.isfinite(study.run().methods["score_unseen"]).all()
+
+
+@pytest.mark.parametrize(
     ("own", "said"),
     [
         ({"adapters": ["tnet"]}, "no adapter 'tnet'.*tent"),

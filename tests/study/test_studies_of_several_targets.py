@@ -17,6 +17,8 @@ from sklearn.svm import LinearSVC
 
 import gengap as gg
 from gengap.base.errors import UsageError
+from gengap.base.seeds import generator
+from gengap.environments.streams import Stream
 from gengap.methods.batch import Batch, Context
 from gengap.methods.registry import OUTLIERS, RARE, methods
 from gengap.questions.detection import evaluate
@@ -28,6 +30,7 @@ from gengap.questions.forecasting.forecast import forecast
 from gengap.report import render_html
 from gengap.study.mixed import answers_of_mixed
 from gengap.study.result import read_result
+from gengap.study.trained import trained_model
 from gengap.training.estimators import learns_several
 
 NAMES = ("dose", "pain")
@@ -245,3 +248,36 @@ def test_questions_of_one_target_say_so():
 def test_metrics_that_read_two_columns_as_classes_do_not():
     with pytest.raises(UsageError, match="is for classification, but the target is a regression"):
         measured(numbers(20), LinearRegression(), metric="accuracy")
+
+
+def test_an_adapter_of_several_values_knows_the_training_rows():
+    """The stream is answered in a loop by the adapter with examples gathered here."""
+    data = numbers()
+    study = gg.Study(
+        data, ["erm"], model="mlp(8)", adapters=["covariate-weights"], keep_models="all",
+        seeds=1, jobs=1, threads=1, steps=20,
+    )  # fmt: skip
+    result = study.run()
+    name = "erm + covariate-weights"
+    run, cell = study.plan.runs[name][0]
+    (of,) = [r for r, _ in study.plan.runs["erm"] if r.key == run.settings["of"][0]]
+    step = study.scored_at[-1]
+    trained = trained_model(study, result.store, study.plan, of, cell, step)
+    prepare, matrix = trained.prepared, study.problem.matrix
+    train = np.concatenate(study.plan.training_rows(cell, run.seed))
+    y = (study.problem.y[train] - prepare.shift) / prepare.scale
+    source = gg.adapters.Source(
+        torch.from_numpy(prepare.inputs.apply(matrix[train])),
+        torch.from_numpy(y.astype(np.float32)), torch.zeros(len(train)),
+    )  # fmt: skip
+    adapter = gg.adapters.CovariateWeights(trained.module, source=source)
+    examples = study.plan.example_set(run.seed, "test")
+    X = torch.from_numpy(prepare.inputs.apply(matrix[examples.example]))
+    said = np.zeros((len(X), 2))
+    draw = generator(run.seed, "stream", "test")
+    for places, reset in Stream().visits(examples.environment, examples.target, draw):
+        if reset:
+            adapter.reset()
+        said[places] = adapter.predict(X[places]).numpy()
+    stored = result.store.outcomes([run.key], "test")[run.key, step].predicted
+    np.testing.assert_allclose(stored, said * prepare.scale + prepare.shift, rtol=1e-3, atol=1e-2)

@@ -155,7 +155,12 @@ def matched_layers(model: nn.Module) -> list[nn.Module]:
     """Normalisation layers, or where there are none activations, or all layers with weights."""
     layers = list(normalisation_layers(model))
     if not layers:
-        layers = [m for m in model.modules() if type(m).__module__.endswith(".activation")]
+        # PyTorch keeps attention among the activations; it returns more than a tensor.
+        layers = [
+            m for m in model.modules()
+            if type(m).__module__.endswith(".activation")
+            and not isinstance(m, nn.MultiheadAttention)
+        ]  # fmt: skip
     if not layers:
         weighed = [m for m in model.modules() if isinstance(m, nn.Linear)]
         layers = [*weighed[:-1]]

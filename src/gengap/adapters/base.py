@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gengap.adapters.tools.normalisation import BlendedBatchNorm
@@ -197,23 +198,31 @@ class Adapter:
             )
         return self.source
 
-    def head(self, outputs: int | None = None) -> nn.Linear:
-        """The last linear layer to run; before anything ran, the last there is.
+    @torch.no_grad()
+    def head(self, said: Output) -> nn.Linear:
+        """The last linear layer to run.
 
         Args:
-            outputs: how many logits the model gives, where known.
+            said: what the pass in which it ran gave.
 
         Raises:
-            UsageError: the model has none, or it gives something else than the logits.
+            UsageError: the model has none, or it gives something else than the logits, which may
+                differ from the layer's by one number for all classes of an answer.
         """
-        linear = [m for m in self.model.modules() if isinstance(m, nn.Linear)]
-        last = self._linear or (linear[-1] if linear else None)
-        if last is None or outputs not in (None, last.out_features):
-            raise UsageError(
-                f"{type(self).__name__} needs a linear last layer that gives the logits; the model "
-                "has none."
-            )
-        return last
+        features, logits = said
+        last = self._linear
+        if last is not None and last.weight.shape == (logits.shape[-1], features.shape[-1]):
+            own = F.linear(features, last.weight, last.bias)
+            apart = own - logits
+            if logits.shape[-1] > 1:
+                apart = apart - apart.mean(-1, keepdim=True)
+            same = torch.finfo(own.dtype).eps ** 0.5 * max(1.0, float(own.abs().amax()))
+            if float(apart.abs().amax()) <= same:
+                return last
+        raise UsageError(
+            f"{type(self).__name__} needs a linear last layer that gives the logits; the model "
+            "has none."
+        )
 
     @torch.no_grad()
     def source_outputs(self) -> Output:
@@ -285,8 +294,16 @@ def own_copy(model: nn.Module) -> nn.Module:
             raise UsageError(
                 f"The network's {name} holds numbers that are not finite; give a trained one."
             )
-    with torch.inference_mode(False):
-        own = copy.deepcopy(model).eval().requires_grad_(False)
+    try:
+        with torch.inference_mode(False):
+            own = copy.deepcopy(model).eval().requires_grad_(False)
+    except torch.OutOfMemoryError:
+        raise
+    except RuntimeError as error:  # of tensors that are computed and kept, as by old weight_norm
+        raise UsageError(
+            f"The network cannot be copied ({first_line(error)}); keep no computed tensors in it, "
+            "and use torch.nn.utils.parametrizations in place of torch.nn.utils.weight_norm."
+        ) from error
     for parameter in own.parameters():
         parameter.grad = None
     return own

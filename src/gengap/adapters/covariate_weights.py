@@ -81,9 +81,9 @@ class CovariateWeights(Adapter):
             drawn = torch.randperm(len(source), generator=self.generator("examples"))
             kept = drawn[:MOST_EXAMPLES].sort().values
             self.source = source = Source(source.x[kept], source.y[kept], source.environment[kept])
-        x, features = source.x, self.source_outputs().features
+        x, said = source.x, self.source_outputs()
+        features, head = said.features, self.head(said)
         self.target = source.y.to(features.device)
-        head = self.head()
         bias = head.weight.new_zeros(len(head.weight)) if head.bias is None else head.bias
         self.start = Linear(head.weight.detach().clone(), bias.detach().clone())
         self.directions = torch.eye(features.shape[1]).to(features)
@@ -102,9 +102,8 @@ class CovariateWeights(Adapter):
         self.fitted = self.start
 
     def answer(self, x: Tensor) -> Tensor:
-        """Answers ``(n, C)`` or ``(n, 1)`` of the refitted last layer."""
-        features, told = self.forward(x)
-        self.head(told.shape[-1])
+        """Answers ``(n, C)``, or values ``(n, k)``, of the refitted last layer."""
+        features = self.forward(x).features
         window = int(self.settings.window)
         self.seen = latest(self.seen, (x - self.centre) / self.spread, window)
         self.new += len(x)
@@ -112,14 +111,14 @@ class CovariateWeights(Adapter):
             self.new = 0
             self.tilt = tilt_of(self.rows, self.seen, begin=self.tilt)
             weights = tilted(self.rows, self.tilt, self.settings.largest).to(features.dtype)
-            self.fitted = self._refitted(weights, told.shape[-1])
+            self.fitted = self._refitted(weights)
         return self.fitted(features)
 
-    def _refitted(self, weights: Tensor, outputs: int) -> Linear:
+    def _refitted(self, weights: Tensor) -> Linear:
         """The last layer, moved within the directions to where the weights ``(n,)`` want it."""
         known = self.features, self.target, self.within, self.settings.penalty, weights
-        if outputs == 1:
-            values = self.target - self.beside[:, 0]
+        if self.target.is_floating_point() or self.beside.shape[1] == 1:
+            values = self.target.view(self.beside.shape) - self.beside
             found = fit_values(self.features, values, *known[2:])
         else:
             begin = self._seen_within(self.fitted)

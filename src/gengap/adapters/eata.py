@@ -143,6 +143,8 @@ class EATA(Adapter):
         x = self.training_examples().x
         chosen = torch.randperm(len(x), generator=self.generator("penalty"))[:MOST_EXAMPLES]
         batches = list(x[chosen.sort().values].split(64))
+        if len(batches) > 1 and len(batches[-1]) == 1:  # one has no statistics of its own
+            batches[-2:] = [torch.cat(batches[-2:])]
         for rows in batches:
             logits = class_rows(self.forward(rows).logits)
             self.backward(F.cross_entropy(logits, logits.argmax(1)), len(rows))

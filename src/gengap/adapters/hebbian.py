@@ -29,6 +29,10 @@ from gengap.base.errors import UsageError
 from gengap.base.hyperparameters import Hyperparameters, hyperparameter
 from gengap.base.paper import Paper
 
+NONE_HIDDEN = (
+    "Hebbian lets the first of several layers learn; this model has no hidden layer that is linear "
+    "or a convolution."
+)
 WEIGHED = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
@@ -61,32 +65,39 @@ class Hebbian(Adapter):
         temperature: float = hyperparameter(1.0, 0.1, 10.0, log=True, help="of the competition")
 
     def prepare(self) -> None:
-        """Find the first layer and give its units gains."""
-        layers = [m for m in self.model.modules() if isinstance(m, WEIGHED)]
+        """Watch all layers that could be the first to run; a weight made of others cannot move."""
+        layers = [
+            m for m in self.model.modules() if isinstance(m, WEIGHED) and "weight" in m._parameters
+        ]
         if len(layers) < 2:
-            raise UsageError(
-                "Hebbian lets the first of several layers learn; this model has no hidden layer "
-                "that is linear or a convolution."
-            )
-        self.layer = layers[0]
-        self.layer.weight.requires_grad_(True)
-        self.lengths = self.layer.weight.detach().flatten(1).norm(dim=1)
-        units = len(self.layer.weight)
-        self.gain = torch.ones(units, device=self.layer.weight.device).requires_grad_(True)
-        self.layer.register_forward_hook(self._respond)
+            raise UsageError(NONE_HIDDEN)
+        self.layers = layers
+        for layer in layers:
+            layer.register_forward_hook(self._respond)
 
     def begin(self) -> None:
-        """Gains of 1 and a new optimiser."""
-        with torch.no_grad():
-            self.gain.fill_(1.0)
-        self.gain.grad = None
+        """Which layer is the first shows when the network runs."""
+        self.layer: Any = None
+        self.lengths = self.gain = torch.ones(0)
+        self.optimizer: Any = None
         self.response: Tensor | None = None
+        for layer in self.layers:
+            layer.weight.requires_grad_(True)
+
+    def _start(self, layer: Any) -> None:
+        """Gains of 1 for the units of the first layer, and their optimiser."""
+        self.layer = layer
+        self.lengths = layer.weight.detach().flatten(1).norm(dim=1)
+        self.gain = torch.ones_like(self.lengths).requires_grad_(True)
         self.optimizer = torch.optim.Adam([self.gain], lr=self.settings.learning_rate)
 
     def answer(self, x: Tensor) -> Tensor:
         """Logits after both have moved."""
         entropy = entropies(self.forward(x).logits).mean()
-        assert self.response is not None
+        if self.response is None or self.layer is self._linear:
+            raise UsageError(NONE_HIDDEN)
+        for other in self.layers:
+            other.weight.requires_grad_(other is self.layer)
         step = oja(self.layer.weight, self.response, self.settings.temperature, self.axis)
         self.optimizer.zero_grad()
         self.backward(entropy, len(x), inputs=[self.gain])
@@ -106,9 +117,13 @@ class Hebbian(Adapter):
 
     def _respond(self, module: nn.Module, given: Any, output: Tensor) -> Tensor:
         """Note the responses without their bias, and multiply them by the gains."""
+        if self.layer is None:
+            self._start(module)
+        if module is not self.layer:
+            return output
         self.axis = output.dim() - 1 if isinstance(module, nn.Linear) else 1
         if torch.is_grad_enabled():
-            bias: Tensor | None = self.layer.bias
+            bias: Any = module.bias
             self.response = output if bias is None else output - self._along(bias, output)
         return output * self._along(self.gain, output)
 

@@ -90,7 +90,8 @@ def frequencies(chances: Tensor, old: Tensor, prior: float = 0.0) -> Tensor:
         prior: examples with the old frequencies that count too.
     """
     # So small a step takes NumPy a quarter of what it takes PyTorch.
-    rows, start = chances.cpu().numpy(), old.cpu().numpy()
+    kind = torch.promote_types(chances.dtype, torch.float32)  # NumPy has no bfloat16
+    rows, start = chances.to("cpu", kind).numpy(), old.to("cpu", kind).numpy()
     found = start
     for _ in range(STEPS):
         ratio = found / start

@@ -88,9 +88,10 @@ def table_of(source: Source, adapter: str) -> Tensor:
 def ranks(seen: Tensor, x: Tensor) -> Tensor:
     """The share of rows ``seen (m, d)`` below each value of ``x (n, d)``; ties count half."""
     # NumPy sorts numbers ten times as fast as PyTorch does.
-    ordered = seen.T.clone(memory_format=torch.contiguous_format).cpu().numpy()
+    kind = torch.promote_types(x.dtype, torch.float32)  # NumPy has no bfloat16
+    ordered = seen.T.to(kind).clone(memory_format=torch.contiguous_format).cpu().numpy()
     ordered.sort(axis=1)
-    columns, asked = torch.from_numpy(ordered).to(x.device), x.T.contiguous()
+    columns, asked = torch.from_numpy(ordered).to(x.device), x.T.to(kind).contiguous()
     below = torch.searchsorted(columns, asked)
     upto = torch.searchsorted(columns, asked, right=True)
     return (below + upto).T.to(x.dtype) / (2 * len(seen))

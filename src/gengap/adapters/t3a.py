@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from gengap.adapters.base import Adapter
 from gengap.adapters.registry import HEAD, register_adapter
@@ -51,19 +51,24 @@ class T3A(Adapter):
         supports: int = hyperparameter(20, 1, 100, log=True, help="entries kept for each class")
 
     def begin(self) -> None:
+        """No supports yet: which layer is the last shows when the network runs."""
+        self.supports: Tensor | None = None
+        self.classes = torch.zeros(0, dtype=torch.int64)
+        self.entropy = torch.zeros(0)
+
+    def _start(self, head: nn.Linear) -> Tensor:
         """Supports of the last layer's own directions."""
-        head = self.head()
-        self.supports = F.normalize(head.weight.detach().clone(), dim=1)
-        self.classes = torch.arange(len(self.supports), device=head.weight.device)
-        logits = F.linear(self.supports, head.weight, head.bias).detach()
-        self.entropy = entropies(logits)
+        supports = F.normalize(head.weight.detach().clone(), dim=1)
+        self.classes = torch.arange(len(supports), device=head.weight.device)
+        self.entropy = entropies(F.linear(supports, head.weight, head.bias).detach())
+        return supports
 
     def answer(self, x: Tensor) -> Tensor:
         """Products ``(n, ..., C)`` of features with the mean supports."""
-        features, logits = self.forward(x)
-        self.head(logits.shape[-1])
+        features, logits = said = self.forward(x)
         rows, told = features.flatten(0, -2), class_rows(logits)
-        self.supports = torch.cat([self.supports, F.normalize(rows, dim=1)])
+        known = self._start(self.head(said)) if self.supports is None else self.supports
+        self.supports = torch.cat([known, F.normalize(rows, dim=1)])
         self.classes = torch.cat([self.classes, told.argmax(1)])
         self.entropy = torch.cat([self.entropy, entropies(told)])
         kept = lowest_per_class(self.entropy, self.classes, int(self.settings.supports))

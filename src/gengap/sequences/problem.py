@@ -229,6 +229,17 @@ class Sequences:
         return (DEMONSTRATIONS, *steps, *same)
 
     @property
+    def own_steps(self) -> bool:
+        """Whether answers are scored behind steps of the model's own."""
+        return self.score == "answer_match" and self.asked == "all"
+
+    def goes_on(self, architecture: Architecture) -> bool:
+        """Whether networks are asked again and again about what they wrote themselves."""
+        from gengap.sequences.decoding import writes
+
+        return self.own_steps and (writes(architecture) or hasattr(architecture, "on_its_own"))
+
+    @property
     def outputs(self) -> int:
         """Tokens that may be said."""
         return len(self.vocabulary)

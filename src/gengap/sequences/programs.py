@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
+from gengap.models.networks import Architecture
 from gengap.sequences.problem import Sequences, sequences_of
 from gengap.sequences.program_tokens import (
     BETWEEN,
@@ -117,6 +118,10 @@ class Programs(Sequences):
     def offers(self) -> tuple[str, ...]:
         """Steps are pairs of their own, and not shown before one another."""
         return super().offers if self.way == "whole" else ()
+
+    def goes_on(self, architecture: Architecture) -> bool:
+        """Programs are written, whatever the network."""
+        return True
 
     @cached_property
     def fingerprint(self) -> str:

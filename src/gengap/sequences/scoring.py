@@ -121,13 +121,13 @@ class Scorer:
 
     def _scored(self, network: Network, rows: Tensor, width: int) -> np.ndarray:
         x, y, mask = self.gathered(rows, width, self.left_out(rows))
-        own_steps = self.problem.score == "answer_match" and self.problem.asked == "all"
-        if own_steps and writes(network.architecture):
+        own_steps = self.problem.own_steps
+        model = getattr(network, "architecture", None) if own_steps else None
+        if own_steps and writes(model):
             return self._answered(network, rows, x).float().cpu().numpy()
         if own_steps:
             answer = self.first[rows] + self.steps[rows]
             mask &= torch.arange(width, device=rows.device) >= answer[..., None]
-        model = network.architecture if own_steps else None
         free = getattr(model, "on_its_own", None)
         said = free(network.parameters, x) if free else network(x)
         right = (said.logits.argmax(-1) == y) & mask

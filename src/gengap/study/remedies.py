@@ -42,6 +42,7 @@ NOT_JOINED = {
     "trajectory": "checkpoints before the last need not have",
     "base": "the weights before training do not have",
 }
+GOES_ON = "answers inputs, and here networks go on from what they wrote themselves."
 ACTED_IN = "adapters and merges start from models that answer inputs, and in these data agents act"
 
 
@@ -138,6 +139,9 @@ def _adapter(study: Study) -> Any:
     def make(entry: Entry, name: str, values: Mapping[str, Any]) -> Entry | str:
         info: AdapterInfo = adapter_info(name)
         settings = vars(info.adapter.Settings.make(**values))
+        goes_on = getattr(study.problem, "goes_on", None)
+        if goes_on is not None and goes_on(study.architectures[entry.model]):
+            return f"{name} {GOES_ON}"
         has_source = ALL_ROWS not in study.problem.lacks
         example = torch.zeros(2, *study.problem.shape, dtype=study.problem.dtype)
         model = _untrained(study, entry)

@@ -103,13 +103,15 @@ class Bench:
         if not hasattr(feed, "everything"):
             return None
         _, context = self.start
-        parts = [part for part in feed.everything(0, context) if part.mask is not None]
-        codes = [part.environment[..., None].expand(part.mask.shape) for part in parts]
-        return Source(
-            x=torch.cat([part.x[part.mask] for part in parts]),
-            y=torch.cat([part.y[part.mask] for part in parts]),
-            environment=torch.cat([c[part.mask] for c, part in zip(codes, parts, strict=True)]),
-        )
+        x, y, environment = [], [], []
+        for part in feed.everything(0, context):
+            assert part.mask is not None
+            # Of several targets an example has all or none.
+            there = part.mask.flatten(3)[..., 0] if part.mask.dim() > 3 else part.mask
+            x.append(part.x[there])
+            y.append(part.y[there])
+            environment.append(part.environment[..., None].expand(there.shape)[there])
+        return Source(torch.cat(x), torch.cat(y), torch.cat(environment))
 
 
 def merged(bench: Bench, models: Models, steps: Sequence[int], keep: bool = False) -> FinishedRun:

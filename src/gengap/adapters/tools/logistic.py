@@ -116,19 +116,19 @@ def principal_directions(rows: Tensor, most: int, generator: torch.Generator) ->
 def fit_values(
     features: Tensor, values: Tensor, start: Linear, penalty: float, weights: Tensor
 ) -> Linear:
-    """Minimise ``mean of w (W f + b - y)²/2 + penalty/2 |W - W_0|²`` in closed form.
+    """Minimise ``mean of w |W f + b - y|²/2 + penalty/2 |W - W_0|²`` in closed form.
 
     Args:
         features: ``(n, d)``.
-        values: ``(n,)``.
+        values: ``(n,)`` or ``(n, k)``.
         weights: ``(n,)``.
     """
     x = F.pad(features.detach().double(), (0, 1), value=1.0)
-    first = torch.cat([start.weight[0], start.bias]).detach().double()
+    first = torch.cat([start.weight.T, start.bias[None]]).detach().double()
     ridge = torch.full((x.shape[1],), penalty, dtype=x.dtype, device=x.device)
     ridge[-1] = 1e-9  # the intercept is free
     weighted = x * (weights.double() / len(x))[:, None]
     curvature = weighted.T @ x + ridge.diag()
-    found = torch.linalg.solve(curvature, weighted.T @ values.double() + ridge * first)
-    found = found.to(features.dtype)
-    return Linear(found[None, :-1], found[-1:])
+    asked = weighted.T @ values.double().view(len(x), -1) + ridge[:, None] * first
+    found = torch.linalg.solve(curvature, asked).to(features.dtype)
+    return Linear(found[:-1].T, found[-1])

@@ -76,7 +76,8 @@ def blend_batch_normalisation(model: nn.Module, prior: float) -> list[BlendedBat
     """Put :class:`BlendedBatchNorm` in place of a model's batch normalisation; returns them."""
     found: dict[nn.Module, BlendedBatchNorm] = {}
     for parent in list(model.modules()):
-        for name, child in list(parent.named_children()):
+        # Not named_children, which leaves out the second name of a layer that has two.
+        for name, child in list(parent._modules.items()):
             if isinstance(child, _BatchNorm):
                 made = found.setdefault(child, BlendedBatchNorm(child, prior))
                 setattr(parent, name, made)
