@@ -129,3 +129,28 @@ def test_statistics_of_batches_weigh_rows_alike_however_they_come(together):
     expected = sum(s * block.var(0) for s, block in zip(share, blocks, strict=True))
     torch.testing.assert_close(norm.running_var, expected)
     assert len(x) == 18  # an uneven block is left of both
+
+
+class OfInstances(nn.Module):
+    """Pictures normalised one by one, as training met them on average."""
+
+    def __init__(self, shape: tuple[int, ...], outputs: int) -> None:
+        super().__init__()
+        self.sees = nn.Conv2d(shape[0], 3, 3)
+        self.norm = nn.InstanceNorm2d(3, track_running_stats=True)
+        self.says = nn.Linear(3, outputs)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.says(self.norm(self.sees(x)).mean((2, 3)))
+
+
+def test_tracked_statistics_of_instances_are_gathered_as_well():
+    bench = bench_of(OfInstances, (1, 5, 5))
+    feed, (network, context) = bench.feed(), bench.start
+    (part,) = feed.everything(0, context)
+    normalised_anew(network, feed, context)
+    module = network.architecture._module
+    maps = module.sees(part.x[part.mask]).detach().flatten(2)
+    torch.testing.assert_close(module.norm.running_mean, maps.mean(2).mean(0))
+    torch.testing.assert_close(module.norm.running_var, maps.var(2).mean(0))
+    assert module.norm.momentum == 0.1

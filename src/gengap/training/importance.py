@@ -99,10 +99,13 @@ def _by_map(network: Network, learnt: Parameters, batch: Batch, x: Tensor, y: Te
 
 
 def normalised_anew(network: Network, feed: Any, context: Context) -> None:
-    """Gather the statistics of batch normalisation anew from the training rows, in place."""
+    """Gather the statistics of layers that normalise by them anew from training rows, in place.
+
+    Of batch normalisation, and of normalisation of instances where it tracks them.
+    """
     module: nn.Module | None = getattr(network.architecture, "_module", None)
     every = [] if module is None else list(module.modules())
-    layers = [m for m in every if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    layers = [m for m in every if isinstance(m, nn.modules.batchnorm._NormBase)]
     if not layers:
         return
     momenta = [layer.momentum for layer in layers]
