@@ -37,6 +37,23 @@ def test_flooding_climbs_below_its_level():
         np.testing.assert_allclose([flooded.item(), at.grad.item()], [value, slope], rtol=1e-6)
 
 
+def test_weights_of_any_shape_are_masked_and_biases_are_not():
+    size = {
+        "signal": (3, 1, 5),
+        "point": (4, 3, 1, 1),
+        "plain": (4, 3),
+        "row": (1, 3),
+        "bias": (4,),
+    }
+    draw = torch.Generator().manual_seed(0)
+    own = {name: torch.rand((2, *shape), generator=draw) + 0.1 for name, shape in size.items()}
+    found = um.masked(own, 0.5)
+    lost = {name: int((value == 0).sum()) for name, value in found.items()}
+    assert lost.pop("row") == lost.pop("bias") == 0
+    assert sum(lost.values()) == 2 * 19  # of 39 in each run
+    assert all(lost.values())
+
+
 def test_mask_by_hand():
     parameters = {
         "weight0": torch.tensor([[[3.0, -1.0], [0.5, 2.0]]]),

@@ -94,4 +94,5 @@ class Staged(Method):
         for name, value in own.items():
             value.copy_(torch.where(along_runs(runs, value), state[f"start {name}"], value))
         if own:
+            network.begin_again()
             optimizer.reset(runs)

@@ -12,8 +12,8 @@ of the training instead of being chosen by the validation loss. Training itself 
 sum is kept in double precision, so that the mean is exact however long the window.
 
 Helps almost always a little, most with large learning rates and small batches. Hurts when the
-average starts before the loss has settled. Statistics of BatchNorm layers are those of the last
-step, not of the mean.
+average starts before the loss has settled. Statistics of BatchNorm layers are gathered anew from
+the training rows under the mean, as these papers do.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ from gengap.models.networks import Network, Parameters
 class Averaging(ERM):
     """Mean of the weights from a share of the training on; at ``start`` 1 only the last counts."""
 
+    predicts_elsewhere = True
     start: float = hyperparameter(
         0.75, 0.5, 0.95, limit=1, help="share of the training before the mean begins"
     )

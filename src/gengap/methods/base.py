@@ -41,11 +41,14 @@ class Method(Hyperparameters):
     ``learns``, no batch is drawn. ``joins`` says what may be joined in weight space: models of
     several trials, checkpoints of one run, and either with the weights before training. Methods
     that predict with what they fit at their own time, beside the weights, leave some out.
+    ``predicts_elsewhere`` is for those whose training never passes through the weights that they
+    predict with, so that statistics of batches are gathered there.
     """
 
     says_values: ClassVar[bool] = False
     learns: ClassVar[bool] = True
     joins: ClassVar[tuple[str, ...]] = ("models", "trajectory", "base")
+    predicts_elsewhere: ClassVar[bool] = False
     learning_rate: float = hyperparameter(1e-3, 1e-4, 1e-2, log=True, help="step size of AdamW")
     weight_decay: float = hyperparameter(1e-4, 1e-6, 1e-2, log=True, help="decoupled weight decay")
 
@@ -98,6 +101,7 @@ class Method(Hyperparameters):
         Args:
             phase: its position in :meth:`phases`.
             runs: ``(R,)`` bool, which runs enter; the others must stay as they are.
+            network: its layers in evaluation.
             batch: the phase's first; ``batch.everything()`` walks over all training rows.
         """
 
@@ -202,13 +206,18 @@ def as_episodes_begin(method: Method, network: Network, x: Tensor) -> Output:
 def take_step(
     method: Method, network: Network, optimizer: Optimizer, batch: Batch, state: dict[str, Tensor]
 ) -> None:
-    """One step of training: begin the phases that are due, update, and after the last step end."""
+    """One step of training: begin the phases that are due, update, and after the last step end.
+
+    Phases look at what networks say of rows as they would predict it: layers are in evaluation.
+    """
 
     def begin(step: int) -> None:
         for phase, first in enumerate(method.phases(batch.context)):
             runs = first == step
             if bool(runs.any()):
+                network.architecture.train(False)
                 method.begin(phase, runs, network, optimizer, batch, state)
+                network.architecture.train(True)
 
     begin(batch.step)
     method.update(network, optimizer, batch, state)
@@ -227,11 +236,23 @@ def mean_risk(network: Network, batch: Batch) -> Tensor:
     counts: list[Tensor] = []
     for part in batch.everything():
         assert part.mask is not None
-        sums.append(part.losses(network(part.x).logits).sum(-1))
+        sums.append(part.losses(_said(network.still(), part)).sum(-1))
         counts.append(present(part.mask).sum(-1))
     count = torch.stack(counts).sum(0)
     risks = torch.stack(sums).sum(0) / count.clamp(min=1)
     return risks.sum(1) / (count > 0).sum(1)
+
+
+def _said(network: Network, part: Batch) -> Tensor:
+    """Logits of a padded part; layers that normalise by the batch see no padding."""
+    assert part.mask is not None
+    there = present(part.mask)
+    if len(there) > 1 or int(there.sum()) < 2:  # several runs share no such layers
+        return network(part.x).logits
+    own = network(part.x[there][None]).logits[0]
+    found = own.new_zeros(*there.shape, *own.shape[1:])
+    found[there] = own
+    return found
 
 
 def stack(methods: Sequence[Method], device: torch.device | str = "cpu") -> Method:

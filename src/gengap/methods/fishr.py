@@ -35,7 +35,7 @@ from gengap.base.hyperparameters import hyperparameter
 from gengap.base.paper import Paper
 from gengap.methods.annealing import Annealed, annealed
 from gengap.methods.batch import Batch, Context, along_runs
-from gengap.methods.registry import ONE_TARGET, register
+from gengap.methods.registry import LINEAR_END, ONE_TARGET, register
 from gengap.models.networks import Network, Parameters
 
 
@@ -51,7 +51,7 @@ from gengap.models.networks import Network, Parameters
     needs=(
         "environment labels",
         "two or more training environments",
-        "a linear last layer",
+        LINEAR_END,
         ONE_TARGET,
     ),
     minimum_environments=2,

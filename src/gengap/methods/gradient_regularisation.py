@@ -64,7 +64,7 @@ class GradientRegularisation(ERM):
                 name: (p.detach() + along_runs(self.ascent, p) * here[name]).requires_grad_()
                 for name, p in network.parameters.items()
             }
-        )
+        ).still()
         there = super().gradients(above, batch, state)
         return {
             name: g

@@ -69,8 +69,9 @@ class Guidance(Method):
         share, bent = energy(batch.x, slopes, marked, axes)
         length = bent.flatten(-axes).norm(dim=-1)
         unit = bent / spread(length.clamp(min=1e-12), axes)
+        beside = network.still()
         ahead, behind = (
-            right_logits(network(batch.x + way * STEP * unit).logits, batch) for way in (1, -1)
+            right_logits(beside(batch.x + way * STEP * unit).logits, batch) for way in (1, -1)
         )
         along = length * (ahead - behind) / (2 * STEP)
         there = marked.flatten(-axes).any(-1).to(batch.x)

@@ -41,7 +41,7 @@ from gengap.methods.annealing import Annealed, annealed, rescaled
 from gengap.methods.batch import Batch
 from gengap.methods.fishr import residuals
 from gengap.methods.losses import softmax
-from gengap.methods.registry import ONE_TARGET, register
+from gengap.methods.registry import LINEAR_END, ONE_TARGET, register
 from gengap.models.networks import Network
 
 PAPER = Paper(
@@ -51,7 +51,7 @@ PAPER = Paper(
     "https://arxiv.org/abs/2308.11778",
 )
 NEEDS = (
-    "environment labels", "two or more training environments", "a linear last layer", ONE_TARGET,
+    "environment labels", "two or more training environments", LINEAR_END, ONE_TARGET,
 )  # fmt: skip
 
 

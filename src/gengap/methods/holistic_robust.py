@@ -74,7 +74,7 @@ class HolisticRobust(Method):
             given = batch.losses(network(x).logits)
             (uphill,) = torch.autograd.grad(given.sum(), x)
         moved = moved_uphill(batch.x, uphill, self.radius)
-        losses = batch.losses(network(moved).logits).flatten(1)
+        losses = batch.losses(network.still()(moved).logits).flatten(1)
         weight = worst_weights(losses.detach(), self.poisoned, self.divergence)
         return (weight * losses).sum(1)
 

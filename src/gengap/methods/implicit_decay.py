@@ -92,7 +92,7 @@ class ImplicitDecay(Method):
                 name: (p + along_runs(scale, p) * vector[name]).requires_grad_()
                 for name, p in theta.items()
             }
-            there, _ = slopes(network.at(moved))
+            there, _ = slopes(network.at(moved).still())
             return {
                 name: (g - here[name]) / along_runs(scale, g) + decay[name] * vector[name]
                 for name, g in there.items()

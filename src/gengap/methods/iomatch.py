@@ -85,7 +85,7 @@ class IOMatch(Method):
         assert batch.unlabelled is not None
         own, size = network.parameters, batch.y[0].numel()
         with torch.no_grad():
-            answer = network(batch.unlabelled)
+            answer = network.still()(batch.unlabelled)
             odds = member_logits(own, projected(own, answer.features))
             target = open_targets(answer.logits, odds)
         both = torch.cat([batch.x.flatten(1, 2), batch.view(batch.unlabelled)], 1)

@@ -63,13 +63,12 @@ class LabelAugmentation(Method):
 
     def loss(self, network: Network, batch: Batch, state: dict[str, Tensor]) -> Tensor:
         """Mean loss of the joint classes over all transformations."""
-        found = []
-        for way in range(WAYS):
-            features = network(transformed(batch.x, way, len(network.shape))).features
-            logarithm = log_softmax(head_logits(network.parameters, features), -1)
-            own = (batch.y * WAYS + way)[..., None]
-            found.append(-logarithm.gather(-1, own).squeeze(-1))
-        return batch.average(torch.stack(found).mean(0)).mean(1)
+        # In one pass, since layers that normalise by the batch predict by what passed together.
+        views = [transformed(batch.x, way, len(network.shape)) for way in range(WAYS)]
+        features = network.features(torch.stack(views, 1))
+        logarithm = log_softmax(head_logits(network.parameters, features), -1)
+        own = torch.stack([batch.y * WAYS + way for way in range(WAYS)], 1)[..., None]
+        return batch.average(-logarithm.gather(-1, own).squeeze(-1).mean(1)).mean(1)
 
     def output(self, network: Network, x: Tensor) -> Output:
         """Features of the input as it is, and what all four views say of the class."""

@@ -64,6 +64,7 @@ PARTS = ("amounts", "rows", "columns")
 class LowRank(Method):
     """Weights with a part of each environment's own, which predictions leave out."""
 
+    predicts_elsewhere = True
     own: float = hyperparameter(
         1e-2, 1e-4, 1.0, log=True, help="weight of the squared amounts that environments have"
     )

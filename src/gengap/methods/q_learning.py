@@ -82,9 +82,9 @@ def slow_copies(parameters: Parameters, names: Iterable[str]) -> dict[str, Tenso
 
 
 def slow(network: Network, state: dict[str, Tensor]) -> Network:
-    """The networks at their slow copies."""
+    """The networks at their slow copies, for a look."""
     own = {p[len(TARGET) :]: v for p, v in state.items() if p.startswith(TARGET)}
-    return network.at(own)
+    return network.at(own).still()
 
 
 @torch.no_grad()

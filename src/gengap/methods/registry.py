@@ -12,6 +12,7 @@ from gengap.methods.base import Method
 # What methods may need and a problem may lack.
 ONE_TARGET = "one target per example"
 NUMERIC_INPUTS = "numeric inputs"
+LINEAR_END = "a linear last layer"
 SPATIAL = "images or signals"
 ALL_ROWS = "all training rows at hand"
 VIEWS = "other views of an input"

@@ -42,7 +42,7 @@ from gengap.methods.fishr import Fishr
 from gengap.methods.heads import drawn_layer
 from gengap.methods.irm import IRM
 from gengap.methods.optimizers import Optimizer
-from gengap.methods.registry import ALL_ROWS, ONE_TARGET, register
+from gengap.methods.registry import ALL_ROWS, LINEAR_END, ONE_TARGET, register
 from gengap.methods.vrex import VREx
 from gengap.models.networks import Network, Output, Parameters
 
@@ -99,6 +99,7 @@ class RichFeatures(Method):
         state["said"][runs, phase] = all_said(network, batch)[runs]
         for name, value in network.parameters.items():
             value.copy_(torch.where(along_runs(runs, value), state[f"start {name}"], value))
+        network.begin_again()
 
     def loss(self, network: Network, batch: Batch, state: dict[str, Tensor]) -> Tensor:
         """The loss of the part that each run is in."""
@@ -215,7 +216,7 @@ class RichVREx(RichFeatures, VREx):
     summary="fishr that begins from features found in two ways",
     paper=PAPER,
     tasks=("classification",),
-    needs=(*ENVIRONMENTS, "hidden features", "a linear last layer", ONE_TARGET, ALL_ROWS),
+    needs=(*ENVIRONMENTS, "hidden features", LINEAR_END, ONE_TARGET, ALL_ROWS),
     looks=2,
     minimum_environments=2,
 )

@@ -72,6 +72,6 @@ class RobustSelfTrainingUnseen(Method):
             (uphill,) = torch.autograd.grad(cross_entropy(logits, y).sum(), x)
         moved = uphill / (2 * along_runs(self.price, uphill))
         cost = along_runs(self.price, y) * moved.flatten(2).square().sum(-1)
-        losses = cross_entropy(network(x.detach() + moved).logits, y) - cost
+        losses = cross_entropy(network.still()(x.detach() + moved).logits, y) - cost
         here, there = losses.split([known.shape[1], batch.unlabelled.shape[1]], 1)
         return here.mean(1) + self.weight * there.mean(1)

@@ -51,7 +51,7 @@ class SAM(ERM):
 
 
 def climbed(network: Network, slopes: Parameters, radius: float | Tensor) -> Network:
-    """The networks a ``radius (R,)`` along their gradients, as leaves of a new graph."""
+    """The networks a ``radius (R,)`` along their gradients for a look, as leaves of a new graph."""
     length = run_norms(slopes)
     scale = torch.as_tensor(radius, device=length.device) / length.clamp(min=1e-12)
     return network.at(
@@ -59,4 +59,4 @@ def climbed(network: Network, slopes: Parameters, radius: float | Tensor) -> Net
             name: (p.detach() + along_runs(scale, p) * slopes[name]).requires_grad_()
             for name, p in network.parameters.items()
         }
-    )
+    ).still()

@@ -6,7 +6,8 @@ view ``v(u)`` of the same input (:mod:`gengap.training.views`) is to get that la
     min_θ  1/E Σ_e R_e  +  λ_t mean over u of  [max_c p_c(u) >= τ] ℓ(f(v(u)), argmax_c p_c(u)).
 
 The label comes without gradient. ``λ_t`` rises linearly over the first half of the training, when
-answers are worth little (Lee 2013); threshold and views are FixMatch's.
+answers are worth little (Lee 2013); threshold and views are FixMatch's. Labelled inputs and views
+pass through the network together, as there, and layers that normalise by the batch see both.
 
 Two entries, one loss. ``self-training`` labels the run's own training inputs anew, which only asks
 that views agree; ``self-training-unseen`` labels inputs of the unseen environment, those of its
@@ -70,11 +71,15 @@ class SelfTraining(Method):
         """Mean risk plus the weighted loss on the network's own labels."""
         assert batch.unlabelled is not None
         with torch.no_grad():
-            answered = network(batch.unlabelled).logits
-        seen = network(batch.view(batch.unlabelled)).logits
+            answered = network.still()(batch.unlabelled).logits
+        # In one pass, since layers that normalise by the batch predict by what passed together.
+        size = batch.y[0].numel()
+        both = torch.cat([batch.x.flatten(1, 2), batch.view(batch.unlabelled)], 1)
+        known, seen = network(both).logits.tensor_split([size], 1)
         own = own_label_losses(answered, seen, self.threshold).mean(1)
         rising = min(1.0, 2 * batch.step / max(batch.context.steps, 1))
-        return batch.risks(network(batch.x).logits).mean(1) + self.weight * rising * own
+        risk = batch.risks(known.unflatten(1, batch.y.shape[1:])).mean(1)
+        return risk + self.weight * rising * own
 
 
 @register(

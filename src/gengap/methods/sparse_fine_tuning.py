@@ -71,6 +71,7 @@ class SparseFineTuning(ERM):
         state: dict[str, Tensor],
     ) -> None:
         """Choose the entries by the gradient over all training rows."""
+        network.architecture.train(True)  # the slopes that training begins with
         with torch.enable_grad():
             slopes = gradients(mean_risk(network, batch).sum(), network.parameters)
         for name, moving in largest(slopes, self.density).items():

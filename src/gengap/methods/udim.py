@@ -33,7 +33,7 @@ from gengap.methods.base import gradients
 from gengap.methods.batch import Batch, along_runs
 from gengap.methods.erm import ERM
 from gengap.methods.fishr import gradient_variance, residuals
-from gengap.methods.registry import NUMERIC_INPUTS, ONE_TARGET, register
+from gengap.methods.registry import LINEAR_END, NUMERIC_INPUTS, ONE_TARGET, register
 from gengap.methods.sam import SAM, climbed
 from gengap.models.networks import Network, Parameters
 
@@ -47,7 +47,7 @@ from gengap.models.networks import Network, Parameters
         2024,
         "https://arxiv.org/abs/2403.07329",
     ),
-    needs=(NUMERIC_INPUTS, "a linear last layer", ONE_TARGET),
+    needs=(NUMERIC_INPUTS, LINEAR_END, ONE_TARGET),
     passes=3.0,
 )
 @dataclass(frozen=True)

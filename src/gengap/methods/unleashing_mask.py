@@ -66,7 +66,8 @@ class UnleashingMask(Staged):
         return {"level": some.new_full((len(some),), -torch.inf)}
 
     def shown(self, network: Network, batch: Batch) -> dict[str, Tensor]:
-        """The level to go back to."""
+        """The level to go back to, as training sees it."""
+        network.architecture.train(True)
         return {"level": mean_risk(network.at(masked(network.parameters, self.pruned)), batch)}
 
     def loss(self, network: Network, batch: Batch, state: dict[str, Tensor]) -> Tensor:
@@ -84,7 +85,8 @@ def flooded(loss: Tensor, level: Tensor) -> Tensor:
 
 def masked(parameters: Parameters, pruned: float | Tensor) -> Parameters:
     """Copies ``(R, ...)`` with each run's smallest weights of all layers at 0; biases stay."""
-    weights = [name for name, p in parameters.items() if p.dim() > 2 and min(p.shape[-2:]) > 1]
+    own = parameters.items()
+    weights = [n for n, p in own if p.dim() > 3 or (p.dim() == 3 and min(p.shape[1:]) > 1)]
     sizes = torch.cat([parameters[name].detach().abs().flatten(1) for name in weights], 1)
     counts = (torch.as_tensor(pruned) * sizes.shape[1]).long().expand(len(sizes))
     least = sizes.sort(1).values.gather(1, counts[:, None].to(sizes.device))

@@ -3,7 +3,8 @@
 Every run starts from weights of its own, drawn under its seed by the layers' ``reset_parameters``,
 as an estimator is cloned: what a module has learnt, perhaps from the very rows that are to be
 unseen, is not kept. A module that says it was pretrained (``from_pretrained``, as those of Hugging
-Face do) and one with a layer that cannot be drawn anew start every run from the weights they have.
+Face do) and one with a layer that cannot be drawn anew start every run from the weights they have;
+of these the ones that need no gradient stay as they are.
 """
 
 from __future__ import annotations
@@ -56,8 +57,9 @@ class GivenModule:
 
     def fresh(self) -> nn.Module:
         """A copy, with fresh weights unless it keeps its own."""
-        made = copy.deepcopy(self.module).cpu().requires_grad_(True)
+        made = copy.deepcopy(self.module).cpu()
         if not self.keeps_weights:
+            made.requires_grad_(True)
             for layer in made.modules():
                 if callable(reset := getattr(layer, "reset_parameters", None)):
                     reset()
@@ -89,7 +91,8 @@ class OfTwo(nn.Module):
 def fitted(made: nn.Module, shape: Sequence[int], outputs: int) -> nn.Module:
     """A module that answers with as many logits as are asked for; one of two classes becomes two.
 
-    Two examples of zeros pass through it, which is when lazy layers draw their weights.
+    Two examples of zeros pass through it, which is when lazy layers draw their weights; whole ones
+    where it reads codes.
 
     Args:
         made: takes ``(n, *shape)``.
@@ -104,7 +107,7 @@ def fitted(made: nn.Module, shape: Sequence[int], outputs: int) -> nn.Module:
     made.eval()
     try:
         with torch.no_grad():
-            logits: Any = logits_in(made(torch.zeros(2, *shape)))
+            logits = _said(made, shape)
         width = int(logits.reshape(2, -1).shape[1])
     except UsageError:
         raise
@@ -126,6 +129,18 @@ def fitted(made: nn.Module, shape: Sequence[int], outputs: int) -> nn.Module:
         f"{name} gives {width} outputs for an example, but there are {wanted}; give its last layer "
         f"{outputs}."
     )
+
+
+def _said(made: nn.Module, shape: Sequence[int]) -> Any:
+    """Logits for two examples of zeros, of numbers or else of codes."""
+    zeros = torch.zeros(2, *shape)
+    try:
+        return logits_in(made(zeros))
+    except Exception as error:  # of anybody's layers
+        try:
+            return logits_in(made(zeros.long()))
+        except Exception:
+            raise error from None
 
 
 def called(factory: Callable[..., nn.Module], shape: Sequence[int], outputs: int) -> nn.Module:

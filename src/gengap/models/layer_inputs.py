@@ -5,7 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from gengap.models.networks import MLP, Module, Network, Output, Parameters, logits_in
+from gengap.models.modules import trained
+from gengap.models.networks import MLP, Module, Network, Output, Parameters
+from gengap.models.passes import logits_in
 
 MULTIPLIES = (nn.Linear, nn.modules.conv._ConvNd)
 
@@ -55,7 +57,7 @@ def _of_perceptron(parameters: Parameters, x: Tensor, hidden: int) -> tuple[list
 def _of_module(made: Module, parameters: Parameters, x: Tensor) -> tuple[list[Tensor], Tensor]:
     module = made._module
     assert module is not None
-    names = [name for name, _ in module.named_parameters()]
+    names = [name for name, _ in trained(module)]
 
     def of_one(own: Parameters, rows: Tensor) -> tuple[list[Tensor], Tensor]:
         seen: list[Tensor] = []

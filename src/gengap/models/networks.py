@@ -8,16 +8,13 @@ convolutions nor state of its own, and otherwise runs one at a time (``R = 1``).
 
 from __future__ import annotations
 
-import copy
-import hashlib
 import math
 import re
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -25,33 +22,19 @@ from torch import Tensor, nn
 from gengap.base.errors import UsageError
 from gengap.models.activations import ACTIVATIONS
 from gengap.models.factories import NORMALISATIONS, built_mlp, small_cnn
-from gengap.models.given_modules import GivenModule, called, fitted
+from gengap.models.given_modules import GivenModule
 from gengap.models.layers import (
     perceptron,
     perceptron_features,
     perceptron_uphill,
     perceptron_with_pullback,
 )
+from gengap.models.modules import Module, Output, Parameters
 from gengap.models.outputs import Outputs
-from gengap.models.passes import logits_in
-
-Parameters = dict[str, Tensor]
 
 ROWS_AT_ONCE = 4096
 MOST_WEIGHTS, MOST_LAYERS = 1 << 28, 100  # of one network
 CONVOLUTIONS = 2
-
-_GLOBAL_GENERATOR = threading.Lock()
-
-
-class Output(NamedTuple):
-    """``features (R, ..., f)``, the input of the last layer, and ``logits (R, ..., c)``.
-
-    Logits are ``(R, ..., L, c)`` where an input has several targets, such as tokens.
-    """
-
-    features: Tensor
-    logits: Tensor
 
 
 class Pullback(Protocol):
@@ -182,120 +165,6 @@ class MLP:
         """Nothing to switch."""
 
 
-class Module:
-    """Any ``torch.nn.Module``, made by a factory ``factory(shape, outputs)`` or ``factory()``.
-
-    Features are the input of the last linear layer, found by running the module. A module with
-    convolutions, recurrent layers, dropout or buffers is trained one run at a time.
-
-    Args:
-        factory: makes the module.
-        name: what records call it.
-        checked: whether two examples of zeros pass through a fresh one, to see that it fits and to
-            give lazy layers their weights; for examples that are numbers.
-    """
-
-    def __init__(
-        self, factory: Callable[..., nn.Module], name: str | None = None, checked: bool = False
-    ) -> None:
-        self.factory = factory
-        self._name = name
-        self.checked = checked
-        self._module: nn.Module | None = None
-        self._outputs = 1
-        self.products = torch.float32
-
-    @property
-    def name(self) -> str:
-        """The given name, or one that changes with the module's structure."""
-        if self._name:
-            return self._name
-        module = self._module or self._make((1,), 1, 0, fit=False)
-        structure = hashlib.sha256(str(module).encode()).hexdigest()[:12]
-        return f"module:{type(module).__name__}:{structure}"
-
-    @property
-    def vectorises(self) -> bool:
-        """Whether vmap applies and pays."""
-        module = self._module
-        if module is None:
-            raise RuntimeError("call initialise first: the module's layers decide")
-        one_at_a_time = (nn.modules.conv._ConvNd, nn.RNNBase, nn.modules.dropout._DropoutNd)
-        return not any(isinstance(m, one_at_a_time) for m in module.modules()) and not any(
-            True for _ in module.buffers()
-        )
-
-    def initialise(self, shape: Sequence[int], outputs: int, seed: int) -> Parameters:
-        """Make a fresh module under the seed and return its parameters.
-
-        Raises:
-            UsageError: it cannot be made, or does not fit such examples.
-        """
-        self._module, self._outputs = self._make(shape, outputs, seed), outputs
-        return {name: p.detach().clone() for name, p in self._module.named_parameters()}
-
-    def forward(self, parameters: Parameters, x: Tensor) -> Output:
-        """``vmap`` over runs, or a plain call for a single run."""
-        low = self.products != torch.float32 and torch.is_grad_enabled()
-        if not low:
-            return self._together(parameters, x)
-        with torch.autocast(x.device.type, self.products, cache_enabled=False):
-            output = self._together(parameters, x)
-        return Output(output.features.float(), output.logits.float())
-
-    def _together(self, parameters: Parameters, x: Tensor) -> Output:
-        if x.shape[0] == 1:
-            # Not p[0], whose gradient would be written into zeros of the whole.
-            output = self._single({name: p.squeeze(0) for name, p in parameters.items()}, x[0])
-            return Output(output.features[None], output.logits[None])
-        return torch.func.vmap(self._single)(parameters, x)
-
-    def train(self, mode: bool) -> None:
-        """Pass the mode on to the module."""
-        if self._module is not None:
-            self._module.train(mode)
-
-    def _single(self, parameters: Parameters, x: Tensor) -> Output:
-        assert self._module is not None
-        # A method's own parameters travel with the network's; the module knows only its own.
-        own = {name: parameters[name] for name, _ in self._module.named_parameters()}
-        last = [m for m in self._module.modules() if isinstance(m, nn.Linear)][-1:]
-        seen: list[Tensor] = []
-        hooks = [
-            m.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0])) for m in last
-        ]
-        try:
-            logits = logits_in(torch.func.functional_call(self._module, own, (x,)))
-        finally:
-            for hook in hooks:
-                hook.remove()
-        features = seen[-1] if seen else logits
-        per_target = logits.dim() > 2 and logits.shape[-1] == self._outputs
-        if not per_target or logits[0].numel() == self._outputs:
-            logits = logits.reshape(len(x), -1)
-        return Output(features.reshape(len(x), -1), logits)
-
-    def _make(self, shape: Sequence[int], outputs: int, seed: int, fit: bool = True) -> nn.Module:
-        # Modules draw their initial weights from torch's global generator, which threads share; it
-        # is put back afterwards.
-        with _GLOBAL_GENERATOR, torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            module = called(self.factory, shape, outputs)
-            return self._fitted(module, shape, outputs) if fit else module
-
-    def _fitted(self, module: nn.Module, shape: Sequence[int], outputs: int) -> nn.Module:
-        return fitted(module, shape, outputs) if self.checked else module
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "_module": None, "_outputs": 1}
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Module:
-        """A copy that evaluates at once; what is pickled waits for a fresh module."""
-        made = copy.copy(self)
-        made._module, made._outputs = copy.deepcopy(self._module, memo), self._outputs
-        return made
-
-
 def architecture(
     model: str | nn.Module | Callable[..., nn.Module] | Architecture,
     products: torch.dtype = torch.float32,
@@ -363,13 +232,15 @@ def _architecture(
     )
 
 
-def of_numbers(architecture: Architecture) -> Architecture:
-    """What further networks have whose inputs are joined by numbers: a perceptron.
+def of_branch(architecture: Architecture, name: str, further: int) -> Architecture:
+    """What a further network is: one like the study's own, or of inputs joined by numbers.
 
     Flattened images with an action behind them are no images, so where the study's own architecture
-    is a module, they get the default perceptron.
+    is a module, these get the default perceptron.
     """
-    return architecture if isinstance(architecture, MLP) else MLP()
+    if further:
+        return architecture if isinstance(architecture, MLP) else MLP()
+    return architecture.branch(name) if isinstance(architecture, Module) else architecture
 
 
 def gradients_of(
@@ -465,7 +336,7 @@ class Network:
 
         Args:
             further: inputs that it has beyond the flattened ones of this network; see
-                :func:`of_numbers`.
+                :func:`of_branch`.
         """
         own = {
             p[len(name) + 1 :]: v for p, v in self.parameters.items() if p.startswith(name + "/")
@@ -473,8 +344,27 @@ class Network:
         found = self.at(own)
         if further:
             found.shape = (math.prod(self.shape) + further,)
-            found.architecture = of_numbers(self.architecture)
+        found.architecture = of_branch(self.architecture, name, further)
         return found
+
+    def still(self) -> Network:
+        """The same networks for a look: a pass leaves what layers gather as it is.
+
+        BatchNorm normalises by the batch all the same, and no running statistic moves.
+        """
+        if not isinstance(self.architecture, Module):
+            return self
+        found = self.at(self.parameters)
+        found.architecture = self.architecture.still()
+        return found
+
+    def begin_again(self) -> None:
+        """Put what layers have gathered back to what it was at first, as a lone run's weights are.
+
+        Networks that share a program gather nothing.
+        """
+        if isinstance(self.architecture, Module):
+            self.architecture.begin_again()
 
     @torch.no_grad()
     def outputs(self, x: Tensor, labels: Tensor | None = None) -> Outputs:

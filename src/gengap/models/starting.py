@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +33,13 @@ class Start:
             name: self.weights[name].clone() if self._has(name, drawn) else drawn
             for name, drawn in own.items()
         }
+
+    @torch.no_grad()
+    def fill(self, held: Iterable[tuple[str, Tensor]]) -> None:
+        """Set what a module holds besides, such as statistics of batches, in place."""
+        for name, value in held:
+            if self._has(name, value):
+                value.copy_(self.weights[name])
 
     def check(self, own: Parameters, network: str) -> None:
         """Refuse weights none of which are the network's.

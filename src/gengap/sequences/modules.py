@@ -47,21 +47,9 @@ class TokenModule(Module):
     def _single(self, parameters: Parameters, x: Tensor) -> Output:
         assert self._module is not None
         assert self.reads is not None
-        own = {name: parameters[name] for name, _ in self._module.named_parameters()}
-        last = [m for m in self._module.modules() if isinstance(m, nn.Linear)][-1:]
-        seen: list[Tensor] = []
-        hooks = [m.register_forward_pre_hook(lambda _, given: seen.append(given[0])) for m in last]
-        try:
-            tokens = x[:, self.reads]
-            logits = logits_in(
-                torch.func.functional_call(
-                    self._module, own, (tokens,), _mask(self._module, tokens)
-                )
-            )
-        finally:
-            for hook in hooks:
-                hook.remove()
-        hidden = seen[-1] if seen and seen[-1].shape[:-1] == tokens.shape else logits
+        tokens = x[:, self.reads]
+        logits, entered = self._asked(parameters, (tokens,), _mask(self._module, tokens))
+        hidden = logits if entered is None or entered.shape[:-1] != tokens.shape else entered
         pooled = answered(hidden[None], logits[None], x[None])
         return Output(pooled.features[0], pooled.logits[0])
 

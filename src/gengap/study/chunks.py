@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import math
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -20,6 +19,7 @@ import numpy as np
 from gengap.base.errors import UsageError, first_line
 from gengap.environments.streams import Stream
 from gengap.methods.registry import registered
+from gengap.models.modules import GLOBAL_GENERATOR
 from gengap.models.starting import Start
 from gengap.records.database import patiently
 from gengap.records.run import FinishedRun, KeptModel, Part, Run
@@ -34,8 +34,6 @@ from gengap.training.threads import single_threaded
 # What the training rows decide about inputs is remembered for all methods, in about as many bytes.
 PREPARED_BYTES = 32 << 20
 TOGETHER = 8  # runs of a remedy that are recorded together
-# Layers that draw from torch's global generator train one at a time in a process.
-_global_draws = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -331,8 +329,9 @@ def _train_alone(
 
     from gengap.base.seeds import derive
 
-    # Layers such as dropout draw from torch's global generator, which is put back.
-    with _global_draws, torch.random.fork_rng(devices=[]), torch_threads(1):
+    # Layers such as dropout draw from torch's global generator, which is put back; those that do
+    # train one at a time in a process, while no other weights are drawn.
+    with GLOBAL_GENERATOR, torch.random.fork_rng(devices=[]), torch_threads(1):
         torch.manual_seed(derive(task.run.seed, "layers", task.run.split))
         return train(work, entry, [task], progress)[0]
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gengap.methods.batch import Batch, Context
+from gengap.methods.batch import Batch, Context, present
 from gengap.models.networks import Network, Parameters, gradients_of
 
 MOST_EXAMPLES = 512  # whose gradients are squared; the mean settles long before
@@ -112,7 +112,8 @@ def normalised_anew(network: Network, feed: Any, context: Context) -> None:
     for layer in layers:
         layer.reset_running_stats()
         layer.train()
-    parts, seen = [part.x[part.mask] for part in feed.everything(0, context)], 0
+    there = [(part.x, part.mask) for part in feed.everything(0, context)]
+    parts, seen = [x[present(mask)] for x, mask in there if mask is not None], 0
     if len(parts) > 1 and len(parts[-1]) == 1:  # one row alone has no variance
         parts[-2:] = [torch.cat(parts[-2:])]
     with torch.no_grad():

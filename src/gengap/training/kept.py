@@ -15,7 +15,7 @@ from zipfile import BadZipFile
 from torch import Tensor
 
 from gengap.base.errors import UsageError
-from gengap.models.networks import Architecture, Network
+from gengap.models.networks import Architecture, Module, Network
 from gengap.records.run import KeptModel
 
 # An estimator of more bytes than this is kept only when it is asked for.
@@ -61,6 +61,9 @@ def network_from_bytes(
     except SafetensorError:
         raise UsageError(DAMAGED) from None
     own = {name: t[None] for name, t in tensors.items() if not name.startswith(BUFFER)}
+    for name in tensors:
+        if name.startswith(BUFFER) and "/" in name:  # of a further network
+            architecture.branch(name.removeprefix(BUFFER).split("/")[0])  # type: ignore[attr-defined]
     for name, value in _buffers(architecture):
         value.copy_(tensors[f"{BUFFER}{name}"])
     architecture.train(False)
@@ -69,8 +72,7 @@ def network_from_bytes(
 
 def _buffers(architecture: Any) -> list[tuple[str, Tensor]]:
     """Buffers of a module, such as BatchNorm's statistics; layers that vectorise have none."""
-    module = getattr(architecture, "_module", None)
-    return [] if module is None else list(module.named_buffers())
+    return architecture.buffers() if isinstance(architecture, Module) else []
 
 
 def estimator_to_bytes(estimator: Any, step: int = 0, small: bool = False) -> KeptModel | None:

@@ -12,6 +12,7 @@ import copy
 import math
 import time
 from collections.abc import Callable, Collection, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,14 +23,16 @@ from gengap.methods.batch import Context
 from gengap.models.networks import (
     MLP,
     Architecture,
+    Module,
     Network,
     Output,
     Parameters,
     Pullback,
-    of_numbers,
+    of_branch,
 )
 from gengap.models.starting import Start
 from gengap.records.run import FinishedRun, KeptModel, Outcome
+from gengap.training.importance import normalised_anew
 from gengap.training.kept import networks_to_bytes
 from gengap.training.memory import keep_freed_memory
 from gengap.training.norms import Norms
@@ -86,7 +89,7 @@ def train_fleet(
     optimizer = method.optimizer(network.parameters, context)
     norms = Norms(optimizer) if curves else None
     state = method.initial_state(context, network.parameters)
-    calls, predictor = CountingNetwork(network), headed(network, method)
+    calls = CountingNetwork(network)
     outcomes: list[list[Outcome]] = [[] for _ in tasks]
     models: list[list[KeptModel]] = [[] for _ in tasks]
     architecture.train(True)
@@ -95,7 +98,7 @@ def train_fleet(
             take_step(method, calls, optimizer, feed.batch(step, context), state)
         if step + 1 in checkpoints:
             architecture.train(False)
-            at = predictor.at(method.prediction_parameters(network, state))
+            at = _predicting(method, network, state, feed, context)
             for found, run_outcomes in zip(feed.predict(at, step + 1), outcomes, strict=True):
                 run_outcomes.extend(found)
             if norms is not None:
@@ -110,7 +113,7 @@ def train_fleet(
             progress((step + 1) / steps)
     if keep is not None:
         architecture.train(False)
-        keep(predictor.at(method.prediction_parameters(network, state)))
+        keep(_predicting(method, network, state, feed, context))
     seconds = (time.perf_counter() - began) / wanted
     per_step = steps * slots * batch
     passes = calls.examples / (len(tasks) * per_step)
@@ -126,6 +129,18 @@ def train_fleet(
         )
         for run, task in enumerate(tasks[:wanted])
     ]
+
+
+def _predicting(
+    method: Method, network: Network, state: dict[str, Tensor], feed: Any, context: Context
+) -> Network:
+    """The networks as they predict."""
+    found = headed(network, method).at(method.prediction_parameters(network, state))
+    lone = isinstance(found.architecture, Module) and not found.architecture.vectorises
+    if method.predicts_elsewhere and lone and hasattr(feed, "everything"):
+        found.architecture = copy.deepcopy(found.architecture)  # training goes on with its own
+        normalised_anew(found, feed, context)
+    return found
 
 
 class CountingNetwork(Network):
@@ -175,7 +190,7 @@ def further_parameters(
     found: Parameters = {}
     for name, (further, outputs) in method.networks(context).items():
         own = (math.prod(shape) + further,) if further else tuple(shape)
-        kind = of_numbers(architecture) if further else architecture
+        kind = of_branch(architecture, name, further)
         made = kind.initialise(own, outputs, derive(seed, "weights", name))
         found.update({f"{name}/{parameter}": value for parameter, value in made.items()})
     return found
@@ -249,6 +264,10 @@ def initial_network(
     ]
     if start is not None:
         own = [start.placed(parameters) for parameters in own]
+    if isinstance(architecture, Module):
+        if start is not None:
+            start.fill(architecture.buffers())
+        architecture.to(device)
     context = context_of(problem, architecture, own[0], slots=slots, steps=steps, device=device)
     for parameters, method, task in zip(own, methods, tasks, strict=True):
         source = torch.Generator().manual_seed(derive(task.run.seed, "method weights"))
@@ -256,6 +275,8 @@ def initial_network(
         parameters.update(
             further_parameters(method, context, architecture, problem.shape, task.run.seed)
         )
+    if isinstance(architecture, Module):
+        architecture.to(device)  # further networks too
     stacked = {
         name: torch.stack([parameters[name] for parameters in own]).to(device).requires_grad_()
         for name in own[0]
