@@ -116,3 +116,10 @@ def test_networks_of_ones_own_code_on_a_table(tmp_path, monkeypatch):
         result = CliRunner().invoke(app, [*asked, f"nets_of_tables:{name}"])
         assert result.exit_code == 2, result.output
         assert said in " ".join(result.stderr.split())
+
+
+def test_modules_of_codes_fit_examples_of_whole_numbers():
+    made = architecture(lambda: nn.Sequential(nn.Embedding(9, 4), nn.Flatten(), nn.Linear(12, 2)))
+    own = made.initialise((3,), 2, 0)
+    x = torch.tensor([[[1, 8, 3], [0, 0, 5]]])
+    assert made.forward({name: p[None] for name, p in own.items()}, x).logits.shape == (1, 2, 2)

@@ -16,6 +16,7 @@ from gengap.methods.erm import ERM
 from gengap.methods.registry import (
     GUIDED,
     HAMMING_WEIGHT,
+    LINEAR_END,
     RARE,
     SAME_STEP,
     SIMULATOR,
@@ -101,6 +102,7 @@ def entries_of(study: Study, fewest: int) -> Entries:
         for name in seeing
     ]
     unfit = {e.name: why for e in found if (why := study.metric_used.why_not(e.estimator))}
+    unfit |= {e.name: why for e in found if (why := _not_linear(study, e))}
     if len(unfit) == len(found):
         raise UsageError(f"No method is left to run: {' '.join(unfit.values())}")
     found = [entry for entry in found if entry.name not in unfit]
@@ -148,6 +150,20 @@ def _clashing(study: Study, entries: Sequence[Entry], fewest: int) -> dict[str, 
                     "calls one; give that layer of the model another name."
                 )
     return found
+
+
+def _not_linear(study: Study, entry: Entry) -> str:
+    """Why a method that reckons with the last layer's gradients does not suit a module, if so."""
+    from gengap.models.modules import Module, ends_linearly
+
+    if entry.method is None or LINEAR_END not in registered(entry.name).needs:
+        return ""
+    problem = study.problem
+    for name, made in study.architectures.items():
+        asked = made, problem.shape, problem.outputs, problem.dtype
+        if isinstance(made, Module) and not ends_linearly(*asked):
+            return f"{entry.name} needs {LINEAR_END}, with which {name} does not end."
+    return ""
 
 
 def several(model: Any) -> list[Any]:

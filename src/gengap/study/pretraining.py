@@ -13,7 +13,7 @@ from torch import Tensor
 from gengap.base.errors import UsageError
 from gengap.base.files import write_files
 from gengap.base.progress import Progress
-from gengap.models.networks import Network
+from gengap.models.networks import Module, Network
 from gengap.records.store import Store
 from gengap.study.scores import Scores
 from gengap.study.study import Study
@@ -31,7 +31,7 @@ class Pretrained:
         steps: how long.
         metric: of the score.
         score: on the validation part, whose rows gave no gradient.
-        weights: by name, without a leading axis of runs.
+        weights: by name, without a leading axis of runs; of a module its buffers as well.
     """
 
     problem: str
@@ -94,6 +94,8 @@ def pretrain(
     assert isinstance(trained.model, Network)
     own = study.architectures[entry.model].initialise(study.problem.shape, study.problem.outputs, 0)
     weights = {name: trained.model.parameters[name][0] for name in own}
+    if isinstance(made := trained.model.architecture, Module):
+        weights |= {name: value.detach().cpu() for name, value in made.buffers() if "/" not in name}
     steps = study.scored_at[-1]
     return Pretrained(
         study.problem.name, entry.model, entry.name, steps, plan.metric, score, weights
