@@ -122,3 +122,31 @@ def test_a_network_that_cannot_be_copied_is_told() -> None:
     kept(torch.ones(1, 3))
     with pytest.raises(UsageError, match="cannot be copied"):
         Adapter(kept)
+
+
+@pytest.mark.parametrize("name", ["EATA", "PrototypeExpansion", "TTT"])
+def test_training_examples_may_take_gradients_or_come_from_inference_mode(name: str) -> None:
+    generator = torch.Generator().manual_seed(0)
+    x, y = torch.randn(130, 4, generator=generator), torch.arange(130) % 3
+    network = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 3))
+    adapter = getattr(gg.adapters, name)
+    with torch.inference_mode():
+        of_inference = x.clone()
+    answers = []
+    for known in (x, x.clone().requires_grad_(), of_inference):
+        source = gg.adapters.Source(known, y, torch.zeros(130))
+        answers.append(adapter(network, source=source).predict(x[:20]))
+    assert torch.equal(answers[0], answers[1])
+    assert torch.equal(answers[0], answers[2])
+
+
+@pytest.mark.parametrize("name", ["BatchStatistics", "PrototypeExpansion", "Tent"])
+def test_autocast_changes_little(name: str) -> None:
+    generator = torch.Generator().manual_seed(0)
+    x, y = torch.randn(130, 4, generator=generator), torch.arange(130) % 3
+    network = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 3))
+    source = gg.adapters.Source(x, y, torch.zeros(130))
+    exact = getattr(gg.adapters, name)(network, source=source).predict(x[:20])
+    with torch.autocast("cpu", torch.bfloat16):
+        rough = getattr(gg.adapters, name)(network, source=source).predict(x[:20])
+    torch.testing.assert_close(rough.float(), exact, rtol=0.05, atol=0.1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 
 import pytest
@@ -91,3 +92,27 @@ def test_a_last_training_example_alone_joins_the_batch_before() -> None:
     slopes = torch.autograd.grad(loss, [network[1].weight, network[1].bias])
     for found, slope in zip(adapter.relied, slopes, strict=True):
         torch.testing.assert_close(found, slope.square(), rtol=1e-4, atol=1e-9)
+
+
+class Repeating(nn.Module):
+    """One normalisation runs twice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.norm, self.head = nn.Linear(4, 4), nn.BatchNorm1d(4), nn.Linear(4, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        once = torch.relu(self.norm(self.body(x)))
+        return self.head(self.norm(self.body(once)))
+
+
+def test_statistics_are_held_of_every_time_that_a_layer_ran() -> None:
+    from gengap.adapters.tools.steps import holding
+
+    torch.manual_seed(0)
+    adapter, x = copy.deepcopy(gg.adapters.EATA(Repeating())), torch.randn(16, 4)
+    for _ in range(2):
+        whole = adapter.forward(x).logits
+        with holding(adapter.layers):
+            part = adapter.forward(x[:5]).logits
+        torch.testing.assert_close(part, whole[:5])

@@ -98,7 +98,7 @@ class Adapter:
     ) -> None:
         self.settings: Any = type(self).Settings.make(**settings)
         self.model = own_copy(model)
-        self.source, self.seed = source, seed
+        self.source, self.seed = None if source is None else _plain(source), seed
         self.forwards = self.backwards = 0
         self._linear: nn.Linear | None = None
         self._features: Tensor | None = None
@@ -139,7 +139,7 @@ class Adapter:
                 value.grad = None
         for module in self.model.modules():
             if isinstance(module, BlendedBatchNorm):
-                module.held = None
+                module.held = []
         self.strangeness = self._features = None
         with torch.inference_mode(False), torch.set_grad_enabled(self.learns):
             self.begin()
@@ -247,7 +247,7 @@ class Adapter:
         """The batch as the network takes it: on its device, in its precision."""
         like = next((p for p in self.model.parameters() if p.is_floating_point()), None)
         rows = torch.as_tensor(x)
-        rows = rows.clone() if rows.is_inference() else rows.detach()
+        rows = _detached(rows)
         if rows.dim() < 2 or not len(rows):
             raise UsageError(
                 "A batch has one row or more of examples, (n, ...), not the shape "
@@ -273,6 +273,16 @@ class Adapter:
                 f"A batch has examples of shape {tuple(rows.shape[1:])}, and those of training "
                 f"{tuple(known.shape[1:])}; give them in the form of training."
             )
+
+
+def _detached(rows: Tensor) -> Tensor:
+    """The same numbers, which no graph and no inference mode knows."""
+    return rows.clone() if rows.is_inference() else rows.detach()
+
+
+def _plain(source: Source) -> Source:
+    with torch.inference_mode(False):
+        return Source(*(_detached(own) for own in (source.x, source.y, source.environment)))
 
 
 def own_copy(model: nn.Module) -> nn.Module:

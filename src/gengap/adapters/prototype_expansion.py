@@ -130,7 +130,7 @@ class PrototypeExpansion(Adapter):
     def _apart(self, rows: Tensor) -> Tensor:
         """KL of the normal of familiar features, blended with training's, from training's."""
         share = len(rows) / (len(rows) + PRIOR)
-        variance, mean = torch.var_mean(rows, 0, correction=0)
+        variance, mean = torch.var_mean(rows.to(self.mean.dtype), 0, correction=0)
         mean = torch.lerp(self.mean, mean, share)
         variance = torch.lerp(self.variance, variance, share) + 1e-6
         known = self.variance + 1e-6

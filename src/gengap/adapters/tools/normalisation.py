@@ -11,6 +11,7 @@ had been in the batch (Schneider et al. 2020),
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -27,7 +28,8 @@ class BlendedBatchNorm(nn.Module):
         prior: how many training examples the old statistics are worth.
 
     Attributes:
-        held: statistics that are used instead of the next batches', where not None.
+        holding: whether the statistics of the last pass are used instead of the batch's.
+        held: those statistics, one pair for each time that the layer ran in the pass.
     """
 
     def __init__(self, trained: _BatchNorm, prior: float) -> None:
@@ -39,22 +41,30 @@ class BlendedBatchNorm(nn.Module):
         self.register_buffer("running_mean", trained.running_mean)
         self.register_buffer("running_var", trained.running_var)
         self.holding = False
-        self.held: tuple[Tensor, Tensor] | None = None
+        self.held: list[tuple[Tensor, Tensor]] = []
+        self.turn = 0
         self.train(trained.training)
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise ``(n, c, ...)``."""
-        if self.holding and self.held is not None:
-            mean, variance = self.held
+        if self.holding and self.turn < len(self.held):
+            mean, variance = self.held[self.turn]
+            self.turn += 1
         else:
             mean, variance = self.statistics(x)
-            self.held = mean.detach(), variance.detach()
+            self.held.append((mean.detach(), variance.detach()))
         shape = (1, -1) + (1,) * (x.dim() - 2)
         scale = (variance + self.eps).rsqrt()
         if self.weight is not None:
             scale = scale * self.weight
         shift = -mean * scale if self.bias is None else self.bias - mean * scale
-        return x * scale.view(shape) + shift.view(shape)
+        return (x * scale.view(shape) + shift.view(shape)).to(x.dtype)
+
+    def begin(self) -> None:
+        """A pass begins; unless they are held, statistics of the one before are forgotten."""
+        self.turn = 0
+        if not self.holding:
+            self.held = []
 
     def statistics(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and variance ``(c,)`` that the batch is normalised by."""
@@ -65,6 +75,8 @@ class BlendedBatchNorm(nn.Module):
                 "Statistics of a batch need more than one example; give larger batches, or let "
                 "those of training count with prior=16."
             )
+        if old[0] is not None:
+            x = x.to(old[0].dtype)  # which differ under autocast
         variance, mean = torch.var_mean(x, own, correction=0)
         if old[0] is None or old[1] is None:
             return mean, variance
@@ -81,7 +93,14 @@ def blend_batch_normalisation(model: nn.Module, prior: float) -> list[BlendedBat
             if isinstance(child, _BatchNorm):
                 made = found.setdefault(child, BlendedBatchNorm(child, prior))
                 setattr(parent, name, made)
+    model.register_forward_pre_hook(_begin_layers)
     return list(found.values())
+
+
+def _begin_layers(model: nn.Module, given: Any) -> None:
+    for layer in model.modules():
+        if isinstance(layer, BlendedBatchNorm):
+            layer.begin()
 
 
 _NORMALISING = (_BatchNorm, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, nn.InstanceNorm1d,
