@@ -60,7 +60,11 @@ def network_from_bytes(
         tensors = load(model.content)
     except SafetensorError:
         raise UsageError(DAMAGED) from None
-    own = {name: t[None] for name, t in tensors.items() if not name.startswith(BUFFER)}
+    # The file comes in another order each time, and depth is told by the order of layers.
+    module = getattr(architecture, "_module", None)
+    defined = [] if module is None else [name for name, _ in module.named_parameters()]
+    names = [name for name in sorted(tensors) if not name.startswith(BUFFER)]
+    own = {name: tensors[name][None] for name in (*defined, *names) if name in tensors}
     for name in tensors:
         if name.startswith(BUFFER) and "/" in name:  # of a further network
             architecture.branch(name.removeprefix(BUFFER).split("/")[0])  # type: ignore[attr-defined]
