@@ -85,3 +85,26 @@ def test_strangers_pass_with_their_batch_and_are_not_answered():
     np.testing.assert_allclose(
         answering.told[0], [[0.1, np.log(2)], [0.2, np.log(2)], [0.9, np.log(2)]], rtol=1e-6
     )
+
+
+def test_noise_in_categories_and_constant_columns_has_their_mean_and_spread():
+    """Of 40 training rows 10 are of ward b: 0/1 columns of mean 3/4 and 1/4 with the standard
+    deviation sqrt(3/16); what is constant in training is 0 to a model, whatever stands there."""
+    frame = pd.DataFrame(
+        {"age": np.arange(80.0), "ward": list("aaab" * 20), "site": [1.0] * 79 + [2]}
+    )
+    problem = Tables.of(Environments.from_arrays(frame, list("yz" * 40), np.repeat([0, 1], 40)))
+    train = np.arange(40)
+    prepared = problem.prepare(train).inputs
+    feed = SimpleNamespace(
+        inputs=lambda rows: torch.from_numpy(prepared.apply(problem.matrix[rows.numpy()[0]]))[None]
+    )
+    strangers = Strangers(feed, problem, np.random.default_rng(0), train)
+    came = strangers.come(20_000).numpy()
+    own = dict(zip(problem.encoded.columns, came.T, strict=True))
+    for name, mean, spread in (
+        ("age", 0, 1), ("ward=a", 0.75, 0.1875**0.5), ("ward=b", 0.25, 0.1875**0.5),
+    ):  # fmt: skip
+        assert abs(own[name].mean() - mean) < 0.03
+        assert abs(own[name].std() - spread) < 0.03
+    assert not own["site"].any()

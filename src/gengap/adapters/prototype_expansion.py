@@ -8,7 +8,7 @@ stranger to all strangers so far too, it becomes a prototype itself; the latest 
 With ``P`` all prototypes, the loss of a batch is
 
     mean over examples of  -log softmax_P(cos(z, p) / temperature) at its own prototype
-    + alignment Σ_d KL of the normal of familiar features from that of training,
+    + alignment mean_d KL of the normal of familiar features from that of training,
 
 the own prototype of familiar examples the nearest class's, of strangers the nearest stranger's
 (Li et al. 2023). All parameters follow, and the batch is answered by the cosines with the classes'

@@ -115,7 +115,8 @@ def _streamed(
     if stream.order != STRANGERS:
         return [_answers(bench, feed, answering, part, rows, step, visits)]
     answering.told = []
-    strangers = Strangers(feed, bench.problem, generator(bench.task.run.seed, "strangers", part))
+    draw = generator(bench.task.run.seed, "strangers", part)
+    strangers = Strangers(feed, bench.problem, draw, np.concatenate(bench.task.train))
     found = _answers(bench, feed, answering, part, rows, step, visits, strangers)
     if part != "test":
         return [found]

@@ -21,6 +21,7 @@ from gengap.environments.core import Environments
 from gengap.training.tables import Tables
 
 FAMILIAR, NEAR, FAR = 0, 1, 2
+ROWS = 10_000  # about as many tell the spread of training
 
 
 class Strangers:
@@ -30,14 +31,24 @@ class Strangers:
         feed: of one run, which prepares rows.
         problem: the data, whose rows of no class are the near ones.
         draw: what they are drawn from.
+        train: training rows, which tell the mean and the spread of a table's columns. Channels of
+            images and signals have 0 and 1, as numbers in tables do; categories and columns that
+            are constant in training have others.
 
     Attributes:
         kinds: of each batch ``(2 n,)``, its own inputs first.
     """
 
-    def __init__(self, feed: Any, problem: Any, draw: np.random.Generator) -> None:
+    def __init__(
+        self, feed: Any, problem: Any, draw: np.random.Generator, train: np.ndarray | None = None
+    ) -> None:
         self.feed, self.shape, self.draw = feed, problem.shape, draw
         self.near = draw.permutation(problem.outlier_rows)
+        self.mean, self.spread = np.zeros(self.shape), np.ones(self.shape)
+        if train is not None and len(self.shape) == 1:
+            every = max(1, len(train) // ROWS)
+            rows = feed.inputs(torch.from_numpy(train[::every].astype(np.int64))[None])[0].double()
+            self.mean, self.spread = rows.mean(0).numpy(), rows.std(0, correction=0).numpy()
         self.came = 0
         self.kinds: list[np.ndarray] = []
 
@@ -45,7 +56,7 @@ class Strangers:
         """The next strangers ``(count, *shape)``, prepared as the model takes them."""
         numbers = self.came + np.arange(count)
         self.came += count
-        far = self.draw.standard_normal((count, *self.shape))
+        far = self.mean + self.spread * self.draw.standard_normal((count, *self.shape))
         found = torch.from_numpy(far.astype(np.float32))
         near = numbers % 2 == 1 if len(self.near) else np.zeros(count, bool)
         if near.any():
