@@ -41,8 +41,8 @@ class Named(nn.Module):
 
 def kept(result, name: str) -> list[dict[str, torch.Tensor]]:
     """The last models of a method's runs of the first split, trial by trial."""
-    runs = [run for run, _ in result.planned.runs[name]]
-    first = [run for run in runs if (run.role, run.split) == (runs[0].role, runs[0].split)]
+    runs = [run for run, _ in result.planned.runs[name] if run.role == "unseen"]
+    first = [run for run in runs if run.split == runs[0].split]
     models = [kept_model(result.store, run.key, result.study.scored_at[-1]) for run in first]
     return [load(model.content) for model in models]
 
@@ -141,3 +141,13 @@ def test_what_is_fitted_beside_the_weights_is_not_joined_with_what_lacks_it(plac
     names = [e.name for e in study.plan.entries if e.name.startswith(f"{method} +")]
     assert names == [f"{method} + {merge}" for merge in merges if merge in left]
     assert all(study.skipped[f"{method} + {merge}"] for merge in {*merges} - left)
+
+
+@pytest.mark.parametrize("method", ["drm", "divdis-unseen"])
+def test_shares_of_heads_that_are_left_out_ask_for_no_slope(places, method):
+    result = ran(places, method, ["fisher", "saft"], start=start_of(drawn("mlp")))
+    (merged,), own = kept(result, f"{method} + fisher"), kept(result, method)
+    assert (own[0]["heads.share"] == 0).any()
+    torch.testing.assert_close(merged["heads.share"], mean(own, "heads.share"))
+    assert np.isfinite(result.methods["score_unseen"]).all()
+    result.store.close()

@@ -16,6 +16,8 @@ from gengap.models.as_module import Whole, WithLayers, predicting_module
 from gengap.models.layers import linear
 from gengap.models.networks import Module, Network, Output, Parameters
 
+SHARE = "heads.share"  # of the heads in what a mixture predicts with; no gradient moves it
+
 
 def drawn_layer(name: str, inputs: int, units: int, generator: torch.Generator) -> Parameters:
     """One run's ``NAME.weight (inputs, units)`` and ``NAME.bias (1, units)``, as networks begin.
@@ -48,7 +50,7 @@ class SeveralHeads(Method):
         """The features and the mixture's logits."""
         features = network.features(x)
         logits = each_head(network.parameters, features)
-        return Output(features, mixed(logits, network.parameters["heads.share"]))
+        return Output(features, mixed(logits, network.parameters[SHARE]))
 
 
 class WithHeads(Whole):
@@ -57,7 +59,7 @@ class WithHeads(Whole):
     def each_head(self, features: Tensor) -> Tensor:
         """Logits ``(n, K, C)`` of the heads that were trained, for features ``(n, d)``."""
         own = self.parameters_of_one()
-        trained = own["heads.share"][0] > 0
+        trained = own[SHARE][0] > 0
         return each_head(own, features[None])[0][:, trained]
 
 

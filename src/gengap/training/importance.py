@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from gengap.methods.batch import Batch, Context, present
+from gengap.methods.heads import SHARE
 from gengap.models.networks import Network, Parameters, gradients_of
 
 MOST_EXAMPLES = 512  # whose gradients are squared; the mean settles long before
@@ -42,12 +43,19 @@ def magnitudes_at(feed: Any, context: Context, network: Network) -> Parameters:
     """
     (first, *_) = feed.everything(0, context)
     x, y = first.x[first.mask], first.y[first.mask]
-    own = {name: p.detach().clone().requires_grad_() for name, p in network.parameters.items()}
+    own = {name: p.detach().clone().requires_grad_() for name, p in _learnt(network).items()}
     with torch.enable_grad():
-        logits = network.at(own)(x[None, None]).logits
+        logits = network.at(network.parameters | own)(x[None, None]).logits
         loss = replace(first, y=y[None, None], mask=None).losses(logits).mean()
         slopes = gradients_of(loss, own)
-    return {name: slope[0].abs() for name, slope in slopes.items()}
+    still = {name: torch.zeros_like(p[0]) for name, p in network.parameters.items()}
+    return still | {name: slope[0].abs() for name, slope in slopes.items()}
+
+
+def _learnt(network: Network) -> Parameters:
+    """What a gradient moves; the logarithm of a head's share has no slope where that is 0."""
+    own = network.parameters.items()
+    return {name: p.detach() for name, p in own if p.is_floating_point() and name != SHARE}
 
 
 def _squared(network: Network, batch: Batch, x: Tensor, y: Tensor) -> Parameters:
@@ -56,7 +64,7 @@ def _squared(network: Network, batch: Batch, x: Tensor, y: Tensor) -> Parameters
     slopes_of = _by_copies if recurs or network.architecture.vectorises else _by_map
     at_once = 1 if recurs else AT_ONCE
     total = {name: torch.zeros_like(p[0]) for name, p in network.parameters.items()}
-    learnt = {n: p.detach() for n, p in network.parameters.items() if p.is_floating_point()}
+    learnt = _learnt(network)
     for rows, targets in zip(x.split(at_once), y.split(at_once), strict=True):
         try:
             parts = [slopes_of(network, learnt, batch, rows, targets)]
