@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 import gengap as gg
+from gengap.base.errors import UsageError
 from gengap.testing import adapter_toy
 
 
@@ -49,3 +52,16 @@ def test_tokens_are_prompted_behind_their_embedding() -> None:
         rows = layer(rows)
     torch.testing.assert_close(found, rows)
     assert all(not p.requires_grad for p in adapter.model.parameters())
+
+
+@pytest.mark.parametrize("name", ["InputPrompt", "TeacherStudent"])
+def test_inputs_of_another_shape_are_told(name: str) -> None:
+    network = nn.Sequential(
+        nn.Conv1d(1, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(4, 3)
+    )
+    adapter = getattr(gg.adapters, name)(network)
+    adapter.predict(torch.randn(8, 1, 10))
+    with pytest.raises(UsageError, match=r"learned for inputs of shape \(1, 10\)"):
+        adapter.predict(torch.randn(8, 1, 12))
+    adapter.reset()
+    assert adapter.predict(torch.randn(8, 1, 12)).shape == (8, 3)

@@ -38,7 +38,7 @@ class Prompt:
         """Inputs ``(n, *shape)`` with the prompt; tokens as they are, prompted further in.
 
         Raises:
-            UsageError: tokens that no embedding reads.
+            UsageError: tokens that no embedding reads, or inputs of another shape than before.
         """
         if self.embedding is not None:
             if self._value is None:
@@ -52,6 +52,11 @@ class Prompt:
             )
         if self._value is None:
             self._value = torch.zeros_like(x[0]).requires_grad_(True)
+        if self._value.shape != x.shape[1:]:
+            raise UsageError(
+                f"The prompt was learned for inputs of shape {tuple(self._value.shape)}, and these "
+                f"have {tuple(x.shape[1:])}; give inputs of one shape, or reset() between them."
+            )
         return x + self._value
 
     def _behind(self, module: nn.Module, given: Any, output: Tensor) -> Tensor:
