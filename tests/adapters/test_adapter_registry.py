@@ -94,3 +94,22 @@ def test_training_examples_are_asked_for() -> None:
     assert said == "adanpc needs training examples, which are not at hand."
     with pytest.raises(UsageError, match="did you mean 'tent'"):
         adapter_info("tnet")
+
+
+class Recurrent(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.reads, self.says = nn.LSTM(3, 4, batch_first=True), nn.Linear(4, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.says(self.reads(x)[0][:, -1])
+
+
+def test_what_cannot_adapt_a_model_that_has_all_it_needs_says_so_before_a_study() -> None:
+    given = "classification", Recurrent(), True, torch.zeros(2, 5, 3)
+    said = adapter_info("hebbian").why_not(*given)
+    assert said is not None
+    assert (
+        said == "hebbian needs a hidden layer that is linear or a convolution; the model has none."
+    )
+    assert adapter_info("lame").why_not(*given) is None

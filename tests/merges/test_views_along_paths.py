@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from gengap.base.errors import UsageError
 from gengap.merges.paths import front, interpolations, loss_path, moved, sharpness
 
 
@@ -29,6 +30,8 @@ def test_interpolations_walk_over_all_mixtures():
         assert sum(weights) == pytest.approx(1)
         torch.testing.assert_close(made["w"], torch.tensor(weights))
     assert [w for w, _ in interpolations(models[:2], 2)] == [(1, 0), (0.5, 0.5), (0, 1)]
+    with pytest.raises(UsageError, match="points must be a whole number of at least 1"):
+        list(interpolations(models, 0))
 
 
 def test_front_of_points_by_hand():

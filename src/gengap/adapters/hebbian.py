@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from gengap.adapters.base import Adapter
-from gengap.adapters.registry import HIDDEN, register_adapter
+from gengap.adapters.registry import HIDDEN_LINEAR, linear_layers, register_adapter
 from gengap.adapters.tools.softmax import entropies
 from gengap.base.errors import UsageError
 from gengap.base.hyperparameters import Hyperparameters, hyperparameter
@@ -33,7 +33,6 @@ NONE_HIDDEN = (
     "Hebbian lets the first of several layers learn; this model has no hidden layer that is linear "
     "or a convolution."
 )
-WEIGHED = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
 @register_adapter(
@@ -45,7 +44,7 @@ WEIGHED = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
         2023,
         "https://arxiv.org/abs/2303.00914",
     ),
-    needs=(HIDDEN,),
+    needs=(HIDDEN_LINEAR,),
     forwards=2.0,
     backwards=1.0,
 )
@@ -66,13 +65,10 @@ class Hebbian(Adapter):
 
     def prepare(self) -> None:
         """Watch all layers that could be the first to run; a weight made of others cannot move."""
-        layers = [
-            m for m in self.model.modules() if isinstance(m, WEIGHED) and "weight" in m._parameters
-        ]
-        if len(layers) < 2:
+        self.layers = linear_layers(self.model)
+        if len(self.layers) < 2:
             raise UsageError(NONE_HIDDEN)
-        self.layers = layers
-        for layer in layers:
+        for layer in self.layers:
             layer.register_forward_hook(self._respond)
 
     def begin(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -20,6 +21,7 @@ SOURCE = "training examples"
 HEAD = "a linear last layer"
 HEADS = "heads of environments"
 HIDDEN = "hidden features"
+HIDDEN_LINEAR = "a hidden layer that is linear or a convolution"
 TABLES = "rows of a table"
 NUMERIC_INPUTS = "numeric inputs"
 PROMPTED = "numeric inputs or an embedding of tokens"
@@ -89,6 +91,7 @@ class AdapterInfo:
             BATCH_NORMALISATION: not has_batch_normalisation(model),
             HEADS: not several,
             HIDDEN: sum(any(p.dim() > 1 for p in m.parameters(False)) for m in modules) < 2,
+            HIDDEN_LINEAR: len(linear_layers(model)) < 2,
             # The layers of a network whose method has a head of its own end in one that is unused.
             HEAD: several
             or isinstance(model, Whole)
@@ -107,6 +110,12 @@ class AdapterInfo:
             if need == FEATURES and example is not None and not shows_features(model, example):
                 return f"{self.name} needs {FEATURES}; the model shows those of whole examples."
         return None
+
+
+def linear_layers(model: nn.Module) -> list[Any]:
+    """Its linear layers and convolutions whose weights are their own, not made of others."""
+    kinds = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
+    return [m for m in model.modules() if isinstance(m, kinds) and "weight" in m._parameters]
 
 
 def shows_features(model: nn.Module, example: Tensor) -> bool:

@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gengap.base.errors import check_whole
 from gengap.merges.layers import layer_of
 from gengap.merges.linear.average import Average
 from gengap.merges.merging import Model, merge_models
@@ -62,7 +63,11 @@ def interpolations(
 
     Args:
         points: steps from one model to another; ``points + 1`` merges for two models.
+
+    Raises:
+        UsageError: no step.
     """
+    check_whole(points=points)
     number = len(models)
     for parts in product(range(points + 1), repeat=number - 1):
         first = points - sum(parts)
