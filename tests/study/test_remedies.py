@@ -8,7 +8,9 @@ import pytest
 import torch
 
 from gengap.adapters.registry import adapter_info
+from gengap.adapters.tent import Tent
 from gengap.base.errors import UsageError
+from gengap.base.seeds import generator
 from gengap.environments.core import Environments
 from gengap.environments.streams import Stream
 from gengap.environments.suites import load_suite
@@ -23,7 +25,7 @@ from gengap.study.plan import read_plan
 from gengap.study.study import Study
 from gengap.study.trained import trained_model
 from gengap.study.until_decided import replay
-from gengap.training.adapted import BACKWARDS, FORWARDS
+from gengap.training.adapted import BACKWARDS, FORWARDS, Answering
 
 SETTINGS = {"seeds": [0], "steps": 20, "threads": 1, "jobs": 1}
 
@@ -92,9 +94,6 @@ def _same_answers(study, result, run, step, network, trained):
 
 
 def test_an_adapter_answers_the_stream_as_it_does_in_a_loop(done):
-    from gengap.adapters.tent import Tent
-    from gengap.base.seeds import generator
-
     study, result = done
     name = study.plan.entries[3].name
     run, _ = study.plan.runs[name][0]
@@ -191,6 +190,27 @@ def test_what_cannot_apply_is_skipped_with_the_reason(places):
     assert "--start" in study.skipped["erm + wise-ft"]
     assert "give --trials 2 or more" in study.skipped["erm + rebasin"]
     assert "normalisation layers" in study.skipped["erm + tent"]
+
+
+def test_one_input_at_a_time_is_adapted_on_where_nothing_normalises_by_the_batch(places):
+    own = {"adapters": ["tent"], "stream_batch": 1, **SETTINGS}
+    result = Study(places, ["erm"], model="mlp(8,norm=layer)", **own).run()
+    spent = {row["method"]: row for row in result.summary["spending"]}
+    assert (spent["erm + tent"]["forwards"], spent["erm + tent"]["backwards"]) == (1, 1)
+    with pytest.raises(UsageError, match="tent needs batches of at least 2"):
+        _ = Study(places, ["erm"], model="mlp(8,norm=batch)", **own).plan
+
+
+def test_a_batch_too_small_to_adapt_on_is_answered_by_the_model_alone_and_counted(done):
+    study, result = done
+    (run, cell), *_ = study.plan.runs["erm"]
+    trained = trained_model(study, result.store, study.plan, run, cell, study.scored_at[-1])
+    network = trained.model
+    adapter = Tent(trained.module, learning_rate=0.01)
+    x = torch.randn(1, 1, *study.problem.shape, generator=torch.Generator().manual_seed(0))
+    said = Answering(adapter, network, 2)(x)
+    torch.testing.assert_close(said.logits, network(x).logits)
+    assert (adapter.forwards, adapter.backwards) == (1, 0)
 
 
 def test_what_cannot_read_sequences_is_left_out_before_anything_is_trained():

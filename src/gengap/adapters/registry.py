@@ -42,8 +42,7 @@ class AdapterInfo:
         forwards, backwards: passes through the network per example answered, at default settings;
             a plain model's are 1 and 0.
         at_most: whether these are bounds, because an adapter looks at some examples only.
-        minimum_batch: fewest examples that it adapts on; of models with batch normalisation, for
-            adapters that take the statistics of a batch.
+        minimum_batch: fewest examples that it adapts on, of models with batch normalisation.
     """
 
     adapter: type[Adapter]
@@ -64,6 +63,10 @@ class AdapterInfo:
         forwards = f"{self.forwards:g} forward pass{'es' * (self.forwards != 1)}"
         backwards = f" and {self.backwards:g} backward" if self.backwards else ""
         return f"{most}{forwards}{backwards} an example"
+
+    def fewest(self, model: nn.Module) -> int:
+        """Examples that it needs at a time; where nothing normalises by a batch, one."""
+        return self.minimum_batch if has_batch_normalisation(model) else 1
 
     def why_not(
         self, task: str, model: nn.Module, has_source: bool, example: Tensor | None = None

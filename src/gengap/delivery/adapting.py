@@ -69,7 +69,7 @@ class Adapting(Trained):
 
     def logits(self, prepared: Tensor) -> Tensor:
         """Of prepared inputs ``(m, *shape)``, batch after batch."""
-        fewest = adapter_info(self.saved.name).minimum_batch
+        fewest = adapter_info(self.saved.name).fewest(self.adapter.model)
         stream = Stream(batch=self.saved.batch)
         batches = [prepared[batch] for batch in stream.batches(len(prepared))]
         return torch.cat(

@@ -146,11 +146,9 @@ def _adapter(study: Study) -> Any:
         example = torch.zeros(2, *study.problem.shape, dtype=study.problem.dtype)
         model = _untrained(study, entry)
         why = info.why_not(study.problem.targets, model, has_source, example)
-        if why is None and study.stream_used.batch < info.minimum_batch:
-            why = (
-                f"{name} needs batches of at least {info.minimum_batch}; give --stream-batch "
-                f"{info.minimum_batch}."
-            )
+        fewest = info.fewest(model)
+        if why is None and study.stream_used.batch < fewest:
+            why = f"{name} needs batches of at least {fewest}; give --stream-batch {fewest}."
         if why is not None:
             named = isinstance(study.model, str) and study.model.startswith(("mlp", "cnn"))
             unmet = named and NORMALISED & set(info.needs) and "; the model has none" in why

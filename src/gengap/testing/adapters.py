@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 from gengap.adapters.base import Adapter
 from gengap.adapters.registry import NORMALISATION, SOURCE, AdapterInfo, adapters
-from gengap.adapters.tools.normalisation import has_batch_normalisation
 from gengap.testing.adapter_toys import KINDS, AdapterToy, adapter_toy
 from gengap.testing.conformance import check_declared, check_record, global_random_states
 from gengap.testing.detectors import complaint
@@ -139,7 +138,7 @@ class AdapterConformance:
     def test_small_batches(self) -> None:
         """The smallest batches are answered; smaller ones are told so where statistics lack."""
         for toy in islice(self.each(), 3):
-            least = self.info.minimum_batch if has_batch_normalisation(toy.model) else 1
+            least = self.info.fewest(toy.model)
             adapter = self.made(toy)
             for start in range(3):
                 answer = adapter.predict(toy.x[start * least : (start + 1) * least])

@@ -60,7 +60,11 @@ class Answering:
             x = torch.cat([x, self.beside[None]], 1)
         self.answered += x.shape[1]
         small = x.shape[1] < self.fewest
-        logits = self.trained(x).logits if small else self.adapter.predict(x[0])[None]
+        if small:
+            self.adapter.forwards += x.shape[1]
+            logits = self.trained(x).logits
+        else:
+            logits = self.adapter.predict(x[0])[None]
         if self.beside is not None:
             strange = None if small else self.adapter.strangeness
             alone = example_entropies(self.trained(x).logits[0])
@@ -92,7 +96,7 @@ def adapted(bench: Bench, models: Models, steps: Sequence[int], stream: Stream) 
             seed=derive(run.seed, "adapter", remedy["name"]), **remedy["values"],
         )  # fmt: skip
         before = np.array([adapter.forwards, adapter.backwards])
-        answering = Answering(adapter, trained, info.minimum_batch)
+        answering = Answering(adapter, trained, info.fewest(adapter.model))
         for part in bench.task.score:
             outcomes += _streamed(bench, feed, answering, part, step, stream)
         answered = answering.answered
