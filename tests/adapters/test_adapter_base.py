@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 import gengap as gg
 from gengap.adapters.base import Adapter
+from gengap.adapters.registry import adapter_info
 from gengap.base.errors import UsageError
 from gengap.models.networks import Output
 from gengap.testing import adapter_toy
@@ -150,3 +151,18 @@ def test_autocast_changes_little(name: str) -> None:
     with torch.autocast("cpu", torch.bfloat16):
         rough = getattr(gg.adapters, name)(network, source=source).predict(x[:20])
     torch.testing.assert_close(rough.float(), exact, rtol=0.05, atol=0.1)
+
+
+@pytest.mark.parametrize("name", ["tent", "eata", "sar", "stamp"])
+def test_one_example_at_a_time_is_learnt_from_where_nothing_normalises_by_the_batch(
+    name: str,
+) -> None:
+    toy = adapter_toy("images-groupnorm")
+    adapter = adapter_info(name).adapter(toy.model)
+    before = [p.clone() for p in adapter.model.parameters()]
+    for x in toy.x:
+        adapter.predict(x[None])
+    assert adapter.backwards > 0
+    assert any(
+        not torch.equal(p, b) for p, b in zip(adapter.model.parameters(), before, strict=True)
+    )

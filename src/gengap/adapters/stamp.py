@@ -82,7 +82,8 @@ class STAMP(Adapter):
 
     def prepare(self) -> None:
         """Batch normalisation by the batch; scales and shifts take gradients."""
-        blend_batch_normalisation(self.model, self.settings.prior)
+        blended = blend_batch_normalisation(self.model, self.settings.prior)
+        self.fewest = 2 if blended else 1  # that have statistics
         self.adapting = affine_parameters(self.model, "STAMP")
         self.start = [p.detach().clone() for p in self.adapting]
 
@@ -120,10 +121,10 @@ class STAMP(Adapter):
         self.kept, self.classes = kept[stay], classes[stay]
 
     def _replay(self, most: int) -> None:
-        """One step on at most so many entries; two are the fewest that have statistics."""
+        """One step on at most so many entries."""
         assert self.kept is not None
         drawn = torch.randperm(len(self.kept), generator=self.drawing)[:most].to(self.kept.device)
-        if len(drawn) < 2:
+        if len(drawn) < self.fewest:
             return
         rows = self.kept[drawn]
         self._descend(rows)
