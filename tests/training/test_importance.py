@@ -87,6 +87,30 @@ def test_squares_of_slopes_are_those_of_single_examples(model, shape, mapped, mo
     assert copies.called != mapped
 
 
+@pytest.mark.parametrize("kind", ["values", "labels"])
+def test_of_several_targets_the_squares_are_of_their_mean_loss(kind):
+    draw = np.random.default_rng(0)
+    X, y = draw.normal(size=(40, 3)).astype(np.float32), draw.normal(size=(40, 2))
+    y = (y > 0).astype(np.int64) if kind == "labels" else y
+    # Environments of two sizes, so that rows are padded.
+    study = Study(Environments.from_arrays(X, y, np.arange(40) % 3 % 2), ["erm"], model="linear")
+    run, _ = study.plan.runs["erm"][-1]
+    rows = tuple(np.arange(40)[np.arange(40) % 3 % 2 == k] for k in (0, 1))
+    task = Task(run, rows, study.problem.prepare(np.arange(40)))
+    bench = Bench(study.problem, task, ERM.make(), study.architecture, 2, 1, np.arange(0))
+    feed, (network, context) = bench.feed(), bench.start
+    (found,) = importance.importance_of(feed, context, [network])
+    slope = importance.magnitudes_at(feed, context, network)
+    x = torch.from_numpy(task.prepared.inputs.apply(study.problem.matrix))
+    weight, bias = (p[0] for p in network.parameters.values())
+    said = x @ weight.T + bias if weight.shape == (2, 3) else x @ weight + bias
+    target = torch.from_numpy((y - task.prepared.shift) / task.prepared.scale).float()
+    # The mean of two targets' cross-entropies or squared errors, by hand.
+    error = (torch.sigmoid(said) - target) / 2 if kind == "labels" else said - target
+    torch.testing.assert_close(list(found.values())[1].flatten(), error.square().mean(0))
+    torch.testing.assert_close(list(slope.values())[1].flatten(), error.mean(0).abs())
+
+
 def test_the_base_is_asked_under_its_own_statistics_of_batches():
     bench = bench_of("mlp(4,norm=batch)")
     feed, (network, context) = bench.feed(), bench.start

@@ -26,8 +26,7 @@ def importance_of(feed: Any, context: Context, networks: Sequence[Network]) -> l
     Args:
         feed: of one run, with ``everything``.
     """
-    (first, *_) = feed.everything(0, context)
-    x, y = first.x[first.mask], first.y[first.mask]
+    first, x, y = _examples(feed, context)
     take = torch.linspace(0, len(x) - 1, min(len(x), MOST_EXAMPLES)).long()
     return [_squared(network, first, x[take], y[take]) for network in networks]
 
@@ -41,8 +40,7 @@ def magnitudes_at(feed: Any, context: Context, network: Network) -> Parameters:
         feed: of one run, with ``everything``.
         network: a fleet of one, as training began.
     """
-    (first, *_) = feed.everything(0, context)
-    x, y = first.x[first.mask], first.y[first.mask]
+    first, x, y = _examples(feed, context)
     own = {name: p.detach().clone().requires_grad_() for name, p in _learnt(network).items()}
     with torch.enable_grad():
         logits = network.at(network.parameters | own)(x[None, None]).logits
@@ -50,6 +48,13 @@ def magnitudes_at(feed: Any, context: Context, network: Network) -> Parameters:
         slopes = gradients_of(loss, own)
     still = {name: torch.zeros_like(p[0]) for name, p in network.parameters.items()}
     return still | {name: slope[0].abs() for name, slope in slopes.items()}
+
+
+def _examples(feed: Any, context: Context) -> tuple[Batch, Tensor, Tensor]:
+    """Training rows: a batch, inputs ``(n, *shape)`` and targets ``(n,)`` or ``(n, k)`` in it."""
+    (first, *_) = feed.everything(0, context)
+    there = present(first.mask)
+    return first, first.x[there], first.y[there]
 
 
 def _learnt(network: Network) -> Parameters:
