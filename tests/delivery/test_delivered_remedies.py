@@ -15,8 +15,10 @@ from gengap.adapters.adanpc import AdaNPC
 from gengap.adapters.tent import Tent
 from gengap.base.errors import UsageError
 from gengap.base.seeds import derive
+from gengap.delivery import fit_unmeasured
 from gengap.delivery.remedied import at_one_setting
 from gengap.records.models import kept_model
+from gengap.records.store import Store
 from gengap.study.study import Study
 from gengap.training.kept import network_from_bytes
 
@@ -47,6 +49,16 @@ def result():
 def prepared(model, X):
     trained = model.parts.trained
     return torch.from_numpy(trained.prepared.inputs.apply(trained.problem.encode_alike(X)))
+
+
+def test_of_equal_passes_the_last_step_is_the_methods_own():
+    X, y, codes = table()
+    environments = gg.Environments.from_arrays(X, y, codes)
+    settings = {**SETTINGS, "model": "mlp(8)", "budget": "passes", "plain_training": False}
+    with Store("sqlite://") as store:
+        study = Study(environments, ["sam"], **settings)
+        model = fit_unmeasured(study, store, false_alarms=None)
+    assert model.description.step == study.steps_of("sam") < study.steps
 
 
 def test_an_average_delivers_the_mean_of_all_trials(result):

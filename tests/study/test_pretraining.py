@@ -62,6 +62,19 @@ def test_features_learned_without_labels_are_a_start_and_are_found_again(tmp_pat
     assert all(torch.equal(first.weights[name], again.weights[name]) for name in first.weights)
 
 
+def test_of_equal_passes_the_weights_are_those_of_the_last_step_that_there_is():
+    draw = np.random.default_rng(0)
+    places = Environments.from_arrays(
+        draw.normal(size=(60, 2)), draw.integers(0, 2, 60), np.arange(60) % 2
+    )
+    settings = {"method": "sam", "threads": 1}
+    halved = pretrain(places, "mlp(4)", steps=20, budget="passes", **settings)
+    ten = pretrain(places, "mlp(4)", steps=10, **settings)
+    assert halved.steps == 10
+    assert halved.score == ten.score
+    assert all(torch.equal(halved.weights[name], ten.weights[name]) for name in ten.weights)
+
+
 def test_an_estimator_has_no_weights_to_start_from():
     draw = np.random.default_rng(0)
     places = Environments.from_arrays(

@@ -24,6 +24,7 @@ from gengap.study.plan import Entry
 from gengap.study.result import Result
 from gengap.study.rules import Candidate, choose
 from gengap.study.scores import Scores
+from gengap.study.trained import last_step
 
 BEST = "best"
 
@@ -87,9 +88,9 @@ def choice_of(result: Result, method: str) -> Choice:
     )
 
 
-def default_choice(entry: Entry, last: int) -> Choice:
+def default_choice(entry: Entry) -> Choice:
     """The default hyperparameters after the last step, where nothing was measured."""
-    return Choice(entry.name, 0, last if entry.model else 0, entry.trials[0])
+    return Choice(entry.name, 0, last_step(entry), entry.trials[0])
 
 
 def _averaged(scores: Scores) -> list[Candidate]:

@@ -113,7 +113,7 @@ def fit_unmeasured(
     """
     study.validate()
     refuse_boosters_of_several(study, [study.plan.entries[0].name], out)
-    choice = default_choice(study.plan.entries[0], study.scored_at[-1])
+    choice = default_choice(study.plan.entries[0])
     return _made(study, store, choice, None, out, false_alarms, key, progress)
 
 

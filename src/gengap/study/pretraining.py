@@ -17,7 +17,7 @@ from gengap.models.networks import Module, Network
 from gengap.records.store import Store
 from gengap.study.scores import Scores
 from gengap.study.study import Study
-from gengap.study.trained import everything, train_models
+from gengap.study.trained import everything, last_step, train_models
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,8 @@ def pretrain(
     kept = store or Store("sqlite://")
     try:
         (trained,) = train_models(study, kept, progress, plan=plan)
-        score = _score(Scores(plan, kept, entry.name), trained.run.key, study.scored_at[-1], seed)
+        steps = last_step(entry)
+        score = _score(Scores(plan, kept, entry.name), trained.run.key, steps, seed)
     finally:
         if store is None:
             kept.close()
@@ -96,7 +97,6 @@ def pretrain(
     weights = {name: trained.model.parameters[name][0] for name in own}
     if isinstance(made := trained.model.architecture, Module):
         weights |= {name: value.detach().cpu() for name, value in made.buffers() if "/" not in name}
-    steps = study.scored_at[-1]
     return Pretrained(
         study.problem.name, entry.model, entry.name, steps, plan.metric, score, weights
     )

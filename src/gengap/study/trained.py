@@ -30,7 +30,7 @@ from gengap.records.models import kept_model
 from gengap.records.run import Run
 from gengap.records.store import Store
 from gengap.records.study import Cell
-from gengap.study.plan import Plan
+from gengap.study.plan import Entry, Plan
 from gengap.study.resolve import ESTIMATOR_PREFIX
 from gengap.study.study import Study
 from gengap.training.estimators import fitted, label_probabilities
@@ -273,7 +273,7 @@ def train_models(
 
     Args:
         plan: a part of the study's own.
-        steps: after which steps, in this order for each run; the last when not given.
+        steps: after which steps, in this order for each run; the method's last when not given.
 
     Raises:
         UsageError: the model cannot be trained on these data.
@@ -284,8 +284,16 @@ def train_models(
     last = [entry for entry in plan.entries if entry.leaves_models][-1]
     runs = plan.runs[last.name]
     for run, cell in sorted(runs, key=lambda item: plan.seeds.index(item[0].seed)):
-        for step in steps or [study.scored_at[-1]]:
+        for step in steps or [last_step(last)]:
             yield trained_model(study, store, plan, run, cell, step)
+
+
+def last_step(entry: Entry) -> int:
+    """How long a method trains, which is shorter of one with more passes where these are counted.
+
+    0 of an estimator.
+    """
+    return int(entry.settings["checkpoints"][-1]) if entry.model else 0
 
 
 def everything(plan: Plan) -> Cell:
