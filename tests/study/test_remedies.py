@@ -12,10 +12,12 @@ from gengap.adapters.tent import Tent
 from gengap.base.errors import UsageError
 from gengap.base.seeds import generator
 from gengap.environments.core import Environments
+from gengap.environments.parts import VALIDATION
 from gengap.environments.streams import Stream
 from gengap.environments.suites import load_suite
 from gengap.merges.merging import merge_models
 from gengap.merges.registry import merge_info
+from gengap.methods.erm import ERM
 from gengap.methods.heads import module_with_heads
 from gengap.models.networks import Network
 from gengap.models.starting import read_start
@@ -26,6 +28,9 @@ from gengap.study.study import Study
 from gengap.study.trained import trained_model
 from gengap.study.until_decided import replay
 from gengap.training.adapted import BACKWARDS, FORWARDS, Answering
+from gengap.training.kept import networks_to_bytes
+from gengap.training.remedies import Bench, _scored
+from gengap.training.tasks import Task
 
 SETTINGS = {"seeds": [0], "steps": 20, "threads": 1, "jobs": 1}
 
@@ -318,6 +323,65 @@ def test_remedies_of_regression_and_of_tables_with_categories(tmp_path):
     result = study.run()
     assert np.isfinite(result.methods["cost_of_unseen"]).all()
     result.store.close()
+
+
+WILD = {"erm": {"learning_rate": 1e30}}  # its weights are no numbers after a few steps
+
+
+def wild(methods, **own):
+    """A study in which the defaults of plain training diverge."""
+    draw = np.random.default_rng(1)
+    X = draw.normal(size=(120, 3)).astype(np.float32)
+    y = X[:, 0] + X[:, 1]
+    values = Environments.from_arrays(X, y, np.repeat([0, 1], 60))
+    return Study(values, methods, model="mlp(4,norm=layer)", **SETTINGS, **own)
+
+
+def test_remedies_of_a_trial_that_diverged_end_as_it_does_and_merges_leave_it_out(monkeypatch):
+    calm = {name: getattr(ERM(), name) for name in ERM.fields()}
+    monkeypatch.setattr(ERM, "draw", classmethod(lambda cls, *_, **__: cls(**calm)))
+    merges = ["average", "greedy-soup", "ema"]
+    study = wild([WILD], trials=3, adapters=["ttt"], merges=merges)
+    result = study.run()
+    for name, scores in result.scores.items():
+        trials = {c.trial: c.diverged for c in scores.candidates(study.plan.unseen[0], 0)}
+        joined = "average" in name or "greedy-soup" in name
+        assert trials == ({0: False} if joined else {0: True, 1: False, 2: False}), name
+    # Of the two trials that are left, which are alike, the mean is either of them.
+    values = result.methods.set_index("method")["score_unseen"]
+    assert values["erm + average"] == pytest.approx(values["erm"], abs=1e-6)
+    assert np.isfinite(values).all()
+    result.store.close()
+
+
+def test_a_soup_weighs_errors_of_several_targets_in_standard_deviations():
+    draw = np.random.default_rng(2)
+    X = draw.normal(size=(120, 3)).astype(np.float32)
+    y = np.column_stack([1e4 * X[:, 0], X[:, 1]]) + draw.normal(size=(120, 2))
+    own = Environments.from_arrays(X, y, np.repeat([0, 1], 60))
+    study = Study(own, ["erm"], model="linear", **SETTINGS)
+    run, cell = study.plan.runs["erm"][0]
+    (*rows,) = study.plan.training_rows(cell, run.seed)
+    task = Task(run, rows, study.problem.prepare(np.concatenate(rows)))
+    validation = np.flatnonzero(study.plan.parts(0) == VALIDATION)
+    bench = Bench(
+        study.problem, task, ERM.make(), study.architecture, len(rows), 1, validation
+    )  # fmt: skip
+    network, _ = bench.start
+    (kept,) = networks_to_bytes(network, 1, 0)
+    found = _scored(bench, bench.feed(), kept)({n: p[0] for n, p in network.parameters.items()})
+    prepared = task.prepared
+    inputs = torch.from_numpy(prepared.inputs.apply(study.problem.matrix[validation]))
+    said = network.outputs(inputs).logits.numpy()
+    error = np.abs(said - (y[validation] - prepared.shift) / prepared.scale).mean(1)
+    assert found == pytest.approx(-(error[:12].mean() + error[12:].mean()) / 2, rel=1e-5)
+
+
+def test_what_diverged_altogether_is_left_out_with_its_remedies():
+    study = wild(["sam", WILD], adapters=["ttt"], merges=["ema"])
+    study.run().store.close()
+    left = {name for name, why in study.skipped.items() if why.startswith(f"{name} diverged")}
+    assert left == {"erm", "erm + ttt", "erm + ema", "erm + ema + ttt"}
 
 
 def test_a_copy_of_a_model_that_is_read_back_predicts_as_its_method_does():

@@ -24,7 +24,7 @@ from gengap.environments.streams import APART, STRANGERS, Stream, Visit
 from gengap.methods.heads import module_with_heads
 from gengap.models.networks import Network, Output
 from gengap.records.run import FinishedRun, Outcome, Part
-from gengap.training.remedies import Bench, Models
+from gengap.training.remedies import Bench, Models, are_numbers
 from gengap.training.strangers import Strangers
 from gengap.training.tasks import finished
 
@@ -87,12 +87,18 @@ def adapted(bench: Bench, models: Models, steps: Sequence[int], stream: Stream) 
     info, feed = adapter_info(remedy["name"]), bench.feed()
     source = bench.source(feed)
     outcomes: list[Outcome] = []
-    spent = np.zeros((len(steps), 2))
-    answered = 0
+    per_example = np.zeros((len(steps), 2))
+    answered = sum(map(len, bench.task.score.values()))
     for place, step in enumerate(steps):
         trained = bench.network(models[of, step])
+        module = module_with_heads(trained)
+        if not are_numbers(module.state_dict().values()):  # it diverged, and answers as it does
+            feed.tasks = [bench.task]
+            outcomes += feed.predict(trained, step)[0]
+            per_example[place] = 1, 0
+            continue
         adapter = info.adapter(
-            module_with_heads(trained), source=source,
+            module, source=source,
             seed=derive(run.seed, "adapter", remedy["name"]), **remedy["values"],
         )  # fmt: skip
         before = np.array([adapter.forwards, adapter.backwards])
@@ -100,10 +106,10 @@ def adapted(bench: Bench, models: Models, steps: Sequence[int], stream: Stream) 
         for part in bench.task.score:
             outcomes += _streamed(bench, feed, answering, part, step, stream)
         answered = answering.answered
-        spent[place] = np.array([adapter.forwards, adapter.backwards]) - before
+        spent = np.array([adapter.forwards, adapter.backwards]) - before
+        per_example[place] = spent / max(answered, 1)
         if stream.order not in APART and len(bench.returning):
             outcomes.append(_returned(bench, feed, answering, step, stream))
-    per_example = spent / max(answered, 1)
     noted = {FORWARDS: per_example[:, 0], BACKWARDS: per_example[:, 1]}
     seconds = time.perf_counter() - began
     return finished(bench.task, outcomes, seconds, 0.0, answered, curves=noted)

@@ -8,7 +8,7 @@ Adapters are in :mod:`gengap.training.adapted`.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -117,6 +117,9 @@ class Bench:
 def merged(bench: Bench, models: Models, steps: Sequence[int], keep: bool = False) -> FinishedRun:
     """Make one model of several, at each kept checkpoint, and score it.
 
+    Models that diverged are not joined; where too few others are left, what is scored is one of
+    them, so that the merge is seen to have diverged.
+
     Args:
         models: of the runs it starts from; of one run's trajectory those of earlier checkpoints
             are joined too.
@@ -140,8 +143,16 @@ def _merged_at(bench: Bench, feed: Any, models: Models, steps: Sequence[int]) ->
     run, remedy = bench.task.run, bench.task.run.settings["remedy"]
     info, of = merge_info(remedy["name"]), run.settings["of"]
     trajectory = info.of == "trajectory"
-    places = [(key, step) for key in of for step in (steps if trajectory else steps[-1:])]
-    networks = [bench.network(models[place]) for place in places]
+    every = [(key, step) for key in of for step in (steps if trajectory else steps[-1:])]
+    found = {place: bench.network(models[place]) for place in every}
+    diverged = [
+        place for place, network in found.items()
+        if not are_numbers(network.parameters[name] for name in bench.base)
+    ]  # fmt: skip
+    places = [place for place in every if place not in diverged]
+    if len(places) < info.minimum_models:
+        return found[diverged[-1]]
+    networks = [found[place] for place in places]
     given = [{name: p[0] for name, p in network.parameters.items()} for network in networks]
     made = merge_models(
         info.merge.make(**remedy["values"]),
@@ -154,6 +165,11 @@ def _merged_at(bench: Bench, feed: Any, models: Models, steps: Sequence[int]) ->
         layers=list(dict.fromkeys(map(layer_of, bench.base))),
     )
     return _placed(bench, feed, models[places[-1]], given[-1] | made)
+
+
+def are_numbers(tensors: Iterable[Tensor]) -> bool:
+    """Whether all weights are finite, which they are not where training diverged."""
+    return all(bool(torch.isfinite(own).all()) for own in tensors)
 
 
 def _importance(
@@ -181,7 +197,10 @@ def _placed(bench: Bench, feed: Any, like: KeptModel, made: Mapping[str, Tensor]
 
 
 def _scored(bench: Bench, feed: Any, like: KeptModel) -> Callable[[Mapping[str, Tensor]], float]:
-    """Mean validation score of parameters, environments weighing equally; larger is better."""
+    """Mean validation score of parameters, environments weighing equally; larger is better.
+
+    Minus infinity where a prediction is no number, so that whatever is one is preferred.
+    """
 
     def score(parameters: Mapping[str, Tensor]) -> float:
         feed.tasks = [replace(bench.task, score={"validation": bench.validation})]
@@ -194,7 +213,9 @@ def _scored(bench: Bench, feed: Any, like: KeptModel) -> Callable[[Mapping[str, 
             each = (said == problem.y[rows]).astype(np.float64)
         else:
             each = -np.abs(said - problem.y[rows])
-        each = each.reshape(len(rows), -1).mean(1)
+            if each.ndim > 1:  # several targets may have units far apart
+                each = each / bench.task.prepared.scale
+        each = np.where(np.isnan(each), -np.inf, each).reshape(len(rows), -1).mean(1)
         codes = problem.environment[rows]
         return float(np.mean([each[codes == code].mean() for code in np.unique(codes)]))
 
