@@ -275,6 +275,14 @@ def test_equal_passes_halve_the_steps_of_a_method_with_two_passes(places):
     result.store.close()
 
 
+def test_what_takes_no_pass_keeps_its_steps_at_equal_passes():
+    study = Study(
+        load_suite("cart-pole"), ["bc", "random", "bc-linear"], budget="passes", seeds=[0], steps=10
+    )
+    steps = {e.name: e.settings["steps"] for e in study.plan.entries}
+    assert steps == {"bc": 10, "random": 10, "bc-linear": 10}
+
+
 def test_networks_start_from_the_weights_of_a_file_where_names_and_shapes_agree(places, tmp_path):
     from safetensors.torch import save_file
 

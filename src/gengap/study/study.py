@@ -251,9 +251,10 @@ class Study:
 
     def steps_of(self, method: str) -> int:
         """Training steps of a registered method: fewer of one with more passes, if passes count."""
-        if self.budget == "steps":
+        passes = registered(method).passes
+        if self.budget == "steps" or not passes:  # what only acts, or solves, has nothing to spend
             return self._steps
-        return max(1, round(self._steps / registered(method).passes))
+        return max(1, round(self._steps / passes))
 
     @cached_property
     def scored_at(self) -> list[int]:
