@@ -88,6 +88,23 @@ def test_windows_halves_and_what_is_forgotten_are_those_of_the_stream_by_hand():
     result.store.close()
 
 
+def test_no_limit_leaves_what_is_possible_and_what_is_lost_is_after_less_before():
+    draw = np.random.default_rng(0)
+    codes = np.repeat([0, 1, 2, 3], [90, 60, 40, 20])
+    X = draw.normal(size=(210, 4)) + 0.5 * codes[:, None]
+    y = (X[:, 0] + 0.3 * draw.normal(size=210) > 0.5).astype(int)
+    unequal = Environments.from_arrays(X, y, codes, task="classification")
+    strong = {**OWN, "adapters": ["tent:learning_rate=10"]}
+    result = Study(unequal, ["erm"], stream="continual", **strong).run()
+    (row,) = result.summary["streams"]
+    assert row["forgotten"] == pytest.approx(row["source"] - row["source_after"])
+    assert row["source"] != row["source_after"]
+    for kind in ("early", "late", "forgotten"):
+        limits = row[f"{kind}_low"], row[f"{kind}_high"]
+        assert limits == (None, None) or -1 <= limits[0] <= limits[1] <= limits[0] + 1 <= 2
+    result.store.close()
+
+
 def _when(visits):
     """The middle of each input's batch in a stream that puts nothing back."""
     found, before = {}, 0

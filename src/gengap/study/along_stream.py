@@ -28,6 +28,7 @@ from gengap.study.finding import StreamRow
 from gengap.study.plan import Entry, Plan
 from gengap.study.rules import Rule
 from gengap.study.scores import Scores
+from gengap.study.telling import as_told
 from gengap.training.strangers import FAMILIAR, FAR, NEAR
 
 WINDOWS = 8
@@ -76,7 +77,11 @@ def stream_rows(
         )
         for kind in (EARLY, LATE, SOURCE)
     }
-    found = {kind: {k: c.difference for k, c in own.items()} for kind, own in compared.items()}
+    limits = plan.score.limits
+    found = {
+        kind: {name: as_told(one.difference, limits) for name, one in own.items()}
+        for kind, own in compared.items()
+    }
     return [_row(one, {kind: own.get(one.entry.name) for kind, own in found.items()})
             for one in read]  # fmt: skip
 
@@ -183,8 +188,11 @@ class _Read:
         """Mean score of the model alone on what was trained on, and of the adapter afterwards."""
         if not self.source.pieces or self.stream.order in APART:
             return None, None
-        now, before, *_ = self.source.columns
-        return float(before.mean()), float(now.mean())
+        now, before, environment, *_ = self.source.columns
+        place = np.unique(environment, return_inverse=True)[1]
+        # Environments weigh equally, as in what is forgotten, which is the difference of the two.
+        each = [np.bincount(place, scores) / np.bincount(place) for scores in (before, now)]
+        return float(each[0].mean()), float(each[1].mean())
 
     def areas(self, kind: int) -> tuple[float | None, float | None]:
         """Mean AUROC for a kind of strangers, and of the model alone."""

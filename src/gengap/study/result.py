@@ -50,13 +50,13 @@ from gengap.study.scores import Paired, Scores
 from gengap.study.size_finding import sizes_finding
 from gengap.study.spending import spending
 from gengap.study.study_row import study_row
+from gengap.study.telling import around, as_told
 from gengap.study.until_decided import replay, sequential_finding
 
 if TYPE_CHECKING:
     from gengap.study.study import Study
 
 MOST_NEEDED = 200
-SAYS_NOTHING = "So few environments cannot tell what others like them cost."
 
 
 def read_result(store: Store, study: str | None = None, *, curves: bool = False) -> Result:
@@ -272,24 +272,14 @@ class Result(Finding):
     def _better(self, name: str) -> float:
         return float(np.mean(list(self.differences(name, self.plan.baseline).values())))
 
-    def _around_difference(self, estimate: float, interval: Interval) -> Interval:
-        """The interval around a difference of scores that is shown, cut to what is possible."""
-        least, greatest = self.plan.score.limits
-        return _around(estimate, interval).within(least - greatest, greatest - least)
-
     def _around_cost(self, cost: float, reference: float, interval: Interval) -> Interval:
         """The interval around a cost in these environments, cut to what their reference leaves."""
         ends = sorted(self._sign * (reference - limit) for limit in self.plan.score.limits)
-        return _around(cost, interval).within(*ends)
+        return around(cost, interval).within(*ends)
 
     def told(self, cost: float, interval: Interval) -> Interval:
         """The interval around a cost elsewhere; without limits where it says next to nothing."""
-        found = self._around_difference(cost, interval)
-        least, greatest = self.plan.score.limits
-        # Half of all costs that are possible.
-        if found.high - found.low > greatest - least:
-            return replace(found, low=math.nan, high=math.nan, note=SAYS_NOTHING)
-        return found
+        return as_told(around(cost, interval), self.plan.score.limits)
 
     def against_baseline(self, methods: Sequence[str] | None = None) -> dict[str, Comparison]:
         """How much better methods are than the baseline, corrected for how many are asked about.
@@ -469,7 +459,7 @@ class Result(Finding):
             validation=Differences(v.unseen, v.environment, v.seed, v.example),
         )
         score = float(np.mean(list(scores.means(p).values())))
-        interval = _around(score, interval).within(*self.plan.score.limits)
+        interval = around(score, interval).within(*self.plan.score.limits)
         return score, interval.low, interval.high
 
     @cached_property
@@ -482,18 +472,6 @@ def _distinct(environment: np.ndarray, codes: np.ndarray) -> Counter[int]:
     """How many different codes come with each environment."""
     base = int(codes.max(initial=0)) + 1
     return Counter((np.unique(environment * base + codes) // base).tolist())
-
-
-def _around(estimate: float, interval: Interval) -> Interval:
-    """The interval around the figure that is shown.
-
-    Intervals weigh the splits and seeds of an environment alike, figures weigh seeds alike. The two
-    differ only where some seeds test no row of an environment in some split.
-    """
-    shift = estimate - interval.estimate
-    return replace(
-        interval, estimate=estimate, low=interval.low + shift, high=interval.high + shift
-    )
 
 
 def _average(rows: list[EnvironmentRow], key: str) -> float:
