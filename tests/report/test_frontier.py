@@ -3,6 +3,9 @@
 import re
 from itertools import pairwise
 
+from summary_builders import method_row, small_summary
+
+from gengap.report import render_html, render_markdown
 from gengap.report.figures.frontier import PANELS, frontier, spending_drawing
 from gengap.report.numerals import Numerals
 from gengap.report.reading import Row
@@ -55,3 +58,17 @@ def test_numbers_of_methods_on_each_other_stay_apart_and_inside_their_panel():
         places = sorted(x for _, x in panel)
         assert all(after - before >= 13 for before, after in pairwise(places))
         assert left <= places[0] < places[-1] <= left + width - 16
+
+
+def test_a_line_is_spoken_of_only_where_it_is_drawn():
+    summary = small_summary(methods=[method_row(), method_row("sam")])
+    summary["spending"] = [
+        {"method": name, "training": passes, "forwards": 1.0, "backwards": 0.0}
+        for name, passes in (("erm", 20.0), ("sam", 40.0))
+    ]
+    assert "the line joins" in render_html(summary)
+    assert "the line joins" not in render_markdown(summary)
+    assert "What it took" in render_markdown(summary)
+    for row in summary["spending"]:
+        row["training"] = 0.0  # which a logarithmic axis has no place for
+    assert "the line joins" not in render_html(summary)

@@ -233,8 +233,10 @@ def _spending(summary: Summary, page: bool) -> Section | None:
         spending_drawing(number, rows, "score_unseen", score, larger_is_better=larger),
         spending_drawing(number, rows, "cost_of_unseen", cost, larger_is_better=False),
     ]
-    table = tables.spending_table(summary, rows, numbered=page and any(drawn))
-    return section("What it took", says("study", "spending"), *drawn if page else (), table)
+    shown = page and any(drawn)
+    words = says("study", "spending") + f" {says('study', 'spending_drawn')}" * shown
+    table = tables.spending_table(summary, rows, numbered=shown)
+    return section("What it took", words, *drawn if page else (), table)
 
 
 def ordered_section(summary: Summary) -> Section | None:
