@@ -61,6 +61,8 @@ def test_whole_clusters_are_kept_with_the_guard(tmp_path):
     guard.save(tmp_path)
     again = gg.Guard.load(tmp_path)
     assert again.left(X[:5]) == guard.left(X[:5])
+    with pytest.raises(UsageError, match="no rows"):
+        guard.left(X[:0])
     np.testing.assert_array_equal(again.clusters, guard.clusters)
 
 

@@ -29,6 +29,19 @@ def test_rows_are_judged_and_nothing_is_answered():
     assert decision.reason[243] == "value 0 is missing (NaN)"
 
 
+def test_the_columns_of_a_table_may_come_in_another_order():
+    large = TABLE[["a", "b"]].assign(when=1.7e9 + 1e6 * TABLE.c)
+    strange = {"when": 0, "a": 40}
+    far = large[:3].assign(a=1e8)
+    guard = gg.Guard.fit(None, large, strangers=large[["when", "b", "a"]].assign(**strange))
+    for rows in (large, far):
+        turned = guard(rows[["when", "b", "a"]])
+        np.testing.assert_array_equal(turned.accept, guard(rows).accept)
+        np.testing.assert_array_equal(turned.reason, guard(rows).reason)
+    assert guard(large[["when", "b", "a"]]).accept.mean() > 0.9
+    assert guard(far[["when", "b", "a"]]).column.tolist() == ["a"] * 3
+
+
 def test_the_score_of_standardised_neighbours_of_the_rows():
     """By hand: the distance to the tenth nearest row fitted on, in standard deviations."""
     guard = gg.Guard.fit(None, X, detector="knn-standardised")

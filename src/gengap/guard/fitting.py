@@ -18,6 +18,7 @@ from gengap.base.seeds import generator
 from gengap.detectors.base import Detector
 from gengap.guard.calibration import fewest
 from gengap.guard.rows import RowForm, examples_of, form_of, read_rows
+from gengap.models.columns import Columns
 from gengap.models.estimator_outputs import Scale
 from gengap.models.outputs import Outputs
 from gengap.models.reading import Reader
@@ -199,10 +200,10 @@ def checked(X: Any, y: Any, labelled: bool) -> tuple[RowForm, Any, np.ndarray | 
 
 
 def outputs_of_strangers(
-    X: Any, form: RowForm, reader: Reader, scale: Scale | None, hidden: bool
+    X: Any, form: RowForm, columns: Columns, reader: Reader, scale: Scale | None, hidden: bool
 ) -> Outputs:
     """The model's outputs on the user's strangers, as far as they can be read."""
-    rows = read_rows(X, form)
+    rows = read_rows(X, form, columns)
     if not rows.readable.any():
         raise UsageError(
             "None of the strangers can be read"

@@ -151,8 +151,8 @@ class Guard:
         seen = rows_of(normal.X, fit)
         hidden = reads_layers([detector] if detector is not None else detectors or [])
         read = read_normal(reader_of(model, seen, layer=layer), normal, fit, hidden, alpha)
-        others = read.strangers(strangers, normal.form, seed)
         reach = reach_of(seen, alpha, seed)
+        others = read.strangers(strangers, normal.form, reach.columns, seed)
         bar = read.bar(seen, reach) if detector is None else None
         outputs = read.outputs
         own = None if normal.environment is None else normal.environment[fit.numpy()]
@@ -213,7 +213,7 @@ class Guard:
                     for part in batches_of(X)
                 ]
             )
-        rows = read_rows(X, self.form)
+        rows = read_rows(X, self.form, self.reach.columns)
         codes = self._codes(environment, len(rows.reason))[rows.readable]
         count = int(rows.readable.sum())
         blocks: list[Decision] = []
@@ -242,7 +242,9 @@ class Guard:
                 "together."
             )
         said = self(X)
-        rows = read_rows(X, self.form)
+        if not len(said):
+            raise UsageError("X has no rows; give those of one cluster.")
+        rows = read_rows(X, self.form, self.reach.columns)
         beyond = np.zeros(len(said))
         beyond[rows.readable] = self.reach(rows.X).beyond
         return p_value(self.clusters, said.score, beyond)

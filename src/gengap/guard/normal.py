@@ -21,6 +21,7 @@ from gengap.guard.reach import Reach
 from gengap.guard.rows import RowForm
 from gengap.guard.selection import scores
 from gengap.guard.targets import check_finite, read_labelled
+from gengap.models.columns import Columns
 from gengap.models.estimator_outputs import Scale
 from gengap.models.network_outputs import NetworkReader
 from gengap.models.outputs import Outputs
@@ -98,13 +99,13 @@ class Reading(NamedTuple):
     scale: Scale | None
     hidden: bool
 
-    def strangers(self, X: Any, form: RowForm, seed: int) -> Outputs | None:
+    def strangers(self, X: Any, form: RowForm, columns: Columns, seed: int) -> Outputs | None:
         """What the model makes of the user's strangers; None where there are none."""
         if in_batches(X):
             X = sampled(X, seed, labelled=False)[0].X
         if X is None:
             return None
-        return outputs_of_strangers(X, form, self.reader, self.scale, self.hidden)
+        return outputs_of_strangers(X, form, columns, self.reader, self.scale, self.hidden)
 
     def bar(self, seen: Any, reach: Reach) -> Outputs | None:
         """What it makes of some of the rows when they are made impossible."""

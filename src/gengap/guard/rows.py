@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from gengap.base.errors import UsageError
+from gengap.models.columns import Columns
 
 NUMBERS = "fiub"  # NumPy's kinds of numbers
 FOREIGN = {"c": "complex numbers", "m": "durations", "M": "dates"}
@@ -100,12 +101,13 @@ def examples_of(X: Any) -> Any:
     return X
 
 
-def read_rows(X: Any, form: RowForm) -> Rows:
+def read_rows(X: Any, form: RowForm, columns: Columns | None = None) -> Rows:
     """Sort out the rows that the model could not read, each with the reason.
 
     Args:
         X: array, tensor, table, or list of rows that may differ in length.
         form: what a row must look like.
+        columns: of tables, which may then come in another order.
 
     Raises:
         UsageError: one example instead of rows of examples, or something else.
@@ -113,6 +115,7 @@ def read_rows(X: Any, form: RowForm) -> Rows:
     given, X = X, examples_of(X)
     if X is None:
         return _ragged(given, form)
+    X = X if columns is None else columns.in_order(X)
     if tuple(X.shape) == form.shape and form.shape:
         raise UsageError("X is one example; give rows of examples, such as X[None].")
     if _foreign(X):

@@ -117,15 +117,19 @@ class Columns:
                 found.append(None if pd.isna(value) else repr(str(value)))
         return found
 
+    def in_order(self, X: Any) -> Any:
+        """A table of these columns with each where it stood; anything else as it is."""
+        if not isinstance(X, pd.DataFrame):
+            return X
+        names = [str(name) for name in X.columns]
+        if len(set(names)) == len(names) and set(names) == set(self.names):
+            return X.iloc[:, [names.index(name) for name in self.names]]
+        return X
+
     def _aligned(self, X: Any) -> pd.DataFrame:
         """Rows as a table whose columns stand where they did."""
         rows = _rows(X)
-        if not isinstance(rows, pd.DataFrame):
-            rows = pd.DataFrame(rows)
-        names = [str(name) for name in rows.columns]
-        if len(set(names)) == len(names) and set(names) == set(self.names):
-            rows = rows.iloc[:, [names.index(name) for name in self.names]]
-        return rows
+        return self.in_order(rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(rows))
 
 
 def summaries(values: np.ndarray) -> np.ndarray:
