@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+from dataclasses import dataclass
 from itertools import pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -15,11 +17,13 @@ from gengap.adapters.adanpc import AdaNPC
 from gengap.adapters.tent import Tent
 from gengap.base.errors import UsageError
 from gengap.base.seeds import derive
-from gengap.delivery import fit_unmeasured
+from gengap.delivery import adapting, fit_unmeasured, guarding
 from gengap.delivery.remedied import at_one_setting
+from gengap.environments.parts import TEST
 from gengap.records.models import kept_model
 from gengap.records.store import Store
 from gengap.study.study import Study
+from gengap.study.trained import Trained
 from gengap.training.kept import network_from_bytes
 
 SETTINGS = {"seeds": [0], "steps": 15, "threads": 1, "jobs": 1, "stream_batch": 8}
@@ -49,6 +53,62 @@ def result():
 def prepared(model, X):
     trained = model.parts.trained
     return torch.from_numpy(trained.prepared.inputs.apply(trained.problem.encode_alike(X)))
+
+
+@pytest.mark.parametrize("columns", [1, 3])
+def test_training_examples_take_no_more_bytes_than_is_said_however_narrow(monkeypatch, columns):
+    X, y, codes = table(1200)
+    own = gg.Environments.from_arrays(X.iloc[:, :columns], y, codes)
+    study = Study(own, ["erm"], model="mlp(4)", **SETTINGS)
+    cell = study.plan.cells[0]
+    rows = np.concatenate(study.plan.training_rows(cell, 0))
+    prepared = study.problem.prepare(rows)
+    (run, *_), *_ = study.plan.runs["erm"]
+    trained = Trained(run, cell, rows, prepared, None, study.problem)
+    monkeypatch.setattr(adapting, "MOST", 4000)
+    found = adapting._source(trained)
+    total = sum(own.numel() * own.element_size() for own in (found.x, found.y, found.environment))
+    assert 4000 - 40 < total <= 4000
+
+
+@dataclass
+class Held:
+    """The one part of a delivered model that is replaced."""
+
+    guard: object = None
+
+
+class Weary:
+    """Right about rows whose target is 1 when it is fresh, and wrong once it has answered."""
+
+    def __init__(self, parts):
+        self.parts, self.asked = parts, 0
+
+    def reset(self):
+        self.asked = 0
+
+    def decide(self, X):
+        self.asked += 1
+        return SimpleNamespace(refused=np.arange(len(X)) % 2 == 1)
+
+    def codes(self, X):
+        self.asked += 1
+        return np.full(len(X), int(self.asked == 1))
+
+
+def test_a_card_scores_what_goes_on_adapting_as_if_it_met_each_environment_first(monkeypatch):
+    X, _, codes = table()
+    own = gg.Environments.from_arrays(X, np.where(np.arange(120) % 30 < 25, "b", "a"), codes)
+    study = Study(own, ["erm"], model="mlp(4)", **SETTINGS)
+    monkeypatch.setattr(guarding, "guarded", lambda *_: guarding.Guarded(True, None))
+    for run, cell in study.plan.runs["erm"]:
+        trained = Trained(run, cell, np.arange(0), None, None, study.problem)
+        for found in guarding._refused(study.plan, trained, 0.05, Weary(Held())):
+            at = study.problem.names.index(found.environment)
+            rows = np.flatnonzero((study.plan.parts(0) == TEST) & (study.problem.environment == at))
+            right = study.problem.y[rows] == 1
+            assert found.accepted == pytest.approx(right[::2].mean())
+            assert found.refused == pytest.approx(right[1::2].mean())
 
 
 def test_of_equal_passes_the_last_step_is_the_methods_own():

@@ -104,7 +104,9 @@ def adapting(trained: Trained, run: Run) -> Adapting:
 def _source(trained: Trained) -> Source:
     """The training rows, prepared, or a draw of them where they are too many to be handed on."""
     problem, rows = trained.problem, trained.train_rows
-    most = max(1, MOST // (4 * math.prod(problem.shape)))
+    # Inputs in 4 bytes a number, targets and environments in 8 at most.
+    each = 4 * math.prod(problem.shape) + 8 * math.prod(problem.y.shape[1:]) + 8
+    most = max(1, MOST // each)
     if len(rows) > most:
         draw = generator(trained.run.seed, "delivery", "source")
         rows = np.sort(draw.choice(rows, most, replace=False))

@@ -255,7 +255,9 @@ def _refused(
         if not len(rows):
             continue
         X = problem.X.iloc[rows] if isinstance(problem.X, pd.DataFrame) else problem.X[rows]
+        model.reset()  # an adapter that goes on is asked as if for the first time, both times
         said = model.decide(X)
+        model.reset()
         values = model.codes(X)
         score = _scores(trained, values, problem.y[rows])
         yield Refused(

@@ -150,7 +150,7 @@ def _merged_at(bench: Bench, feed: Any, models: Models, steps: Sequence[int]) ->
         if not are_numbers(network.parameters[name] for name in bench.base)
     ]  # fmt: skip
     places = [place for place in every if place not in diverged]
-    if len(places) < info.minimum_models:
+    if diverged and len(places) < info.minimum_models:
         return found[diverged[-1]]
     networks = [found[place] for place in places]
     given = [{name: p[0] for name, p in network.parameters.items()} for network in networks]
