@@ -95,7 +95,8 @@ class Stream:
     def batches(self, count: int) -> list[slice]:
         """Of ``count`` units, of nearly equal sizes and no larger than ``answered``.
 
-        None is of a single unit if more than one is asked for and there are more.
+        None is of a single unit if more than one is asked for and there are more; of an odd number
+        in twos, three come together once.
         """
         pieces = -(-count // self.answered)
         if self.answered > 1 and pieces > 1 and count // pieces < 2:
