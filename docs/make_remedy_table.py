@@ -1,6 +1,6 @@
 """Measure every remedy on the built-in suites; the tables are in docs/remedies.md.
 
-python docs/make_remedy_table.py             measures what is missing, an hour on two cores
+python docs/make_remedy_table.py             measures what is missing, under two hours on two cores
 python docs/make_remedy_table.py SUITE ...   only of some suites, or "streams"
 python docs/make_remedy_table.py SUITE --only tent,sam
                                              only these lines of its tables
